@@ -1,0 +1,80 @@
+# Everything a contributor runs. It needs Go; what else is missing it installs where it may, or names.
+
+# The race detector needs a C compiler.
+RACE := -race
+LINT := bin/golangci-lint run --timeout=10m
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: postgres ## the demo, on a throw-away Postgres; ARGS="--once --json" and the like are passed on
+	@go run ./cmd/spadmin demo $(ARGS)
+
+.PHONY: test
+test: postgres compiler ## all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test
+	bin/withpg -- go test $(RACE) -timeout=20m $(ARGS) ./...
+
+.PHONY: integration
+integration: postgres compiler ## the tests that need containers or other people's libraries; SENDPROMPTLY_POSTGRES_VERSIONS="15 17"
+	cd integration && ../bin/withpg -- go test $(RACE) -timeout=40m $(ARGS) ./...
+
+.PHONY: bench
+bench: postgres ## what it costs an app and how fast it is, about an hour; QUICK=1 takes minutes; ARGS="--only flow" and the like are passed on
+	cd integration && go run ./bench $(if $(QUICK),--quick) $(ARGS)
+
+.PHONY: generate
+generate: bin/sqlc ## what is generated: the queries' Go code, the documents
+	bin/sqlc generate
+	go generate ./...
+
+.PHONY: verify
+verify: verify-format verify-vet verify-generated verify-lint verify-vulnerabilities ## format, generated files, lint, known vulnerabilities
+
+.PHONY: verify-format verify-vet verify-generated verify-lint verify-vulnerabilities
+verify-format:
+	@bad=$$(gofmt -l .) && { [ -z "$$bad" ] || { echo "not as gofmt has it:"; echo "$$bad"; exit 1; }; }
+
+verify-vet:
+	go vet ./...
+	cd integration && go vet ./...
+
+# What a change of the sources did not carry over. Changes that were there before do not count, so that it can be run
+# before a commit.
+verify-generated: bin/sqlc
+	bin/sqlc diff
+	go mod tidy -diff
+	cd integration && go mod tidy -diff
+	@before=$$(git diff | cksum) && go generate ./... && after=$$(git diff | cksum) && \
+	  { [ "$$before" = "$$after" ] || { echo "go generate changed:"; git diff --stat; exit 1; }; }
+
+verify-lint: bin/golangci-lint
+	$(LINT) ./...
+	cd integration && ../$(LINT) ./...
+
+# The database of vulnerabilities is on the network, and a machine without one can still check the rest.
+verify-vulnerabilities: bin/govulncheck
+	@if out=$$(bin/govulncheck ./... 2>&1); then echo "no known vulnerabilities"; \
+	elif echo "$$out" | grep -q 'fetching vulnerabilities'; then \
+	  echo "vulnerabilities not checked: $$(echo "$$out" | grep 'fetching vulnerabilities' | head -1)"; \
+	else echo "$$out"; exit 1; fi
+
+# A Postgres for the tests and the demo: any that withpg finds, else Debian's package. The server that the package
+# starts is not used.
+.PHONY: postgres
+postgres: bin/withpg
+	@bin/withpg -find >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && tools/need.sh postgresql; } || true
+	@bin/withpg -find >/dev/null
+
+.PHONY: compiler
+compiler:
+	@command -v gcc >/dev/null || command -v cc >/dev/null || tools/need.sh gcc libc6-dev
+
+# Always asked for and mostly done: Go knows better than make whether it is up to date.
+.PHONY: bin/withpg
+bin/withpg:
+	@go build -o bin/withpg ./internal/localpg/withpg
+
+bin/sqlc bin/golangci-lint bin/govulncheck: tools/go.mod tools/go.sum
+	cd tools && CGO_ENABLED=0 go build -o ../$@ $$(go list -f '{{.ImportPath}}' tool | grep '/$(@F)$$')

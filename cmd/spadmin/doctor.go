@@ -1,0 +1,41 @@
+package main
+
+import "github.com/sendpromptly/sendpromptly/engine/store"
+
+type doctorCommand struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run prints what it looked at; a problem gives exit code 1.
+func (c doctorCommand) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	findings, err := st.Doctor(s.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		if err := sayJSON(s.stdout, findings); err != nil {
+			return err
+		}
+	}
+	problems := false
+	marks := map[string]string{store.LevelOK: good.Render("✓"), store.LevelWarning: waiting.Render("!"), store.LevelProblem: bad.Render("✗")}
+	for _, f := range findings {
+		problems = problems || f.Level == store.LevelProblem
+		if c.JSON {
+			continue
+		}
+		say(s.stdout, "%s %-8s %s", marks[f.Level], f.Area, printable(f.Detail))
+		if f.Repair != "" {
+			say(s.stdout, "    %s %s", quiet.Render("repair:"), f.Repair)
+		}
+	}
+	if problems {
+		return errFound
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+// Command spadmin operates SendPromptly: it migrates and checks the database,
+// runs the engine's steps, and reads and repairs incidents. One file a
+// subcommand.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"os/signal"
+	"os/user"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+)
+
+// The exit codes.
+const (
+	exitFine  = 0
+	exitFound = 1
+	exitUsage = 2
+)
+
+type commands struct {
+	DatabaseURL   string `help:"Connection string of the database." env:"DATABASE_URL" placeholder:"URL"`
+	AllowNetworks string `help:"Networks that callbacks may reach although they are not public: CIDRs, separated by commas." env:"SENDPROMPTLY_ALLOW_NETWORKS" placeholder:"CIDRS"`
+
+	Migrate   migrateCommand   `cmd:"" help:"Apply, list or print the schema's migrations."`
+	Doctor    doctorCommand    `cmd:"" help:"Look for what is set up wrong, and print how to mend it."`
+	Verify    verifyCommand    `cmd:"" help:"Hold the database against the invariants."`
+	Sweep     sweepCommand     `cmd:"" help:"Look for passed deadlines once."`
+	Run       runCommand       `cmd:"" help:"Run the engine's steps until interrupted."`
+	Project   projectCommand   `cmd:"" help:"Create, list and change projects."`
+	Incidents incidentsCommand `cmd:"" help:"List incidents, newest first."`
+	Show      showCommand      `cmd:"" help:"Tell an incident's timeline."`
+	Reprocess reprocessCommand `cmd:"" help:"Ask the app to repair an incident."`
+	Stop      stopCommand      `cmd:"" help:"End the attempt in flight."`
+	Close     closeCommand     `cmd:"" help:"Put an incident away with a note."`
+	Demo      demoCommand      `cmd:"" help:"Watch effects get lost and repaired in a small shop."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
+}
+
+// session is what a subcommand works with.
+type session struct {
+	ctx            context.Context
+	stdout, stderr io.Writer
+	databaseURL    string
+	allow          []netip.Prefix
+}
+
+// errFound ends a command that did its work and found something: exit code 1
+// without a message.
+var errFound = errors.New("found something")
+
+// hint adds to an error what to do about it.
+type hint struct {
+	error
+	advice string
+}
+
+func (h hint) Unwrap() error { return h.error }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run parses the command line and carries it out; it returns the exit code.
+func run(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var line commands
+	exited := -1
+	parser, err := kong.New(&line, kong.Name("spadmin"), kong.Description("Operate SendPromptly: find and repair what customers paid for and did not get."),
+		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "spadmin:", err)
+		return exitUsage
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		_, _ = fmt.Fprintf(stderr, "spadmin: %s\nsee: spadmin --help\n", err)
+		return exitUsage
+	}
+	allow, err := guardedhttp.ParseAllow(line.AllowNetworks)
+	if err != nil {
+		_, _ = fmt.Fprintln(stderr, "spadmin: --allow-networks:", err)
+		return exitUsage
+	}
+	return report(parsed.Run(&session{ctx: ctx, stdout: stdout, stderr: stderr, databaseURL: line.DatabaseURL, allow: allow}), stderr)
+}
+
+// report prints an error with its hint and chooses the exit code.
+func report(err error, stderr io.Writer) int {
+	var field *engine.FieldError
+	var advice hint
+	switch {
+	case err == nil:
+		return exitFine
+	case errors.Is(err, errFound):
+		return exitFound
+	}
+	_, _ = fmt.Fprintln(stderr, "spadmin:", err)
+	if errors.As(err, &advice) {
+		_, _ = fmt.Fprintln(stderr, "hint:", advice.advice)
+	}
+	if errors.As(err, &field) {
+		return exitUsage
+	}
+	return exitFound
+}
+
+// pool connects to the database.
+func (s *session) pool() (*pgxpool.Pool, error) {
+	if s.databaseURL == "" {
+		return nil, hint{&engine.FieldError{Field: "--database-url", Reason: "is not set"}, "pass --database-url URL or set DATABASE_URL"}
+	}
+	pool, err := pgxpool.New(s.ctx, s.databaseURL)
+	if err != nil {
+		// The message of the driver repeats the connection string, password included.
+		return nil, &engine.FieldError{Field: "--database-url", Reason: "is not a connection string of PostgreSQL"}
+	}
+	if err := pool.Ping(s.ctx); err != nil {
+		pool.Close()
+		return nil, hint{fmt.Errorf("the database does not answer: %w", err), "is Postgres running, and may this user connect?"}
+	}
+	return pool, nil
+}
+
+// store opens the store; done closes its pool.
+func (s *session) store() (st *store.Store, pool *pgxpool.Pool, done func(), err error) {
+	pool, err = s.pool()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	st, err = store.New(pool, "")
+	if err != nil {
+		pool.Close()
+		return nil, nil, nil, err
+	}
+	return st, pool, pool.Close, nil
+}
+
+// engine opens an engine of a project; done closes its pool.
+func (s *session) engine(project string) (e *engine.Engine, done func(), err error) {
+	pool, err := s.pool()
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err = engine.New(pool, engine.Config{Project: project, AllowNetworks: s.allow})
+	if err != nil {
+		pool.Close()
+		return nil, nil, err
+	}
+	return e, pool.Close, nil
+}
+
+// engineOf opens an engine of the project that an incident belongs to.
+func (s *session) engineOf(id string) (e *engine.Engine, done func(), err error) {
+	st, _, done, err := s.store()
+	if err != nil {
+		return nil, nil, err
+	}
+	project, err := st.ProjectOfIncident(s.ctx, engine.IncidentID(id))
+	done()
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, nil, hint{err, "spadmin incidents lists the ids"}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.engine(project)
+}
+
+// operator is who acts, as the timeline shows it.
+type operator struct {
+	By string `help:"Who acts, as the timeline or the audit log shows it. Default: the user's name at this machine." placeholder:"NAME"`
+}
+
+func (o operator) name() engine.Operator {
+	if o.By != "" {
+		return engine.Operator(o.By)
+	}
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return engine.Operator("spadmin:" + u.Username)
+	}
+	return "spadmin"
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"spadmin": main})
+}
+
+// TestCommandLines runs each session of testdata against a database of its own,
+// empty at the start.
+func TestCommandLines(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no sessions: %v", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			db := enginetest.NewEmpty(t)
+			testscript.Run(t, testscript.Params{
+				Files: []string{file},
+				Setup: func(env *testscript.Env) error {
+					env.Setenv("DATABASE_URL", db.URL)
+					env.Setenv("SENDPROMPTLY_ALLOW_NETWORKS", "127.0.0.0/8")
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"sql": func(ts *testscript.TestScript, _ bool, args []string) {
+						if _, err := db.Pool.Exec(t.Context(), args[0]); err != nil {
+							ts.Fatalf("%v", err)
+						}
+					},
+					// first-incident sets INCIDENT to the id of the oldest incident.
+					"first-incident": func(ts *testscript.TestScript, _ bool, _ []string) {
+						var id string
+						const oldest = "SELECT i.incident_id::text FROM sendpromptly.incidents AS i ORDER BY i.incident_id LIMIT 1"
+						if err := db.Pool.QueryRow(t.Context(), oldest).Scan(&id); err != nil {
+							ts.Fatalf("%v", err)
+						}
+						ts.Setenv("INCIDENT", id)
+					},
+				},
+				RequireExplicitExec: true,
+				UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
+			})
+		})
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"charm.land/lipgloss/v2/table"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+// Colours carry meaning: green is well, yellow waits, red needs somebody. They
+// go away where the output is not a terminal.
+var (
+	good    = lipgloss.NewStyle().Foreground(lipgloss.Green)
+	waiting = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
+	bad     = lipgloss.NewStyle().Foreground(lipgloss.Red)
+	quiet   = lipgloss.NewStyle().Faint(true)
+	strong  = lipgloss.NewStyle().Bold(true)
+)
+
+// say prints a line for people.
+func say(w io.Writer, format string, args ...any) {
+	_, _ = lipgloss.Fprintln(w, fmt.Sprintf(format, args...))
+}
+
+// sayJSON prints one JSON value, indented.
+func sayJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// sayTable prints rows under their headings, aligned and without lines, so that
+// it reads well and cuts well.
+func sayTable(w io.Writer, headings []string, rows [][]string) {
+	t := table.New().Headers(headings...).Rows(rows...).
+		Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
+		BorderHeader(false).BorderColumn(false).BorderRow(false).
+		StyleFunc(func(row, _ int) lipgloss.Style {
+			style := lipgloss.NewStyle().PaddingRight(2)
+			if row == table.HeaderRow {
+				return style.Faint(true)
+			}
+			return style
+		})
+	for _, line := range strings.Split(t.String(), "\n") {
+		_, _ = lipgloss.Fprintln(w, strings.TrimRight(line, " "))
+	}
+}
+
+// stateStyle colours a state by what it asks for.
+func stateStyle(s engine.State) string {
+	switch s {
+	case engine.StateApplied:
+		return good.Render(string(s))
+	case engine.StateReprocessing, engine.StateAwaiting:
+		return waiting.Render(string(s))
+	case engine.StateFailed, engine.StateMissing:
+		return bad.Render(string(s))
+	}
+	return string(s)
+}
+
+// moment writes a time for people, in UTC to the second.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// printable keeps text that came from outside from steering the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '·'
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+type projectCommand struct {
+	Create projectCreate `cmd:"" help:"Create a project and print its callback secret, once."`
+	List   projectList   `cmd:"" help:"List the projects."`
+	Set    projectSet    `cmd:"" help:"Change a project."`
+}
+
+// projectSettings are the flags that create and set share.
+type projectSettings struct {
+	Mode            *string        `help:"test, live, or empty for none." placeholder:"MODE"`
+	Timeout         *time.Duration `help:"How long an outcome may take, 1s to 720h." placeholder:"30m"`
+	RepairURL       *string        `name:"repair-url" help:"Where Reprocess calls the app back." placeholder:"URL"`
+	PublicName      *string        `help:"The name that heads what a customer is shown." placeholder:"NAME"`
+	SupportContact  *string        `help:"Where a customer may ask." placeholder:"CONTACT"`
+	SignaturePrefix *bool          `help:"Write v1= before the callback's signature." negatable:""`
+	Snapshots       *bool          `help:"Keep payloads, encrypted, for 30 days." negatable:""`
+}
+
+func (p projectSettings) settings() store.ProjectSettings {
+	return store.ProjectSettings{Mode: p.Mode, Timeout: p.Timeout, RepairURL: p.RepairURL, SignaturePrefix: p.SignaturePrefix,
+		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots}
+}
+
+type projectCreate struct {
+	Name string `arg:"" help:"1 to 63 of a-z, 0-9, _ and -."`
+	projectSettings
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run creates a project.
+func (c projectCreate) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	project, secret, err := st.CreateProject(s.ctx, c.Name, c.settings(), s.allow, c.name())
+	if err != nil {
+		return advise(err)
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, map[string]string{"id": project.ID, "name": project.Name, "callback_secret": secret})
+	}
+	say(s.stdout, "created %s (%s)", strong.Render(project.Name), project.ID)
+	saySecret(s, secret)
+	return nil
+}
+
+func saySecret(s *session, secret string) {
+	say(s.stdout, "callback secret, shown once: %s", strong.Render(secret))
+}
+
+type projectList struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run lists the projects.
+func (c projectList) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	projects, err := st.Projects(s.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, projects)
+	}
+	var rows [][]string
+	for _, p := range projects {
+		rows = append(rows, []string{p.Name, p.Mode, p.Timeout.String(), printable(p.RepairURL), printable(p.PublicName), printable(p.SupportContact)})
+	}
+	sayTable(s.stdout, []string{"NAME", "MODE", "TIMEOUT", "REPAIR URL", "PUBLIC NAME", "SUPPORT"}, rows)
+	return nil
+}
+
+type projectSet struct {
+	Name string `arg:"" help:"The project."`
+	projectSettings
+	RotateCallbackSecret bool          `help:"Make a new callback secret and print it, once. Older ones sign along for the overlap."`
+	Overlap              time.Duration `help:"How long older callback secrets sign along after a rotation." default:"24h"`
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run changes a project.
+func (c projectSet) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	project, err := st.SetProject(s.ctx, c.Name, c.settings(), s.allow, c.name())
+	if err != nil {
+		return advise(err)
+	}
+	secret := ""
+	if c.RotateCallbackSecret {
+		if secret, err = st.RotateCallbackSecret(s.ctx, c.Name, c.Overlap, c.name()); err != nil {
+			return err
+		}
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, struct {
+			store.Project
+			CallbackSecret string `json:"callback_secret,omitempty"`
+		}{project, secret})
+	}
+	say(s.stdout, "set %s", strong.Render(project.Name))
+	if secret != "" {
+		saySecret(s, secret)
+	}
+	return nil
+}
+
+// advise adds a hint to what a project's settings are refused for.
+func advise(err error) error {
+	var field *engine.FieldError
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return hint{err, "spadmin project list shows the names"}
+	case errors.As(err, &field) && field.Field == "repair_url":
+		return hint{err, "for a test on this machine: --allow-networks 127.0.0.0/8"}
+	case errors.As(err, &field) && field.Field == "snapshots":
+		return hint{err, "openssl rand -base64 32 makes a key; every engine needs the same one"}
+	}
+	return err
+}

@@ -1,0 +1,40 @@
+package main
+
+import "fmt"
+
+type sweepCommand struct{}
+
+// Run looks for passed deadlines once.
+func (sweepCommand) Run(s *session) error {
+	e, done, err := s.engine("default")
+	if err != nil {
+		return err
+	}
+	defer done()
+	opened, err := e.Sweep(s.ctx)
+	if err != nil {
+		return err
+	}
+	say(s.stdout, "opened %s", plural(opened, "incident"))
+	return nil
+}
+
+type runCommand struct{}
+
+// Run runs the engine's steps for all projects until interrupted.
+func (runCommand) Run(s *session) error {
+	e, done, err := s.engine("default")
+	if err != nil {
+		return err
+	}
+	defer done()
+	_, _ = fmt.Fprintln(s.stderr, "running; stop with Ctrl-C")
+	return e.Run(s.ctx)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

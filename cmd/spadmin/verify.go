@@ -1,0 +1,39 @@
+package main
+
+import "time"
+
+type verifyCommand struct {
+	Grace time.Duration `help:"How long an effect may be overdue before its missing incident counts." default:"5s"`
+	JSON  bool          `help:"Print JSON."`
+}
+
+// Run holds the database against the invariants; a violation gives exit code 1.
+func (c verifyCommand) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	report, err := st.Verify(s.ctx, c.Grace)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = sayJSON(s.stdout, report)
+	} else {
+		for _, check := range report.Checks {
+			mark := good.Render("✓")
+			if !check.OK {
+				mark = bad.Render("✗")
+			}
+			say(s.stdout, "%s %-6s %s", mark, check.ID, check.Title)
+			for _, row := range check.Rows {
+				say(s.stdout, "    %s", printable(row))
+			}
+		}
+	}
+	if err == nil && !report.OK {
+		return errFound
+	}
+	return err
+}

@@ -1,0 +1,167 @@
+package engine
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Receipt is the answer to an acceptance.
+type Receipt struct {
+	// EffectID is the effect's own id, the same for every receipt of its key.
+	EffectID EffectID
+	// Deadline is when an outcome is owed by.
+	Deadline time.Time
+	// Duplicate says that the key was accepted before: nothing changed, and the
+	// job exists already.
+	Duplicate bool
+}
+
+// Accept records, in the caller's transaction, that an effect is owed. Call it
+// where the job is enqueued: both commit or neither does.
+//
+// A key that was accepted before comes back with Duplicate set and restarts no
+// clock. Accept waits only for another uncommitted Accept of the same key, so
+// keep transactions that accept short. Wrong input gives a [*FieldError]
+// before anything is sent; the transaction stays usable.
+func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, error) {
+	if err := validTx(tx); err != nil {
+		return Receipt{}, err
+	}
+	params, err := e.acceptParams(a)
+	if err != nil {
+		return Receipt{}, err
+	}
+	row, err := e.queries.EffectAccept(ctx, tx, params)
+	if err != nil {
+		return Receipt{}, err
+	}
+	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate}, nil
+}
+
+// QueueAccept is Accept as a part of the caller's own batch, which costs no
+// round trip of its own. done is called with the receipt while the batch's
+// results are read; an error it returns ends that reading.
+func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) error) error {
+	if batch == nil {
+		return &FieldError{"batch", "is nil"}
+	}
+	params, err := e.acceptParams(a)
+	if err != nil {
+		return err
+	}
+	var q recorder
+	_, _ = e.queries.EffectAccept(context.Background(), &q, params)
+	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
+		var r Receipt
+		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate); err != nil || done == nil {
+			return err
+		}
+		return done(r)
+	})
+	return nil
+}
+
+// AcceptMany is Accept for a list, in one round trip, and answers in its order.
+// Keys are taken in sorted order, so that two lists never deadlock. For imports
+// use lists of about 1,000. A wrong member refuses the whole list before
+// anything is sent; the [*FieldError] names its position.
+func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) ([]Receipt, error) {
+	if err := validTx(tx); err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	members := make([]receiptMember, len(list))
+	for i, a := range list {
+		params, err := e.acceptParams(a)
+		if err != nil {
+			return nil, inList(i, err)
+		}
+		members[i] = newReceiptMember(params)
+	}
+	body, err := json.Marshal(members)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := e.queries.EffectAcceptMany(ctx, tx, dbsqlc.EffectAcceptManyParams{Receipts: string(body), Project: e.cfg.Project})
+	if err != nil {
+		return nil, err
+	}
+	receipts := make([]Receipt, len(rows))
+	for i, row := range rows {
+		receipts[i] = Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate}
+	}
+	return receipts, nil
+}
+
+// acceptParams validates everything that Postgres would refuse.
+func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
+	var none dbsqlc.EffectAcceptParams
+	if err := a.validate(); err != nil {
+		return none, err
+	}
+	if mode := value(e.project.Load().Mode); mode != "" && a.Mode != "" && a.Mode != mode {
+		return none, &FieldError{"Mode", "is not the project's: a test event reached a live endpoint, or the other way round"}
+	}
+	params := dbsqlc.EffectAcceptParams{
+		Provider: a.Provider, EventID: a.EventID, Effect: a.Effect, Project: e.cfg.Project,
+		EventType: optional(a.EventType), Subject: optional(a.Subject), Shop: optional(a.Shop),
+		Customer: optional(a.Customer), Version: optional(a.Version), Objects: a.Objects,
+	}
+	if !a.OccurredAt.IsZero() {
+		at := a.OccurredAt.UTC()
+		params.OccurredAt = &at
+	}
+	if a.Timeout != 0 {
+		params.Timeout = optional(interval(a.Timeout))
+	}
+	if a.Amount != (Money{}) {
+		params.Amount = &a.Amount.Amount
+		params.Currency = optional(strings.ToUpper(a.Amount.Currency))
+	}
+	if len(a.Payload) > 0 && e.box != nil && e.project.Load().Snapshots {
+		params.Snapshot = e.box.Seal(a.Payload, snapshotOwner(e.cfg.Project, a.Key))
+	}
+	return params, nil
+}
+
+// snapshotOwner binds a snapshot to its key.
+func snapshotOwner(project string, k Key) string {
+	return strings.Join([]string{"snapshot", project, k.Provider, k.EventID, k.Effect}, "\x00")
+}
+
+// receiptMember is one member of accept_many's list: accept's arguments.
+type receiptMember struct {
+	Provider   string     `json:"provider"`
+	EventID    string     `json:"event_id"`
+	Effect     string     `json:"effect"`
+	EventType  *string    `json:"event_type,omitempty"`
+	Subject    *string    `json:"subject,omitempty"`
+	OccurredAt *time.Time `json:"occurred_at,omitempty"`
+	Timeout    *string    `json:"timeout,omitempty"`
+	Amount     *int64     `json:"amount,omitempty"`
+	Currency   *string    `json:"currency,omitempty"`
+	Customer   *string    `json:"customer,omitempty"`
+	Version    *string    `json:"version,omitempty"`
+	Shop       *string    `json:"shop,omitempty"`
+	Objects    []string   `json:"objects,omitempty"`
+	Snapshot   string     `json:"snapshot,omitempty"`
+}
+
+func newReceiptMember(p dbsqlc.EffectAcceptParams) receiptMember {
+	m := receiptMember{Provider: p.Provider, EventID: p.EventID, Effect: p.Effect, EventType: p.EventType, Subject: p.Subject,
+		OccurredAt: p.OccurredAt, Timeout: p.Timeout, Amount: p.Amount, Currency: p.Currency, Customer: p.Customer,
+		Version: p.Version, Shop: p.Shop, Objects: p.Objects}
+	if p.Snapshot != nil {
+		m.Snapshot = `\x` + hex.EncodeToString(p.Snapshot)
+	}
+	return m
+}

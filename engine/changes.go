@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Change says that an incident, an attempt or a project's settings changed. It
+// carries ids only: read what they are now.
+type Change struct {
+	// Cursor is where to go on from after this change.
+	Cursor string
+	// Kind is incident, attempt or settings; What is the state entered, or what happened.
+	Kind, What string
+	// ID is the incident's, or the project's for settings.
+	ID      string
+	Project string
+	At      time.Time
+}
+
+const changesPage = 500
+
+// Changes follows what changes in all projects from the cursor after on, or
+// from the oldest change that is kept (a week) for "". It goes on until ctx
+// ends or the loop is left, and looks once a sweep interval.
+//
+// Every change is delivered at least once, none is skipped, and one that
+// committed late never hides another: around a long transaction changes come at
+// once, and again after a reconnect. An error is delivered once and the
+// iteration goes on; leave the loop to give up.
+func (e *Engine) Changes(ctx context.Context, after string) iter.Seq2[Change, error] {
+	return func(yield func(Change, error) bool) {
+		floor, err := parseCursor(after)
+		if err != nil {
+			yield(Change{}, err)
+			return
+		}
+		feed := changeFeed{engine: e, floor: floor, seen: map[int64]bool{}}
+		for {
+			more, err := feed.poll(ctx, yield)
+			if ctx.Err() != nil || !more {
+				return
+			}
+			if err != nil && !yield(Change{}, err) {
+				return
+			}
+			if !wait(ctx, e.cfg.SweepInterval) {
+				return
+			}
+		}
+	}
+}
+
+// cursor is a place in the feed. Everything up to it has been delivered and
+// nothing can appear before it any more.
+type cursor struct {
+	xid string
+	seq int64
+}
+
+func (c cursor) String() string { return c.xid + "-" + strconv.FormatInt(c.seq, 10) }
+
+func parseCursor(s string) (cursor, error) {
+	if s == "" {
+		return cursor{xid: "0"}, nil
+	}
+	xid, seq, _ := strings.Cut(s, "-")
+	number, err := strconv.ParseUint(xid, 10, 64)
+	n, err2 := strconv.ParseInt(seq, 10, 64)
+	c := cursor{strconv.FormatUint(number, 10), n}
+	if err != nil || err2 != nil || c.String() != s { // Postgres would read 010 as octal
+		return cursor{}, &FieldError{"after", "is not a cursor of a change"}
+	}
+	return c, nil
+}
+
+// changeFeed remembers what it delivered above the floor.
+type changeFeed struct {
+	engine *Engine
+	floor  cursor
+	seen   map[int64]bool
+}
+
+// poll delivers what is visible now; more is false once the loop was left.
+//
+// The floor may move over a row only while every row before it in this poll was
+// settled: behind an unsettled one, an older transaction may still commit.
+func (f *changeFeed) poll(ctx context.Context, yield func(Change, error) bool) (more bool, err error) {
+	at, settled := f.floor, true
+	for {
+		rows, err := f.engine.queries.ChangesAfter(ctx, f.engine.pool, dbsqlc.ChangesAfterParams{Xid: at.xid, Seq: at.seq, Page: changesPage})
+		if err != nil {
+			return true, fmt.Errorf("sendpromptly: reading changes: %w", err)
+		}
+		for _, row := range rows {
+			at = cursor{row.Xid, row.Seq}
+			known := f.seen[row.Seq]
+			if settled = settled && row.Settled; settled {
+				f.floor = at
+				delete(f.seen, row.Seq)
+			} else {
+				f.seen[row.Seq] = true
+			}
+			if known {
+				continue
+			}
+			change := Change{Cursor: f.floor.String(), Kind: row.Kind, What: row.What, ID: row.SubjectID, Project: row.Project, At: row.At}
+			if !yield(change, nil) {
+				return false, nil
+			}
+		}
+		if len(rows) < changesPage {
+			return true, nil
+		}
+	}
+}

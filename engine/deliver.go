@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+)
+
+// deliverBatch bounds the callbacks in flight of one engine.
+const deliverBatch = 32
+
+// Deliver sends the callbacks that are due, of all projects, and returns how
+// many it sent. It ends when nothing is due, or another engine is claiming just
+// then, and every answer is recorded. At
+// most 4 are in flight a project, over all engines together. A callback whose
+// engine dies is sent again a minute later.
+func (e *Engine) Deliver(ctx context.Context) (int, error) { return e.deliver(ctx, 0) }
+
+// deliver claims again whenever an answer makes room, and once an interval
+// where one is given, so that a slow endpoint holds up nobody else's callbacks.
+func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int, err error) {
+	answered := make(chan error, deliverBatch)
+	flying := 0
+	var failures []error
+	for {
+		if ctx.Err() == nil && flying < deliverBatch {
+			claims, err := inTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) {
+				return e.queries.CallbackClaim(ctx, tx, deliverBatch-flying)
+			})
+			if err != nil {
+				failures = append(failures, err)
+			}
+			for _, claim := range claims {
+				go func() { answered <- e.send(ctx, claim) }()
+			}
+			flying += len(claims)
+			sent += len(claims)
+		}
+		if flying == 0 {
+			return sent, errors.Join(failures...)
+		}
+		var tick <-chan time.Time
+		if interval > 0 {
+			tick = time.After(interval)
+		}
+		select {
+		case err := <-answered:
+			flying--
+			if err != nil {
+				failures = append(failures, err)
+			}
+		case <-tick:
+		}
+	}
+}
+
+// send makes one try: it reads what to say, signs it with the nonce and time of
+// the claim, posts it and records the answer. Where ctx ends meanwhile nothing
+// is recorded: the lease runs out and the callback is sent again.
+func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) error {
+	started := time.Now()
+	url, answer := e.post(ctx, claim)
+	if ctx.Err() != nil {
+		return nil
+	}
+	outcome := callback.OutcomeOf(answer.status, answer.err)
+	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
+		Outcome: string(outcome), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: optional(answer.text)}
+	if answer.status != 0 {
+		params.Status = &answer.status
+	}
+	if answer.err != nil {
+		params.Error = optional(cut(answer.err.Error(), 2000))
+	}
+	if delay, ok := callback.Delay(claim.Try, answer.retryAfter, rand.Float64()); ok {
+		params.RetryIn = optional(interval(delay))
+	}
+	_, err := inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) })
+	return err
+}
+
+// answer is what came of one try. status is 0 where there was no answer.
+type answer struct {
+	status     int
+	text       string
+	retryAfter time.Duration
+	err        error
+}
+
+// post sends the signed request and reads at most 4 KiB of the answer.
+func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url string, a answer) {
+	if claim.Try > callback.Tries {
+		return "", answer{err: errors.New("not sent: the engine of the last try died before it recorded an answer")}
+	}
+	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID})
+	if err != nil {
+		return "", answer{err: err}
+	}
+	url = value(content.Project.RepairUrl)
+	secrets, err := e.callbackSecrets(ctx, claim.ProjectID)
+	if err != nil {
+		return url, answer{err: err}
+	}
+	body, err := e.callbackBody(ctx, claim, content).Encode()
+	if err != nil {
+		return url, answer{err: err}
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return url, answer{err: errors.New("the project's repair URL is missing or malformed")}
+	}
+	if request.Header, err = callback.Headers(secrets, claim.ReplayID, claim.Nonce, claim.SignedAt, body, content.Project.SignaturePrefix); err != nil {
+		return url, answer{err: err}
+	}
+	request.Header.Set("Content-Type", "application/json")
+	response, err := e.client.Do(request)
+	if err != nil {
+		return url, answer{err: guardedhttp.WithoutURL(err)}
+	}
+	defer func() { _ = response.Body.Close() }()
+	return url, answer{status: response.StatusCode, text: guardedhttp.Text(response.Body), retryAfter: callback.RetryAfter(response.Header, claim.SignedAt)}
+}
+
+// callbackBody is the JSON of wire format 2.
+func (e *Engine) callbackBody(ctx context.Context, claim dbsqlc.CallbackClaimRow, c dbsqlc.CallbackContentRow) callback.Body {
+	return callback.Body{
+		Type: callback.TypeReprocess, ReplayID: claim.ReplayID, Attempt: c.Number, Project: c.Project.Name, Mode: value(c.Project.Mode),
+		EventID: c.Effect.EffectID, IncidentID: claim.IncidentID, Provider: c.Effect.Provider, ProviderEventID: c.Effect.EventID,
+		EventType: value(c.Effect.EventType), EffectType: c.Effect.Effect, InternalReference: value(c.Effect.Subject),
+		OccurredAt: value(c.Effect.OccurredAt), Cause: c.Cause, RequestedAt: c.RequestedAt,
+		Payload: e.payload(ctx, c.Effect, c.Project.Name),
+	}
+}

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/engine/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
+	"github.com/sendpromptly/sendpromptly/engine/internal/testclock"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+)
+
+// Engine records receipts and outcomes, finds what is missing and asks for
+// repairs. It is safe for concurrent use, keeps no state that Postgres does not
+// have, and any number of engines may share a database.
+type Engine struct {
+	pool    *pgxpool.Pool
+	queries *dbsqlc.Queries
+	cfg     Config
+	box     *secretbox.Box
+	client  *http.Client
+	project atomic.Pointer[dbsqlc.Project]
+
+	// lastPass is the start of the last pass of Sweep that ended with less than
+	// a full batch; zero before the first (design: an overdue row older than
+	// that was invisible or locked then).
+	sweeping sync.Mutex
+	lastPass time.Time
+	// locked is how many overdue rows that pass had to leave.
+	locked int
+}
+
+// New makes an engine on a migrated database (see [Migrate]). It reads the
+// project once, within 5 seconds, and fails if the schema is older than this
+// engine, if its clock was replaced, or if the project does not exist.
+func New(pool *pgxpool.Pool, cfg Config) (*Engine, error) {
+	if pool == nil {
+		return nil, &FieldError{"pool", "is nil"}
+	}
+	cfg, box, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := checkSchema(ctx, pool); err != nil {
+		return nil, err
+	}
+	e := &Engine{pool: pool, queries: dbsqlc.New(), cfg: cfg, box: box, client: guardedhttp.New(cfg.AllowNetworks)}
+	if err := e.loadProject(ctx); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// checkSchema holds the database against what this build needs.
+func checkSchema(ctx context.Context, pool *pgxpool.Pool) error {
+	need, err := migrate.Latest()
+	if err != nil {
+		return err
+	}
+	have, err := dbsqlc.New().ClockBody(ctx, pool)
+	if migrate.IsMissing(err) {
+		return errors.New("sendpromptly: the schema is missing: run engine.Migrate or spadmin migrate up")
+	}
+	if err != nil {
+		return fmt.Errorf("sendpromptly: reading the schema's version: %w", err)
+	}
+	if have.Version < need {
+		return fmt.Errorf("sendpromptly: the schema is at version %d, this engine needs %d: run engine.Migrate or spadmin migrate up", have.Version, need)
+	}
+	if !testclock.Intact(have.Body, have.Database) {
+		return errors.New("sendpromptly: sendpromptly.clock() was replaced: run spadmin doctor for the statement that restores it")
+	}
+	return nil
+}
+
+// loadProject reads the project's settings again.
+func (e *Engine) loadProject(ctx context.Context) error {
+	row, err := e.queries.ProjectGet(ctx, e.pool, e.cfg.Project)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return &FieldError{"Config.Project", "names no project: create it with spadmin project create"}
+	}
+	if err != nil {
+		return fmt.Errorf("sendpromptly: reading the project: %w", err)
+	}
+	e.project.Store(&row.Project)
+	return nil
+}

@@ -1,0 +1,21 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/migrate"
+)
+
+// Migrate brings the schema "sendpromptly" of the pool's database up to what
+// this engine needs. It is safe to call from every instance at once and does
+// nothing where all is applied. It needs the right to create a schema; the three
+// roles are created where that is allowed and skipped where it is not.
+func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
+	if pool == nil {
+		return &FieldError{"pool", "is nil"}
+	}
+	_, err := migrate.Up(ctx, pool)
+	return err
+}

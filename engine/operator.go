@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Operator is the person or token that acts, as the timeline shows it: an
+// address, a name or a label of 1 to 255 bytes.
+type Operator string
+
+func (o Operator) validate() error { return validPresent("by", string(o), 255) }
+
+// Attempt is one asking of an operator to repair.
+type Attempt struct {
+	IncidentID IncidentID
+	// ReplayID is the attempt's id on the wire, the same for all its callbacks.
+	ReplayID string
+	// Number counts the incident's attempts from 1.
+	Number      int
+	RequestedAt time.Time
+	// DueAt is when the attempt is given up if no outcome arrives; an answer of
+	// 2xx or a Retry-After moves it.
+	DueAt time.Time
+}
+
+// Reprocess asks the app to repair: a signed callback is due at once and is
+// delivered by the next Deliver of any engine. It is refused while an attempt is
+// in flight, where the effect is applied, and without a repair URL
+// ([*RefusedError]). A closed incident reopens.
+func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator) (Attempt, error) {
+	if err := validAction(id, by); err != nil {
+		return Attempt{}, err
+	}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentReprocessRow, error) {
+		return e.queries.IncidentReprocess(ctx, tx, dbsqlc.IncidentReprocessParams{IncidentID: string(id), Operator: string(by),
+			LastTry: interval(callback.Span()), Project: e.cfg.Project})
+	})
+	if err != nil {
+		return Attempt{}, err
+	}
+	if err := refusal("reprocess", id, row.State, row.Refusal); err != nil {
+		return Attempt{}, err
+	}
+	return Attempt{IncidentID: id, ReplayID: row.ReplayID, Number: row.Number, RequestedAt: row.RequestedAt, DueAt: row.DueAt}, nil
+}
+
+// Stop ends the attempt in flight and cancels its remaining callbacks: the
+// incident is failed then. Where none is in flight only the entry is written.
+// It returns the state afterwards.
+func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator) (State, error) {
+	if err := validAction(id, by); err != nil {
+		return "", err
+	}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentStopRow, error) {
+		return e.queries.IncidentStop(ctx, tx, dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project})
+	})
+	if err != nil {
+		return "", err
+	}
+	return State(row.State), refusal("stop", id, row.State, row.Refusal)
+}
+
+// Close puts an incident away without an outcome; note says why and is cut at
+// 2,000 characters. It is refused while an attempt is in flight and where the
+// effect is applied or closed ([*RefusedError]).
+func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note string) error {
+	if err := validAction(id, by); err != nil {
+		return err
+	}
+	if note = cut(note, 2000); note == "" {
+		return &FieldError{"note", "is empty: say why no repair is needed"}
+	}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentCloseRow, error) {
+		return e.queries.IncidentClose(ctx, tx, dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project})
+	})
+	if err != nil {
+		return err
+	}
+	return refusal("close", id, row.State, row.Refusal)
+}
+
+func validAction(id IncidentID, by Operator) error {
+	if err := validID("id", string(id)); err != nil {
+		return err
+	}
+	return by.validate()
+}
+
+var refusals = map[string]string{
+	"in_flight":     "an attempt is in flight: wait for it or stop it first",
+	"applied":       "the effect is applied",
+	"closed":        "it is closed already",
+	"no_repair_url": "the project has no repair URL: set one with spadmin project set --repair-url",
+}
+
+func refusal(action string, id IncidentID, state, code string) error {
+	switch code {
+	case "":
+		return nil
+	case "not_found":
+		return fmt.Errorf("%w: incident %s", ErrNotFound, id)
+	}
+	return &RefusedError{Action: action, State: State(state), Reason: refusals[code]}
+}

@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Option adds to an outcome what not every app has.
+type Option func(*outcome)
+
+type outcome struct {
+	replayID string
+	code     string
+}
+
+// WithReplay says which attempt the outcome belongs to: the replay id of a
+// [Repair]. A success counts with or without one.
+func WithReplay(id string) Option { return func(o *outcome) { o.replayID = id } }
+
+// WithCode adds the app's own short error code to a failure. Cut at 128 bytes.
+func WithCode(code string) Option { return func(o *outcome) { o.code = code } }
+
+func newOutcome(options []Option) outcome {
+	var o outcome
+	for _, option := range options {
+		if option != nil {
+			option(&o)
+		}
+	}
+	return o
+}
+
+// Succeed records, in the caller's transaction, that the effect happened. Call
+// it in the effect's own transaction: both commit or neither does. It settles
+// an effect in any state, resolves an open incident, and is a no-op where the
+// effect is applied already. A key without a receipt gives [ErrUnknownEffect].
+//
+// The effect is yours from here to the commit: Succeed last, or a deadline that
+// passes meanwhile stays hidden until then. It waits for another uncommitted
+// outcome of the same effect, an Apply under way included.
+func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Option) error {
+	if err := validTx(tx); err != nil {
+		return err
+	}
+	if err := k.validate(); err != nil {
+		return err
+	}
+	params := e.succeedParams(k, newOutcome(options))
+	row, err := e.queries.EffectSucceed(ctx, tx, params)
+	if err != nil || row.State != "unknown" {
+		return err
+	}
+	if e.cfg.UnknownEffect != Adopt {
+		return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
+	}
+	if _, err := e.Accept(ctx, tx, Acceptance{Key: k}); err != nil {
+		return err
+	}
+	_, err = e.queries.EffectSucceed(ctx, tx, params)
+	return err
+}
+
+// QueueSucceed is Succeed as a part of the caller's own batch, which costs no
+// round trip of its own. [ErrUnknownEffect] comes out of reading the batch's
+// results, also where the engine adopts: that takes a second look.
+func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...Option) error {
+	if batch == nil {
+		return &FieldError{"batch", "is nil"}
+	}
+	if err := k.validate(); err != nil {
+		return err
+	}
+	var q recorder
+	_, _ = e.queries.EffectSucceed(context.Background(), &q, e.succeedParams(k, newOutcome(options)))
+	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
+		var id, state string
+		var changed bool
+		if err := row.Scan(&id, &state, &changed); err != nil {
+			return err
+		}
+		if state == "unknown" {
+			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
+		}
+		return nil
+	})
+	return nil
+}
+
+func (e *Engine) succeedParams(k Key, o outcome) dbsqlc.EffectSucceedParams {
+	return dbsqlc.EffectSucceedParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect,
+		ReplayID: optional(cut(o.replayID, 64)), Project: e.cfg.Project}
+}
+
+// failTimeout bounds recording a failure, the wait for a connection included.
+const failTimeout = 2 * time.Second
+
+// Fail records that an attempt at the effect failed, and why: an incident opens
+// unless the effect is applied. It runs in a short transaction of its own,
+// because the caller's is rolling back, and waits for no row: called before the
+// rollback, it is stored aside and folded in by the next sweep. It works with
+// ctx already cancelled and takes at most 2 seconds.
+//
+// cause is cut at 2,000 characters. An error means that the failure could not
+// be recorded; the deadline will still find the effect.
+func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Option) error {
+	if err := k.validate(); err != nil {
+		return err
+	}
+	o := newOutcome(options)
+	message := "no cause given"
+	if cause != nil {
+		message = fmt.Sprint(cause) // unlike Error, this survives a nil pointer inside cause
+	}
+	params := dbsqlc.EffectFailParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect, Project: e.cfg.Project,
+		ErrorCode: optional(cut(o.code, 128)), ErrorMessage: optional(cut(message, 2000)), ReplayID: optional(cut(o.replayID, 64))}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
+	defer cancel()
+	err := pgx.BeginTxFunc(ctx, e.pool, readCommitted, func(tx pgx.Tx) error {
+		row, err := e.queries.EffectFail(ctx, tx, params)
+		if err != nil || row.State != "unknown" {
+			return err
+		}
+		if e.cfg.UnknownEffect != Adopt {
+			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
+		}
+		if _, err := e.Accept(ctx, tx, Acceptance{Key: k}); err != nil {
+			return err
+		}
+		_, err = e.queries.EffectFail(ctx, tx, params)
+		return err
+	})
+	if err != nil && !errors.Is(err, ErrUnknownEffect) {
+		return fmt.Errorf("sendpromptly: recording a failure of %s: %w", k, err)
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package engine_test
+
+import (
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+)
+
+// Engines that meet the same poisonous rows at once set those aside and no
+// others: an innocent effect whose turn came in between must not wait an hour.
+// It catches an engine that sets aside whatever row is the first now, instead of
+// the one that it failed on.
+func TestEnginesThatMeetAPoisonousRowSetNoOtherAside(t *testing.T) {
+	t.Parallel()
+	rounds := 3
+	if heavy() {
+		rounds = 40
+	}
+	db := enginetest.New(t)
+	poison(t, db)
+	quiet := engine.Config{Logger: slog.New(slog.DiscardHandler)}
+	var engines []*engine.Engine
+	for range 5 {
+		engines = append(engines, engineOn(t, newPool(t, db, "engine", 1), quiet))
+	}
+	for round := range rounds {
+		name := "evt_" + strings.Repeat("r", round)
+		acceptAll(t, db, engines[0], name, 40, time.Minute) // the poisonous one is not always the first
+		db.Travel(2 * time.Minute)
+		var sweepers sync.WaitGroup
+		for _, e := range engines {
+			sweepers.Go(func() {
+				if _, err := e.Sweep(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		sweepers.Wait()
+		if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (project_id, effect_id)
+			WHERE o.poisoned IS NOT NULL AND e.event_id NOT LIKE '%\_0'`); n != 0 {
+			t.Errorf("round %d: %d innocent effects were set aside", round, n)
+		}
+		if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.owed WHERE poisoned IS NOT NULL`); n != round+1 {
+			t.Errorf("round %d: %d effects are set aside, want the %d poisonous ones", round, n, round+1)
+		}
+		for range 2 { // what one engine saw locked by another is held once
+			db.Travel(61 * time.Second)
+			sweep(t, engines[0])
+		}
+	}
+	run(t, db.Pool, `DROP TRIGGER poison ON sendpromptly.incidents`)
+	db.Travel(2 * time.Hour)
+	sweep(t, engines[0])
+	db.RequireSound()
+	if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.incidents`); n != 40*rounds {
+		t.Errorf("%d incidents, want %d", n, 40*rounds)
+	}
+}
+
+// poison lets no incident open for effects whose event ends in _0.
+func poison(t *testing.T, db *enginetest.Database) {
+	t.Helper()
+	run(t, db.Pool, `CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF EXISTS (SELECT 1 FROM sendpromptly.effects WHERE effect_id = NEW.effect_id AND event_id LIKE '%\_0') THEN
+			RAISE EXCEPTION 'this row is poisonous';
+		END IF;
+		RETURN NEW; END $$`)
+	run(t, db.Pool, `CREATE TRIGGER poison BEFORE INSERT ON sendpromptly.incidents FOR EACH ROW EXECUTE FUNCTION public.poison()`)
+}
+
+// The same in slow motion: while another engine holds the poisonous row, the
+// first free one is innocent, is left as it was, and opens.
+func TestAnInnocentRowIsNotSetAside(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{Logger: slog.New(slog.DiscardHandler)})
+	poison(t, db)
+	accept(t, db, e, engine.Acceptance{Key: key("evt_0")})
+	accept(t, db, e, engine.Acceptance{Key: key("evt_1")})
+	db.Travel(31 * time.Minute)
+	before := contents(t, db)
+	other := open(t, db.Pool, pgx.TxOptions{})
+	run(t, other, `SELECT 1 FROM sendpromptly.owed ORDER BY deadline LIMIT 1 FOR UPDATE`)
+	run(t, db.Pool, `SELECT sendpromptly.set_aside()`)
+	for table, rows := range contents(t, db) {
+		if rows != before[table] {
+			t.Errorf("%s changed", table)
+		}
+	}
+	finish(t, other, false)
+	if opened := sweep(t, e); opened != 1 {
+		t.Errorf("%d incidents opened, want the innocent effect's", opened)
+	}
+	requireStory(t, db, key("evt_1"), "receipt→awaiting deadline→missing opened")
+	requireStory(t, db, key("evt_0"), "receipt→awaiting note")
+}

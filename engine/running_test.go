@@ -1,0 +1,96 @@
+package engine_test
+
+import (
+	"context"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+)
+
+// Run alone does the whole job: it finds the missed effect, delivers the
+// callback that an operator asks for, and seals the story. It ends when told
+// to, without an error and without a trace among the running engines.
+func TestRunFindsDeliversAndSeals(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond})
+	server := httptest.NewServer(e.RepairHandler(func(context.Context, pgx.Tx, engine.Repair) error { return nil }))
+	defer server.Close()
+	repairAt(t, db, server)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+
+	accept(t, db, e, engine.Acceptance{Key: key("evt_1"), Timeout: time.Second})
+	for change, err := range e.Changes(t.Context(), "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if change.Kind == "incident" && change.What == "opened" {
+			if _, err := e.Reprocess(t.Context(), engine.IncidentID(change.ID), "ada"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if change.Kind == "incident" && change.What == "applied" {
+			break
+		}
+	}
+	db.RequireApplied(key("evt_1"))
+	if alive := column(t, db.Pool, "SELECT e.version FROM sendpromptly.engines AS e"); len(alive) != 1 {
+		t.Errorf("%d heartbeats", len(alive))
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+	if alive := column(t, db.Pool, "SELECT e.version FROM sendpromptly.engines AS e"); len(alive) != 0 {
+		t.Errorf("%d heartbeats after the end", len(alive))
+	}
+	db.RequireSound()
+}
+
+// Pages follow each other without a gap or a repetition, whatever the filter.
+func TestPagesOfIncidentsAndTimelines(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	acceptEvents(t, db, e, 25)
+	db.Travel(31 * time.Minute)
+	if _, err := e.Sweep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[engine.IncidentID]bool{}
+	pages := 0
+	for before := engine.IncidentID(""); ; pages++ {
+		page, err := e.Incidents(t.Context(), engine.IncidentFilter{Open: true, Before: before, Limit: 10})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, incident := range page.Incidents {
+			if seen[incident.ID] || before != "" && incident.ID >= before {
+				t.Errorf("%s comes twice or out of order", incident.ID)
+			}
+			seen[incident.ID] = true
+		}
+		if before = page.Next; before == "" {
+			break
+		}
+	}
+	if len(seen) != 25 || pages != 2 {
+		t.Errorf("%d incidents on %d pages", len(seen), pages+1)
+	}
+	for range 450 {
+		exec(t, db.Pool, "SELECT sendpromptly.accept('stripe', 'evt_0', 'credit_grant')")
+	}
+	kinds, err := db.Kinds(key("evt_0"))
+	if err != nil || len(kinds) != 453 {
+		t.Errorf("%s entries, %v", strconv.Itoa(len(kinds)), err)
+	}
+}

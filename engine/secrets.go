@@ -1,0 +1,52 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
+)
+
+// callbackSecrets reads a project's secrets that have not retired, newest first.
+func (e *Engine) callbackSecrets(ctx context.Context, projectID int) ([]string, error) {
+	rows, err := e.queries.CallbackSecretList(ctx, e.pool, projectID)
+	if err != nil {
+		return nil, err
+	}
+	var secrets []string
+	for _, row := range rows {
+		plain := row.Secret
+		if row.Sealed {
+			if e.box == nil {
+				return nil, errors.New("sendpromptly: the callback secrets are sealed: set Config.SecretKey or SENDPROMPTLY_SECRET_KEY")
+			}
+			if plain, err = e.box.Open(row.Secret, secretbox.CallbackSecretOwner(projectID)); err != nil {
+				return nil, fmt.Errorf("sendpromptly: opening a callback secret: %w", err)
+			}
+		}
+		secrets = append(secrets, string(plain))
+	}
+	if len(secrets) == 0 {
+		return nil, errors.New("sendpromptly: the project has no callback secret: make one with spadmin project set --rotate-callback-secret")
+	}
+	return secrets, nil
+}
+
+// payload opens an effect's snapshot; nil where there is none or no key.
+func (e *Engine) payload(ctx context.Context, f dbsqlc.Effect, project string) []byte {
+	if e.box == nil {
+		return nil
+	}
+	sealed, err := e.queries.SnapshotGet(ctx, e.pool, dbsqlc.SnapshotGetParams{ProjectID: f.ProjectID, EffectID: f.EffectID})
+	if err != nil {
+		return nil
+	}
+	plain, err := e.box.Open(sealed, snapshotOwner(project, Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect}))
+	if err != nil {
+		e.cfg.Logger.WarnContext(ctx, "sendpromptly: a payload snapshot does not open", "effect", f.EffectID, "error", err)
+		return nil
+	}
+	return plain
+}

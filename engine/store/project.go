@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+)
+
+// Project is one payment flow's settings.
+type Project struct {
+	ID              string        `json:"id"`
+	Name            string        `json:"name"`
+	Mode            string        `json:"mode,omitempty"`
+	Timeout         time.Duration `json:"-"`
+	TimeoutSeconds  float64       `json:"timeout_seconds"`
+	RepairURL       string        `json:"repair_url,omitempty"`
+	SignaturePrefix bool          `json:"signature_prefix"`
+	PublicName      string        `json:"public_name,omitempty"`
+	SupportContact  string        `json:"support_contact,omitempty"`
+	Snapshots       bool          `json:"snapshots"`
+	CreatedAt       time.Time     `json:"created_at"`
+}
+
+// ProjectSettings are the settings to change; nil leaves one as it is, and a
+// pointer to "" clears it.
+type ProjectSettings struct {
+	// Mode is "test", "live" or "" for none.
+	Mode *string
+	// Timeout lies between 1 second and 30 days.
+	Timeout *time.Duration
+	// RepairURL is an absolute https URL, or http within an allowed network.
+	RepairURL *string
+	// SignaturePrefix writes v1= before the callback's signature.
+	SignaturePrefix *bool
+	// PublicName and SupportContact head what a customer is shown. At most 255 bytes.
+	PublicName, SupportContact *string
+	// Snapshots keeps payloads, sealed, for 30 days. It needs the secret key.
+	Snapshots *bool
+}
+
+var (
+	projectName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`)
+	modes       = map[string]bool{"": true, "test": true, "live": true}
+)
+
+// CreateProject adds a project with a new callback secret, which it returns
+// once: it is not shown again. by enters the audit log.
+func (s *Store) CreateProject(ctx context.Context, name string, settings ProjectSettings, allow []netip.Prefix, by engine.Operator) (Project, string, error) {
+	if !projectName.MatchString(name) {
+		return Project{}, "", &engine.FieldError{Field: "name", Reason: "may hold 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit"}
+	}
+	if err := s.checkSettings(settings, allow); err != nil {
+		return Project{}, "", err
+	}
+	secret := callback.NewSecret()
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		row, err := s.queries.ProjectCreate(ctx, tx, name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return &engine.FieldError{Field: "name", Reason: "is taken by another project"}
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.addSecret(ctx, tx, row.ProjectID, secret); err != nil {
+			return err
+		}
+		return s.set(ctx, tx, row.ProjectID, name, settings, "project.create", by)
+	})
+	if err != nil {
+		return Project{}, "", err
+	}
+	project, err := s.Project(ctx, name)
+	return project, secret, err
+}
+
+// SetProject changes settings of a project.
+func (s *Store) SetProject(ctx context.Context, name string, settings ProjectSettings, allow []netip.Prefix, by engine.Operator) (Project, error) {
+	if err := s.checkSettings(settings, allow); err != nil {
+		return Project{}, err
+	}
+	id, err := s.projectID(ctx, name)
+	if err != nil {
+		return Project{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		return s.set(ctx, tx, id, name, settings, "project.set", by)
+	})
+	if err != nil {
+		return Project{}, err
+	}
+	return s.Project(ctx, name)
+}
+
+// RotateCallbackSecret makes a new secret, which signs from now on together
+// with the older ones; those retire after the overlap. The new one is returned
+// once: it is not shown again.
+func (s *Store) RotateCallbackSecret(ctx context.Context, name string, overlap time.Duration, by engine.Operator) (string, error) {
+	if overlap < 0 || overlap > 90*24*time.Hour {
+		return "", &engine.FieldError{Field: "overlap", Reason: "must lie between 0 and 90 days"}
+	}
+	id, err := s.projectID(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	secret := callback.NewSecret()
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if err := s.addSecret(ctx, tx, id, secret); err != nil {
+			return err
+		}
+		retire := dbsqlc.CallbackSecretRetireOthersParams{Overlap: seconds(overlap), ProjectID: id}
+		if err := s.queries.CallbackSecretRetireOthers(ctx, tx, retire); err != nil {
+			return err
+		}
+		return s.enter(ctx, tx, id, name, "project.rotate_callback_secret", by)
+	})
+	return secret, err
+}
+
+// Project reads one project by its name, or [ErrNotFound].
+func (s *Store) Project(ctx context.Context, name string) (Project, error) {
+	row, err := s.queries.ProjectGet(ctx, s.pool, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Project{}, fmt.Errorf("project %q: %w", name, ErrNotFound)
+	}
+	if err != nil {
+		return Project{}, err
+	}
+	return newProject(row.Project, row.TimeoutSeconds), nil
+}
+
+// Projects reads all projects by name.
+func (s *Store) Projects(ctx context.Context) ([]Project, error) {
+	rows, err := s.queries.ProjectList(ctx, s.pool)
+	projects := make([]Project, len(rows))
+	for i, row := range rows {
+		projects[i] = newProject(row.Project, row.TimeoutSeconds)
+	}
+	return projects, err
+}
+
+func (s *Store) projectID(ctx context.Context, name string) (int, error) {
+	row, err := s.queries.ProjectGet(ctx, s.pool, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("project %q: %w", name, ErrNotFound)
+	}
+	return row.Project.ProjectID, err
+}
+
+// set writes settings, the change row and the audit entry.
+func (s *Store) set(ctx context.Context, tx pgx.Tx, id int, name string, to ProjectSettings, action string, by engine.Operator) error {
+	params := dbsqlc.ProjectSetParams{ProjectID: id, Mode: to.Mode, RepairUrl: to.RepairURL, SignaturePrefix: to.SignaturePrefix,
+		PublicName: to.PublicName, SupportContact: to.SupportContact, Snapshots: to.Snapshots}
+	if to.Timeout != nil {
+		text := seconds(*to.Timeout)
+		params.Timeout = &text
+	}
+	if err := s.queries.ProjectSet(ctx, tx, params); err != nil {
+		return err
+	}
+	return s.enter(ctx, tx, id, name, action, by)
+}
+
+// enter tells the change feed and the audit log.
+func (s *Store) enter(ctx context.Context, tx pgx.Tx, id int, name, action string, by engine.Operator) error {
+	if err := s.queries.SettingsChanged(ctx, tx, dbsqlc.SettingsChangedParams{What: action, ProjectID: id}); err != nil {
+		return err
+	}
+	return s.queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: id, Actor: string(by), Action: action, Subject: name})
+}
+
+func (s *Store) addSecret(ctx context.Context, tx pgx.Tx, projectID int, secret string) error {
+	params := dbsqlc.CallbackSecretCreateParams{ProjectID: projectID, Secret: []byte(secret)}
+	if s.box != nil {
+		params.Secret, params.Sealed = s.box.Seal(params.Secret, secretbox.CallbackSecretOwner(projectID)), true
+	}
+	return s.queries.CallbackSecretCreate(ctx, tx, params)
+}
+
+// checkSettings refuses what could not work, naming the field.
+func (s *Store) checkSettings(to ProjectSettings, allow []netip.Prefix) error {
+	if to.Mode != nil && !modes[*to.Mode] {
+		return &engine.FieldError{Field: "mode", Reason: "must be test, live or empty"}
+	}
+	if to.Timeout != nil && (*to.Timeout < time.Second || *to.Timeout > 30*24*time.Hour) {
+		return &engine.FieldError{Field: "timeout", Reason: "must lie between 1 second and 30 days"}
+	}
+	if to.RepairURL != nil && *to.RepairURL != "" {
+		if err := guardedhttp.CheckURL(*to.RepairURL, allow); err != nil {
+			return &engine.FieldError{Field: "repair_url", Reason: err.Error()}
+		}
+	}
+	for field, text := range map[string]*string{"public_name": to.PublicName, "support_contact": to.SupportContact} {
+		if text != nil && len(*text) > 255 {
+			return &engine.FieldError{Field: field, Reason: "is longer than 255 bytes"}
+		}
+	}
+	if to.Snapshots != nil && *to.Snapshots && s.box == nil {
+		return &engine.FieldError{Field: "snapshots", Reason: "need SENDPROMPTLY_SECRET_KEY: payloads are kept only encrypted"}
+	}
+	return nil
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%d microseconds", d.Microseconds()) }
+
+func newProject(p dbsqlc.Project, timeoutSeconds float64) Project {
+	return Project{ID: p.ID, Name: p.Name, Mode: text(p.Mode), Timeout: time.Duration(timeoutSeconds * float64(time.Second)),
+		TimeoutSeconds: timeoutSeconds, RepairURL: text(p.RepairUrl), SignaturePrefix: p.SignaturePrefix, PublicName: text(p.PublicName),
+		SupportContact: text(p.SupportContact), Snapshots: p.Snapshots, CreatedAt: p.CreatedAt}
+}
+
+func text(p *string) string {
+	if p == nil {
+		return ""
+	}
+	return *p
+}

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Sweep is one pass over everything whose time has come: it folds in failures
+// that had found their effect locked, ends attempts whose due time passed, and
+// opens an incident for each first deadline that passed. It returns how many
+// incidents it opened. Any number of engines may sweep at once; each incident
+// opens exactly once.
+//
+// An overdue effect that an earlier complete pass of this engine could not see
+// (accepted in a transaction that committed late, or locked by its worker) is
+// held for min(timeout, 60 s) once before its incident opens.
+func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
+	e.sweeping.Lock()
+	defer e.sweeping.Unlock()
+	work, err := e.queries.WorkWaiting(ctx, e.pool)
+	if err != nil {
+		return 0, err
+	}
+	if work.Failures {
+		n, err := e.foldFailures(ctx)
+		if err != nil {
+			return n, err
+		}
+	}
+	if work.Attempts {
+		if err := e.expireAttempts(ctx); err != nil {
+			return 0, err
+		}
+	}
+	if !work.Deadlines {
+		e.lastPass, e.locked = work.Started, 0
+		return 0, nil
+	}
+	return e.openOverdue(ctx)
+}
+
+// foldFailures runs until a batch is not full.
+func (e *Engine) foldFailures(ctx context.Context) (folded int, err error) {
+	for {
+		row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.FailuresFoldRow, error) {
+			return e.queries.FailuresFold(ctx, tx, sweepBatch)
+		})
+		if err != nil {
+			return folded, fmt.Errorf("sendpromptly: folding failures in: %w", err)
+		}
+		folded += row.Folded
+		if row.Taken < sweepBatch {
+			return folded, nil
+		}
+	}
+}
+
+// expireAttempts runs until a batch is not full.
+func (e *Engine) expireAttempts(ctx context.Context) error {
+	for {
+		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return e.queries.AttemptsExpire(ctx, tx, sweepBatch) })
+		if err != nil {
+			return fmt.Errorf("sendpromptly: ending attempts: %w", err)
+		}
+		if taken < sweepBatch {
+			return nil
+		}
+	}
+}
+
+// openOverdue takes full batches until one is not full, and remembers when that
+// pass started.
+func (e *Engine) openOverdue(ctx context.Context) (opened int, err error) {
+	var started time.Time
+	for {
+		row, err := e.openBatch(ctx)
+		if err != nil {
+			return opened, fmt.Errorf("sendpromptly: opening incidents: %w", err)
+		}
+		if started.IsZero() {
+			started = row.Started
+		}
+		opened += row.Opened
+		if row.Taken >= sweepBatch {
+			continue
+		}
+		e.lastPass = started
+		e.locked, err = e.queries.OverdueLockedCount(ctx, e.pool, started)
+		return opened, err
+	}
+}
+
+// openBatch opens one batch. Where that fails for a reason that lies in a row,
+// the batch is halved until the poisonous row stands alone and is set aside, so
+// that it delays the others by this one pass at most.
+func (e *Engine) openBatch(ctx context.Context) (dbsqlc.OverdueOpenRow, error) {
+	total := dbsqlc.OverdueOpenRow{}
+	for size := sweepBatch; total.Taken < sweepBatch; {
+		row, err := e.openSize(ctx, min(size, sweepBatch-total.Taken))
+		switch {
+		case err == nil:
+			if total.Started.IsZero() {
+				total.Started = row.Started
+			}
+			total.Taken += row.Taken
+			total.Opened += row.Opened
+			if row.Taken < size {
+				return total, nil
+			}
+		case !rowsFault(err):
+			return total, err
+		case size > 1:
+			size /= 2
+		default:
+			problem, err := inTx(ctx, e.pool, func(tx pgx.Tx) (string, error) { return e.queries.OverdueSetAside(ctx, tx) })
+			if err != nil {
+				return total, err
+			}
+			if problem != "" {
+				e.cfg.Logger.ErrorContext(ctx, "sendpromptly: set an overdue effect aside for an hour", "error", problem)
+			}
+			total.Taken++
+			size = sweepBatch
+		}
+	}
+	return total, nil
+}
+
+// openSize is one short transaction.
+func (e *Engine) openSize(ctx context.Context, size int) (dbsqlc.OverdueOpenRow, error) {
+	params := dbsqlc.OverdueOpenParams{Batch: size}
+	if !e.lastPass.IsZero() {
+		params.LastPass = &e.lastPass
+	}
+	return inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.OverdueOpenRow, error) { return e.queries.OverdueOpen(ctx, tx, params) })
+}
+
+// rowsFault says whether Postgres refused because of the data at hand: raised
+// errors (P0), constraint violations (23), bad data (22), index limits (54).
+func rowsFault(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "P0", "22", "23", "54":
+		return true
+	}
+	return false
+}

@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Seal numbers and hashes the new timeline entries of incidents that changed,
+// and returns how many changes it followed. A transaction that is still running
+// anywhere in the cluster holds sealing up behind it.
+func (e *Engine) Seal(ctx context.Context) (int, error) {
+	return untilPartial(ctx, e, sealBatch, e.queries.ChangedSeal)
+}
+
+// SealEffect seals one effect's timeline now, whatever else is running, and
+// returns the head of its chain: the number and hash of the last entry.
+func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []byte, err error) {
+	if err := validID("id", string(id)); err != nil {
+		return 0, nil, err
+	}
+	params := dbsqlc.EffectSealParams{ProjectID: e.project.Load().ProjectID, EffectID: string(id)}
+	head, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.EffectSealRow, error) { return e.queries.EffectSeal(ctx, tx, params) })
+	if err == nil && head.Seq == 0 {
+		err = fmt.Errorf("%w: effect %s", ErrNotFound, id)
+	}
+	return head.Seq, head.Hash, err
+}
+
+// Index folds new effects into the search terms (see [IncidentFilter]) and
+// returns how many it looked at.
+func (e *Engine) Index(ctx context.Context) (int, error) {
+	return untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
+}
+
+// Purge deletes expired payload snapshots and nonces, changes older than a week
+// and the heartbeats of engines not seen for a day, and returns how many rows went.
+func (e *Engine) Purge(ctx context.Context) (int, error) {
+	return untilPartial(ctx, e, sweepBatch, e.queries.ExpiredPurge)
+}
+
+const sealBatch = 200

@@ -1,0 +1,118 @@
+package engine_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// found says whether the search terms lead to an effect.
+func found(t *testing.T, db *enginetest.Database, term string) bool {
+	t.Helper()
+	return len(column(t, db.Pool, "SELECT t.effect_id::text FROM sendpromptly.terms AS t WHERE t.term = $1", term)) > 0
+}
+
+func index(t *testing.T, e *engine.Engine) {
+	t.Helper()
+	if _, err := e.Index(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A receipt whose transaction commits after younger ones were indexed lies
+// behind them in the order of ids. The cursor may not have passed it.
+func TestALateCommitIsStillIndexed(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	late, err := db.Pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Accept(t.Context(), late, engine.Acceptance{Key: key("evt_late"), Customer: "Late@Example.com"}); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		accept(t, db, e, engine.Acceptance{Key: key("evt_early"), Customer: "early@example.com"})
+		index(t, e)
+	}
+	if !found(t, db, "early@example.com") {
+		t.Error("a running transaction holds all of the index up")
+	}
+	if err := late.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		index(t, e)
+	}
+	if !found(t, db, "late@example.com") {
+		t.Error("the late receipt was skipped")
+	}
+}
+
+// A batch that does not hold all that is new goes on where it ended.
+func TestTheIndexFollowsInBatches(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	acceptEvents(t, db, e, 2300)
+	exec(t, db.Pool, "UPDATE sendpromptly.effects SET customer = 'cus_' || event_id")
+	for range 200 { // bounded: each call waits for transactions of other tests at most
+		index(t, e)
+		if column(t, db.Pool, "SELECT count(*)::text FROM sendpromptly.terms")[0] == "2300" {
+			return
+		}
+	}
+	t.Errorf("%s of 2300 terms", column(t, db.Pool, "SELECT count(*)::text FROM sendpromptly.terms")[0])
+}
+
+func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	st, err := store.New(db.Pool, testSecretKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := func() string { return column(t, db.Pool, "SELECT count(*)::text FROM sendpromptly.snapshots")[0] }
+	payload := json.RawMessage(`{"card":"4242"}`)
+
+	off := db.Engine(engine.Config{SecretKey: testSecretKey})
+	accept(t, db, off, engine.Acceptance{Key: key("evt_off"), Payload: payload})
+	if count() != "0" {
+		t.Error("kept although the project has snapshots off")
+	}
+	yes := true
+	if _, err := st.SetProject(t.Context(), "default", store.ProjectSettings{Snapshots: &yes}, nil, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	keyless := db.Engine(engine.Config{})
+	accept(t, db, keyless, engine.Acceptance{Key: key("evt_keyless"), Payload: payload})
+	if count() != "0" {
+		t.Error("kept without a key")
+	}
+	on := db.Engine(engine.Config{SecretKey: testSecretKey})
+	err = pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
+		_, err := on.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: key("evt_1"), Payload: payload}, {Key: key("evt_2"), Payload: payload}})
+		return err
+	})
+	if err != nil || count() != "2" {
+		t.Fatalf("%s snapshots, %v", count(), err)
+	}
+	if leaks := column(t, db.Pool, "SELECT s.effect_id::text FROM sendpromptly.snapshots AS s WHERE position('4242'::bytea IN s.sealed) > 0"); len(leaks) > 0 {
+		t.Error("a payload lies in the clear")
+	}
+	db.Travel(30*24*time.Hour - time.Minute)
+	if _, err := on.Purge(t.Context()); err != nil || count() != "2" {
+		t.Errorf("%s snapshots after almost thirty days, %v", count(), err)
+	}
+	db.Travel(2 * time.Minute)
+	if _, err := on.Purge(t.Context()); err != nil || count() != "0" {
+		t.Errorf("%s snapshots after thirty days, %v", count(), err)
+	}
+}

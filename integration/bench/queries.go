@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
+	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+)
+
+// query is one read of the console.
+type query struct {
+	name string
+	run  func(context.Context) error
+}
+
+// measureQueries holds each list and page against a bare `select 1` on the same connection, in turns.
+func measureQueries(ctx context.Context, b *bench) error {
+	pool, _, err := b.engineOn(ctx, "queries", 4)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	f := &filler{pool: pool}
+	effects, incidents := b.opts.sizes.listEffects, b.opts.sizes.listIncident
+	if err := f.write(ctx, effects-incidents, settled, f.longAgo(), func(share float64) { b.progress.Done(share * 0.6) }); err != nil {
+		return err
+	}
+	if err := f.write(ctx, incidents, opened, f.longAgo(), func(share float64) { b.progress.Done(0.6 + share*0.2) }); err != nil {
+		return err
+	}
+	if err := pool.Vacuum(ctx); err != nil {
+		return err
+	}
+	scans, err := tableScans(ctx, pool)
+	if err != nil {
+		return err
+	}
+	if err := b.timeQueries(ctx, pool.Config().ConnString(), f.next); err != nil {
+		return err
+	}
+	after, err := tableScans(ctx, pool)
+	b.report.Add(report.Row{Name: "query_seq_scans", System: "ours", Value: float64(after - scans), Unit: "of tables that grow",
+		Target: report.AtMost(0), Exact: true})
+	return err
+}
+
+// tableScans counts the sequential scans of the tables that grow, as far as the sessions have told their statistics.
+func tableScans(ctx context.Context, pool *pg.Pool) (int64, error) {
+	return count(ctx, pool, `SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
+		WHERE schemaname = 'sendpromptly' AND relname IN ('effects', 'entries', 'incidents', 'terms')`)
+}
+
+// timeQueries uses a pool of its own, whose end tells the server's statistics what it did.
+func (b *bench) timeQueries(ctx context.Context, url string, last int64) error {
+	pool, err := pg.Open(ctx, url, 1)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	e, err := engine.New(pool.Pool, engine.Config{})
+	if err != nil {
+		return err
+	}
+	queries, err := consoleQueries(ctx, e, last)
+	if err != nil {
+		return err
+	}
+	one := func(ctx context.Context) error { var n int; return pool.QueryRow(ctx, "SELECT 1").Scan(&n) }
+	for i, q := range queries {
+		var ratios, times []float64
+		for round := range b.opts.sizes.listRounds + 10 {
+			base, err := timed(ctx, one)
+			if err != nil {
+				return err
+			}
+			took, err := timed(ctx, q.run)
+			if err != nil {
+				return fmt.Errorf("%s: %w", q.name, err)
+			}
+			if round >= 10 { // before that its plan is still being made anew each time
+				ratios, times = append(ratios, took/base), append(times, took)
+			}
+		}
+		b.report.AddSeries(report.Row{Name: "query_" + q.name, System: "ours", Unit: "x select 1"}, ratios)
+		b.report.AddSeries(report.Row{Name: "query_ms_" + q.name, System: "ours", Unit: "ms"}, times)
+		b.progress.Done(0.8 + 0.2*float64(i+1)/float64(len(queries)))
+	}
+	return nil
+}
+
+// timed runs once and returns milliseconds.
+func timed(ctx context.Context, run func(context.Context) error) (float64, error) {
+	began := time.Now()
+	err := run(ctx)
+	return time.Since(began).Seconds() * 1000, err
+}
+
+// consoleQueries are the lists and pages that a console shows. last is the number of the newest effect.
+func consoleQueries(ctx context.Context, e *engine.Engine, last int64) ([]query, error) {
+	page, err := e.Incidents(ctx, engine.IncidentFilter{Open: true, Limit: 500})
+	if err != nil {
+		return nil, err
+	}
+	if len(page.Incidents) == 0 {
+		return nil, fmt.Errorf("no open incident to look at")
+	}
+	deep := page.Incidents[len(page.Incidents)/2]
+	list := func(name string, filter engine.IncidentFilter) query {
+		return query{name, func(ctx context.Context) error {
+			got, err := e.Incidents(ctx, filter)
+			if err == nil && len(got.Incidents) == 0 {
+				err = fmt.Errorf("the list is empty")
+			}
+			return err
+		}}
+	}
+	return []query{
+		list("list_newest", engine.IncidentFilter{}),
+		list("list_open", engine.IncidentFilter{Open: true}),
+		list("list_open_next", engine.IncidentFilter{Open: true, Before: deep.ID}),
+		list("list_resolved", engine.IncidentFilter{State: engine.StateApplied}),
+		list("list_by_cause", engine.IncidentFilter{Open: true, Cause: engine.StateMissing}),
+		list("list_by_provider", engine.IncidentFilter{Provider: "stripe"}),
+		list("list_by_term", engine.IncidentFilter{Term: fmt.Sprintf("cus_%014d", last-7)}),
+		{"show_incident", func(ctx context.Context) error { _, err := e.Incident(ctx, deep.ID); return err }},
+		{"show_by_key", func(ctx context.Context) error { _, err := e.IncidentOf(ctx, deep.Key); return err }},
+		{"show_state", func(ctx context.Context) error { _, err := e.State(ctx, deep.Key); return err }},
+		{"show_timeline", func(ctx context.Context) error { _, err := e.Timeline(ctx, deep.EffectID, -1); return err }},
+	}, nil
+}

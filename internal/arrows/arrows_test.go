@@ -1,0 +1,178 @@
+// Package arrows holds nothing but tests: which room of the repository may
+// import which, what an app that imports the engine compiles, and the bounds
+// that keep one concept in one file.
+package arrows
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	root   = "../.."
+	module = "github.com/sendpromptly/sendpromptly"
+)
+
+// room is a folder with what its packages may import besides the standard
+// library and each other.
+type room struct {
+	// ours are rooms of this module.
+	ours []string
+	// others are modules.
+	others []string
+}
+
+const (
+	pgx      = "github.com/jackc/pgx/v5"
+	ssrf     = "code.dny.dev/ssrf"
+	kong     = "github.com/alecthomas/kong"
+	lipgloss = "charm.land/lipgloss/v2"
+)
+
+// rooms states the arrows. A package belongs to the longest name that it
+// begins with; a new folder needs a line here.
+var rooms = map[string]room{
+	"sql/schema":           {},
+	"internal/currency":    {},
+	"internal/guardedhttp": {others: []string{ssrf}},
+	"internal/localpg":     {others: []string{pgx}},
+	"internal/arrows":      {},
+	"internal/readme":      {},
+	"internal/samples":     {ours: []string{"engine/stripe", "engine/shopify", "internal/currency"}},
+
+	"engine":            {ours: []string{"engine/internal", "internal/guardedhttp"}, others: []string{pgx}},
+	"engine/internal":   {ours: []string{"sql/schema", "internal/guardedhttp"}, others: []string{pgx}},
+	"engine/stripe":     {ours: []string{"engine", "engine/internal", "internal/currency"}},
+	"engine/shopify":    {ours: []string{"engine", "engine/internal", "internal/currency"}},
+	"engine/store":      {ours: []string{"engine", "engine/internal", "internal/guardedhttp"}, others: []string{pgx}},
+	"engine/enginetest": {ours: []string{"engine", "engine/internal", "engine/store", "internal/localpg"}, others: []string{pgx}},
+
+	"internal/demo": {ours: []string{"engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
+		others: []string{pgx, lipgloss}},
+	"cmd/spadmin":  {ours: []string{"engine", "engine/store", "internal/demo", "internal/guardedhttp"}, others: []string{pgx, kong, lipgloss}},
+	"docs/example": {ours: []string{"engine", "engine/stripe"}, others: []string{pgx}},
+}
+
+// goPackage is what go list says of a package.
+type goPackage struct {
+	ImportPath string
+	Imports    []string
+	Standard   bool
+	Module     *struct{ Path string }
+}
+
+// list runs go list -json with arguments in a folder.
+func list(t *testing.T, dir string, env []string, args ...string) map[string]goPackage {
+	t.Helper()
+	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
+	command.Dir = dir
+	command.Env = append(command.Environ(), env...)
+	var complaint strings.Builder
+	command.Stderr = &complaint
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list %s: %v\n%s", strings.Join(args, " "), err, complaint.String())
+	}
+	found := map[string]goPackage{}
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p goPackage
+		if err := d.Decode(&p); errors.Is(err, io.EOF) {
+			return found
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		found[p.ImportPath] = p
+	}
+}
+
+// roomOf returns the room of one of our packages, "" where it has none.
+func roomOf(path string) string {
+	folder := strings.TrimPrefix(path, module+"/")
+	best := ""
+	for name := range rooms {
+		if (folder == name || strings.HasPrefix(folder, name+"/")) && len(name) > len(best) {
+			best = name
+		}
+	}
+	return best
+}
+
+func TestArrowsGoOneWay(t *testing.T) {
+	t.Parallel()
+	all := list(t, root, nil, "-deps", "./...")
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		if all[path].Standard || !strings.HasPrefix(path, module+"/") {
+			continue
+		}
+		from := roomOf(path)
+		if from == "" {
+			t.Errorf("%s is in no room: add a line to the table in this test", path)
+			continue
+		}
+		for _, imported := range all[path].Imports {
+			target := all[imported]
+			switch {
+			case target.Standard:
+			case strings.HasPrefix(imported, module+"/"):
+				if to := roomOf(imported); to != from && !slices.Contains(rooms[from].ours, to) {
+					t.Errorf("%s imports %s: an arrow from %s to %s turns", path, imported, from, to)
+				}
+			case target.Module == nil || !slices.Contains(rooms[from].others, target.Module.Path):
+				t.Errorf("%s imports %s, which %s may not", path, imported, from)
+			}
+		}
+	}
+}
+
+// The arrows of the table can only forbid what nobody states; these are stated
+// for ever.
+func TestTheTableItselfKeepsTheEngineLow(t *testing.T) {
+	above := []string{"proofs", "adminserver", "cmd/spadmin", "internal/demo", "internal/samples", "docs/example"}
+	for name, r := range rooms {
+		if name != "engine" && !strings.HasPrefix(name, "engine/") && name != "sql/schema" && name != "proofs" {
+			continue
+		}
+		for _, to := range r.ours {
+			if slices.Contains(above, to) {
+				t.Errorf("%s may import %s", name, to)
+			}
+		}
+	}
+	for _, to := range rooms["engine"].ours {
+		if strings.HasPrefix(to, "engine/") && to != "engine/internal" {
+			t.Errorf("engine may import %s", to)
+		}
+	}
+}
+
+// engineModules are the modules that an app compiles because of the engine:
+// pgx and what pgx needs, and ssrf.
+var engineModules = []string{
+	module, pgx, "github.com/jackc/pgpassfile", "github.com/jackc/pgservicefile", "github.com/jackc/puddle/v2",
+	"golang.org/x/sync", "golang.org/x/text", ssrf,
+}
+
+// requireOnlyEngineModules looks at everything that was compiled.
+func requireOnlyEngineModules(t *testing.T, compiled map[string]goPackage, own string) {
+	t.Helper()
+	for path, p := range compiled {
+		if p.Standard || p.Module != nil && (p.Module.Path == own || slices.Contains(engineModules, p.Module.Path)) {
+			continue
+		}
+		t.Errorf("%s is compiled", path)
+	}
+	if _, there := compiled[module+"/engine"]; !there {
+		t.Error("the engine is not compiled")
+	}
+}
+
+func TestTheEngineCompilesOnlyPgxAndSsrf(t *testing.T) {
+	t.Parallel()
+	requireOnlyEngineModules(t, list(t, root, nil, "-deps", "./engine", "./engine/stripe", "./engine/shopify"), module)
+}

@@ -1,0 +1,124 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Colours carry meaning: green is well, red is lost, yellow is on its way.
+var (
+	good    = lipgloss.NewStyle().Foreground(lipgloss.Green)
+	bad     = lipgloss.NewStyle().Foreground(lipgloss.Red)
+	waiting = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
+	quiet   = lipgloss.NewStyle().Faint(true)
+	strong  = lipgloss.NewStyle().Bold(true)
+	named   = lipgloss.NewStyle().Foreground(lipgloss.Cyan)
+)
+
+// The width of a line, and of the column that says who speaks.
+const (
+	lineWidth  = 100
+	voiceWidth = 15
+)
+
+// Who speaks in the story.
+const (
+	theShop = "the shop"
+	we      = "SendPromptly"
+)
+
+// narrator tells the story, a line at a time, each with the time on the demo's
+// own clock. It serves one goroutine.
+type narrator struct {
+	out   io.Writer
+	start time.Time
+	// ahead is how far Postgres's clock is ahead of ours.
+	ahead time.Duration
+	// err is what a write gave, as when the reader's pipe is closed; lost ends
+	// the story then.
+	err  error
+	lost func()
+}
+
+func newNarrator(out io.Writer) *narrator {
+	if out == nil {
+		out = io.Discard
+	}
+	return &narrator{out: out, start: time.Now(), lost: func() {}}
+}
+
+// setClock learns how Postgres's clock differs, to show its times on ours.
+func (n *narrator) setClock(ctx context.Context, pool *pgxpool.Pool) error {
+	var now time.Time
+	asked := time.Now()
+	if err := pool.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return err
+	}
+	n.ahead = now.Sub(asked.Add(time.Since(asked) / 2))
+	return nil
+}
+
+// at writes a time of Postgres on the demo's clock.
+func (n *narrator) at(t time.Time) string { return clock(t.Add(-n.ahead).Sub(n.start)) }
+
+// clock writes minutes, seconds and milliseconds.
+func clock(d time.Duration) string {
+	d = max(d, 0).Round(time.Millisecond)
+	return fmt.Sprintf("%02d:%02d.%03d", d/time.Minute, d/time.Second%60, d/time.Millisecond%1000)
+}
+
+// line prints one line as it is.
+func (n *narrator) line(format string, args ...any) {
+	if _, err := lipgloss.Fprintln(n.out, fmt.Sprintf(format, args...)); err != nil {
+		n.err = err
+		n.lost()
+	}
+}
+
+// say prints a line of the story with the time.
+func (n *narrator) say(format string, args ...any) {
+	n.line("%s  %s", quiet.Render(clock(time.Since(n.start))), fmt.Sprintf(format, args...))
+}
+
+// voice prints what somebody says or does.
+func (n *narrator) voice(who, format string, args ...any) {
+	name := named.Render(fmt.Sprintf("%-*s", voiceWidth, who))
+	n.say("%s  %s", name, fmt.Sprintf(format, args...))
+}
+
+// aside adds to what was just said.
+func (n *narrator) aside(format string, args ...any) {
+	const clockWidth = len("00:00.000")
+	n.line("%*s%s", clockWidth+voiceWidth+4, "", quiet.Render(fmt.Sprintf(format, args...)))
+}
+
+// heading begins a new part.
+func (n *narrator) heading(title string) {
+	n.line("")
+	n.line("%s %s", strong.Render(title), quiet.Render(strings.Repeat("─", max(lineWidth-1-lipgloss.Width(title), 0))))
+}
+
+// column pads a text that may be coloured.
+func column(text string, width int) string {
+	return text + strings.Repeat(" ", max(width-lipgloss.Width(text), 0))
+}
+
+// dollars writes cents for people.
+func dollars(cents int64) string { return fmt.Sprintf("$%d.%02d", cents/100, cents%100) }
+
+// brief writes a duration in seconds where it has some.
+func brief(d time.Duration) string {
+	if d < time.Second {
+		return millis(d)
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// millis writes a short duration for people.
+func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -1,0 +1,166 @@
+// Package guardedhttp is the one HTTP client for everything that leaves: repair
+// callbacks, alerts, OIDC. Whatever a URL says and whatever it resolves to, no
+// byte goes to an address that is not public, unless its network was allowed;
+// http is spoken only within an allowed network. It follows no redirect, asks
+// no proxy, keeps no cookies, and bounds time and size.
+package guardedhttp
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"syscall"
+	"time"
+
+	"code.dny.dev/ssrf"
+)
+
+// Timeout bounds a whole exchange: name, connection, request and the reading of
+// the answer.
+const Timeout = 15 * time.Second
+
+// MaxBody is how much of an answer can be read at all, in bytes; reading on is
+// an error that wraps a [*http.MaxBytesError]. Most callers want [Text].
+const MaxBody = 1 << 20
+
+// userAgent names us to whoever operates the other side.
+const userAgent = "SendPromptly (+https://github.com/sendpromptly/sendpromptly)"
+
+// ErrBlocked is wrapped by every refusal of ours to connect: the address is not
+// public, or the URL is http, and no allowed network holds the address.
+var ErrBlocked = errors.New("blocked: not a public address over https, and not in an allowed network")
+
+// New returns a client for public addresses over https and for the allowed
+// networks over https and http. A redirect is returned as it is. The address is
+// checked when it is dialled, after every name, spelling and resolver has had
+// its say. Callers share one client and call its CloseIdleConnections when they
+// are done with it.
+func New(allow []netip.Prefix) *http.Client { return newClient(allow, nil) }
+
+// newClient takes the resolver of tests; nil is the system's.
+func newClient(allow []netip.Prefix, resolver *net.Resolver) *http.Client {
+	g := newGuard(allow)
+	return &http.Client{
+		Timeout:       Timeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &transport{
+			// Two pools, so that a connection checked for one scheme is never
+			// used for the other.
+			https: newTransport(resolver, func(ip netip.Addr) bool { return g.allowed(ip) || g.public(ip) }),
+			http:  newTransport(resolver, g.allowed),
+		},
+	}
+}
+
+func newTransport(resolver *net.Resolver, reachable func(netip.Addr) bool) *http.Transport {
+	dialer := &net.Dialer{
+		Timeout:  5 * time.Second,
+		Resolver: resolver,
+		// Control sees each address just before the connection is made.
+		Control: func(network, address string, _ syscall.RawConn) error {
+			target, err := netip.ParseAddrPort(address)
+			if err != nil || network != "tcp4" && network != "tcp6" || !reachable(target.Addr()) {
+				return ErrBlocked
+			}
+			return nil
+		},
+	}
+	return &http.Transport{
+		Proxy:                  nil, // not even the environment's
+		DialContext:            dialer.DialContext,
+		ForceAttemptHTTP2:      true, // a dialer of one's own turns it off
+		DisableCompression:     true, // a small answer must not unfold into a large one
+		TLSHandshakeTimeout:    5 * time.Second,
+		ResponseHeaderTimeout:  Timeout,
+		MaxResponseHeaderBytes: 64 << 10,
+		MaxIdleConns:           64,
+		MaxIdleConnsPerHost:    4,
+		IdleConnTimeout:        30 * time.Second,
+	}
+}
+
+// transport picks the pool and refuses what no address can make right.
+type transport struct{ https, http *http.Transport }
+
+// RoundTrip implements [http.RoundTripper].
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	through, err := t.pick(r)
+	if err != nil {
+		if r.Body != nil {
+			_ = r.Body.Close() // what RoundTrip owes on every path
+		}
+		return nil, err
+	}
+	if _, named := r.Header["User-Agent"]; !named {
+		// A RoundTripper may not change the request that it was given.
+		r = r.Clone(r.Context())
+		r.Header.Set("User-Agent", userAgent)
+	}
+	response, err := through.RoundTrip(r)
+	if err != nil {
+		return nil, err
+	}
+	response.Body = http.MaxBytesReader(nil, response.Body, MaxBody)
+	return response, nil
+}
+
+func (t *transport) pick(r *http.Request) (*http.Transport, error) {
+	if r.URL.User != nil {
+		return nil, fmt.Errorf("%w: the URL holds a user name", ErrBlocked)
+	}
+	switch r.URL.Scheme {
+	case "https":
+		return t.https, nil
+	case "http":
+		return t.http, nil
+	}
+	return nil, fmt.Errorf("%w: the URL is neither https nor http", ErrBlocked)
+}
+
+// CloseIdleConnections is what http.Client's method of the same name calls.
+func (t *transport) CloseIdleConnections() {
+	t.https.CloseIdleConnections()
+	t.http.CloseIdleConnections()
+}
+
+// guard tells which addresses may be reached.
+type guard struct {
+	networks []netip.Prefix
+	special  *ssrf.Guardian
+}
+
+// wireServer is public by its number and answers only inside of a cloud, where
+// it speaks with the host's agent.
+var wireServer = netip.MustParsePrefix("168.63.129.16/32")
+
+func newGuard(allow []netip.Prefix) guard {
+	return guard{allow, ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(wireServer))}
+}
+
+// allowed reports whether the operator named a network with this address. An
+// IPv4 address written in IPv6 counts as IPv4.
+func (g guard) allowed(ip netip.Addr) bool {
+	ip = ip.Unmap()
+	for _, network := range g.networks {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// public reports whether the address belongs to the internet at large.
+func (g guard) public(ip netip.Addr) bool { return g.special.SafeAddr(ip) == nil }
+
+// WithoutURL takes the URL out of an error of a client: the URLs of alert
+// channels are secrets, and so may be the query of a repair URL.
+func WithoutURL(err error) error {
+	var withURL *url.Error
+	if errors.As(err, &withURL) {
+		return withURL.Err
+	}
+	return err
+}

@@ -1,0 +1,53 @@
+-- name: EffectAccept :one
+-- EffectAccept records that an effect is owed.
+SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate
+FROM sendpromptly.accept(
+  provider => sqlc.arg(provider)::text, event_id => sqlc.arg(event_id)::text, effect => sqlc.arg(effect)::text,
+  event_type => sqlc.narg(event_type)::text, subject => sqlc.narg(subject)::text, occurred_at => sqlc.narg(occurred_at)::timestamptz,
+  timeout => sqlc.narg(timeout)::text::interval, amount => sqlc.narg(amount)::bigint, currency => sqlc.narg(currency)::text,
+  customer => sqlc.narg(customer)::text, version => sqlc.narg(version)::text, shop => sqlc.narg(shop)::text,
+  objects => sqlc.arg(objects)::text[], snapshot => sqlc.arg(snapshot)::bytea, project => sqlc.arg(project)::text
+) AS r(effect_id, deadline, duplicate);
+
+-- name: EffectAcceptMany :many
+-- EffectAcceptMany records a list of receipts and answers in its order.
+SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate
+FROM sendpromptly.accept_many(sqlc.arg(receipts)::text::json, sqlc.arg(project)::text) AS r(ordinal, effect_id, deadline, duplicate)
+ORDER BY r.ordinal;
+
+-- name: EffectSucceed :one
+-- EffectSucceed records that the effect happened.
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed
+FROM sendpromptly.succeed(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text,
+  sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
+
+-- name: EffectFail :one
+-- EffectFail records that an attempt at the effect failed. It waits for no row.
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed
+FROM sendpromptly.fail(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text,
+  sqlc.narg(error_code)::text, sqlc.narg(error_message)::text, sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
+
+-- name: EffectBeginApply :one
+-- EffectBeginApply takes the effects row and reads the state.
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state
+FROM sendpromptly.begin_apply(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text, sqlc.arg(project)::text) AS r(effect_id, state);
+
+-- name: EffectFind :one
+-- EffectFind reads the id and the derived state of one effect by its key.
+SELECT e.effect_id, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state
+FROM sendpromptly.effects AS e
+WHERE e.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(project))
+  AND e.event_id = sqlc.arg(event_id) AND e.provider = sendpromptly.short(sqlc.arg(provider)) AND e.effect = sendpromptly.short(sqlc.arg(effect));
+
+-- name: EffectListLaterApplied :many
+-- EffectListLaterApplied lists effects of the same subject that were accepted later and are applied.
+SELECT e.provider::text AS provider, e.event_id, e.effect::text AS effect FROM sendpromptly.terms AS t
+JOIN sendpromptly.receipts AS e ON e.project_id = t.project_id AND e.effect_id = t.effect_id
+WHERE t.project_id = sqlc.arg(project_id) AND t.term = lower(sqlc.arg(subject)::text) AND t.effect_id > sqlc.arg(effect_id)
+  AND e.subject = sqlc.arg(subject)::text
+  AND sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline) = 'applied'
+ORDER BY t.effect_id LIMIT 20;
+
+-- name: SnapshotGet :one
+-- SnapshotGet reads the encrypted payload of one effect.
+SELECT s.sealed FROM sendpromptly.snapshots AS s WHERE s.project_id = sqlc.arg(project_id) AND s.effect_id = sqlc.arg(effect_id);

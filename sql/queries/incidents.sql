@@ -1,0 +1,52 @@
+-- name: IncidentReprocess :one
+-- IncidentReprocess asks the app to repair.
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.replay_id::text, '')::text AS replay_id,
+  coalesce(r.number, 0)::int AS number, coalesce(r.requested_at, 'epoch')::timestamptz AS requested_at, coalesce(r.due_at, 'epoch')::timestamptz AS due_at
+FROM sendpromptly.reprocess(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(last_try)::text::interval, sqlc.arg(project)::text)
+  AS r(state, refusal, replay_id, number, requested_at, due_at);
+
+-- name: IncidentStop :one
+-- IncidentStop ends the attempt in flight.
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal
+FROM sendpromptly.stop(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(project)::text) AS r(state, refusal);
+
+-- name: IncidentClose :one
+-- IncidentClose puts an incident away with a note.
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal
+FROM sendpromptly.close(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text) AS r(state, refusal);
+
+-- name: IncidentGet :one
+-- IncidentGet reads one incident with its effect.
+SELECT sqlc.embed(i), sqlc.embed(e) FROM sendpromptly.incidents AS i
+JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
+WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(project)) AND i.incident_id = sqlc.arg(incident_id);
+
+-- name: IncidentGetByEffect :one
+-- IncidentGetByEffect reads the incident of one effect.
+SELECT sqlc.embed(i), sqlc.embed(e) FROM sendpromptly.incidents AS i
+JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
+WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(project)) AND i.effect_id = sqlc.arg(effect_id);
+
+-- name: IncidentList :many
+-- IncidentList reads one page of incidents with their effects, newest first.
+SELECT sqlc.embed(i), sqlc.embed(e)
+FROM sendpromptly.incident_page(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(page)::int, sqlc.arg(only_open)::boolean,
+  sqlc.narg(term)::text, sqlc.narg(state)::text, sqlc.narg(cause)::text, sqlc.narg(provider)::text, sqlc.narg(event_type)::text,
+  sqlc.narg(effect)::text) AS page(project_id, incident_id)
+JOIN sendpromptly.incidents AS i ON i.project_id = page.project_id AND i.incident_id = page.incident_id
+JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
+ORDER BY i.incident_id DESC;
+
+-- name: TimelineList :many
+-- TimelineList pages through the entries of one effect; seq and hash are null until sealed.
+SELECT t.entry_id::bigint AS entry_id, t.kind::text AS kind, t.at::timestamptz AS at, coalesce(t.state, '')::text AS state,
+  coalesce(t.cause, '')::text AS cause, coalesce(t.actor, '')::text AS actor, coalesce(t.replay_id, '')::text AS replay_id,
+  coalesce(t.error_code, '')::text AS error_code, coalesce(t.error_message, '')::text AS error_message, coalesce(t.note, '')::text AS note,
+  coalesce(t.url, '')::text AS url, coalesce(t.status, 0)::int AS status, coalesce(t.duration_ms, 0)::int AS duration_ms,
+  coalesce(t.answer, '')::text AS answer, coalesce(s.seq, 0)::int AS seq, s.hash
+FROM sendpromptly.timeline((SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(project)), sqlc.arg(effect_id)::uuid)
+  AS t(entry_id, kind, at, state, cause, actor, replay_id, error_code, error_message, note, url, status, duration_ms, answer)
+LEFT JOIN sendpromptly.seals AS s ON s.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(project))
+  AND s.effect_id = sqlc.arg(effect_id)::uuid AND s.entry_id = t.entry_id
+WHERE t.entry_id > sqlc.arg(after)::bigint
+ORDER BY t.entry_id LIMIT sqlc.arg(page)::int;

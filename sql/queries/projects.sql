@@ -1,0 +1,42 @@
+-- name: ProjectGet :one
+-- ProjectGet reads one project by its name.
+SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(name);
+
+-- name: ProjectList :many
+-- ProjectList reads all projects by name.
+SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds FROM sendpromptly.projects AS p ORDER BY p.name;
+
+-- name: ProjectCreate :one
+-- ProjectCreate adds a project; no row comes back where the name is taken.
+INSERT INTO sendpromptly.projects (id, name, created_at)
+SELECT sendpromptly.uuid7(c.now), sqlc.arg(name), c.now FROM (SELECT sendpromptly.clock() AS now) AS c
+ON CONFLICT (name) DO NOTHING
+RETURNING project_id, id;
+
+-- name: ProjectSet :exec
+-- ProjectSet changes the settings that are given; null leaves one as it is, an empty text clears it.
+UPDATE sendpromptly.projects AS p SET
+  mode = CASE WHEN sqlc.narg(mode)::text IS NULL THEN p.mode ELSE nullif(sqlc.narg(mode)::text, '') END,
+  timeout = coalesce(sqlc.narg(timeout)::text::interval, p.timeout),
+  repair_url = CASE WHEN sqlc.narg(repair_url)::text IS NULL THEN p.repair_url ELSE nullif(sqlc.narg(repair_url)::text, '') END,
+  signature_prefix = coalesce(sqlc.narg(signature_prefix)::boolean, p.signature_prefix),
+  public_name = CASE WHEN sqlc.narg(public_name)::text IS NULL THEN p.public_name ELSE nullif(sqlc.narg(public_name)::text, '') END,
+  support_contact = CASE WHEN sqlc.narg(support_contact)::text IS NULL THEN p.support_contact ELSE nullif(sqlc.narg(support_contact)::text, '') END,
+  snapshots = coalesce(sqlc.narg(snapshots)::boolean, p.snapshots)
+WHERE p.project_id = sqlc.arg(project_id);
+
+-- name: SettingsChanged :exec
+-- SettingsChanged enters a change of settings into the feed.
+INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+SELECT p.id, (SELECT sendpromptly.clock()), p.project_id, 'settings', sqlc.arg(what)::text FROM sendpromptly.projects AS p WHERE p.project_id = sqlc.arg(project_id);
+
+-- name: AuditAdd :exec
+-- AuditAdd enters what an operator did.
+INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
+SELECT sqlc.arg(project_id), sendpromptly.uuid7(c.now), c.now, sqlc.arg(actor), sqlc.arg(action), sqlc.arg(subject), sqlc.narg(detail)
+FROM (SELECT sendpromptly.clock() AS now) AS c;
+
+-- name: IncidentProject :one
+-- IncidentProject finds the project of an incident.
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.incidents AS i WHERE i.project_id = p.project_id AND i.incident_id = sqlc.arg(incident_id)::uuid);

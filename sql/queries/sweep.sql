@@ -1,0 +1,25 @@
+-- name: WorkWaiting :one
+-- WorkWaiting tells which steps have something to do, in one round trip.
+SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines, r.callbacks::boolean AS callbacks
+FROM sendpromptly.work_waiting() AS r(started, failures, attempts, deadlines, callbacks);
+
+-- name: FailuresFold :one
+-- FailuresFold folds in failures that had found their arbiter locked.
+SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures(sqlc.arg(batch)::int) AS r(taken, folded);
+
+-- name: AttemptsExpire :one
+-- AttemptsExpire ends attempts whose due time passed.
+SELECT r::int AS taken FROM sendpromptly.expire_attempts(sqlc.arg(batch)::int) AS r;
+
+-- name: OverdueOpen :one
+-- OverdueOpen opens incidents for first deadlines that passed.
+SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened
+FROM sendpromptly.open_overdue(sqlc.arg(batch)::int, sqlc.narg(last_pass)::timestamptz) AS r(started, taken, held, opened);
+
+-- name: OverdueSetAside :one
+-- OverdueSetAside sets the first overdue row aside for an hour if it does not open, and says why.
+SELECT coalesce(r, '')::text AS problem FROM sendpromptly.set_aside() AS r;
+
+-- name: OverdueLockedCount :one
+-- OverdueLockedCount counts overdue rows that a complete pass left, up to 1,000.
+SELECT r::int AS locked FROM sendpromptly.overdue_locked(sqlc.arg(started)::timestamptz) AS r;

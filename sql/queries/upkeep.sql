@@ -1,0 +1,46 @@
+-- name: ClockRead :one
+-- ClockRead reads the only clock.
+SELECT sendpromptly.clock()::timestamptz AS now;
+
+-- name: ClockBody :one
+-- ClockBody reads the clock function's source, the database's name and the schema's version.
+SELECT p.prosrc::text AS body, current_database()::text AS database, coalesce((SELECT max(m.version) FROM sendpromptly.migrations AS m), 0)::int AS version
+FROM pg_catalog.pg_proc AS p WHERE p.oid = 'sendpromptly.clock()'::regprocedure;
+
+-- name: EffectSeal :one
+-- EffectSeal seals one effect's chain and reads its head.
+SELECT coalesce(r.seq, 0)::int AS seq, r.hash::bytea AS hash FROM sendpromptly.seal(sqlc.arg(project_id)::int, sqlc.arg(effect_id)::uuid) AS r(seq, hash);
+
+-- name: ChangedSeal :one
+-- ChangedSeal seals the effects of incidents that changed.
+SELECT r::int AS taken FROM sendpromptly.seal_changed(sqlc.arg(batch)::int) AS r;
+
+-- name: TermsIndex :one
+-- TermsIndex folds new effects into the search terms.
+SELECT r::int AS taken FROM sendpromptly.index_terms(sqlc.arg(batch)::int) AS r;
+
+-- name: ExpiredPurge :one
+-- ExpiredPurge deletes what has had its time.
+SELECT r::int AS taken FROM sendpromptly.purge(sqlc.arg(batch)::int) AS r;
+
+-- name: EngineBeat :exec
+-- EngineBeat keeps an engine's heartbeat.
+INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
+SELECT sqlc.arg(engine_id)::uuid, sqlc.arg(version)::text, sqlc.arg(host)::text, c.now, c.now, sqlc.narg(last_sweep_at)::timestamptz,
+  greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), sqlc.arg(overdue_locked)::int
+FROM (SELECT sendpromptly.clock() AS now) AS c
+ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
+  overdue_locked = excluded.overdue_locked;
+
+-- name: EngineLeave :exec
+-- EngineLeave removes the heartbeat of an engine that stopped cleanly.
+DELETE FROM sendpromptly.engines AS e WHERE e.engine_id = sqlc.arg(engine_id)::uuid;
+
+-- name: ChangesAfter :many
+-- ChangesAfter reads the change feed in order from a cursor on. settled marks
+-- rows below every running transaction: nothing can appear before them any more.
+SELECT c.xid::text AS xid, c.seq, c.kind, c.what, c.subject_id, c.at, p.name AS project,
+  (c.xid < pg_snapshot_xmin(pg_current_snapshot()))::boolean AS settled
+FROM sendpromptly.changes AS c JOIN sendpromptly.projects AS p ON p.project_id = c.project_id
+WHERE (c.xid, c.seq) > (sqlc.arg(xid)::text::xid8, sqlc.arg(seq)::bigint)
+ORDER BY c.xid, c.seq LIMIT sqlc.arg(page)::int;

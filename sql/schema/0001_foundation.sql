@@ -1,0 +1,98 @@
+-- +goose Up
+-- The schema, its roles, the clock and ids.
+
+CREATE SCHEMA IF NOT EXISTS sendpromptly;
+
+-- Which of these files have been applied. Each adds itself, so that the engine
+-- knows where it stands whichever tool ran them.
+CREATE TABLE sendpromptly.migrations (
+  version    integer PRIMARY KEY,
+  name       text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
+);
+
+-- Roles belong to the whole cluster, not to this database: another database's
+-- migration may create them at this very moment, and a managed service may not
+-- let us create roles at all. Neither stops a migration; `spadmin doctor`
+-- prints what is missing.
+-- +goose StatementBegin
+DO $$
+DECLARE
+  v_role text;
+BEGIN
+  FOREACH v_role IN ARRAY ARRAY['sendpromptly_app', 'sendpromptly_engine', 'sendpromptly_operator'] LOOP
+    IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = v_role) THEN
+      BEGIN
+        EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', v_role);
+      EXCEPTION WHEN unique_violation OR duplicate_object OR insufficient_privilege OR internal_error THEN
+        NULL;
+      END;
+    END IF;
+  END LOOP;
+END
+$$;
+-- +goose StatementEnd
+
+-- The only clock. Read it as (SELECT sendpromptly.clock()): a bare volatile
+-- call in a WHERE clause keeps the planner from using an index. Tests replace
+-- it in databases of their own; every other body is refused by New, doctor and verify.
+CREATE FUNCTION sendpromptly.clock() RETURNS timestamptz
+  LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';
+
+-- A UUID of version 7 (RFC 9562): 48 bits of milliseconds, the rest random, so
+-- that ids insert at the right edge of an index and reveal no count.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.uuid7(at timestamptz) RETURNS uuid
+  LANGUAGE sql VOLATILE AS $$
+  SELECT pg_catalog.encode(
+    pg_catalog.set_bit(pg_catalog.set_bit(
+      pg_catalog.overlay(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()),
+        pg_catalog.substring(pg_catalog.int8send(pg_catalog.floor(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000)::bigint), 3), 1, 6),
+      52, 1), 53, 1), 'hex')::uuid
+$$;
+-- +goose StatementEnd
+
+-- The smallest id of version 7 at a moment: every id made later is greater.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.uuid7_floor(at timestamptz) RETURNS uuid
+  LANGUAGE sql IMMUTABLE AS $$
+  SELECT (pg_catalog.encode(pg_catalog.substring(pg_catalog.int8send(
+    pg_catalog.floor(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000)::bigint), 3), 'hex')
+    OPERATOR(pg_catalog.||) '70008000000000000000')::uuid
+$$;
+-- +goose StatementEnd
+
+-- Names that nearly every row carries are stored as one character, in rows and
+-- in their unique index. short is for ever: a character, once given, never
+-- changes its meaning. Every other name is stored as it is, behind "=" where it
+-- could be taken for a short one. The view receipts shows the full names.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.short(name text) RETURNS text
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE name
+    WHEN 'stripe' THEN 's' WHEN 'shopify' THEN 'h'
+    WHEN 'access_unlock' THEN 'u' WHEN 'credit_grant' THEN 'g' WHEN 'seat_update' THEN 'e'
+    WHEN 'subscription_state_apply' THEN 'b' WHEN 'access_revocation' THEN 'r' WHEN 'credit_deduction' THEN 'd'
+    WHEN 'checkout.session.completed' THEN 'c' WHEN 'invoice.paid' THEN 'i' WHEN 'customer.subscription.deleted' THEN 'x'
+    WHEN 'customer.subscription.updated' THEN 't' WHEN 'charge.refunded' THEN 'f' WHEN 'charge.dispute.created' THEN 'p'
+    WHEN 'orders/paid' THEN 'o' WHEN 'orders/fulfilled' THEN 'l' WHEN 'customers/create' THEN 'm' WHEN 'checkouts/create' THEN 'k'
+    ELSE CASE WHEN pg_catalog.length(name) OPERATOR(pg_catalog.=) 1 OR name OPERATOR(pg_catalog.^@) '=' THEN '=' OPERATOR(pg_catalog.||) name ELSE name END
+  END
+$$;
+
+CREATE FUNCTION sendpromptly.full_name(short text) RETURNS text
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT CASE short
+    WHEN 's' THEN 'stripe' WHEN 'h' THEN 'shopify'
+    WHEN 'u' THEN 'access_unlock' WHEN 'g' THEN 'credit_grant' WHEN 'e' THEN 'seat_update'
+    WHEN 'b' THEN 'subscription_state_apply' WHEN 'r' THEN 'access_revocation' WHEN 'd' THEN 'credit_deduction'
+    WHEN 'c' THEN 'checkout.session.completed' WHEN 'i' THEN 'invoice.paid' WHEN 'x' THEN 'customer.subscription.deleted'
+    WHEN 't' THEN 'customer.subscription.updated' WHEN 'f' THEN 'charge.refunded' WHEN 'p' THEN 'charge.dispute.created'
+    WHEN 'o' THEN 'orders/paid' WHEN 'l' THEN 'orders/fulfilled' WHEN 'm' THEN 'customers/create' WHEN 'k' THEN 'checkouts/create'
+    ELSE CASE WHEN short OPERATOR(pg_catalog.^@) '=' THEN pg_catalog.substr(short, 2) ELSE short END
+  END
+$$;
+-- +goose StatementEnd
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
+INSERT INTO sendpromptly.migrations (version, name) VALUES (1, 'foundation');

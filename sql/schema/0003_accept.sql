@@ -1,0 +1,204 @@
+-- +goose Up
+-- The receipt. These functions run inside the caller's transaction: they raise
+-- only for a key or a timeout that nobody could watch (SQLSTATE SP001, SP002,
+-- naming the argument), cut every other long text, and lock nothing but the
+-- effect's own unique key.
+--
+-- They run with enable_seqscan = off: a plan that a session caches while a table
+-- is small would scan it whole, and go on doing so while it grows.
+
+-- Why a key cannot be watched, or null.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.key_problem(provider text, event_id text, effect text) RETURNS text
+  LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE
+    WHEN provider IS NULL OR provider !~ '^[a-z0-9_-]{1,64}$'
+      THEN 'argument provider: want 1 to 64 characters out of a-z, 0-9, _ and -'
+    WHEN event_id IS NULL OR event_id = '' OR pg_catalog.octet_length(event_id) > 255 OR event_id ~ '[[:space:][:cntrl:]]'
+      THEN 'argument event_id: want 1 to 255 bytes without spaces or control characters'
+    WHEN effect IS NULL OR effect = '' OR pg_catalog.octet_length(effect) > 64 OR effect ~ '[[:space:][:cntrl:]]'
+      THEN 'argument effect: want 1 to 64 bytes without spaces or control characters'
+  END
+$$;
+-- +goose StatementEnd
+
+-- The provider's ids as they are stored: at most 16 of 255 characters, none
+-- empty, joined by the unit separator.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.join_objects(objects text[]) RETURNS text
+  LANGUAGE sql IMMUTABLE AS $$
+  SELECT coalesce(pg_catalog.string_agg(pg_catalog.replace(pg_catalog.left(o, 255), pg_catalog.chr(31), ' '), pg_catalog.chr(31) ORDER BY n), '')
+  FROM (SELECT u.o, u.n FROM pg_catalog.unnest(objects) WITH ORDINALITY AS u(o, n)
+        WHERE u.o <> '' ORDER BY u.n LIMIT 16) AS few
+$$;
+-- +goose StatementEnd
+
+-- accept records that an effect is owed. A duplicate key answers with the
+-- first receipt and moves no clock. It waits only for another uncommitted
+-- accept of the same key.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.accept(
+  provider text, event_id text, effect text,
+  event_type text DEFAULT NULL, subject text DEFAULT NULL, occurred_at timestamptz DEFAULT NULL,
+  timeout interval DEFAULT NULL, amount bigint DEFAULT NULL, currency text DEFAULT NULL,
+  customer text DEFAULT NULL, version text DEFAULT NULL, shop text DEFAULT NULL,
+  objects text[] DEFAULT NULL, snapshot bytea DEFAULT NULL, project text DEFAULT 'default',
+  OUT effect_id uuid, OUT deadline timestamptz, OUT duplicate boolean)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_problem text := sendpromptly.key_problem(provider, event_id, effect);
+  v_project record;
+  v_now timestamptz;
+  v_old record;
+BEGIN
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept: ' || v_problem;
+  END IF;
+  SELECT p.project_id, p.timeout INTO v_project FROM sendpromptly.projects AS p WHERE p.name = project;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept: argument project: no such project',
+      HINT = 'create it with: spadmin project create NAME';
+  END IF;
+  -- The transaction has its id before the clock is read: index_terms relies on it.
+  PERFORM pg_current_xact_id();
+  v_now := sendpromptly.clock();
+  timeout := coalesce(timeout, v_project.timeout);
+  IF timeout < interval '1 second' OR timeout > interval '30 days' THEN
+    RAISE EXCEPTION USING ERRCODE = 'SP002', MESSAGE = 'sendpromptly.accept: argument timeout: want 1 second to 30 days';
+  END IF;
+  effect_id := sendpromptly.uuid7(v_now);
+  -- In seconds: a day or month of the interval is as long as the bounds took it for, in every time zone.
+  deadline := v_now + make_interval(secs => extract(epoch FROM timeout)::double precision);
+  INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
+      effect, event_type, subject, shop, currency, customer, version, objects)
+  VALUES (accept.effect_id, v_now, accept.deadline,
+      CASE WHEN accept.occurred_at BETWEEN '1970-01-01Z' AND '9999-12-31Z' THEN accept.occurred_at ELSE '-infinity' END,
+      coalesce(accept.amount, 0), v_project.project_id, accept.event_id, sendpromptly.short(accept.provider), sendpromptly.short(accept.effect),
+      coalesce(sendpromptly.short(left(accept.event_type, 128)), ''), coalesce(left(accept.subject, 255), ''), coalesce(left(accept.shop, 255), ''),
+      coalesce(upper(left(accept.currency, 3)), ''), coalesce(left(accept.customer, 255), ''), coalesce(left(accept.version, 128), ''),
+      CASE WHEN accept.objects IS NULL THEN '' ELSE sendpromptly.join_objects(accept.objects) END)
+  ON CONFLICT (project_id, event_id, provider, effect) DO NOTHING;
+  IF FOUND THEN
+    INSERT INTO sendpromptly.owed (deadline, effect_id, project_id) VALUES (accept.deadline, accept.effect_id, v_project.project_id);
+    IF snapshot IS NOT NULL THEN
+      INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed)
+      VALUES (v_project.project_id, accept.effect_id, v_now + interval '30 days', accept.snapshot);
+    END IF;
+    duplicate := false;
+    RETURN;
+  END IF;
+  SELECT e.effect_id, e.deadline, e.subject, e.shop INTO v_old FROM sendpromptly.effects AS e
+  WHERE e.project_id = v_project.project_id AND e.event_id = accept.event_id
+    AND e.provider = sendpromptly.short(accept.provider) AND e.effect = sendpromptly.short(accept.effect);
+  PERFORM sendpromptly.note_duplicate(v_project.project_id, v_old.effect_id, v_now,
+    v_old.subject, left(subject, 255), v_old.shop, left(shop, 255));
+  effect_id := v_old.effect_id;
+  deadline := v_old.deadline;
+  duplicate := true;
+END
+$$;
+-- +goose StatementEnd
+
+-- A second receipt adds an entry and locks nothing. One that names another
+-- subject or shop is worth an operator's look.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.note_duplicate(project_id integer, effect_id uuid, at timestamptz,
+    old_subject text, new_subject text, old_shop text, new_shop text) RETURNS void
+  LANGUAGE sql VOLATILE AS $$
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, note)
+  SELECT note_duplicate.effect_id, note_duplicate.at, note_duplicate.project_id,
+    CASE WHEN d.what IS NULL THEN 'duplicate' ELSE 'mismatch' END, d.what
+  FROM (SELECT nullif(pg_catalog.concat_ws(', ',
+    CASE WHEN nullif(old_subject, '') OPERATOR(pg_catalog.<>) new_subject THEN 'subject differs from the first receipt' END,
+    CASE WHEN nullif(old_shop, '') OPERATOR(pg_catalog.<>) new_shop THEN 'shop differs from the first receipt' END), '') AS what) AS d
+$$;
+-- +goose StatementEnd
+
+-- accept_many is accept for a list, in one call: receipts is a JSON array of
+-- objects with accept's arguments as members (timeout as interval text,
+-- snapshot as \x… hex). Keys are taken in sorted order, so that two batches
+-- never deadlock. Rows come back in the order of the list.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.accept_many(receipts json, project text DEFAULT 'default')
+  RETURNS TABLE (ordinal bigint, effect_id uuid, deadline timestamptz, duplicate boolean)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_project record;
+  v_now timestamptz;
+  v_problem text;
+  v_new uuid[];
+BEGIN
+  SELECT p.project_id, p.timeout INTO v_project FROM sendpromptly.projects AS p WHERE p.name = project;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept_many: argument project: no such project',
+      HINT = 'create it with: spadmin project create NAME';
+  END IF;
+  SELECT format('receipt %s: %s', r.ordinal, r.problem) INTO v_problem FROM (
+    SELECT i.ordinal, coalesce(sendpromptly.key_problem(i.provider, i.event_id, i.effect),
+      CASE WHEN i.timeout < interval '1 second' OR i.timeout > interval '30 days' THEN 'argument timeout: want 1 second to 30 days' END) AS problem
+    FROM sendpromptly.receipt_rows(receipts) AS i) AS r
+  WHERE r.problem IS NOT NULL ORDER BY r.ordinal LIMIT 1;
+  IF v_problem IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = CASE WHEN v_problem LIKE '%argument timeout%' THEN 'SP002' ELSE 'SP001' END,
+      MESSAGE = 'sendpromptly.accept_many: ' || v_problem;
+  END IF;
+  PERFORM pg_current_xact_id();
+  v_now := sendpromptly.clock();
+  WITH born AS (
+    INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
+        effect, event_type, subject, shop, currency, customer, version, objects)
+    SELECT sendpromptly.uuid7(v_now), v_now, v_now + make_interval(secs => extract(epoch FROM coalesce(i.timeout, v_project.timeout))::double precision),
+        CASE WHEN i.occurred_at BETWEEN '1970-01-01Z' AND '9999-12-31Z' THEN i.occurred_at ELSE '-infinity' END,
+        coalesce(i.amount, 0), v_project.project_id, i.event_id, sendpromptly.short(i.provider), sendpromptly.short(i.effect),
+        coalesce(sendpromptly.short(left(i.event_type, 128)), ''), coalesce(left(i.subject, 255), ''), coalesce(left(i.shop, 255), ''),
+        coalesce(upper(left(i.currency, 3)), ''), coalesce(left(i.customer, 255), ''), coalesce(left(i.version, 128), ''),
+        CASE WHEN i.objects IS NULL THEN '' ELSE sendpromptly.join_objects(i.objects) END
+    FROM sendpromptly.receipt_rows(receipts) AS i
+    ORDER BY i.event_id, i.provider, i.effect, i.ordinal
+    ON CONFLICT (project_id, event_id, provider, effect) DO NOTHING
+    RETURNING effect_id, deadline
+  ), now_owed AS (
+    INSERT INTO sendpromptly.owed (deadline, effect_id, project_id)
+    SELECT b.deadline, b.effect_id, v_project.project_id FROM born AS b
+  )
+  SELECT array_agg(b.effect_id) INTO v_new FROM born AS b;
+
+  -- A fresh snapshot: what a concurrent transaction committed is visible now.
+  RETURN QUERY
+  WITH found AS MATERIALIZED (
+    SELECT i.*, e.effect_id, e.deadline, e.subject AS old_subject, e.shop AS old_shop,
+      n.effect_id IS NULL OR row_number() OVER (PARTITION BY e.effect_id ORDER BY i.ordinal) > 1 AS duplicate
+    FROM sendpromptly.receipt_rows(receipts) AS i
+    CROSS JOIN LATERAL ( -- LIMIT: one look at the unique key a receipt, never a join with all that was ever accepted
+      SELECT f.effect_id, f.deadline, f.subject, f.shop FROM sendpromptly.effects AS f
+      WHERE f.project_id = v_project.project_id AND f.event_id = i.event_id
+        AND f.provider = sendpromptly.short(i.provider) AND f.effect = sendpromptly.short(i.effect) LIMIT 1) AS e
+    LEFT JOIN unnest(v_new) AS n(effect_id) ON n.effect_id = e.effect_id
+  ), kept AS (
+    INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed)
+    SELECT v_project.project_id, f.effect_id, v_now + interval '30 days', f.snapshot
+    FROM found AS f WHERE f.snapshot IS NOT NULL AND NOT f.duplicate
+  ), noted AS MATERIALIZED (
+    SELECT sendpromptly.note_duplicate(v_project.project_id, f.effect_id, v_now,
+      f.old_subject, left(f.subject, 255), f.old_shop, left(f.shop, 255)) AS done, f.ordinal
+    FROM found AS f WHERE f.duplicate
+  )
+  SELECT f.ordinal, f.effect_id, f.deadline, f.duplicate FROM found AS f LEFT JOIN noted USING (ordinal) ORDER BY f.ordinal;
+END
+$$;
+
+-- The members of accept_many's list, as rows.
+CREATE FUNCTION sendpromptly.receipt_rows(receipts json)
+  RETURNS TABLE (provider text, event_id text, effect text, event_type text, subject text, occurred_at timestamptz,
+    timeout interval, amount bigint, currency text, customer text, version text, shop text, objects text[], snapshot bytea, ordinal bigint)
+  LANGUAGE sql STABLE ROWS 1000 AS $$
+  SELECT * FROM ROWS FROM (pg_catalog.json_to_recordset(receipts) AS (provider text, event_id text, effect text, event_type text,
+    subject text, occurred_at timestamptz, timeout interval, amount bigint, currency text, customer text, version text,
+    shop text, objects text[], snapshot bytea)) WITH ORDINALITY
+$$;
+-- +goose StatementEnd
+
+REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
+INSERT INTO sendpromptly.migrations (version, name) VALUES (3, 'accept');
