@@ -10,9 +10,13 @@
 -- the clock, so once every transaction below the mark's id has ended, no effect
 -- older than the mark can appear. Until then the newest effects are folded in
 -- at once, and again later, which changes nothing.
+--
+-- Both reads walk the primary key and stop at the batch. Without statistics
+-- PostgreSQL 17 would rather read everything after the cursor and sort it.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.index_terms(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+  SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
   v_cursor sendpromptly.term_cursors;

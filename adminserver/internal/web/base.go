@@ -1,0 +1,43 @@
+// Package web holds what all rooms of the admin server share: where it is
+// mounted, and what every answer carries.
+package web
+
+import (
+	"net/url"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+// Base is where the server is mounted, as its users reach it. Every URL that
+// the server writes derives from it.
+type Base struct {
+	url    string // without a slash at its end
+	prefix string // the path of url
+	secure bool
+}
+
+// ParseBase reads a base URL such as https://ops.example.com/sendpromptly.
+func ParseBase(raw string) (Base, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return Base{}, &engine.FieldError{Field: "base_url", Reason: "must be an absolute http or https URL without a query"}
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
+	return Base{url: u.String(), prefix: u.EscapedPath(), secure: u.Scheme == "https"}, nil
+}
+
+// Path returns the path of a page below the base; page begins with a slash.
+func (b Base) Path(page string) string { return b.prefix + page }
+
+// URL returns the whole address of a page below the base; page begins with a slash.
+func (b Base) URL(page string) string { return b.url + page }
+
+// String returns the base itself, without a slash at its end. It is the issuer of proofs.
+func (b Base) String() string { return b.url }
+
+// Prefix is the path that requests begin with: "" or "/…" without a slash at its end.
+func (b Base) Prefix() string { return b.prefix }
+
+// Secure says whether users come over https.
+func (b Base) Secure() bool { return b.secure }
