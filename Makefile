@@ -13,7 +13,7 @@ demo: postgres ## the demo, on a throw-away Postgres; ARGS="--once --json" and t
 	@go run ./cmd/spadmin demo $(ARGS)
 
 .PHONY: test
-test: postgres compiler ## all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test
+test: postgres compiler modules ## all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test
 	bin/withpg -- go test $(RACE) -timeout=20m $(ARGS) ./...
 
 .PHONY: integration
@@ -66,6 +66,11 @@ verify-vulnerabilities: bin/govulncheck
 postgres: bin/withpg
 	@bin/withpg -find >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && tools/need.sh postgresql; } || true
 	@bin/withpg -find >/dev/null
+
+# All modules, also those that only an app of its own would ask for: tests use no network.
+.PHONY: modules
+modules:
+	@go mod download
 
 .PHONY: compiler
 compiler:
