@@ -53,9 +53,10 @@ var rooms = map[string]room{
 	"engine/store":      {ours: []string{"engine", "engine/internal", "internal/guardedhttp"}, others: []string{pgx}},
 	"engine/enginetest": {ours: []string{"engine", "engine/internal", "engine/store", "internal/localpg"}, others: []string{pgx}},
 
-	"adminserver":                 {ours: []string{"adminserver/internal/access", "adminserver/internal/web", "engine", "engine/store"}, others: []string{pgx}},
-	"adminserver/internal/access": {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
-	"adminserver/internal/web":    {ours: []string{"engine"}},
+	"adminserver":                  {ours: []string{"adminserver/internal/access", "adminserver/internal/web", "engine", "engine/store"}, others: []string{pgx}},
+	"adminserver/internal/access":  {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
+	"adminserver/internal/engines": {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
+	"adminserver/internal/web":     {ours: []string{"engine"}},
 
 	"internal/demo": {ours: []string{"engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},
