@@ -148,7 +148,7 @@ func (s *Store) roles(ctx context.Context) ([]Finding, error) {
 	for _, role := range []string{"sendpromptly_app", "sendpromptly_engine", "sendpromptly_operator"} {
 		if !slices.Contains(have, role) {
 			findings = append(findings, Finding{"roles", LevelWarning, "role " + role + " does not exist",
-				"CREATE ROLE " + role + " NOLOGIN; then the GRANT statements of 0011_grants (spadmin migrate sql)"})
+				"CREATE ROLE " + role + " NOLOGIN; then the GRANT statements of 0017_grants (spadmin migrate sql)"})
 		}
 	}
 	if len(findings) == 0 {

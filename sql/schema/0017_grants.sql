@@ -38,4 +38,4 @@ $$;
 -- +goose StatementEnd
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (11, 'grants');
+INSERT INTO sendpromptly.migrations (version, name) VALUES (17, 'grants');
