@@ -54,6 +54,7 @@ var rooms = map[string]room{
 	"engine/enginetest": {ours: []string{"engine", "engine/internal", "engine/store", "internal/localpg"}, others: []string{pgx}},
 
 	"adminserver":                  {ours: []string{"adminserver/internal/access", "adminserver/internal/web", "engine", "engine/store"}, others: []string{pgx}},
+	"adminserver/internal/assets":  {},
 	"adminserver/internal/access":  {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
 	"adminserver/internal/engines": {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
 	"adminserver/internal/web":     {ours: []string{"engine"}},
