@@ -3,6 +3,18 @@
 -- project_id, so that tenants can be distributed by it; there are no foreign
 -- keys, because their locks would sit in the caller's transaction (`spadmin
 -- verify` checks instead). projects, engines and cursors are small reference tables.
+--
+-- How each table is vacuumed, and why:
+--   history (effects, entries, terms, chains, seals, incidents, attempts, callbacks, changes, snapshots): at a twentieth instead of
+--     Postgres's fifth, because a fifth of a large table is months of dead rows, and inserted rows too, so that the
+--     visibility map keeps up and retention's deletions are soon room again;
+--   queues (owed, outbox, deferred_failures, nonces): nearly every row is deleted, so by a number of dead rows
+--     and not by a share of a table that may just be empty, and without pauses: what is dead at the front of an index
+--     is read by every look at it;
+--   single rows that change for ever (engines, seal_cursor, term_cursors): often, and with room in the page, so that
+--     each change stays in it;
+--   fillfactor below 100 where rows change in columns that no index holds (HOT), 100 where they never change.
+-- A test holds every table to one of these lists.
 
 CREATE TABLE sendpromptly.projects (
   project_id         integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -61,7 +73,7 @@ CREATE TABLE sendpromptly.effects (
   version      text NOT NULL DEFAULT '',
   objects      text NOT NULL DEFAULT '',
   PRIMARY KEY (project_id, effect_id)
-) WITH (fillfactor = 90, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 90, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 -- What was accepted, as it was given.
 CREATE VIEW sendpromptly.receipts AS
@@ -111,7 +123,7 @@ CREATE TABLE sendpromptly.entries (
   duration_ms   integer,
   answer        text,
   PRIMARY KEY (project_id, effect_id, entry_id)
-) WITH (fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
+) WITH (fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 -- One chain an effect, made when it is first sealed. salt is what erasing destroys.
 CREATE TABLE sendpromptly.chains (
@@ -121,7 +133,7 @@ CREATE TABLE sendpromptly.chains (
   seq        integer NOT NULL,
   hash       bytea NOT NULL,
   PRIMARY KEY (project_id, effect_id)
-);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- One row a sealed entry. fields and commitments run in parallel: the hidden
 -- fields by name, and what stands for their values in the hash.
@@ -134,7 +146,7 @@ CREATE TABLE sendpromptly.seals (
   commitments bytea[] NOT NULL,
   hash        bytea NOT NULL,
   PRIMARY KEY (project_id, effect_id, seq)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- At most one incident an effect, for ever: it reopens. Once it exists its row
 -- is the arbiter. incident_id is a UUIDv7 of opened_at, so its order is the list's.
@@ -157,7 +169,7 @@ CREATE TABLE sendpromptly.incidents (
   error_message text,
   PRIMARY KEY (project_id, incident_id),
   CONSTRAINT incidents_due_while_reprocessing CHECK ((state = 'reprocessing') = (due_at IS NOT NULL))
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 CREATE UNIQUE INDEX incidents_effect ON sendpromptly.incidents (project_id, effect_id);
 CREATE INDEX incidents_due ON sendpromptly.incidents (due_at) WHERE due_at IS NOT NULL;
@@ -175,7 +187,7 @@ CREATE TABLE sendpromptly.attempts (
   result       text CHECK (result IN ('applied', 'failed', 'missing', 'gave_up', 'stopped')),
   PRIMARY KEY (project_id, replay_id),
   CONSTRAINT attempts_number UNIQUE (project_id, incident_id, number)
-);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- The delivery of one attempt. next_at is when it may be claimed: the next try
 -- while waiting, the end of the lease while leased.
@@ -191,7 +203,7 @@ CREATE TABLE sendpromptly.callbacks (
   nonce       text,
   signed_at   timestamptz,
   PRIMARY KEY (project_id, replay_id)
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 CREATE INDEX callbacks_live ON sendpromptly.callbacks (project_id, next_at) WHERE state IN ('waiting', 'leased');
 
@@ -205,7 +217,7 @@ CREATE TABLE sendpromptly.nonces (
   answer     text NOT NULL,
   expires_at timestamptz NOT NULL,
   PRIMARY KEY (project_id, nonce)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE INDEX nonces_replay ON sendpromptly.nonces (project_id, replay_id);
 CREATE INDEX nonces_expiry ON sendpromptly.nonces (expires_at);
@@ -221,7 +233,7 @@ CREATE TABLE sendpromptly.deferred_failures (
   error_code    text,
   error_message text,
   PRIMARY KEY (project_id, deferred_id)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE INDEX deferred_failures_due ON sendpromptly.deferred_failures (not_before);
 
@@ -231,7 +243,7 @@ CREATE TABLE sendpromptly.outbox (
   incident_id uuid NOT NULL,
   project_id  integer NOT NULL,
   PRIMARY KEY (due_at, project_id, incident_id)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- What changed, for feeds: incidents, attempts and settings only. Read in the
 -- order of (xid, seq); see the query ChangesAfter.
@@ -244,7 +256,7 @@ CREATE TABLE sendpromptly.changes (
   kind       text NOT NULL CHECK (kind IN ('incident', 'attempt', 'settings')),
   what       text NOT NULL,
   PRIMARY KEY (xid, seq, project_id)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- Payload snapshots, encrypted by the caller. Off by default.
 CREATE TABLE sendpromptly.snapshots (
@@ -253,7 +265,7 @@ CREATE TABLE sendpromptly.snapshots (
   purge_at   timestamptz NOT NULL,
   sealed     bytea NOT NULL,
   PRIMARY KEY (project_id, effect_id)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 CREATE INDEX snapshots_purge ON sendpromptly.snapshots (purge_at);
 
@@ -264,7 +276,7 @@ CREATE TABLE sendpromptly.terms (
   term       text NOT NULL,
   effect_id  uuid NOT NULL,
   PRIMARY KEY (project_id, term, effect_id)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- How far the index step has come in each project: every effect up to
 -- effect_id is in terms. The mark says when that may move on (see index_terms).
@@ -273,14 +285,14 @@ CREATE TABLE sendpromptly.term_cursors (
   effect_id  uuid NOT NULL,
   mark_at    timestamptz,
   mark_xid   xid8
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- How far the seal step has come in changes.
 CREATE TABLE sendpromptly.seal_cursor (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   xid  xid8 NOT NULL,
   seq  bigint NOT NULL
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 INSERT INTO sendpromptly.seal_cursor (xid, seq) VALUES ('0', 0);
 
 -- Heartbeats of running engines.
@@ -293,7 +305,7 @@ CREATE TABLE sendpromptly.engines (
   last_sweep_at  timestamptz,
   lag            interval,
   overdue_locked integer NOT NULL DEFAULT 0
-) WITH (fillfactor = 50);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- What operators did outside a timeline: settings, keys, people.
 -- project_id 0 stands for the deployment as a whole.
