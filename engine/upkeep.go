@@ -36,8 +36,8 @@ func (e *Engine) Index(ctx context.Context) (int, error) {
 	return untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
 }
 
-// Purge deletes expired payload snapshots and nonces, changes older than a week
-// and the heartbeats of engines not seen for a day, and returns how many rows went.
+// Purge deletes expired payload snapshots, nonces and kept answers of the ingest
+// API, changes older than a week and the heartbeats of engines not seen for a day, and returns how many rows went.
 func (e *Engine) Purge(ctx context.Context) (int, error) {
 	return untilPartial(ctx, e, sweepBatch, e.queries.ExpiredPurge)
 }

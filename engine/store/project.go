@@ -29,7 +29,13 @@ type Project struct {
 	PublicName      string        `json:"public_name,omitempty"`
 	SupportContact  string        `json:"support_contact,omitempty"`
 	Snapshots       bool          `json:"snapshots"`
-	CreatedAt       time.Time     `json:"created_at"`
+	// Suspended projects are turned away by the ingest API, and by nothing else.
+	Suspended bool      `json:"suspended"`
+	CreatedAt time.Time `json:"created_at"`
+	// AlertAfterFailed and AlertAfterMissing are how many seconds an incident
+	// may take to resolve before anybody is alerted.
+	AlertAfterFailed  float64 `json:"alert_after_failed_seconds"`
+	AlertAfterMissing float64 `json:"alert_after_missing_seconds"`
 }
 
 // ProjectSettings are the settings to change; nil leaves one as it is, and a
@@ -47,6 +53,10 @@ type ProjectSettings struct {
 	PublicName, SupportContact *string
 	// Snapshots keeps payloads, sealed, for 30 days. It needs the secret key.
 	Snapshots *bool
+	// Suspended has the ingest API turn the project's keys away.
+	Suspended *bool
+	// AlertAfterFailed and AlertAfterMissing lie between 0 and 7 days.
+	AlertAfterFailed, AlertAfterMissing *time.Duration
 }
 
 var (
@@ -136,7 +146,7 @@ func (s *Store) Project(ctx context.Context, name string) (Project, error) {
 	if err != nil {
 		return Project{}, err
 	}
-	return newProject(row.Project, row.TimeoutSeconds), nil
+	return newProject(row), nil
 }
 
 // Projects reads all projects by name.
@@ -144,7 +154,7 @@ func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 	rows, err := s.queries.ProjectList(ctx, s.pool)
 	projects := make([]Project, len(rows))
 	for i, row := range rows {
-		projects[i] = newProject(row.Project, row.TimeoutSeconds)
+		projects[i] = newProject(dbsqlc.ProjectGetRow(row))
 	}
 	return projects, err
 }
@@ -160,11 +170,8 @@ func (s *Store) projectID(ctx context.Context, name string) (int, error) {
 // set writes settings, the change row and the audit entry.
 func (s *Store) set(ctx context.Context, tx pgx.Tx, id int, name string, to ProjectSettings, action string, by engine.Operator) error {
 	params := dbsqlc.ProjectSetParams{ProjectID: id, Mode: to.Mode, RepairUrl: to.RepairURL, SignaturePrefix: to.SignaturePrefix,
-		PublicName: to.PublicName, SupportContact: to.SupportContact, Snapshots: to.Snapshots}
-	if to.Timeout != nil {
-		text := seconds(*to.Timeout)
-		params.Timeout = &text
-	}
+		PublicName: to.PublicName, SupportContact: to.SupportContact, Snapshots: to.Snapshots, Suspended: to.Suspended,
+		Timeout: interval(to.Timeout), AlertAfterFailed: interval(to.AlertAfterFailed), AlertAfterMissing: interval(to.AlertAfterMissing)}
 	if err := s.queries.ProjectSet(ctx, tx, params); err != nil {
 		return err
 	}
@@ -195,6 +202,11 @@ func (s *Store) checkSettings(to ProjectSettings, allow []netip.Prefix) error {
 	if to.Timeout != nil && (*to.Timeout < time.Second || *to.Timeout > 30*24*time.Hour) {
 		return &engine.FieldError{Field: "timeout", Reason: "must lie between 1 second and 30 days"}
 	}
+	for field, after := range map[string]*time.Duration{"alert_after_failed": to.AlertAfterFailed, "alert_after_missing": to.AlertAfterMissing} {
+		if after != nil && (*after < 0 || *after > 7*24*time.Hour) {
+			return &engine.FieldError{Field: field, Reason: "must lie between 0 and 7 days"}
+		}
+	}
 	if to.RepairURL != nil && *to.RepairURL != "" {
 		if err := guardedhttp.CheckURL(*to.RepairURL, allow); err != nil {
 			return &engine.FieldError{Field: "repair_url", Reason: err.Error()}
@@ -213,10 +225,21 @@ func (s *Store) checkSettings(to ProjectSettings, allow []netip.Prefix) error {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%d microseconds", d.Microseconds()) }
 
-func newProject(p dbsqlc.Project, timeoutSeconds float64) Project {
-	return Project{ID: p.ID, Name: p.Name, Mode: text(p.Mode), Timeout: time.Duration(timeoutSeconds * float64(time.Second)),
-		TimeoutSeconds: timeoutSeconds, RepairURL: text(p.RepairUrl), SignaturePrefix: p.SignaturePrefix, PublicName: text(p.PublicName),
-		SupportContact: text(p.SupportContact), Snapshots: p.Snapshots, CreatedAt: p.CreatedAt}
+// interval is nil for a setting that stays as it is.
+func interval(d *time.Duration) *string {
+	if d == nil {
+		return nil
+	}
+	text := seconds(*d)
+	return &text
+}
+
+func newProject(row dbsqlc.ProjectGetRow) Project {
+	p := row.Project
+	return Project{ID: p.ID, Name: p.Name, Mode: text(p.Mode), Timeout: time.Duration(row.TimeoutSeconds * float64(time.Second)),
+		TimeoutSeconds: row.TimeoutSeconds, RepairURL: text(p.RepairUrl), SignaturePrefix: p.SignaturePrefix, PublicName: text(p.PublicName),
+		SupportContact: text(p.SupportContact), Snapshots: p.Snapshots, Suspended: p.Suspended, CreatedAt: p.CreatedAt,
+		AlertAfterFailed: row.AfterFailedSeconds, AlertAfterMissing: row.AfterMissingSeconds}
 }
 
 func text(p *string) string {

@@ -1,10 +1,14 @@
 -- name: ProjectGet :one
 -- ProjectGet reads one project by its name.
-SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(name);
+SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(name);
 
 -- name: ProjectList :many
 -- ProjectList reads all projects by name.
-SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds FROM sendpromptly.projects AS p ORDER BY p.name;
+SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+FROM sendpromptly.projects AS p ORDER BY p.name;
 
 -- name: ProjectCreate :one
 -- ProjectCreate adds a project; no row comes back where the name is taken.
@@ -22,7 +26,10 @@ UPDATE sendpromptly.projects AS p SET
   signature_prefix = coalesce(sqlc.narg(signature_prefix)::boolean, p.signature_prefix),
   public_name = CASE WHEN sqlc.narg(public_name)::text IS NULL THEN p.public_name ELSE nullif(sqlc.narg(public_name)::text, '') END,
   support_contact = CASE WHEN sqlc.narg(support_contact)::text IS NULL THEN p.support_contact ELSE nullif(sqlc.narg(support_contact)::text, '') END,
-  snapshots = coalesce(sqlc.narg(snapshots)::boolean, p.snapshots)
+  snapshots = coalesce(sqlc.narg(snapshots)::boolean, p.snapshots),
+  suspended = coalesce(sqlc.narg(suspended)::boolean, p.suspended),
+  alert_after_failed = coalesce(sqlc.narg(alert_after_failed)::text::interval, p.alert_after_failed),
+  alert_after_missing = coalesce(sqlc.narg(alert_after_missing)::text::interval, p.alert_after_missing)
 WHERE p.project_id = sqlc.arg(project_id);
 
 -- name: SettingsChanged :exec

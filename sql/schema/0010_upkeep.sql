@@ -82,6 +82,10 @@ BEGIN
     WHERE c.at < v_now - interval '7 days'));
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   taken := taken + v_rows;
+  DELETE FROM sendpromptly.idempotency WHERE ctid = ANY (ARRAY(
+    SELECT i.ctid FROM sendpromptly.idempotency AS i WHERE i.expires_at <= v_now ORDER BY i.expires_at LIMIT batch FOR UPDATE SKIP LOCKED));
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  taken := taken + v_rows;
   DELETE FROM sendpromptly.callback_secrets AS s WHERE s.retires_at < v_now - interval '7 days';
   DELETE FROM sendpromptly.engines AS e WHERE e.seen_at < v_now - interval '1 day';
 END

@@ -72,4 +72,5 @@ type Project struct {
 	AlertAfterFailed  pgtype.Interval
 	AlertAfterMissing pgtype.Interval
 	CreatedAt         time.Time
+	Suspended         bool
 }

@@ -69,12 +69,16 @@ func (q *Queries) ProjectCreate(ctx context.Context, db DBTX, name string) (Proj
 }
 
 const projectGet = `-- name: ProjectGet :one
-SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, extract(epoch FROM p.timeout)::float8 AS timeout_seconds FROM sendpromptly.projects AS p WHERE p.name = $1
+SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.suspended, extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+FROM sendpromptly.projects AS p WHERE p.name = $1
 `
 
 type ProjectGetRow struct {
-	Project        Project
-	TimeoutSeconds float64
+	Project             Project
+	TimeoutSeconds      float64
+	AfterFailedSeconds  float64
+	AfterMissingSeconds float64
 }
 
 // ProjectGet reads one project by its name.
@@ -95,18 +99,25 @@ func (q *Queries) ProjectGet(ctx context.Context, db DBTX, name string) (Project
 		&i.Project.AlertAfterFailed,
 		&i.Project.AlertAfterMissing,
 		&i.Project.CreatedAt,
+		&i.Project.Suspended,
 		&i.TimeoutSeconds,
+		&i.AfterFailedSeconds,
+		&i.AfterMissingSeconds,
 	)
 	return i, err
 }
 
 const projectList = `-- name: ProjectList :many
-SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, extract(epoch FROM p.timeout)::float8 AS timeout_seconds FROM sendpromptly.projects AS p ORDER BY p.name
+SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.suspended, extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+FROM sendpromptly.projects AS p ORDER BY p.name
 `
 
 type ProjectListRow struct {
-	Project        Project
-	TimeoutSeconds float64
+	Project             Project
+	TimeoutSeconds      float64
+	AfterFailedSeconds  float64
+	AfterMissingSeconds float64
 }
 
 // ProjectList reads all projects by name.
@@ -133,7 +144,10 @@ func (q *Queries) ProjectList(ctx context.Context, db DBTX) ([]ProjectListRow, e
 			&i.Project.AlertAfterFailed,
 			&i.Project.AlertAfterMissing,
 			&i.Project.CreatedAt,
+			&i.Project.Suspended,
 			&i.TimeoutSeconds,
+			&i.AfterFailedSeconds,
+			&i.AfterMissingSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -153,19 +167,25 @@ UPDATE sendpromptly.projects AS p SET
   signature_prefix = coalesce($4::boolean, p.signature_prefix),
   public_name = CASE WHEN $5::text IS NULL THEN p.public_name ELSE nullif($5::text, '') END,
   support_contact = CASE WHEN $6::text IS NULL THEN p.support_contact ELSE nullif($6::text, '') END,
-  snapshots = coalesce($7::boolean, p.snapshots)
-WHERE p.project_id = $8
+  snapshots = coalesce($7::boolean, p.snapshots),
+  suspended = coalesce($8::boolean, p.suspended),
+  alert_after_failed = coalesce($9::text::interval, p.alert_after_failed),
+  alert_after_missing = coalesce($10::text::interval, p.alert_after_missing)
+WHERE p.project_id = $11
 `
 
 type ProjectSetParams struct {
-	Mode            *string
-	Timeout         *string
-	RepairUrl       *string
-	SignaturePrefix *bool
-	PublicName      *string
-	SupportContact  *string
-	Snapshots       *bool
-	ProjectID       int
+	Mode              *string
+	Timeout           *string
+	RepairUrl         *string
+	SignaturePrefix   *bool
+	PublicName        *string
+	SupportContact    *string
+	Snapshots         *bool
+	Suspended         *bool
+	AlertAfterFailed  *string
+	AlertAfterMissing *string
+	ProjectID         int
 }
 
 // ProjectSet changes the settings that are given; null leaves one as it is, an empty text clears it.
@@ -178,6 +198,9 @@ func (q *Queries) ProjectSet(ctx context.Context, db DBTX, arg ProjectSetParams)
 		arg.PublicName,
 		arg.SupportContact,
 		arg.Snapshots,
+		arg.Suspended,
+		arg.AlertAfterFailed,
+		arg.AlertAfterMissing,
 		arg.ProjectID,
 	)
 	return err
