@@ -5,8 +5,11 @@ import (
 	"net/netip"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 )
 
 // Part is one of the server's rooms.
@@ -33,6 +36,13 @@ const (
 	Admin    = access.Admin
 )
 
+// Authenticate finds out who sent a request. ok is false where nobody known
+// did; err is for what kept it from finding out.
+type Authenticate = access.Authenticate
+
+// SMTP names the mail server.
+type SMTP = mail.SMTP
+
 // Config is how the server runs. Pool and BaseURL are required.
 type Config struct {
 	// Pool is connected to a migrated database.
@@ -42,6 +52,21 @@ type Config struct {
 	BaseURL string
 	// Only are the parts to serve. Default: all.
 	Only []Part
+	// Authenticate is the embedding app's own answer to who asks. It takes the
+	// place of sessions, login links, OIDC and tokens. Default: those.
+	Authenticate Authenticate
+	// SMTP mails login links and alerts. Default: neither is mailed.
+	SMTP SMTP
+	// ProofKeys is the folder with the keys that sign proofs. Default: no proofs.
+	ProofKeys string
+	// TrustedProxies are the networks of the proxies in front, whose
+	// X-Forwarded-For names the client. Default: none.
+	TrustedProxies []netip.Prefix
+	// Registry takes the metrics. Default: one of our own, served at /metrics.
+	Registry *prometheus.Registry
+	// TracerProvider makes the spans, one a request. Default: OpenTelemetry's
+	// global one, which does nothing until an app sets it.
+	TracerProvider trace.TracerProvider
 	// AllowNetworks, SecretKey and Logger are as in engine.Config.
 	AllowNetworks []netip.Prefix
 	SecretKey     string

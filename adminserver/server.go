@@ -1,14 +1,20 @@
 // Package adminserver is one http.Handler with everything that is not the
 // library: the ingest API for apps that cannot share the transaction, the admin
-// API, the console, and the page that proof links open. Mount it anywhere.
+// API, the console, and the page that proof links open. Mount it anywhere, and
+// call Run beside it.
 package adminserver
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
 
+	"go.opentelemetry.io/otel"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
@@ -18,45 +24,70 @@ import (
 // use and keeps nothing that Postgres does not have.
 type Server struct {
 	cfg     Config
-	base    web.Base
-	store   *store.Store
-	handler http.Handler
+	deps    web.Deps
+	handler *web.Handler
+	steps   []web.Step
+	// close ends the streams, so that a server can go down.
+	close context.CancelFunc
 }
 
 // New makes a server on a migrated database.
 func New(cfg Config) (*Server, error) {
-	if cfg.Pool == nil {
-		return nil, &engine.FieldError{Field: "Config.Pool", Reason: "is nil"}
-	}
-	base, err := web.ParseBase(cfg.BaseURL)
+	cfg, base, err := cfg.complete()
 	if err != nil {
 		return nil, err
-	}
-	if len(cfg.Only) == 0 {
-		cfg.Only = []Part{Console, Ingest, Proof}
-	}
-	for _, part := range cfg.Only {
-		if !slices.Contains([]Part{Console, Ingest, Proof}, part) {
-			return nil, &engine.FieldError{Field: "Config.Only", Reason: fmt.Sprintf("may hold console, ingest and proof, not %q", part)}
-		}
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.Default()
 	}
 	st, err := store.New(cfg.Pool, cfg.SecretKey)
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, base: base, store: st}
-	s.handler = s.routes()
-	return s, nil
+	if err := ready(st); err != nil {
+		return nil, err
+	}
+	all := engines.New(cfg.Pool, engine.Config{AllowNetworks: cfg.AllowNetworks, SecretKey: cfg.SecretKey, Logger: cfg.Logger})
+	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
+	var closing context.Context
+	closing, s.close = context.WithCancel(context.Background())
+	routes := s.rooms()
+	s.handler, err = web.NewHandler(web.Options{Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate,
+		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
+		Closing: closing}, routes)
+	return s, err
+}
+
+// complete fills in the defaults and refuses what could not work.
+func (c Config) complete() (Config, web.Base, error) {
+	if c.Pool == nil {
+		return c, web.Base{}, &engine.FieldError{Field: "Config.Pool", Reason: "is nil"}
+	}
+	base, err := web.ParseBase(c.BaseURL)
+	if err != nil {
+		return c, base, err
+	}
+	if len(c.Only) == 0 {
+		c.Only = []Part{Console, Ingest, Proof}
+	}
+	for _, part := range c.Only {
+		if !slices.Contains([]Part{Console, Ingest, Proof}, part) {
+			return c, base, &engine.FieldError{Field: "Config.Only", Reason: fmt.Sprintf("may hold console, ingest and proof, not %q", part)}
+		}
+	}
+	if err := c.SMTP.Validate(); err != nil {
+		return c, base, err
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.TracerProvider == nil {
+		c.TracerProvider = otel.GetTracerProvider()
+	}
+	if c.Authenticate == nil {
+		c.Authenticate = func(*http.Request) (access.Identity, bool, error) { return access.Identity{}, false, nil }
+	}
+	return c, base, nil
 }
 
 // ServeHTTP answers requests whose paths begin with the path of the base URL.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// routes puts the parts together; each is mounted by a file of its own.
-func (s *Server) routes() http.Handler {
-	mux := http.NewServeMux()
-	return mux
-}
+func (s *Server) serves(part Part) bool { return slices.Contains(s.cfg.Only, part) }

@@ -33,7 +33,20 @@ const (
 	ssrf     = "code.dny.dev/ssrf"
 	kong     = "github.com/alecthomas/kong"
 	lipgloss = "charm.land/lipgloss/v2"
+
+	huma       = "github.com/danielgtaylor/huma/v2"
+	scs        = "github.com/alexedwards/scs/v2"
+	oidc       = "github.com/coreos/go-oidc/v3"
+	oauth2     = "golang.org/x/oauth2"
+	xtime      = "golang.org/x/time"
+	gomail     = "github.com/wneessen/go-mail"
+	prometheus = "github.com/prometheus/client_golang"
+	otel       = "go.opentelemetry.io/otel"
+	otelTrace  = "go.opentelemetry.io/otel/trace"
 )
+
+// roomsUse is what every room of the admin server works with.
+var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "engine/store"}
 
 // rooms states the arrows. A package belongs to the longest name that it
 // begins with; a new folder needs a line here.
@@ -53,15 +66,26 @@ var rooms = map[string]room{
 	"engine/store":      {ours: []string{"engine", "engine/internal", "internal/guardedhttp"}, others: []string{pgx}},
 	"engine/enginetest": {ours: []string{"engine", "engine/internal", "engine/store", "internal/localpg"}, others: []string{pgx}},
 
-	"adminserver":                  {ours: []string{"adminserver/internal/access", "adminserver/internal/web", "engine", "engine/store"}, others: []string{pgx}},
-	"adminserver/internal/assets":  {},
-	"adminserver/internal/access":  {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
-	"adminserver/internal/engines": {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
-	"adminserver/internal/web":     {ours: []string{"engine"}},
+	"adminserver": {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/mail", "adminserver/internal/web",
+		"adminserver/internal/alerts", "adminserver/internal/api", "adminserver/internal/console", "adminserver/internal/ingest",
+		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "engine/store"},
+		others: []string{pgx, prometheus, otel, otelTrace}},
+	"adminserver/internal/access":    {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
+	"adminserver/internal/assets":    {},
+	"adminserver/internal/engines":   {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
+	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
+	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store"}, others: []string{pgx, otel, otelTrace}},
+	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
+	"adminserver/internal/api":       {ours: append([]string{"proofs"}, roomsUse...), others: []string{pgx, huma}},
+	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx}},
+	"adminserver/internal/ingest":    {ours: roomsUse, others: []string{pgx, xtime}},
+	"adminserver/internal/login":     {ours: append([]string{"adminserver/internal/mail", "adminserver/internal/assets", "internal/guardedhttp"}, roomsUse...), others: []string{pgx, scs, oidc, oauth2}},
+	"adminserver/internal/metrics":   {ours: roomsUse, others: []string{pgx, prometheus}},
+	"adminserver/internal/proofpage": {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx}},
 
 	"internal/demo": {ours: []string{"engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},
-	"cmd/spadmin":  {ours: []string{"engine", "engine/store", "internal/demo", "internal/guardedhttp"}, others: []string{pgx, kong, lipgloss}},
+	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "engine/store", "internal/demo", "internal/guardedhttp"}, others: []string{pgx, kong, lipgloss}},
 	"docs/example": {ours: []string{"engine", "engine/stripe"}, others: []string{pgx}},
 }
 

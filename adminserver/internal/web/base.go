@@ -3,6 +3,7 @@
 package web
 
 import (
+	"net/http"
 	"net/url"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 type Base struct {
 	url    string // without a slash at its end
 	prefix string // the path of url
+	path   string // prefix, decoded
 	secure bool
 }
 
@@ -24,7 +26,7 @@ func ParseBase(raw string) (Base, error) {
 		return Base{}, &engine.FieldError{Field: "base_url", Reason: "must be an absolute http or https URL without a query"}
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-	return Base{url: u.String(), prefix: u.EscapedPath(), secure: u.Scheme == "https"}, nil
+	return Base{url: u.String(), prefix: u.EscapedPath(), path: u.Path, secure: u.Scheme == "https"}, nil
 }
 
 // Path returns the path of a page below the base; page begins with a slash.
@@ -41,3 +43,27 @@ func (b Base) Prefix() string { return b.prefix }
 
 // Secure says whether users come over https.
 func (b Base) Secure() bool { return b.secure }
+
+// origin is the base without its path, as browsers write an Origin.
+func (b Base) origin() string { return strings.TrimSuffix(b.url, b.prefix) }
+
+// strip returns the request as it is below the base; false where it is not.
+func (b Base) strip(r *http.Request) (*http.Request, bool) {
+	if b.path == "" {
+		return r, true
+	}
+	path, ok := strings.CutPrefix(r.URL.Path, b.path)
+	raw, rawOK := strings.CutPrefix(r.URL.RawPath, b.prefix)
+	if !ok || r.URL.RawPath != "" && !rawOK || path != "" && path[0] != '/' {
+		return r, false
+	}
+	if path == "" {
+		path, raw = "/", ""
+	}
+	inner := new(http.Request)
+	*inner = *r
+	u := *r.URL
+	u.Path, u.RawPath = path, raw
+	inner.URL = &u
+	return inner, true
+}

@@ -1,0 +1,48 @@
+package adminserver
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// readyWithin bounds the question to the database.
+const readyWithin = 2 * time.Second
+
+// health are the pages for probes: healthz says that the process answers,
+// readyz that its database does and has the schema that this build needs.
+func (s *Server) health() []web.Route {
+	return []web.Route{
+		{Pattern: "GET /healthz", Probe: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			say(w, http.StatusOK, "ok")
+		})},
+		{Pattern: "GET /readyz", Probe: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+			defer cancel()
+			if err := s.deps.Store.Ready(ctx); err != nil {
+				// The error may name hosts and users: it is for the log.
+				s.cfg.Logger.WarnContext(ctx, "not ready", "request_id", web.RequestID(ctx), "error", err)
+				say(w, http.StatusServiceUnavailable, "the database does not answer, or its schema is older than this build")
+				return
+			}
+			say(w, http.StatusOK, "ready")
+		})},
+	}
+}
+
+func say(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, text+"\n")
+}
+
+// ready refuses a database that lacks what this build needs.
+func ready(st *store.Store) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return st.Ready(ctx)
+}

@@ -1,0 +1,53 @@
+package web
+
+import (
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// peer is the address that the connection comes from, invalid where there is
+// none, as from a socket.
+func peer(r *http.Request) netip.Addr {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return from.Addr().Unmap().WithZone("")
+}
+
+// ClientAddress is who asks: the peer, or what trusted proxies say of it. Of
+// X-Forwarded-For counts the last address that no trusted proxy has, because
+// everything before it may be made up.
+func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
+	client := peer(r)
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && within(client, trusted); i-- {
+		hop, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		client = hop.Unmap().WithZone("")
+	}
+	return client
+}
+
+// FromLoopback says whether a request comes from this machine, and not through
+// a proxy on it: headers can only take the trust away.
+func FromLoopback(r *http.Request) bool {
+	for _, forwarded := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
+		if r.Header.Get(forwarded) != "" {
+			return false
+		}
+	}
+	return peer(r).IsLoopback()
+}
+
+func within(ip netip.Addr, networks []netip.Prefix) bool {
+	for _, network := range networks {
+		if network.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}

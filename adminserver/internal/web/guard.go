@@ -1,0 +1,110 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+)
+
+// answerWithin bounds the writing of an answer, and readWithin the reading of a
+// body, whatever server we are mounted in.
+const (
+	answerWithin = 30 * time.Second
+	readWithin   = 15 * time.Second
+)
+
+// guarded keeps everybody out whom its route is not for.
+type guarded struct {
+	h     *Handler
+	route Route
+}
+
+// ServeHTTP implements [http.Handler].
+func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	h, route := g.h, g.route
+	g.setDeadlines(w)
+	if r.ContentLength > route.MaxBody {
+		w.Header().Set("Connection", "close")
+		h.answer(w, r, route.Kind, New(http.StatusRequestEntityTooLarge, ""))
+		return
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
+	if route.Stream {
+		ctx, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(h.Closing, cancel)()
+		r = r.WithContext(ctx)
+	}
+	if route.Kind == Wire || route.Probe {
+		route.Handler.ServeHTTP(w, r)
+		return
+	}
+	if h.origin.Check(r) != nil {
+		h.answer(w, r, route.Kind, New(http.StatusForbidden, "the request comes from another site"))
+		return
+	}
+	if r, ok := h.admit(w, r, route); ok {
+		route.Handler.ServeHTTP(w, r)
+	}
+}
+
+// setDeadlines bounds the exchange. A server that knows no deadlines, as in
+// tests, is its owner's choice.
+func (g *guarded) setDeadlines(w http.ResponseWriter) {
+	control, read, write := http.NewResponseController(w), time.Time{}, time.Time{}
+	if !g.route.Stream {
+		read, write = time.Now().Add(readWithin), time.Now().Add(answerWithin)
+	}
+	_ = control.SetReadDeadline(read)
+	_ = control.SetWriteDeadline(write)
+}
+
+// admit finds out who asks and whether that may be; it has answered where not.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, route Route) (*http.Request, bool) {
+	who, known, err := h.Authenticate(r)
+	if err != nil {
+		h.Logger.ErrorContext(r.Context(), "authentication ended early", "request_id", RequestID(r.Context()), "error", err)
+		if route.Role == 0 {
+			return r, true
+		}
+		h.answer(w, r, route.Kind, New(http.StatusServiceUnavailable, "try again"))
+		return r, false
+	}
+	if !known {
+		who = access.Identity{}
+	}
+	if e := exchangeOf(r.Context()); e != nil {
+		e.actor = who.Name
+	}
+	r = r.WithContext(access.With(r.Context(), who))
+	switch {
+	case route.Role == 0:
+		return r, true
+	case !who.May(access.Viewer):
+		h.sendToLogin(w, r, route, New(http.StatusUnauthorized, "log in first"))
+	case !who.May(route.Role):
+		h.answer(w, r, route.Kind, New(http.StatusForbidden, "this needs the role "+route.Role.String()))
+	case route.Recent && !who.Recent:
+		h.sendToLogin(w, r, route, New(http.StatusForbidden, "this needs a login of the last 15 minutes: log in again"))
+	default:
+		return r, true
+	}
+	return r, false
+}
+
+// sendToLogin sends people to the login page and back; a form is not sent on,
+// because it would be lost on the way.
+func (h *Handler) sendToLogin(w http.ResponseWriter, r *http.Request, route Route, p *Problem) {
+	if p.Status == http.StatusUnauthorized && route.Kind == API {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+	}
+	if route.Kind != Page || h.LoginPath == "" || r.Method != http.MethodGet && r.Method != http.MethodHead || route.Stream {
+		h.answer(w, r, route.Kind, p)
+		return
+	}
+	next := url.Values{"next": {r.URL.RequestURI()}}
+	http.Redirect(w, r, h.Base.Path(h.LoginPath)+"?"+next.Encode(), http.StatusSeeOther)
+}

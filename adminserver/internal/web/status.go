@@ -1,0 +1,57 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Problem is an error as the outside may see it, in the form of RFC 9457. It
+// never repeats what was sent.
+type Problem struct {
+	Status int    `json:"status"`
+	Title  string `json:"title"`
+	Detail string `json:"detail,omitempty"`
+	// Field is the input that is wrong.
+	Field string `json:"field,omitempty"`
+	// State is the incident's, where it does not allow what was asked.
+	State string `json:"state,omitempty"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Title }
+
+// Describe maps an error to a status and to words: the one place that does.
+// What is not known is a 500 without details; the caller logs it.
+func Describe(err error) *Problem {
+	var (
+		problem *Problem
+		field   *engine.FieldError
+		refused *engine.RefusedError
+		tooBig  *http.MaxBytesError
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, engine.ErrNotFound):
+		return New(http.StatusNotFound, "")
+	case errors.As(err, &field):
+		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: field.Field + " " + field.Reason, Field: field.Field}
+	case errors.As(err, &refused):
+		return &Problem{Status: http.StatusConflict, Title: "Refused", Detail: refused.Reason, State: string(refused.State)}
+	case errors.As(err, &tooBig):
+		return New(http.StatusRequestEntityTooLarge, "")
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return New(http.StatusServiceUnavailable, "it took too long: try again")
+	}
+	return New(http.StatusInternalServerError, "")
+}
+
+// New makes a problem of a status, with a sentence that says more or "".
+func New(status int, detail string) *Problem {
+	return &Problem{Status: status, Title: strings.ToUpper(http.StatusText(status)[:1]) + strings.ToLower(http.StatusText(status)[1:]), Detail: detail}
+}

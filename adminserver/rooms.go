@@ -1,0 +1,12 @@
+package adminserver
+
+import "github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+
+// rooms puts the parts together: their routes, and their background steps in s.steps.
+func (s *Server) rooms() []web.Route {
+	routes := s.health()
+	// if s.serves(Ingest) {
+	//	routes = append(routes, ingest.Routes(s.deps)...)
+	// }
+	return routes
+}
