@@ -44,3 +44,7 @@ SELECT c.xid::text AS xid, c.seq, c.kind, c.what, c.subject_id, c.at, p.name AS 
 FROM sendpromptly.changes AS c JOIN sendpromptly.projects AS p ON p.project_id = c.project_id
 WHERE (c.xid, c.seq) > (sqlc.arg(xid)::text::xid8, sqlc.arg(seq)::bigint)
 ORDER BY c.xid, c.seq LIMIT sqlc.arg(page)::int;
+
+-- name: ChangesNow :one
+-- ChangesNow reads where a follower begins who wants only what changes from now on.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid;

@@ -78,6 +78,18 @@ func (q *Queries) ChangesAfter(ctx context.Context, db DBTX, arg ChangesAfterPar
 	return items, nil
 }
 
+const changesNow = `-- name: ChangesNow :one
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid
+`
+
+// ChangesNow reads where a follower begins who wants only what changes from now on.
+func (q *Queries) ChangesNow(ctx context.Context, db DBTX) (string, error) {
+	row := db.QueryRow(ctx, changesNow)
+	var xid string
+	err := row.Scan(&xid)
+	return xid, err
+}
+
 const clockBody = `-- name: ClockBody :one
 SELECT p.prosrc::text AS body, current_database()::text AS database, coalesce((SELECT max(m.version) FROM sendpromptly.migrations AS m), 0)::int AS version
 FROM pg_catalog.pg_proc AS p WHERE p.oid = 'sendpromptly.clock()'::regprocedure
