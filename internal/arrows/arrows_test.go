@@ -31,6 +31,7 @@ type room struct {
 const (
 	pgx      = "github.com/jackc/pgx/v5"
 	ssrf     = "code.dny.dev/ssrf"
+	jose     = "github.com/go-jose/go-jose/v4"
 	kong     = "github.com/alecthomas/kong"
 	lipgloss = "charm.land/lipgloss/v2"
 
@@ -82,6 +83,8 @@ var rooms = map[string]room{
 	"adminserver/internal/login":     {ours: append([]string{"adminserver/internal/mail", "adminserver/internal/assets", "internal/guardedhttp"}, roomsUse...), others: []string{pgx, scs, oidc, oauth2}},
 	"adminserver/internal/metrics":   {ours: roomsUse, others: []string{pgx, prometheus}},
 	"adminserver/internal/proofpage": {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx}},
+
+	"proofs": {others: []string{jose}},
 
 	"internal/demo": {ours: []string{"engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},

@@ -1,0 +1,198 @@
+package proofs
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/proofs/jws"
+)
+
+// Folder is a folder with one JWK a file. The order of the names is the order of
+// the keys: the last signs. The end of a name says what a key is for:
+//
+//	NAME.jwk                  signs, if it is the last, and verifies
+//	NAME.verify.jwk           verifies only
+//	NAME.jwk.retired          is not read
+//	NAME.verify.jwk.retired   is not read
+//
+// Other files are left alone. A file may hold a public key; a private one must
+// not be open to everybody. Every change is one rename.
+type Folder string
+
+const (
+	signs   = ".jwk"
+	verify  = ".verify.jwk"
+	retired = ".retired"
+	// stamp begins the names that New makes; they sort by time.
+	stamp = "20060102T150405.000Z"
+)
+
+// ErrNoSuchKey means that the folder has no such key in that state.
+var ErrNoSuchKey = errors.New("no such proof key")
+
+// KeyFile is a key of a folder.
+type KeyFile struct {
+	jws.Key
+	// Name is the file's.
+	Name string
+	// Retired keys neither sign nor verify.
+	Retired bool
+	// VerifyOnly keys do not sign.
+	VerifyOnly bool
+}
+
+// New makes a key, which signs from then on, and returns its thumbprint. Its
+// file is readable by its owner alone.
+func (f Folder) New() (string, error) {
+	if err := os.MkdirAll(string(f), 0o700); err != nil {
+		return "", err
+	}
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return "", err
+	}
+	key, err := jws.NewKey(private)
+	if err != nil {
+		return "", err
+	}
+	text, err := key.PrivateJWK()
+	if err != nil {
+		return "", err
+	}
+	at, err := f.nextStamp(time.Now().UTC())
+	if err != nil {
+		return "", err
+	}
+	name := at.Format(stamp) + "-" + key.ID() + signs
+	return key.ID(), f.write(name, append(text, '\n'))
+}
+
+// nextStamp is now, or later where a key of the folder says that it is newer.
+func (f Folder) nextStamp(now time.Time) (time.Time, error) {
+	names, err := f.names()
+	for _, name := range names {
+		if len(name) < len(stamp) {
+			continue
+		}
+		if at, err := time.Parse(stamp, name[:len(stamp)]); err == nil && !now.Truncate(time.Millisecond).After(at) {
+			now = at.Add(time.Millisecond)
+		}
+	}
+	return now, err
+}
+
+// write makes a whole file appear under its name, or none.
+func (f Folder) write(name string, text []byte) error {
+	temporary, err := os.CreateTemp(string(f), ".new-*") // readable by its owner alone
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(text)
+	if err == nil {
+		err = temporary.Sync()
+	}
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), filepath.Join(string(f), name))
+	}
+	if err != nil {
+		err = errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return err
+}
+
+// List returns all keys, retired ones too, the newest first.
+func (f Folder) List() ([]KeyFile, error) {
+	names, err := f.names()
+	if err != nil {
+		return nil, err
+	}
+	var files []KeyFile
+	for _, name := range names {
+		key, err := f.read(name)
+		if err != nil {
+			return nil, fmt.Errorf("proof key %s: %w", name, err)
+		}
+		files = append(files, KeyFile{Key: key, Name: name, Retired: strings.HasSuffix(name, retired),
+			VerifyOnly: !key.Signs() || strings.HasSuffix(strings.TrimSuffix(name, retired), verify)})
+	}
+	slices.Reverse(files)
+	return files, nil
+}
+
+// names are the names of all key files, sorted. A folder that is not there has none.
+func (f Folder) names() ([]string, error) {
+	entries, err := os.ReadDir(string(f))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		name := e.Name()
+		if !strings.HasPrefix(name, ".") && strings.HasSuffix(strings.TrimSuffix(name, retired), signs) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}
+
+// maxKeyFile bounds a file; a JWK has 200 bytes.
+const maxKeyFile = 16 << 10
+
+func (f Folder) read(name string) (jws.Key, error) {
+	path := filepath.Join(string(f), name)
+	info, err := os.Stat(path)
+	if err != nil {
+		return jws.Key{}, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
+		return jws.Key{}, errors.New("not a file of at most 16 KiB")
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return jws.Key{}, err
+	}
+	key, err := jws.ParseKey(text)
+	if err == nil && key.Signs() && runtime.GOOS != "windows" && info.Mode().Perm()&0o027 != 0 {
+		return jws.Key{}, errors.New("holds a private key and is open to others: chmod 600")
+	}
+	return key, err
+}
+
+// load is the source of [LoadKeys].
+func (f Folder) load() ([]jws.Key, error) {
+	files, err := f.List()
+	for range 3 { // a key was renamed between reading the folder and the file
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		files, err = f.List()
+	}
+	if err != nil {
+		return nil, err
+	}
+	var keys []jws.Key
+	for _, file := range slices.Backward(files) {
+		switch {
+		case file.Retired:
+		case file.VerifyOnly:
+			public, err := jws.PublicKey(file.Public())
+			if err != nil {
+				return nil, err
+			}
+			keys = append(keys, public)
+		default:
+			keys = append(keys, file.Key)
+		}
+	}
+	return keys, nil
+}

@@ -1,0 +1,121 @@
+package proofs
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync/atomic"
+
+	"github.com/sendpromptly/sendpromptly/proofs/jws"
+)
+
+// Keys are the keys of one issuer: the newest signs, all of them verify. It is
+// safe for concurrent use.
+type Keys struct {
+	source func() ([]jws.Key, error)
+	set    atomic.Pointer[keySet]
+}
+
+// KeysFrom takes keys from a source, the newest last. The source is asked now
+// and at every [Keys.Reload]; a key of a KMS or HSM comes from [jws.NewKey].
+func KeysFrom(source func() ([]jws.Key, error)) (*Keys, error) {
+	k := &Keys{source: source}
+	return k, k.Reload()
+}
+
+// LoadKeys takes the keys of a [Folder]. A folder that is empty, or not there
+// yet, holds no keys and is no error.
+func LoadKeys(dir string) (*Keys, error) {
+	if dir == "" {
+		return nil, errors.New("the folder of the proof keys has no name: set SENDPROMPTLY_PROOF_KEYS")
+	}
+	return KeysFrom(Folder(dir).load)
+}
+
+// ParseKeys takes the keys of a JWK or a JWK set, such as what is published, or
+// what an environment variable holds. The last private one signs.
+func ParseKeys(text []byte) (*Keys, error) {
+	return KeysFrom(func() ([]jws.Key, error) { return jws.ParseKeySet(text) })
+}
+
+// Reload asks the source again. From then on a new key signs, and a retired one
+// does not verify any more. Where the source has an error, everything stays as
+// it was. Call it every few seconds; it is cheap.
+func (k *Keys) Reload() error {
+	keys, err := k.source()
+	if err != nil {
+		return err
+	}
+	set := &keySet{byID: map[string]jws.Key{}}
+	for _, key := range keys {
+		if key.Public() == nil {
+			return errors.New("a proof key is empty")
+		}
+		if known, twice := set.byID[key.ID()]; !twice || !known.Signs() {
+			set.byID[key.ID()] = key
+		}
+		set.order = append(slices.DeleteFunc(set.order, func(id string) bool { return id == key.ID() }), key.ID())
+	}
+	k.set.Store(set)
+	return nil
+}
+
+// Signer signs with the newest key, whichever that is at the moment of signing.
+func (k *Keys) Signer() *Signer { return &Signer{keys: k} }
+
+// List returns the keys, the newest first.
+func (k *Keys) List() []jws.Key {
+	set := k.current()
+	keys := make([]jws.Key, 0, len(set.order))
+	for _, id := range slices.Backward(set.order) {
+		keys = append(keys, set.byID[id])
+	}
+	return keys
+}
+
+// JWKS is the public key set (RFC 7517), the newest key first, for
+// /.well-known/jwks.json.
+func (k *Keys) JWKS() []byte {
+	text, err := json.Marshal(map[string]any{"keys": k.List()})
+	if err != nil {
+		panic(err) // all keys were read from JWKs or checked as such
+	}
+	return text
+}
+
+// Only returns the keys without those that have another thumbprint.
+func (k *Keys) Only(id string) *Keys {
+	only := &Keys{source: func() ([]jws.Key, error) {
+		keys, err := k.source()
+		return slices.DeleteFunc(keys, func(key jws.Key) bool { return key.ID() != id }), err
+	}}
+	set := &keySet{byID: map[string]jws.Key{}}
+	if key, there := k.current().find(id); there {
+		set.byID[id], set.order = key, []string{id}
+	}
+	only.set.Store(set)
+	return only
+}
+
+func (k *Keys) current() *keySet { return k.set.Load() }
+
+// keySet is what the source said at one moment.
+type keySet struct {
+	order []string // ids, the newest last
+	byID  map[string]jws.Key
+}
+
+func (s *keySet) find(id string) (jws.Key, bool) {
+	key, there := s.byID[id]
+	return key, there
+}
+
+// signing returns the newest key whose private half is at hand.
+func (s *keySet) signing() (jws.Key, bool) {
+	for _, id := range slices.Backward(s.order) {
+		if key := s.byID[id]; key.Signs() {
+			return key, true
+		}
+	}
+	return jws.Key{}, false
+}

@@ -1,0 +1,137 @@
+package proofs
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/proofs/jws"
+)
+
+// Reason is a word for why a proof is not valid. The words are part of the
+// format: programs may compare them.
+type Reason string
+
+// The reasons.
+const (
+	// Malformed is a token or bundle that breaks a rule of form.
+	Malformed Reason = "malformed"
+	// UnknownKey is a token signed by a key that is not published, or not any more.
+	UnknownKey Reason = "unknown_key"
+	// BadSignature is a signature that does not verify.
+	BadSignature Reason = "bad_signature"
+	// Expired is a proof whose end has come.
+	Expired Reason = "expired"
+	// NotYetValid is a proof from the future.
+	NotYetValid Reason = "not_yet_valid"
+	// WrongIssuer is a proof of another server.
+	WrongIssuer Reason = "wrong_issuer"
+	// WrongIncident is a proof for another incident.
+	WrongIncident Reason = "wrong_incident"
+	// Revoked is a proof that was withdrawn.
+	Revoked Reason = "revoked"
+	// NotIssued is a proof that the store does not know.
+	NotIssued Reason = "not_issued"
+	// KeyNotTrusted is a bundle that is consistent in itself, and no more.
+	KeyNotTrusted Reason = "key_not_trusted"
+	// EntryAltered is an entry whose hash is not the hash of what it holds.
+	EntryAltered Reason = "entry_altered"
+	// EntriesMissing is a chain that does not hold all entries up to the head.
+	EntriesMissing Reason = "entries_missing"
+	// HeadMismatch is a chain that ends in another hash than the proof's head.
+	HeadMismatch Reason = "head_mismatch"
+)
+
+// Refusal says why a proof is not valid.
+type Refusal struct {
+	// Reasons has at least one.
+	Reasons []Reason
+	// Detail is for people.
+	Detail string
+	// Grant is what the proof says where its signature holds, else nil.
+	Grant *Grant
+}
+
+// Error implements error.
+func (r *Refusal) Error() string {
+	words := make([]string, len(r.Reasons))
+	for i, reason := range r.Reasons {
+		words[i] = string(reason)
+	}
+	text := "the proof is not valid: " + strings.Join(words, ", ")
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	return text
+}
+
+// Reasons are the reasons of an error of this package; other errors have none.
+func Reasons(err error) []Reason {
+	var r *Refusal
+	if errors.As(err, &r) {
+		return slices.Clone(r.Reasons)
+	}
+	return nil
+}
+
+func refuse(reason Reason, detail string) error {
+	return &Refusal{Reasons: []Reason{reason}, Detail: detail}
+}
+
+// Verifier checks tokens with the keys that are published now. It is safe for
+// concurrent use.
+type Verifier struct {
+	keys   *Keys
+	issuer string
+}
+
+// NewVerifier makes a verifier for the tokens of one issuer, the base URL. An
+// empty issuer accepts those of any: it is for a key set that is the issuer's
+// alone.
+func NewVerifier(keys *Keys, issuer string) *Verifier {
+	return &Verifier{keys: keys, issuer: strings.TrimRight(issuer, "/")}
+}
+
+// Verify checks a token as of a moment; the error is a [*Refusal]. It does not
+// know whether the proof was revoked.
+func (v *Verifier) Verify(token string, at time.Time) (Grant, error) {
+	message, g, err := parse(token)
+	if err != nil {
+		return Grant{}, err
+	}
+	key, known := v.keys.current().find(message.KeyID)
+	if !known {
+		return Grant{}, refuse(UnknownKey, "no published key has the token's kid")
+	}
+	if err := message.Verify(key); err != nil {
+		return Grant{}, refuse(BadSignature, "")
+	}
+	var reasons []Reason
+	if v.issuer != "" && g.Issuer != v.issuer {
+		reasons = append(reasons, WrongIssuer)
+	}
+	if !at.Before(g.ExpiresAt) {
+		reasons = append(reasons, Expired)
+	}
+	if at.Add(FutureTolerance).Before(g.IssuedAt) {
+		reasons = append(reasons, NotYetValid)
+	}
+	if len(reasons) > 0 {
+		return Grant{}, &Refusal{Reasons: reasons, Grant: &g}
+	}
+	return g, nil
+}
+
+// parse holds a token against all rules of form.
+func parse(token string) (jws.Message, Grant, error) {
+	message, err := jws.Parse(token, Type)
+	if err != nil {
+		return jws.Message{}, Grant{}, refuse(Malformed, err.Error())
+	}
+	g, err := parseClaims(message.Payload)
+	if err != nil {
+		return jws.Message{}, Grant{}, refuse(Malformed, err.Error())
+	}
+	return message, g, nil
+}
