@@ -17,12 +17,16 @@ func (e *FieldError) Error() string { return "sendpromptly: " + e.Field + " " + 
 
 // RefusedError says why an operator's action was turned down. Nothing changed.
 type RefusedError struct {
-	// Action is what was asked: "reprocess" or "close".
+	// Action is what was asked: "reprocess", "stop", "close", "note" or "try now".
 	Action string
 	// State is the incident's state that does not allow it.
 	State State
 	// Reason completes the sentence, with a hint at what to do instead.
 	Reason string
+	// Changed says that the incident is not at the revision of [IfRevision] any more.
+	Changed bool
+	// Revision is the incident's revision now.
+	Revision int
 }
 
 // Error implements error.

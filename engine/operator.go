@@ -17,6 +17,11 @@ type Operator string
 
 func (o Operator) validate() error { return validPresent("by", string(o), 255) }
 
+// IfRevision makes an action depend on the incident's Revision being n, the one
+// that the operator saw: where it has changed since, nothing is done and the
+// [*RefusedError] says what it is now.
+func IfRevision(n int) Option { return func(o *outcome) { o.revision = &n } }
+
 // Attempt is one asking of an operator to repair.
 type Attempt struct {
 	IncidentID IncidentID
@@ -28,62 +33,95 @@ type Attempt struct {
 	// DueAt is when the attempt is given up if no outcome arrives; an answer of
 	// 2xx or a Retry-After moves it.
 	DueAt time.Time
+	// Revision is the incident's revision now.
+	Revision int
 }
 
 // Reprocess asks the app to repair: a signed callback is due at once and is
 // delivered by the next Deliver of any engine. It is refused while an attempt is
 // in flight, where the effect is applied, and without a repair URL
 // ([*RefusedError]). A closed incident reopens.
-func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator) (Attempt, error) {
+func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...Option) (Attempt, error) {
 	if err := validAction(id, by); err != nil {
 		return Attempt{}, err
 	}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentReprocessRow, error) {
 		return e.queries.IncidentReprocess(ctx, tx, dbsqlc.IncidentReprocessParams{IncidentID: string(id), Operator: string(by),
-			LastTry: interval(callback.Span()), Project: e.cfg.Project})
+			LastTry: interval(callback.Span()), Project: e.cfg.Project, Revision: newOutcome(options).revision})
 	})
 	if err != nil {
 		return Attempt{}, err
 	}
-	if err := refusal("reprocess", id, row.State, row.Refusal); err != nil {
+	if err := refusal("reprocess", id, row.State, row.Revision, row.Refusal); err != nil {
 		return Attempt{}, err
 	}
-	return Attempt{IncidentID: id, ReplayID: row.ReplayID, Number: row.Number, RequestedAt: row.RequestedAt, DueAt: row.DueAt}, nil
+	return Attempt{IncidentID: id, ReplayID: row.ReplayID, Number: row.Number, RequestedAt: row.RequestedAt, DueAt: row.DueAt,
+		Revision: row.Revision}, nil
 }
 
 // Stop ends the attempt in flight and cancels its remaining callbacks: the
 // incident is failed then. Where none is in flight only the entry is written.
 // It returns the state afterwards.
-func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator) (State, error) {
+func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...Option) (State, error) {
 	if err := validAction(id, by); err != nil {
 		return "", err
 	}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentStopRow, error) {
-		return e.queries.IncidentStop(ctx, tx, dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project})
-	})
+	params := dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentStopRow, error) { return e.queries.IncidentStop(ctx, tx, params) })
 	if err != nil {
 		return "", err
 	}
-	return State(row.State), refusal("stop", id, row.State, row.Refusal)
+	return State(row.State), refusal("stop", id, row.State, row.Revision, row.Refusal)
 }
 
 // Close puts an incident away without an outcome; note says why and is cut at
 // 2,000 characters. It is refused while an attempt is in flight and where the
 // effect is applied or closed ([*RefusedError]).
-func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note string) error {
+func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
 	if err := validAction(id, by); err != nil {
 		return err
 	}
 	if note = cut(note, 2000); note == "" {
 		return &FieldError{"note", "is empty: say why no repair is needed"}
 	}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentCloseRow, error) {
-		return e.queries.IncidentClose(ctx, tx, dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project})
-	})
+	params := dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentCloseRow, error) { return e.queries.IncidentClose(ctx, tx, params) })
 	if err != nil {
 		return err
 	}
-	return refusal("close", id, row.State, row.Refusal)
+	return refusal("close", id, row.State, row.Revision, row.Refusal)
+}
+
+// Note writes into the timeline what an operator has to say, cut at 2,000
+// characters. It moves nothing and is allowed in every state.
+func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
+	if err := validAction(id, by); err != nil {
+		return err
+	}
+	if note = cut(note, 2000); note == "" {
+		return &FieldError{"note", "is empty"}
+	}
+	params := dbsqlc.IncidentNoteParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentNoteRow, error) { return e.queries.IncidentNote(ctx, tx, params) })
+	if err != nil {
+		return err
+	}
+	return refusal("note", id, row.State, row.Revision, row.Refusal)
+}
+
+// TryNow lets the next scheduled callback of the attempt in flight go out at
+// once. It is refused without an attempt, while a callback is being sent, and
+// after one was answered ([*RefusedError]).
+func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...Option) error {
+	if err := validAction(id, by); err != nil {
+		return err
+	}
+	params := dbsqlc.IncidentTryNowParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentTryNowRow, error) { return e.queries.IncidentTryNow(ctx, tx, params) })
+	if err != nil {
+		return err
+	}
+	return refusal("try now", id, row.State, row.Revision, row.Refusal)
 }
 
 func validAction(id IncidentID, by Operator) error {
@@ -93,19 +131,26 @@ func validAction(id IncidentID, by Operator) error {
 	return by.validate()
 }
 
+// changed is the refusal of an action on another revision than the current one.
+const changed = "changed"
+
 var refusals = map[string]string{
+	changed:         "the incident changed meanwhile: look again",
 	"in_flight":     "an attempt is in flight: wait for it or stop it first",
 	"applied":       "the effect is applied",
 	"closed":        "it is closed already",
 	"no_repair_url": "the project has no repair URL: set one with spadmin project set --repair-url",
+	"not_in_flight": "no attempt is in flight: reprocess instead",
+	"being_sent":    "a callback is being sent just now",
+	"answered":      "the app took the repair on and reports the outcome itself",
 }
 
-func refusal(action string, id IncidentID, state, code string) error {
+func refusal(action string, id IncidentID, state string, revision int, code string) error {
 	switch code {
 	case "":
 		return nil
 	case "not_found":
 		return fmt.Errorf("%w: incident %s", ErrNotFound, id)
 	}
-	return &RefusedError{Action: action, State: State(state), Reason: refusals[code]}
+	return &RefusedError{Action: action, State: State(state), Reason: refusals[code], Revision: revision, Changed: code == changed}
 }

@@ -11,12 +11,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
 )
 
-// Option adds to an outcome what not every app has.
+// Option adds to an outcome what not every app has ([WithReplay], [WithCode]),
+// or to an operator's action a condition ([IfRevision]).
 type Option func(*outcome)
 
 type outcome struct {
 	replayID string
 	code     string
+	revision *int
 }
 
 // WithReplay says which attempt the outcome belongs to: the replay id of a

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -30,10 +31,12 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 	return head.Seq, head.Hash, err
 }
 
-// Index folds new effects into the search terms (see [IncidentFilter]) and
-// returns how many it looked at.
+// Index folds new effects into the search terms (see [IncidentFilter]) and into
+// the statistics, and returns how many it looked at.
 func (e *Engine) Index(ctx context.Context) (int, error) {
-	return untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
+	taken, err := untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
+	_, err2 := untilPartial(ctx, e, sweepBatch, e.queries.StatisticsFold)
+	return taken, errors.Join(err, err2)
 }
 
 // Purge deletes expired payload snapshots, nonces and kept answers of the ingest

@@ -48,6 +48,36 @@ WHERE t.project_id = sqlc.arg(project_id) AND t.term = lower(sqlc.arg(subject)::
   AND sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline) = 'applied'
 ORDER BY t.effect_id LIMIT 20;
 
+-- name: EffectList :many
+-- EffectList reads one page of effects, newest first, with their state and incident.
+SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
+FROM sendpromptly.effect_page(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(page)::int, sqlc.narg(term)::text) AS page(project_id, effect_id)
+JOIN sendpromptly.receipts AS e ON e.project_id = page.project_id AND e.effect_id = page.effect_id
+ORDER BY e.effect_id DESC;
+
+-- name: EffectGet :one
+-- EffectGet reads one effect with its state and incident.
+SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
+FROM sendpromptly.receipts AS e WHERE e.project_id = sqlc.arg(project_id) AND e.effect_id = sqlc.arg(effect_id);
+
+-- name: EffectListRelated :many
+-- EffectListRelated reads the newest effects of the same event, subject or customer, at most 20 of each.
+SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
+FROM (
+  (SELECT f.effect_id FROM sendpromptly.effects AS f WHERE f.project_id = sqlc.arg(project_id) AND f.event_id = sqlc.arg(event_id)::text LIMIT 20)
+  UNION
+  (SELECT t.effect_id FROM sendpromptly.terms AS t WHERE t.project_id = sqlc.arg(project_id) AND t.term = lower(sqlc.arg(subject)::text)
+    ORDER BY t.effect_id DESC LIMIT 20)
+  UNION
+  (SELECT t.effect_id FROM sendpromptly.terms AS t WHERE t.project_id = sqlc.arg(project_id) AND t.term = lower(sqlc.arg(customer)::text)
+    ORDER BY t.effect_id DESC LIMIT 20)) AS n
+JOIN sendpromptly.receipts AS e ON e.project_id = sqlc.arg(project_id) AND e.effect_id = n.effect_id
+WHERE n.effect_id <> sqlc.arg(effect_id)::uuid
+ORDER BY e.effect_id DESC LIMIT 60;
+
 -- name: SnapshotGet :one
 -- SnapshotGet reads the encrypted payload of one effect.
 SELECT s.sealed FROM sendpromptly.snapshots AS s WHERE s.project_id = sqlc.arg(project_id) AND s.effect_id = sqlc.arg(effect_id);

@@ -1,19 +1,32 @@
 -- name: IncidentReprocess :one
 -- IncidentReprocess asks the app to repair.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.replay_id::text, '')::text AS replay_id,
-  coalesce(r.number, 0)::int AS number, coalesce(r.requested_at, 'epoch')::timestamptz AS requested_at, coalesce(r.due_at, 'epoch')::timestamptz AS due_at
-FROM sendpromptly.reprocess(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(last_try)::text::interval, sqlc.arg(project)::text)
-  AS r(state, refusal, replay_id, number, requested_at, due_at);
+  coalesce(r.number, 0)::int AS number, coalesce(r.requested_at, 'epoch')::timestamptz AS requested_at, coalesce(r.due_at, 'epoch')::timestamptz AS due_at,
+  coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.reprocess(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(last_try)::text::interval, sqlc.arg(project)::text,
+  sqlc.narg(revision)::int) AS r(state, refusal, replay_id, number, requested_at, due_at, revision);
 
 -- name: IncidentStop :one
 -- IncidentStop ends the attempt in flight.
-SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal
-FROM sendpromptly.stop(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(project)::text) AS r(state, refusal);
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.stop(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(project)::text, sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
 -- name: IncidentClose :one
 -- IncidentClose puts an incident away with a note.
-SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal
-FROM sendpromptly.close(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text) AS r(state, refusal);
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.close(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text,
+  sqlc.narg(revision)::int) AS r(state, refusal, revision);
+
+-- name: IncidentNote :one
+-- IncidentNote writes a note into the timeline.
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.note(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text,
+  sqlc.narg(revision)::int) AS r(state, refusal, revision);
+
+-- name: IncidentTryNow :one
+-- IncidentTryNow lets the waiting callback go out at once.
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.try_now(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(project)::text, sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
 -- name: IncidentGet :one
 -- IncidentGet reads one incident with its effect.
@@ -30,12 +43,34 @@ WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE 
 -- name: IncidentList :many
 -- IncidentList reads one page of incidents with their effects, newest first.
 SELECT sqlc.embed(i), sqlc.embed(e)
-FROM sendpromptly.incident_page(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(page)::int, sqlc.arg(only_open)::boolean,
-  sqlc.narg(term)::text, sqlc.narg(state)::text, sqlc.narg(cause)::text, sqlc.narg(provider)::text, sqlc.narg(event_type)::text,
-  sqlc.narg(effect)::text) AS page(project_id, incident_id)
+FROM sendpromptly.incident_page(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(page)::int, sqlc.arg(walk)::int,
+  sqlc.arg(filter)::text::json) AS page(project_id, incident_id)
 JOIN sendpromptly.incidents AS i ON i.project_id = page.project_id AND i.incident_id = page.incident_id
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
 ORDER BY i.incident_id DESC;
+
+-- name: IncidentWalkEnd :one
+-- IncidentWalkEnd reads where IncidentList stopped looking, empty where it saw all.
+SELECT coalesce(sendpromptly.incident_walk_end(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(walk)::int,
+  sqlc.arg(filter)::text::json)::text, '')::text AS incident_id;
+
+-- name: IncidentCount :one
+-- IncidentCount counts what a filter selects, up to a bound.
+SELECT coalesce(r.fitting, 0)::int AS fitting, coalesce(r.capped, false)::boolean AS capped
+FROM sendpromptly.incident_count(sqlc.arg(project)::text, sqlc.arg(filter)::text::json) AS r(fitting, capped);
+
+-- name: AttemptList :many
+-- AttemptList reads the newest 100 attempts of an incident with the state of their callbacks.
+SELECT sqlc.embed(a), c.state AS callback_state, c.try, c.next_at, c.effect_id FROM sendpromptly.attempts AS a
+JOIN sendpromptly.callbacks AS c ON c.project_id = a.project_id AND c.replay_id = a.replay_id
+WHERE a.project_id = sqlc.arg(project_id) AND a.incident_id = sqlc.arg(incident_id)
+ORDER BY a.number DESC LIMIT 100;
+
+-- name: CallbackEntryList :many
+-- CallbackEntryList reads the newest 1,000 answered callbacks of an effect.
+SELECT n.* FROM sendpromptly.entries AS n
+WHERE n.project_id = sqlc.arg(project_id) AND n.effect_id = sqlc.arg(effect_id) AND n.kind = 'callback'
+ORDER BY n.entry_id DESC LIMIT 1000;
 
 -- name: TimelineList :many
 -- TimelineList pages through the entries of one effect; seq and hash are null until sealed.

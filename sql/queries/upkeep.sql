@@ -19,6 +19,10 @@ SELECT r::int AS taken FROM sendpromptly.seal_changed(sqlc.arg(batch)::int) AS r
 -- TermsIndex folds new effects into the search terms.
 SELECT r::int AS taken FROM sendpromptly.index_terms(sqlc.arg(batch)::int) AS r;
 
+-- name: StatisticsFold :one
+-- StatisticsFold folds what happened to incidents into the statistics.
+SELECT r::int AS taken FROM sendpromptly.fold_statistics(sqlc.arg(batch)::int) AS r;
+
 -- name: ExpiredPurge :one
 -- ExpiredPurge deletes what has had its time.
 SELECT r::int AS taken FROM sendpromptly.purge(sqlc.arg(batch)::int) AS r;

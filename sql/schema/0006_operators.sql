@@ -1,6 +1,8 @@
 -- +goose Up
--- What operators do to an incident. Each answers with the incident's state
--- afterwards and refusal: null when it was done, otherwise why not.
+-- What operators do to an incident. Each answers with the incident's state and
+-- revision afterwards and refusal: null when it was done, otherwise why not.
+-- revision is the one that the operator saw, null for any: where the incident
+-- has moved on since, nothing is done.
 
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.lock_incident(incident_id uuid, project text) RETURNS sendpromptly.incidents
@@ -16,16 +18,19 @@ $$;
 -- last_try is how long after now the last scheduled try may start; the attempt
 -- is due one timeout later.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.reprocess(incident_id uuid, operator text, last_try interval, project text DEFAULT 'default',
-    OUT state text, OUT refusal text, OUT replay_id uuid, OUT number integer, OUT requested_at timestamptz, OUT due_at timestamptz)
+CREATE FUNCTION sendpromptly.reprocess(incident_id uuid, operator text, last_try interval, project text DEFAULT 'default', revision integer DEFAULT NULL,
+    OUT state text, OUT refusal text, OUT replay_id uuid, OUT number integer, OUT requested_at timestamptz, OUT due_at timestamptz,
+    OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
 BEGIN
   state := v_incident.state;
+  current_revision := v_incident.version;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
+    WHEN v_incident.version <> revision THEN 'changed'
     WHEN state = 'reprocessing' THEN 'in_flight'
     WHEN state = 'applied' THEN 'applied'
     WHEN NOT EXISTS (SELECT 1 FROM sendpromptly.projects AS p WHERE p.project_id = v_incident.project_id AND p.repair_url IS NOT NULL) THEN 'no_repair_url'
@@ -55,6 +60,7 @@ BEGIN
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
   VALUES (v_incident.incident_id, reprocess.requested_at, v_incident.project_id, 'attempt', 'requested');
   state := 'reprocessing';
+  current_revision := v_incident.version + 1;
 END
 $$;
 -- +goose StatementEnd
@@ -62,16 +68,20 @@ $$;
 -- stop ends the attempt in flight: reprocessing becomes failed. In every other
 -- state only the entry is written.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.stop(incident_id uuid, operator text, project text DEFAULT 'default',
-    OUT state text, OUT refusal text)
+CREATE FUNCTION sendpromptly.stop(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+    OUT state text, OUT refusal text, OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
 BEGIN
   state := v_incident.state;
-  IF state IS NULL THEN
-    refusal := 'not_found';
+  current_revision := v_incident.version;
+  refusal := CASE
+    WHEN state IS NULL THEN 'not_found'
+    WHEN v_incident.version <> revision THEN 'changed'
+  END;
+  IF refusal IS NOT NULL THEN
     RETURN;
   END IF;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, actor, replay_id)
@@ -81,6 +91,7 @@ BEGIN
   IF state = 'reprocessing' THEN
     PERFORM sendpromptly.mark_failed(v_incident, 'stopped', NULL, NULL);
     state := 'failed';
+    current_revision := v_incident.version + 1;
   END IF;
 END
 $$;
@@ -88,8 +99,8 @@ $$;
 
 -- close puts an incident away without an outcome. A note says why.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.close(incident_id uuid, operator text, note text, project text DEFAULT 'default',
-    OUT state text, OUT refusal text)
+CREATE FUNCTION sendpromptly.close(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+    OUT state text, OUT refusal text, OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -97,8 +108,10 @@ DECLARE
   v_now timestamptz := sendpromptly.clock();
 BEGIN
   state := v_incident.state;
+  current_revision := v_incident.version;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
+    WHEN v_incident.version <> revision THEN 'changed'
     WHEN state = 'reprocessing' THEN 'in_flight'
     WHEN state IN ('applied', 'closed') THEN state
   END;
@@ -113,62 +126,75 @@ BEGIN
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
   VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'incident', 'closed');
   state := 'closed';
+  current_revision := v_incident.version + 1;
 END
 $$;
 -- +goose StatementEnd
 
--- One page of a project's incidents, newest first. Every list walks its index
--- from the newest incident on and stops when the page is full: the planner, which
--- does not know how soon that is, must not read the whole instead.
+-- note writes what an operator has to say into the timeline. It moves nothing.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.incident_page(project text, before uuid, page integer, only_open boolean, term text,
-    state text, cause text, provider text, event_type text, effect text)
-  RETURNS TABLE (project_id integer, incident_id uuid)
-  LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off AS $$
+CREATE FUNCTION sendpromptly.note(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+    OUT state text, OUT refusal text, OUT current_revision integer)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
-  v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
+  v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
+  v_now timestamptz := sendpromptly.clock();
 BEGIN
-  IF term IS NOT NULL THEN
-    RETURN QUERY SELECT n.project_id, n.incident_id FROM (
-      SELECT i.project_id, i.incident_id FROM sendpromptly.terms AS t
-      CROSS JOIN LATERAL (SELECT o.project_id, o.incident_id, o.effect_id, o.state, o.cause FROM sendpromptly.incidents AS o
-        WHERE o.project_id = t.project_id AND o.effect_id = t.effect_id LIMIT 1) AS i
-      CROSS JOIN LATERAL (SELECT f.effect_id FROM sendpromptly.effects AS f
-        WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id AND sendpromptly.effect_fits(f, incident_page.provider,
-          incident_page.event_type, incident_page.effect) LIMIT 1) AS fitting
-      WHERE t.project_id = v_project AND t.term = lower(incident_page.term) AND i.incident_id < before
-        AND (NOT only_open OR i.state IN ('failed', 'missing', 'reprocessing'))
-        AND (incident_page.state IS NULL OR i.state = incident_page.state) AND (incident_page.cause IS NULL OR i.cause = incident_page.cause)
-      OFFSET 0) AS n
-    ORDER BY n.incident_id DESC LIMIT page;
-  ELSIF only_open THEN
-    RETURN QUERY SELECT i.project_id, i.incident_id FROM sendpromptly.incidents AS i
-    CROSS JOIN LATERAL (SELECT f.effect_id FROM sendpromptly.effects AS f
-      WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id AND sendpromptly.effect_fits(f, incident_page.provider,
-        incident_page.event_type, incident_page.effect) LIMIT 1) AS fitting
-    WHERE i.project_id = v_project AND i.incident_id < before AND i.state IN ('failed', 'missing', 'reprocessing')
-      AND (incident_page.state IS NULL OR i.state = incident_page.state) AND (incident_page.cause IS NULL OR i.cause = incident_page.cause)
-    ORDER BY i.incident_id DESC LIMIT page;
-  ELSE
-    RETURN QUERY SELECT i.project_id, i.incident_id FROM sendpromptly.incidents AS i
-    CROSS JOIN LATERAL (SELECT f.effect_id FROM sendpromptly.effects AS f
-      WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id AND sendpromptly.effect_fits(f, incident_page.provider,
-        incident_page.event_type, incident_page.effect) LIMIT 1) AS fitting
-    WHERE i.project_id = v_project AND i.incident_id < before
-      AND (incident_page.state IS NULL OR i.state = incident_page.state) AND (incident_page.cause IS NULL OR i.cause = incident_page.cause)
-    ORDER BY i.incident_id DESC LIMIT page;
+  state := v_incident.state;
+  current_revision := v_incident.version;
+  refusal := CASE
+    WHEN state IS NULL THEN 'not_found'
+    WHEN v_incident.version <> revision THEN 'changed'
+  END;
+  IF refusal IS NOT NULL THEN
+    RETURN;
   END IF;
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor, note)
+  VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'note', left(operator, 255), left(note.note, 2000));
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'incident', 'noted');
 END
 $$;
+-- +goose StatementEnd
 
--- Whether a receipt passes a filter; null lets everything pass.
-CREATE FUNCTION sendpromptly.effect_fits(f sendpromptly.effects, provider text, event_type text, effect text) RETURNS boolean
-  LANGUAGE sql IMMUTABLE AS $$
-  SELECT (effect_fits.provider IS NULL OR (f).provider OPERATOR(pg_catalog.=) sendpromptly.short(effect_fits.provider))
-    AND (effect_fits.event_type IS NULL OR (f).event_type OPERATOR(pg_catalog.=) sendpromptly.short(effect_fits.event_type))
-    AND (effect_fits.effect IS NULL OR (f).effect OPERATOR(pg_catalog.=) sendpromptly.short(effect_fits.effect))
+-- try_now lets the waiting callback of the attempt in flight go out at once
+-- instead of at its scheduled time. It costs one of the tries.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.try_now(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+    OUT state text, OUT refusal text, OUT current_revision integer)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
+  v_callback sendpromptly.callbacks;
+  v_now timestamptz;
+BEGIN
+  state := v_incident.state;
+  current_revision := v_incident.version;
+  refusal := CASE
+    WHEN state IS NULL THEN 'not_found'
+    WHEN v_incident.version <> revision THEN 'changed'
+    WHEN state <> 'reprocessing' THEN 'not_in_flight'
+  END;
+  IF refusal IS NOT NULL THEN
+    RETURN;
+  END IF;
+  SELECT c.* INTO v_callback FROM sendpromptly.callbacks AS c
+  WHERE c.project_id = v_incident.project_id AND c.replay_id = v_incident.replay_id FOR UPDATE;
+  v_now := sendpromptly.clock();
+  refusal := CASE v_callback.state WHEN 'leased' THEN 'being_sent' WHEN 'waiting' THEN NULL ELSE 'answered' END;
+  IF refusal IS NOT NULL OR v_callback.next_at <= v_now THEN
+    RETURN;
+  END IF;
+  UPDATE sendpromptly.callbacks AS c SET next_at = v_now
+  WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor, replay_id, note)
+  VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'note', left(operator, 255), v_incident.replay_id,
+    'the next try goes out now instead of waiting for its time');
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'attempt', 'hurried');
+END
 $$;
 -- +goose StatementEnd
 

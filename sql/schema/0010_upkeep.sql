@@ -37,6 +37,7 @@ BEGIN
         ORDER BY e.effect_id LIMIT batch) AS n;
       IF v_ids IS NOT NULL THEN
         UPDATE sendpromptly.term_cursors AS c SET effect_id = v_ids[cardinality(v_ids)] WHERE c.project_id = v_cursor.project_id;
+        PERFORM sendpromptly.count_receipts(v_cursor.project_id, v_ids);
       END IF;
     ELSE
       SELECT array_agg(n.effect_id) INTO v_ids FROM (

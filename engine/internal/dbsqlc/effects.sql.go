@@ -207,6 +207,118 @@ func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams)
 	return i, err
 }
 
+const effectGet = `-- name: EffectGet :one
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
+FROM sendpromptly.receipts AS e WHERE e.project_id = $1 AND e.effect_id = $2
+`
+
+type EffectGetParams struct {
+	ProjectID int
+	EffectID  string
+}
+
+type EffectGetRow struct {
+	Effect     Effect
+	State      string
+	IncidentID string
+}
+
+// EffectGet reads one effect with its state and incident.
+func (q *Queries) EffectGet(ctx context.Context, db DBTX, arg EffectGetParams) (EffectGetRow, error) {
+	row := db.QueryRow(ctx, effectGet, arg.ProjectID, arg.EffectID)
+	var i EffectGetRow
+	err := row.Scan(
+		&i.Effect.ProjectID,
+		&i.Effect.EffectID,
+		&i.Effect.AcceptedAt,
+		&i.Effect.Deadline,
+		&i.Effect.SucceededAt,
+		&i.Effect.OccurredAt,
+		&i.Effect.Amount,
+		&i.Effect.Provider,
+		&i.Effect.Effect,
+		&i.Effect.EventID,
+		&i.Effect.EventType,
+		&i.Effect.Subject,
+		&i.Effect.Shop,
+		&i.Effect.Currency,
+		&i.Effect.Customer,
+		&i.Effect.Version,
+		&i.Effect.Objects,
+		&i.State,
+		&i.IncidentID,
+	)
+	return i, err
+}
+
+const effectList = `-- name: EffectList :many
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
+FROM sendpromptly.effect_page($1::text, $2::uuid, $3::int, $4::text) AS page(project_id, effect_id)
+JOIN sendpromptly.receipts AS e ON e.project_id = page.project_id AND e.effect_id = page.effect_id
+ORDER BY e.effect_id DESC
+`
+
+type EffectListParams struct {
+	Project string
+	Before  string
+	Page    int
+	Term    *string
+}
+
+type EffectListRow struct {
+	Effect     Effect
+	State      string
+	IncidentID string
+}
+
+// EffectList reads one page of effects, newest first, with their state and incident.
+func (q *Queries) EffectList(ctx context.Context, db DBTX, arg EffectListParams) ([]EffectListRow, error) {
+	rows, err := db.Query(ctx, effectList,
+		arg.Project,
+		arg.Before,
+		arg.Page,
+		arg.Term,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EffectListRow
+	for rows.Next() {
+		var i EffectListRow
+		if err := rows.Scan(
+			&i.Effect.ProjectID,
+			&i.Effect.EffectID,
+			&i.Effect.AcceptedAt,
+			&i.Effect.Deadline,
+			&i.Effect.SucceededAt,
+			&i.Effect.OccurredAt,
+			&i.Effect.Amount,
+			&i.Effect.Provider,
+			&i.Effect.Effect,
+			&i.Effect.EventID,
+			&i.Effect.EventType,
+			&i.Effect.Subject,
+			&i.Effect.Shop,
+			&i.Effect.Currency,
+			&i.Effect.Customer,
+			&i.Effect.Version,
+			&i.Effect.Objects,
+			&i.State,
+			&i.IncidentID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const effectListLaterApplied = `-- name: EffectListLaterApplied :many
 SELECT e.provider::text AS provider, e.event_id, e.effect::text AS effect FROM sendpromptly.terms AS t
 JOIN sendpromptly.receipts AS e ON e.project_id = t.project_id AND e.effect_id = t.effect_id
@@ -239,6 +351,83 @@ func (q *Queries) EffectListLaterApplied(ctx context.Context, db DBTX, arg Effec
 	for rows.Next() {
 		var i EffectListLaterAppliedRow
 		if err := rows.Scan(&i.Provider, &i.EventID, &i.Effect); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const effectListRelated = `-- name: EffectListRelated :many
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
+FROM (
+  (SELECT f.effect_id FROM sendpromptly.effects AS f WHERE f.project_id = $1 AND f.event_id = $2::text LIMIT 20)
+  UNION
+  (SELECT t.effect_id FROM sendpromptly.terms AS t WHERE t.project_id = $1 AND t.term = lower($3::text)
+    ORDER BY t.effect_id DESC LIMIT 20)
+  UNION
+  (SELECT t.effect_id FROM sendpromptly.terms AS t WHERE t.project_id = $1 AND t.term = lower($4::text)
+    ORDER BY t.effect_id DESC LIMIT 20)) AS n
+JOIN sendpromptly.receipts AS e ON e.project_id = $1 AND e.effect_id = n.effect_id
+WHERE n.effect_id <> $5::uuid
+ORDER BY e.effect_id DESC LIMIT 60
+`
+
+type EffectListRelatedParams struct {
+	ProjectID int
+	EventID   string
+	Subject   string
+	Customer  string
+	EffectID  string
+}
+
+type EffectListRelatedRow struct {
+	Effect     Effect
+	State      string
+	IncidentID string
+}
+
+// EffectListRelated reads the newest effects of the same event, subject or customer, at most 20 of each.
+func (q *Queries) EffectListRelated(ctx context.Context, db DBTX, arg EffectListRelatedParams) ([]EffectListRelatedRow, error) {
+	rows, err := db.Query(ctx, effectListRelated,
+		arg.ProjectID,
+		arg.EventID,
+		arg.Subject,
+		arg.Customer,
+		arg.EffectID,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EffectListRelatedRow
+	for rows.Next() {
+		var i EffectListRelatedRow
+		if err := rows.Scan(
+			&i.Effect.ProjectID,
+			&i.Effect.EffectID,
+			&i.Effect.AcceptedAt,
+			&i.Effect.Deadline,
+			&i.Effect.SucceededAt,
+			&i.Effect.OccurredAt,
+			&i.Effect.Amount,
+			&i.Effect.Provider,
+			&i.Effect.Effect,
+			&i.Effect.EventID,
+			&i.Effect.EventType,
+			&i.Effect.Subject,
+			&i.Effect.Shop,
+			&i.Effect.Currency,
+			&i.Effect.Customer,
+			&i.Effect.Version,
+			&i.Effect.Objects,
+			&i.State,
+			&i.IncidentID,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

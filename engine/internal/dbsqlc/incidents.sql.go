@@ -10,9 +10,113 @@ import (
 	"time"
 )
 
+const attemptList = `-- name: AttemptList :many
+SELECT a.project_id, a.replay_id, a.incident_id, a.number, a.operator, a.requested_at, a.finished_at, a.result, c.state AS callback_state, c.try, c.next_at, c.effect_id FROM sendpromptly.attempts AS a
+JOIN sendpromptly.callbacks AS c ON c.project_id = a.project_id AND c.replay_id = a.replay_id
+WHERE a.project_id = $1 AND a.incident_id = $2
+ORDER BY a.number DESC LIMIT 100
+`
+
+type AttemptListParams struct {
+	ProjectID  int
+	IncidentID string
+}
+
+type AttemptListRow struct {
+	Attempt       Attempt
+	CallbackState string
+	Try           int
+	NextAt        time.Time
+	EffectID      string
+}
+
+// AttemptList reads the newest 100 attempts of an incident with the state of their callbacks.
+func (q *Queries) AttemptList(ctx context.Context, db DBTX, arg AttemptListParams) ([]AttemptListRow, error) {
+	rows, err := db.Query(ctx, attemptList, arg.ProjectID, arg.IncidentID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AttemptListRow
+	for rows.Next() {
+		var i AttemptListRow
+		if err := rows.Scan(
+			&i.Attempt.ProjectID,
+			&i.Attempt.ReplayID,
+			&i.Attempt.IncidentID,
+			&i.Attempt.Number,
+			&i.Attempt.Operator,
+			&i.Attempt.RequestedAt,
+			&i.Attempt.FinishedAt,
+			&i.Attempt.Result,
+			&i.CallbackState,
+			&i.Try,
+			&i.NextAt,
+			&i.EffectID,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const callbackEntryList = `-- name: CallbackEntryList :many
+SELECT n.effect_id, n.entry_id, n.at, n.project_id, n.kind, n.state, n.cause, n.actor, n.replay_id, n.error_code, n.error_message, n.note, n.url, n.status, n.duration_ms, n.answer FROM sendpromptly.entries AS n
+WHERE n.project_id = $1 AND n.effect_id = $2 AND n.kind = 'callback'
+ORDER BY n.entry_id DESC LIMIT 1000
+`
+
+type CallbackEntryListParams struct {
+	ProjectID int
+	EffectID  string
+}
+
+// CallbackEntryList reads the newest 1,000 answered callbacks of an effect.
+func (q *Queries) CallbackEntryList(ctx context.Context, db DBTX, arg CallbackEntryListParams) ([]Entry, error) {
+	rows, err := db.Query(ctx, callbackEntryList, arg.ProjectID, arg.EffectID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Entry
+	for rows.Next() {
+		var i Entry
+		if err := rows.Scan(
+			&i.EffectID,
+			&i.EntryID,
+			&i.At,
+			&i.ProjectID,
+			&i.Kind,
+			&i.State,
+			&i.Cause,
+			&i.Actor,
+			&i.ReplayID,
+			&i.ErrorCode,
+			&i.ErrorMessage,
+			&i.Note,
+			&i.Url,
+			&i.Status,
+			&i.DurationMs,
+			&i.Answer,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const incidentClose = `-- name: IncidentClose :one
-SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal
-FROM sendpromptly.close($1::uuid, $2::text, $3::text, $4::text) AS r(state, refusal)
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.close($1::uuid, $2::text, $3::text, $4::text,
+  $5::int) AS r(state, refusal, revision)
 `
 
 type IncidentCloseParams struct {
@@ -20,11 +124,13 @@ type IncidentCloseParams struct {
 	Operator   string
 	Note       string
 	Project    string
+	Revision   *int
 }
 
 type IncidentCloseRow struct {
-	State   string
-	Refusal string
+	State    string
+	Refusal  string
+	Revision int
 }
 
 // IncidentClose puts an incident away with a note.
@@ -34,9 +140,33 @@ func (q *Queries) IncidentClose(ctx context.Context, db DBTX, arg IncidentCloseP
 		arg.Operator,
 		arg.Note,
 		arg.Project,
+		arg.Revision,
 	)
 	var i IncidentCloseRow
-	err := row.Scan(&i.State, &i.Refusal)
+	err := row.Scan(&i.State, &i.Refusal, &i.Revision)
+	return i, err
+}
+
+const incidentCount = `-- name: IncidentCount :one
+SELECT coalesce(r.fitting, 0)::int AS fitting, coalesce(r.capped, false)::boolean AS capped
+FROM sendpromptly.incident_count($1::text, $2::text::json) AS r(fitting, capped)
+`
+
+type IncidentCountParams struct {
+	Project string
+	Filter  string
+}
+
+type IncidentCountRow struct {
+	Fitting int
+	Capped  bool
+}
+
+// IncidentCount counts what a filter selects, up to a bound.
+func (q *Queries) IncidentCount(ctx context.Context, db DBTX, arg IncidentCountParams) (IncidentCountRow, error) {
+	row := db.QueryRow(ctx, incidentCount, arg.Project, arg.Filter)
+	var i IncidentCountRow
+	err := row.Scan(&i.Fitting, &i.Capped)
 	return i, err
 }
 
@@ -158,25 +288,19 @@ func (q *Queries) IncidentGetByEffect(ctx context.Context, db DBTX, arg Incident
 
 const incidentList = `-- name: IncidentList :many
 SELECT i.incident_id, i.effect_id, i.project_id, i.version, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects
-FROM sendpromptly.incident_page($1::text, $2::uuid, $3::int, $4::boolean,
-  $5::text, $6::text, $7::text, $8::text, $9::text,
-  $10::text) AS page(project_id, incident_id)
+FROM sendpromptly.incident_page($1::text, $2::uuid, $3::int, $4::int,
+  $5::text::json) AS page(project_id, incident_id)
 JOIN sendpromptly.incidents AS i ON i.project_id = page.project_id AND i.incident_id = page.incident_id
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
 ORDER BY i.incident_id DESC
 `
 
 type IncidentListParams struct {
-	Project   string
-	Before    string
-	Page      int
-	OnlyOpen  bool
-	Term      *string
-	State     *string
-	Cause     *string
-	Provider  *string
-	EventType *string
-	Effect    *string
+	Project string
+	Before  string
+	Page    int
+	Walk    int
+	Filter  string
 }
 
 type IncidentListRow struct {
@@ -190,13 +314,8 @@ func (q *Queries) IncidentList(ctx context.Context, db DBTX, arg IncidentListPar
 		arg.Project,
 		arg.Before,
 		arg.Page,
-		arg.OnlyOpen,
-		arg.Term,
-		arg.State,
-		arg.Cause,
-		arg.Provider,
-		arg.EventType,
-		arg.Effect,
+		arg.Walk,
+		arg.Filter,
 	)
 	if err != nil {
 		return nil, err
@@ -250,11 +369,46 @@ func (q *Queries) IncidentList(ctx context.Context, db DBTX, arg IncidentListPar
 	return items, nil
 }
 
+const incidentNote = `-- name: IncidentNote :one
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.note($1::uuid, $2::text, $3::text, $4::text,
+  $5::int) AS r(state, refusal, revision)
+`
+
+type IncidentNoteParams struct {
+	IncidentID string
+	Operator   string
+	Note       string
+	Project    string
+	Revision   *int
+}
+
+type IncidentNoteRow struct {
+	State    string
+	Refusal  string
+	Revision int
+}
+
+// IncidentNote writes a note into the timeline.
+func (q *Queries) IncidentNote(ctx context.Context, db DBTX, arg IncidentNoteParams) (IncidentNoteRow, error) {
+	row := db.QueryRow(ctx, incidentNote,
+		arg.IncidentID,
+		arg.Operator,
+		arg.Note,
+		arg.Project,
+		arg.Revision,
+	)
+	var i IncidentNoteRow
+	err := row.Scan(&i.State, &i.Refusal, &i.Revision)
+	return i, err
+}
+
 const incidentReprocess = `-- name: IncidentReprocess :one
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.replay_id::text, '')::text AS replay_id,
-  coalesce(r.number, 0)::int AS number, coalesce(r.requested_at, 'epoch')::timestamptz AS requested_at, coalesce(r.due_at, 'epoch')::timestamptz AS due_at
-FROM sendpromptly.reprocess($1::uuid, $2::text, $3::text::interval, $4::text)
-  AS r(state, refusal, replay_id, number, requested_at, due_at)
+  coalesce(r.number, 0)::int AS number, coalesce(r.requested_at, 'epoch')::timestamptz AS requested_at, coalesce(r.due_at, 'epoch')::timestamptz AS due_at,
+  coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.reprocess($1::uuid, $2::text, $3::text::interval, $4::text,
+  $5::int) AS r(state, refusal, replay_id, number, requested_at, due_at, revision)
 `
 
 type IncidentReprocessParams struct {
@@ -262,6 +416,7 @@ type IncidentReprocessParams struct {
 	Operator   string
 	LastTry    string
 	Project    string
+	Revision   *int
 }
 
 type IncidentReprocessRow struct {
@@ -271,6 +426,7 @@ type IncidentReprocessRow struct {
 	Number      int
 	RequestedAt time.Time
 	DueAt       time.Time
+	Revision    int
 }
 
 // IncidentReprocess asks the app to repair.
@@ -280,6 +436,7 @@ func (q *Queries) IncidentReprocess(ctx context.Context, db DBTX, arg IncidentRe
 		arg.Operator,
 		arg.LastTry,
 		arg.Project,
+		arg.Revision,
 	)
 	var i IncidentReprocessRow
 	err := row.Scan(
@@ -289,32 +446,96 @@ func (q *Queries) IncidentReprocess(ctx context.Context, db DBTX, arg IncidentRe
 		&i.Number,
 		&i.RequestedAt,
 		&i.DueAt,
+		&i.Revision,
 	)
 	return i, err
 }
 
 const incidentStop = `-- name: IncidentStop :one
-SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal
-FROM sendpromptly.stop($1::uuid, $2::text, $3::text) AS r(state, refusal)
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.stop($1::uuid, $2::text, $3::text, $4::int) AS r(state, refusal, revision)
 `
 
 type IncidentStopParams struct {
 	IncidentID string
 	Operator   string
 	Project    string
+	Revision   *int
 }
 
 type IncidentStopRow struct {
-	State   string
-	Refusal string
+	State    string
+	Refusal  string
+	Revision int
 }
 
 // IncidentStop ends the attempt in flight.
 func (q *Queries) IncidentStop(ctx context.Context, db DBTX, arg IncidentStopParams) (IncidentStopRow, error) {
-	row := db.QueryRow(ctx, incidentStop, arg.IncidentID, arg.Operator, arg.Project)
+	row := db.QueryRow(ctx, incidentStop,
+		arg.IncidentID,
+		arg.Operator,
+		arg.Project,
+		arg.Revision,
+	)
 	var i IncidentStopRow
-	err := row.Scan(&i.State, &i.Refusal)
+	err := row.Scan(&i.State, &i.Refusal, &i.Revision)
 	return i, err
+}
+
+const incidentTryNow = `-- name: IncidentTryNow :one
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.try_now($1::uuid, $2::text, $3::text, $4::int) AS r(state, refusal, revision)
+`
+
+type IncidentTryNowParams struct {
+	IncidentID string
+	Operator   string
+	Project    string
+	Revision   *int
+}
+
+type IncidentTryNowRow struct {
+	State    string
+	Refusal  string
+	Revision int
+}
+
+// IncidentTryNow lets the waiting callback go out at once.
+func (q *Queries) IncidentTryNow(ctx context.Context, db DBTX, arg IncidentTryNowParams) (IncidentTryNowRow, error) {
+	row := db.QueryRow(ctx, incidentTryNow,
+		arg.IncidentID,
+		arg.Operator,
+		arg.Project,
+		arg.Revision,
+	)
+	var i IncidentTryNowRow
+	err := row.Scan(&i.State, &i.Refusal, &i.Revision)
+	return i, err
+}
+
+const incidentWalkEnd = `-- name: IncidentWalkEnd :one
+SELECT coalesce(sendpromptly.incident_walk_end($1::text, $2::uuid, $3::int,
+  $4::text::json)::text, '')::text AS incident_id
+`
+
+type IncidentWalkEndParams struct {
+	Project string
+	Before  string
+	Walk    int
+	Filter  string
+}
+
+// IncidentWalkEnd reads where IncidentList stopped looking, empty where it saw all.
+func (q *Queries) IncidentWalkEnd(ctx context.Context, db DBTX, arg IncidentWalkEndParams) (string, error) {
+	row := db.QueryRow(ctx, incidentWalkEnd,
+		arg.Project,
+		arg.Before,
+		arg.Walk,
+		arg.Filter,
+	)
+	var incident_id string
+	err := row.Scan(&incident_id)
+	return incident_id, err
 }
 
 const timelineList = `-- name: TimelineList :many

@@ -10,6 +10,17 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+type Attempt struct {
+	ProjectID   int
+	ReplayID    string
+	IncidentID  string
+	Number      int
+	Operator    string
+	RequestedAt time.Time
+	FinishedAt  *time.Time
+	Result      *string
+}
+
 type CallbackSecret struct {
 	ProjectID int
 	SecretID  string
@@ -39,6 +50,25 @@ type Effect struct {
 	Objects     []string
 }
 
+type Entry struct {
+	EffectID     string
+	EntryID      int64
+	At           time.Time
+	ProjectID    int
+	Kind         string
+	State        *string
+	Cause        *string
+	Actor        *string
+	ReplayID     *string
+	ErrorCode    *string
+	ErrorMessage *string
+	Note         *string
+	Url          *string
+	Status       *int
+	DurationMs   *int
+	Answer       *string
+}
+
 type Incident struct {
 	IncidentID   string
 	EffectID     string
@@ -58,6 +88,21 @@ type Incident struct {
 	ErrorMessage *string
 }
 
+type Plan struct {
+	ProjectID  int
+	PlanID     string
+	Action     string
+	Filter     string
+	Note       *string
+	Size       int
+	CreatedAt  time.Time
+	CreatedBy  string
+	StartedAt  *time.Time
+	StartedBy  *string
+	FinishedAt *time.Time
+	StoppedBy  *string
+}
+
 type Project struct {
 	ProjectID         int
 	ID                string
@@ -73,4 +118,13 @@ type Project struct {
 	AlertAfterMissing pgtype.Interval
 	CreatedAt         time.Time
 	Suspended         bool
+}
+
+type SavedView struct {
+	ProjectID int
+	ViewID    string
+	Name      string
+	Filter    string
+	CreatedBy string
+	CreatedAt time.Time
 }

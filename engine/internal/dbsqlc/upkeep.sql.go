@@ -194,6 +194,18 @@ func (q *Queries) ExpiredPurge(ctx context.Context, db DBTX, batch int) (int, er
 	return taken, err
 }
 
+const statisticsFold = `-- name: StatisticsFold :one
+SELECT r::int AS taken FROM sendpromptly.fold_statistics($1::int) AS r
+`
+
+// StatisticsFold folds what happened to incidents into the statistics.
+func (q *Queries) StatisticsFold(ctx context.Context, db DBTX, batch int) (int, error) {
+	row := db.QueryRow(ctx, statisticsFold, batch)
+	var taken int
+	err := row.Scan(&taken)
+	return taken, err
+}
+
 const termsIndex = `-- name: TermsIndex :one
 SELECT r::int AS taken FROM sendpromptly.index_terms($1::int) AS r
 `

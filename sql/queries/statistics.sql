@@ -1,0 +1,30 @@
+-- name: OverviewGet :one
+-- OverviewGet reads what a project's front page says; what is counted is counted up to a bound.
+SELECT
+  (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.project_id = sqlc.arg(project_id) LIMIT 100001) AS a)::int AS owed,
+  (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline < (SELECT sendpromptly.clock()) AND o.project_id = sqlc.arg(project_id)
+    LIMIT 100001) AS b)::int AS overdue,
+  (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.callbacks AS c WHERE c.project_id = sqlc.arg(project_id) AND c.state IN ('waiting', 'leased')
+    LIMIT 100001) AS d)::int AS callbacks_waiting,
+  coalesce(r.recovered, 0)::int AS recovered, coalesce(r.median, 0)::float8 AS median_seconds
+FROM (
+  SELECT count(*) AS recovered, percentile_cont(0.5) WITHIN GROUP (ORDER BY n.seconds) AS median FROM (
+    SELECT x.seconds FROM sendpromptly.recoveries AS x
+    WHERE x.project_id = sqlc.arg(project_id) AND x.at > (SELECT sendpromptly.clock()) - interval '1 day' ORDER BY x.at DESC LIMIT 100001) AS n) AS r;
+
+-- name: OpenCount :many
+-- OpenCount counts the newest 100,001 open incidents by state and cause.
+SELECT n.state, n.cause, count(*)::int AS incidents FROM (
+  SELECT i.state, i.cause FROM sendpromptly.incidents AS i
+  WHERE i.project_id = sqlc.arg(project_id) AND i.state IN ('failed', 'missing', 'reprocessing')
+  ORDER BY i.incident_id DESC LIMIT 100001) AS n
+GROUP BY n.state, n.cause ORDER BY n.state, n.cause;
+
+-- name: StatisticsList :many
+-- StatisticsList reads the buckets since a moment, each as wide as step, oldest first; empty ones are absent.
+SELECT date_bin(sqlc.arg(step)::text::interval, s.bucket, '2000-01-01Z')::timestamptz AS at, sum(s.receipts)::int AS receipts, sum(s.opened)::int AS opened,
+  sum(s.recovered)::int AS recovered, sum(s.closed)::int AS closed
+FROM sendpromptly.statistics AS s
+WHERE s.project_id = sqlc.arg(project_id)
+  AND s.bucket >= date_bin(sqlc.arg(step)::text::interval, sqlc.arg(since)::timestamptz, '2000-01-01Z')
+GROUP BY 1 ORDER BY 1;
