@@ -12,7 +12,7 @@ CREATE TABLE sendpromptly.statistics (
   recovered  integer NOT NULL DEFAULT 0,
   closed     integer NOT NULL DEFAULT 0,
   PRIMARY KEY (project_id, bucket)
-) WITH (fillfactor = 70);
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 
 -- One row an incident that a success resolved, by when that was.
 CREATE TABLE sendpromptly.recoveries (
@@ -21,14 +21,14 @@ CREATE TABLE sendpromptly.recoveries (
   incident_id uuid NOT NULL,
   seconds     double precision NOT NULL,
   PRIMARY KEY (project_id, at, incident_id)
-);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- How far fold_statistics has come in changes.
 CREATE TABLE sendpromptly.statistics_cursor (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   xid  xid8 NOT NULL,
   seq  bigint NOT NULL
-);
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 INSERT INTO sendpromptly.statistics_cursor (xid, seq) VALUES ('0', 0);
 
 -- A plan is a bulk action over a frozen set of incidents. It acts once it is
@@ -48,7 +48,7 @@ CREATE TABLE sendpromptly.plans (
   stopped_by  text,
   PRIMARY KEY (project_id, plan_id),
   CONSTRAINT plans_close_with_a_note CHECK (action <> 'close' OR note IS NOT NULL)
-);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX plans_running ON sendpromptly.plans (project_id, plan_id) WHERE started_at IS NOT NULL AND finished_at IS NULL;
 
@@ -61,7 +61,7 @@ CREATE TABLE sendpromptly.plan_items (
   outcome     text CHECK (outcome IN ('requested', 'closed', 'changed', 'refused', 'stopped')),
   replay_id   uuid,
   PRIMARY KEY (project_id, plan_id, incident_id)
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX plan_items_waiting ON sendpromptly.plan_items (project_id, plan_id, incident_id) WHERE outcome IS NULL;
 
@@ -75,7 +75,7 @@ CREATE TABLE sendpromptly.saved_views (
   created_at timestamptz NOT NULL,
   PRIMARY KEY (project_id, view_id),
   CONSTRAINT saved_views_name UNIQUE (project_id, name)
-);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 -- Whether a receipt passes a filter; null lets everything pass.
 -- +goose StatementBegin
