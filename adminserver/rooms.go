@@ -1,10 +1,16 @@
 package adminserver
 
-import "github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+import (
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
 
 // rooms puts the parts together: their routes, and their background steps in s.steps.
 func (s *Server) rooms() []web.Route {
 	routes := s.health()
+	if s.serves(Console) {
+		routes = append(routes, console.Routes(s.deps)...)
+	}
 	// if s.serves(Ingest) {
 	//	routes = append(routes, ingest.Routes(s.deps)...)
 	// }

@@ -1,0 +1,41 @@
+// Package console is what a team looks at: pages rendered on the server, in
+// which every form works without script, and which stay current with it. They
+// call the engine and the store, never the HTTP API.
+package console
+
+import (
+	"net/http"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
+
+// console is the room's handlers.
+type console struct {
+	web.Deps
+	hub *hub
+}
+
+// Routes is the table of the console's pages.
+func Routes(d web.Deps) []web.Route {
+	c := &console{Deps: d}
+	c.hub = newHub(c)
+	routes := []web.Route{{Pattern: "GET " + assets.Prefix + "{name}", Handler: http.HandlerFunc(assets.ServeHTTP)}}
+	for _, r := range []struct {
+		pattern string
+		role    access.Role
+		recent  bool
+		handle  handle
+	}{
+		{"GET /{$}", access.Viewer, false, c.overview},
+		{"GET /incidents", access.Viewer, false, c.incidents},
+		{"GET /incidents/{id}", access.Viewer, false, c.incident},
+		{"POST /incidents/{id}/reprocess", access.Operator, false, c.reprocess},
+		{"POST /incidents/{id}/stop", access.Operator, false, c.stop},
+		{"POST /incidents/{id}/close", access.Operator, false, c.close},
+	} {
+		routes = append(routes, web.Route{Pattern: r.pattern, Role: r.role, Recent: r.recent, Handler: c.page(r.handle)})
+	}
+	return append(routes, web.Route{Pattern: "GET /events", Role: access.Viewer, Stream: true, Handler: http.HandlerFunc(c.events)})
+}

@@ -1,0 +1,137 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+const (
+	// streamFor bounds a stream, so that who lost their access stops hearing.
+	// The browser connects again by itself.
+	streamFor = 5 * time.Minute
+	// pulse keeps proxies from taking a quiet stream for a dead one.
+	pulse = 15 * time.Second
+	// writeFor bounds the write of one event.
+	writeFor = 10 * time.Second
+)
+
+// hub follows the change feed once for all pages that are open, and only while
+// one is.
+type hub struct {
+	console *console
+	mu      sync.Mutex
+	open    map[chan engine.Change]string
+	stop    context.CancelFunc
+}
+
+func newHub(c *console) *hub { return &hub{console: c, open: map[chan engine.Change]string{}} }
+
+// join gives the changes of a project until leave is called. A reader that is
+// too slow misses some, which costs it nothing: every change makes the page
+// read everything anew.
+func (h *hub) join(project string) (changes chan engine.Change, leave func()) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changes = make(chan engine.Change, 64)
+	h.open[changes] = project
+	if h.stop == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		h.stop = cancel
+		go h.follow(ctx)
+	}
+	return changes, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if delete(h.open, changes); len(h.open) == 0 && h.stop != nil {
+			h.stop()
+			h.stop = nil
+		}
+	}
+}
+
+// follow reads the feed of all projects until ctx ends.
+func (h *hub) follow(ctx context.Context) {
+	after, err := h.console.Store.ChangesNow(ctx)
+	for err != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Second):
+			after, err = h.console.Store.ChangesNow(ctx)
+		}
+	}
+	e, err := h.console.Engines.For("default")
+	if err != nil {
+		return
+	}
+	for change, err := range e.Changes(ctx, after) {
+		if err == nil {
+			h.tell(change)
+		}
+	}
+}
+
+func (h *hub) tell(change engine.Change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for changes, project := range h.open {
+		if project == change.Project {
+			select {
+			case changes <- change:
+			default:
+			}
+		}
+	}
+}
+
+// events tells an open page what changes in its project, as server-sent events
+// that carry ids only.
+func (c *console) events(w http.ResponseWriter, r *http.Request) {
+	v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
+	if err := v.enter(); err != nil {
+		v.sayNo(err)
+		return
+	}
+	changes, leave := c.hub.join(v.project)
+	defer leave()
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	control := http.NewResponseController(w)
+	send := func(text string) bool {
+		_ = control.SetWriteDeadline(time.Now().Add(writeFor)) // not every server knows deadlines
+		_, err := fmt.Fprint(w, text)
+		return err == nil && control.Flush() == nil
+	}
+	if !send("retry: 2000\n\n") {
+		return
+	}
+	end, beat := time.NewTimer(streamFor), time.NewTicker(pulse)
+	defer end.Stop()
+	defer beat.Stop()
+	for {
+		said := ": still here\n\n"
+		select {
+		case <-r.Context().Done():
+			return
+		case <-end.C:
+			return
+		case <-beat.C:
+		case change := <-changes:
+			data, err := json.Marshal(map[string]string{"kind": change.Kind, "what": change.What, "id": change.ID})
+			if err != nil {
+				return
+			}
+			said = "event: change\ndata: " + string(data) + "\n\n"
+		}
+		if !send(said) {
+			return
+		}
+	}
+}

@@ -1,0 +1,90 @@
+package console
+
+import (
+	"fmt"
+	"html/template"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/currency"
+)
+
+// clockTime writes a moment in UTC, which the script turns into the reader's
+// zone; the title keeps the UTC value. It holds nothing but digits and our own
+// words, so it needs no escaping.
+func clockTime(t time.Time, class, layout string) template.HTML {
+	if t.IsZero() {
+		return "—"
+	}
+	t = t.UTC()
+	return template.HTML(fmt.Sprintf(`<time class="%s" datetime="%s" title="%s">%s</time>`, class, t.Format(time.RFC3339Nano),
+		t.Format("2006-01-02 15:04:05.000 UTC"), t.Format(layout)))
+}
+
+// when is a moment to the second.
+func when(t time.Time) template.HTML { return clockTime(t, "whole", "2 Jan 2006, 15:04:05 UTC") }
+
+// short is a moment in a narrow place.
+func short(t time.Time) template.HTML { return clockTime(t, "short", "2 Jan 15:04") }
+
+// ago is how long since, where there is script.
+func ago(t time.Time) template.HTML { return clockTime(t, "ago", "2 Jan 15:04 UTC") }
+
+// money writes an amount with the decimals of its currency; "" where none is known.
+func money(m engine.Money) string {
+	if m.Currency == "" {
+		return ""
+	}
+	return currency.Format(m.Amount, m.Currency) + "\u00a0" + strings.ToUpper(m.Currency)
+}
+
+// took is a short duration, exact where it matters.
+func took(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%d\u00a0ms", d.Milliseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f\u00a0s", d.Seconds())
+	}
+	return spell(d)
+}
+
+// spell is a duration in its two largest units.
+func spell(d time.Duration) string {
+	if d < 0 {
+		d = -d
+	}
+	if d < time.Second {
+		return fmt.Sprintf("%d\u00a0ms", d.Milliseconds())
+	}
+	var parts []string
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "min"}, {time.Second, "s"}} {
+		if n := d / unit.size; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d\u00a0%s", n, unit.name))
+			d -= n * unit.size
+		} else if len(parts) > 0 {
+			break
+		}
+		if len(parts) == 2 {
+			break
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// thousands writes a count with thin spaces.
+func thousands(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "\u202f" + digits[i:]
+	}
+	return digits
+}
+
+// list makes a list in a template.
+func list(items ...any) []any { return items }

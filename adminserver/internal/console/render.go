@@ -1,0 +1,140 @@
+package console
+
+import (
+	"bytes"
+	"embed"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
+
+//go:embed templates/*.html
+var sources embed.FS
+
+// pages are the templates by name, each with the layout.
+var pages = parse()
+
+func parse() map[string]*template.Template {
+	funcs := template.FuncMap{"when": when, "short": short, "ago": ago, "money": money, "spell": spell, "took": took, "thousands": thousands, "list": list}
+	layout := template.Must(template.New("").Funcs(funcs).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
+	entries, err := sources.ReadDir("templates")
+	if err != nil {
+		panic(err) // it was embedded when this was compiled
+	}
+	parsed := map[string]*template.Template{}
+	for _, entry := range entries {
+		name := strings.TrimSuffix(entry.Name(), ".html")
+		if name != "layout" && name != "parts" {
+			parsed[name] = template.Must(template.Must(layout.Clone()).ParseFS(sources, "templates/"+entry.Name()))
+		}
+	}
+	return parsed
+}
+
+// page is what the layout and a page's template render.
+type page struct {
+	v *visit
+	// Title heads the window, Nav is the item of the menu that is lit.
+	Title, Nav string
+	// Notice says that something was done, Problem what is wrong.
+	Notice, Problem string
+	// Live makes the page follow changes, Only those of one incident; Every
+	// makes it read itself again every so many seconds.
+	Live  bool
+	Only  string
+	Every int
+	Data  any
+}
+
+type menuItem struct{ Name, Path, Key string }
+
+// Menu lists where the visitor may go.
+func (p page) Menu() []menuItem {
+	items := []menuItem{{"Overview", "/", "g"}, {"Incidents", "/incidents", "i"}, {"Effects", "/effects", ""}, {"Projects", "/projects", ""}}
+	if p.v.who.May(access.Admin) && p.v.who.Project == "" {
+		items = append(items, menuItem{"Operators", "/operators", ""})
+	}
+	return append(items, menuItem{"Audit", "/audit", ""})
+}
+
+// Who is the visitor.
+func (p page) Who() access.Identity { return p.v.who }
+
+// MayAct says whether the visitor may act on incidents.
+func (p page) MayAct() bool { return p.v.who.May(access.Operator) }
+
+// MayChange says whether the visitor may change projects, keys and operators.
+func (p page) MayChange() bool { return p.v.who.May(access.Admin) }
+
+// Project is the one that the page is about, Projects are those to choose from.
+func (p page) Project() string { return p.v.project }
+
+// Projects are those that exist for the visitor.
+func (p page) Projects() []string { return p.v.projects }
+
+// Link is the address of a page in this project.
+func (p page) Link(path string, more ...string) string { return p.v.link(path, more...) }
+
+// Path is the address of a page without a project.
+func (p page) Path(path string) string { return p.v.Base.Path(path) }
+
+// Asset is the address of a file of ours.
+func (p page) Asset(name string) string { return p.v.Base.Path(assets.Path(name)) }
+
+// Login is where the visitor logs in again and comes back.
+func (p page) Login() string {
+	return p.v.Base.Path("/login") + "?" + url.Values{"next": {p.v.Base.Path(p.v.r.URL.RequestURI())}}.Encode()
+}
+
+// Here is the page to switch projects on: the section's list.
+func (p page) Here() string {
+	for _, item := range p.Menu() {
+		if item.Name == p.Nav && item.Name != "Projects" {
+			return p.Path(item.Path)
+		}
+	}
+	return p.Path("/")
+}
+
+// notices are what a page says after a form was acted on: fixed sentences, so
+// that a link cannot put words into our mouth.
+var notices = map[string]string{}
+
+// render writes a page.
+func (v *visit) render(status int, name string, p page) error {
+	p.v = v
+	if p.Notice == "" {
+		p.Notice = notices[v.r.URL.Query().Get("done")]
+	}
+	var out bytes.Buffer
+	if err := pages[name].ExecuteTemplate(&out, "layout", p); err != nil {
+		return err
+	}
+	v.w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	v.w.WriteHeader(status)
+	_, _ = v.w.Write(out.Bytes()) // the browser may be gone
+	return nil
+}
+
+// sayNo answers an error with a page.
+func (v *visit) sayNo(err error) {
+	problem := web.Describe(err)
+	if problem.Status == http.StatusInternalServerError {
+		v.Logger.ErrorContext(v.ctx(), "a page could not be shown", "path", v.r.URL.Path, "error", err)
+	}
+	v.problem(problem)
+}
+
+// problem shows a page for what went wrong.
+func (v *visit) problem(p *web.Problem) {
+	data := struct{ Title, Detail, Login string }{Title: p.Title, Detail: p.Detail}
+	if err := v.render(p.Status, "problem", page{Title: p.Title, Data: data}); err != nil {
+		v.Logger.ErrorContext(v.ctx(), "the page for a problem could not be shown", "error", err)
+		http.Error(v.w, p.Title, p.Status)
+	}
+}

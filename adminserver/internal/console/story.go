@@ -1,0 +1,141 @@
+package console
+
+import (
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+// story is an effect in one plain sentence: who, what they did, and what they
+// have or have not.
+type story struct {
+	// Who is the customer or the app's reference, "" where neither is known.
+	Who string
+	// Did is what happened at the provider: "paid", with an Amount or without.
+	Did, Amount string
+	// Owed names what the event owes: "The credits they paid for".
+	Owed string
+	// Has completes the sentence: "have not been added".
+	Has string
+	// Why says more about an effect that they do not have.
+	Why string
+	// Told are the words of the last failure, which are the app's.
+	Told string
+}
+
+// deeds say what an event means; the rest "caused an event".
+var deeds = map[string]string{
+	"checkout.session.completed":    "paid",
+	"invoice.paid":                  "paid",
+	"orders/paid":                   "paid",
+	"orders/fulfilled":              "got an order sent",
+	"customers/create":              "signed up",
+	"checkouts/create":              "began a checkout",
+	"customer.subscription.updated": "changed a subscription",
+	"customer.subscription.deleted": "ended a subscription",
+	"charge.refunded":               "was refunded",
+	"charge.dispute.created":        "disputed a charge",
+}
+
+// debt is what an effect type means: the thing, whether it is one or many, and
+// what should have become of it.
+type debt struct {
+	thing string
+	many  bool
+	done  string
+}
+
+var debts = map[string]debt{
+	"access_unlock":            {"access", false, "unlocked"},
+	"credit_grant":             {"credits", true, "added"},
+	"seat_update":              {"seats", true, "updated"},
+	"subscription_state_apply": {"subscription", false, "updated"},
+	"access_revocation":        {"access", false, "revoked"},
+	"credit_deduction":         {"credits", true, "deducted"},
+}
+
+// tell tells of an effect in a state.
+func tell(a engine.Acceptance, state, cause engine.State, message string) story {
+	s := story{Who: a.Customer, Did: deeds[a.EventType], Amount: money(a.Amount)}
+	if a.Subject != "" {
+		s.Who = a.Subject
+	}
+	if s.Did == "" {
+		s.Did = "caused an event"
+	}
+	d, known := debts[a.Effect]
+	if !known {
+		d = debt{thing: strings.ReplaceAll(a.Effect, "_", " "), done: "applied"}
+	}
+	s.Owed = "Their " + d.thing
+	if s.Who == "" {
+		s.Owed = "The customer’s " + d.thing
+	}
+	s.Has = d.verdict(state)
+	switch {
+	case state == engine.StateReprocessing:
+		s.Why = "A repair is under way."
+	case !state.Open():
+	case cause == engine.StateMissing:
+		s.Why = "Nobody reported an outcome within " + spell(a.Timeout) + "."
+	case message != "":
+		s.Why, s.Told = "The last attempt failed:", message
+	default:
+		s.Why = "The last attempt failed."
+	}
+	return s
+}
+
+// verdict completes the sentence "Their credits …".
+func (d debt) verdict(state engine.State) string {
+	has, be := "has", "is"
+	if d.many {
+		has, be = "have", "are"
+	}
+	switch state {
+	case engine.StateApplied:
+		return has + " been " + d.done
+	case engine.StateAwaiting:
+		return be + " still to be " + d.done
+	}
+	return has + " not been " + d.done
+}
+
+// arrived answers support's first question about an effect.
+func arrived(state engine.State) string {
+	switch state {
+	case engine.StateApplied:
+		return "Yes, it arrived."
+	case engine.StateAwaiting:
+		return "Not yet, and it is not late."
+	case engine.StateReprocessing:
+		return "Not yet: a repair is under way."
+	case engine.StateClosed:
+		return "No, and it was closed."
+	}
+	return "No, it has not arrived."
+}
+
+// next says what happens next to an incident, and until when.
+type next struct {
+	What string
+	// Until is a moment that What speaks of, zero where there is none.
+	Until time.Time
+	After string
+}
+
+func whatNext(i engine.Incident, repairURL bool) next {
+	switch i.State {
+	case engine.StateReprocessing:
+		return next{"The signed callback is on its way to the app. Without a success by", i.DueAt, "the attempt counts as missing."}
+	case engine.StateApplied:
+		return next{What: "Nothing is left to do: it resolved", Until: i.ResolvedAt, After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + "."}
+	case engine.StateClosed:
+		return next{What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reprocess reopens it."}
+	}
+	if !repairURL {
+		return next{What: "Nothing happens by itself: the project has no repair URL, so Reprocess has nowhere to go. A success that the app reports resolves it."}
+	}
+	return next{What: "Nothing happens by itself. A success that the app reports resolves it at any time; Reprocess asks the app to repair it."}
+}

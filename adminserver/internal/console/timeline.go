@@ -1,0 +1,109 @@
+package console
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+// entriesShown bounds what one page draws of a timeline.
+const entriesShown = 1000
+
+// timeline reads an effect's entries; more says that there are others after them.
+func (v *visit) timeline(id engine.EffectID) (entries []engine.Entry, more bool, err error) {
+	for after := int64(-1); len(entries) < entriesShown; {
+		page, err := v.engine.Timeline(v.ctx(), id, after)
+		if err != nil {
+			return nil, false, err
+		}
+		entries = append(entries, page.Entries...)
+		if after = page.Next; after < 0 {
+			return entries, false, nil
+		}
+	}
+	return entries, true, nil
+}
+
+// moment is an entry as it is drawn.
+type moment struct {
+	engine.Entry
+	Says string
+	// Minor entries moved nothing, and are drawn small.
+	Minor bool
+	// Since is the time since the entry before, where that is worth showing.
+	Since time.Duration
+}
+
+// sayings say in plain words what each kind of entry means.
+var sayings = map[string]string{
+	"receipt": "The app took the work on", "duplicate": "The same event was received again", "mismatch": "Received again with other facts",
+	"success": "The effect was applied", "failure": "An attempt failed", "deadline": "The deadline passed without an outcome",
+	"opened": "Incident opened", "reprocess": "Reprocess asked for", "callback": "Repair callback", "accepted": "The repair endpoint queued the repair",
+	"gave_up": "The callback gave up", "stopped": "The attempt was stopped", "resolved": "Incident resolved", "closed": "Incident closed",
+	"reopened": "Incident reopened", "note": "Note", "alert": "Alert sent", "proof": "Proof link issued", "erased": "Personal data erased",
+}
+
+var minorKinds = map[string]bool{"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true, "alert": true, "proof": true, "opened": true, "resolved": true}
+
+// draw prepares entries for the page, oldest first.
+func draw(entries []engine.Entry) []moment {
+	moments := make([]moment, len(entries))
+	for i, e := range entries {
+		m := moment{Entry: e, Says: sayings[e.Kind], Minor: minorKinds[e.Kind]}
+		if m.Says == "" {
+			m.Says = e.Kind
+		}
+		if e.Kind == "callback" {
+			m.Says = "Repair callback: no answer"
+			if e.Status > 0 {
+				m.Says = fmt.Sprintf("Repair callback: answered %d", e.Status)
+			}
+		}
+		if i > 0 {
+			m.Since = e.At.Sub(entries[i-1].At)
+		}
+		moments[i] = m
+	}
+	return moments
+}
+
+// attempt is one Reprocess with its callbacks.
+type attempt struct {
+	Number      int
+	ReplayID    string
+	By          engine.Operator
+	RequestedAt time.Time
+	// EndedAt and Result are zero while it is in flight.
+	EndedAt   time.Time
+	Result    string
+	State     engine.State
+	Callbacks []engine.Entry
+}
+
+// results are the entries that end an attempt, and their words.
+var results = map[string]string{
+	"success": "applied", "failure": "failed", "deadline": "no outcome in time", "gave_up": "the callback gave up", "stopped": "stopped by an operator",
+}
+
+// attemptsOf gathers attempts from a timeline, newest first. The state of the
+// incident says whether the last one is still in flight.
+func attemptsOf(entries []engine.Entry) []attempt {
+	var attempts []attempt
+	for _, e := range entries {
+		if e.Kind == "reprocess" {
+			attempts = append([]attempt{{Number: len(attempts) + 1, ReplayID: e.ReplayID, By: e.Actor, RequestedAt: e.At, State: engine.StateReprocessing}}, attempts...)
+			continue
+		}
+		for i := range attempts {
+			a := &attempts[i]
+			switch {
+			case e.Kind == "callback" && a.ReplayID == e.ReplayID:
+				a.Callbacks = append(a.Callbacks, e)
+			case i == 0 && a.Result == "" && e.State != "" && results[e.Kind] != "":
+				a.Result, a.EndedAt, a.State = results[e.Kind], e.At, e.State
+			}
+		}
+	}
+	return attempts
+}

@@ -1,0 +1,151 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// visit is one request for a page: who asks, and in which project they are.
+type visit struct {
+	*console
+	w   http.ResponseWriter
+	r   *http.Request
+	who access.Identity
+	// projects are those that exist for who; project is the chosen one, engine its engine.
+	projects []string
+	project  string
+	engine   *engine.Engine
+}
+
+// handle answers a visit. An error is answered in its place.
+type handle func(v *visit) error
+
+// page makes a handler of a function.
+func (c *console) page(do handle) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
+		err := v.enter()
+		if err == nil {
+			err = do(v)
+		}
+		if err != nil {
+			v.sayNo(err)
+		}
+	})
+}
+
+func (v *visit) ctx() context.Context { return v.r.Context() }
+
+// enter finds the project that the request is about. One that does not exist
+// for the visitor is not found.
+func (v *visit) enter() error {
+	if v.r.Method == http.MethodPost {
+		if err := v.r.ParseForm(); err != nil {
+			return web.New(http.StatusBadRequest, "the form could not be read")
+		}
+	}
+	all, err := v.Store.Projects(v.ctx())
+	if err != nil {
+		return err
+	}
+	for _, p := range all {
+		if v.who.Sees(p.Name) {
+			v.projects = append(v.projects, p.Name)
+		}
+	}
+	v.project = v.r.FormValue("project")
+	if v.project == "" {
+		v.project, err = v.usualProject()
+	} else if !slices.Contains(v.projects, v.project) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return err
+	}
+	v.engine, err = v.Engines.For(v.project)
+	return err
+}
+
+// usualProject is where somebody starts who names none: where something is
+// open, else in the default one.
+func (v *visit) usualProject() (string, error) {
+	if len(v.projects) == 0 {
+		return "", store.ErrNotFound
+	}
+	for _, name := range v.projects[:min(len(v.projects), 20)] {
+		if len(v.projects) == 1 {
+			return name, nil
+		}
+		e, err := v.Engines.For(name)
+		if err != nil {
+			return "", err
+		}
+		page, err := e.Incidents(v.ctx(), engine.IncidentFilter{Open: true, Limit: 1})
+		if err != nil {
+			return "", err
+		}
+		if len(page.Incidents) > 0 {
+			return name, nil
+		}
+	}
+	if slices.Contains(v.projects, "default") {
+		return "default", nil
+	}
+	return v.projects[0], nil
+}
+
+// locate finds an incident by its id alone, as links in alerts have it, and
+// enters its project. One of a project that the visitor does not see, or that
+// the request does not name, is not found.
+func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
+	name, err := v.Store.ProjectOfIncident(v.ctx(), id)
+	var field *engine.FieldError
+	if errors.As(err, &field) || err == nil && (!v.who.Sees(name) || v.r.FormValue("project") != "" && name != v.project) {
+		err = store.ErrNotFound
+	}
+	if err != nil {
+		return engine.Incident{}, err
+	}
+	v.project = name
+	if v.engine, err = v.Engines.For(name); err != nil {
+		return engine.Incident{}, err
+	}
+	return v.engine.Incident(v.ctx(), id)
+}
+
+// redirect sends the browser on after a form was acted on, so that reloading
+// acts on nothing. done is a key of notices.
+func (v *visit) redirect(path, done, fragment string) {
+	to := v.link(path, "done", done)
+	if fragment != "" {
+		to += "#" + fragment
+	}
+	http.Redirect(v.w, v.r, to, http.StatusSeeOther)
+}
+
+// link is the address of a page in the visit's project. more are names and
+// values of its query; empty values are left out.
+func (v *visit) link(path string, more ...string) string {
+	query := url.Values{}
+	if len(v.projects) > 1 {
+		query.Set("project", v.project)
+	}
+	for i := 0; i+1 < len(more); i += 2 {
+		if more[i+1] != "" {
+			query.Set(more[i], more[i+1])
+		}
+	}
+	to := v.Base.Path(path)
+	if len(query) > 0 {
+		to += "?" + query.Encode()
+	}
+	return to
+}
