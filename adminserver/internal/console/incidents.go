@@ -32,7 +32,7 @@ type tab struct {
 // filter is the list's filter as it stands in the URL.
 type filter struct {
 	// Show is open (the default), a state, or all.
-	Show string
+	Show                               string
 	Cause, Provider, EventType, Effect string
 	Q                                  string
 	Before                             string
