@@ -1,11 +1,13 @@
 package store
 
 import (
+	"context"
 	"flag"
 	"os"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
@@ -42,4 +44,10 @@ func FingerprintIsCurrent(t *testing.T, pool *pgxpool.Pool) {
 	if t.Failed() {
 		t.Log("run: make generate")
 	}
+}
+
+// VerifyChainsWithin is VerifyChains within a transaction, for tests that roll
+// each mutation back.
+func (s *Store) VerifyChainsWithin(ctx context.Context, tx pgx.Tx) (ChainReport, error) {
+	return s.verifyChains(ctx, func(page func(dbsqlc.DBTX) error) error { return page(tx) })
 }

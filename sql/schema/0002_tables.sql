@@ -125,18 +125,21 @@ CREATE TABLE sendpromptly.entries (
   PRIMARY KEY (project_id, effect_id, entry_id)
 ) WITH (fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
--- One chain an effect, made when it is first sealed. salt is what erasing destroys.
+-- One chain an effect, made when it is first sealed. Erasing destroys the salt
+-- of all entries up to erased; the entries after it have the new one.
 CREATE TABLE sendpromptly.chains (
   project_id integer NOT NULL,
   effect_id  uuid NOT NULL,
   salt       bytea,
   seq        integer NOT NULL,
+  erased     integer NOT NULL DEFAULT 0,
   hash       bytea NOT NULL,
   PRIMARY KEY (project_id, effect_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- One row a sealed entry. fields and commitments run in parallel: the hidden
--- fields by name, and what stands for their values in the hash.
+-- fields by name, and what stands for their values in the hash. salts are null
+-- but for an erased entry: there they are those of the fields that were kept.
 CREATE TABLE sendpromptly.seals (
   project_id  integer NOT NULL,
   effect_id   uuid NOT NULL,
@@ -144,6 +147,7 @@ CREATE TABLE sendpromptly.seals (
   entry_id    bigint NOT NULL,
   fields      text[] NOT NULL,
   commitments bytea[] NOT NULL,
+  salts       bytea[],
   hash        bytea NOT NULL,
   PRIMARY KEY (project_id, effect_id, seq)
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);

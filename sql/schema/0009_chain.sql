@@ -167,6 +167,15 @@ END
 $$;
 -- +goose StatementEnd
 
+-- Whether an erased entry is emptied but for what was kept, which has its salts still.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.kept_intact(salts bytea[], fields text[], commitments bytea[], left_fields text[], left_bodies bytea[]) RETURNS boolean
+  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT coalesce(bool_and(CASE WHEN s.salt IS NULL THEN l.name IS NULL ELSE s.commitment = sha256(s.salt || l.body) IS TRUE END), true)
+  FROM unnest(salts, fields, commitments) AS s(salt, name, commitment) FULL JOIN unnest(left_fields, left_bodies) AS l(name, body) ON l.name = s.name
+$$;
+-- +goose StatementEnd
+
 -- What is wrong with one chain, or null. Where the salt is gone (erased), the
 -- stored commitments still carry the hash.
 -- +goose StatementBegin
@@ -182,7 +191,7 @@ DECLARE
 BEGIN
   SELECT c.* INTO v_chain FROM sendpromptly.chains AS c WHERE c.project_id = chain_problem.project_id AND c.effect_id = chain_problem.effect_id;
   FOR v_row IN
-    SELECT s.seq, s.entry_id, s.fields, s.commitments, s.hash, t.kind, t.at, t.state, t.cause, e.provider, e.event_type, e.effect
+    SELECT s.seq, s.entry_id, s.fields, s.commitments, s.salts, s.hash, t.kind, t.at, t.state, t.cause, e.provider, e.event_type, e.effect
     FROM sendpromptly.seals AS s
     LEFT JOIN sendpromptly.timeline(chain_problem.project_id, chain_problem.effect_id) AS t ON t.entry_id = s.entry_id
     LEFT JOIN sendpromptly.receipts AS e ON e.project_id = s.project_id AND e.effect_id = s.effect_id
@@ -194,8 +203,14 @@ BEGIN
     ELSIF v_row.kind IS NULL THEN
       RETURN format('entry %s was removed', v_seq);
     END IF;
-    IF v_chain.salt IS NOT NULL THEN
-      v_hidden := sendpromptly.hidden_fields(chain_problem.project_id, chain_problem.effect_id, v_row.entry_id);
+    v_hidden := sendpromptly.hidden_fields(chain_problem.project_id, chain_problem.effect_id, v_row.entry_id);
+    IF v_seq <= v_chain.erased THEN
+      IF NOT sendpromptly.kept_intact(v_row.salts, v_row.fields, v_row.commitments, v_hidden.fields, v_hidden.bodies) THEN
+        RETURN format('entry %s was altered after it was erased', v_seq);
+      END IF;
+    ELSIF v_seq = v_chain.erased + 1 AND v_seq > 1 AND v_row.kind <> 'erased' THEN
+      RETURN format('entries up to %s were emptied without an erasure', v_chain.erased);
+    ELSIF v_chain.salt IS NOT NULL THEN
       IF v_hidden.fields <> v_row.fields OR v_row.commitments <> sendpromptly.commitments(v_chain.salt, v_seq, v_hidden.fields, v_hidden.bodies) THEN
         RETURN format('entry %s was altered', v_seq);
       END IF;
@@ -206,7 +221,9 @@ BEGIN
       RETURN format('entry %s was altered', v_seq);
     END IF;
   END LOOP;
-  IF v_seq <> v_chain.seq OR v_hash <> v_chain.hash THEN
+  IF v_chain.erased > 0 AND v_chain.erased >= v_seq THEN
+    RETURN format('entries up to %s were emptied without an erasure', v_chain.erased);
+  ELSIF v_seq <> v_chain.seq OR v_hash <> v_chain.hash THEN
     RETURN format('the chain ends at entry %s, its head says %s', v_seq, coalesce(v_chain.seq::text, 'nothing'));
   END IF;
   RETURN NULL;

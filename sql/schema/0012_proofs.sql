@@ -1,4 +1,209 @@
 -- +goose Up
+-- Proofs that were issued, and the erasing of a customer. The token itself is
+-- not kept: the row says that it was issued, and whether it still holds.
+
+-- audience is a note for the team, such as "dispute 12 at the bank". head_seq
+-- and head_hash are the chain's head that the token carries. A row is never
+-- deleted, and an effect with one is never removed (see proof_bearing).
+CREATE TABLE sendpromptly.proofs (
+  project_id  integer NOT NULL,
+  jti         uuid NOT NULL,
+  incident_id uuid NOT NULL,
+  effect_id   uuid NOT NULL,
+  issuer      text NOT NULL,
+  audience    text,
+  issued_by   text NOT NULL,
+  issued_at   timestamptz NOT NULL,
+  expires_at  timestamptz NOT NULL,
+  revoked_at  timestamptz,
+  revoked_by  text,
+  head_seq    integer NOT NULL,
+  head_hash   bytea NOT NULL,
+  views       integer NOT NULL DEFAULT 0,
+  last_view   timestamptz,
+  PRIMARY KEY (project_id, jti),
+  CONSTRAINT proofs_lifetime CHECK (expires_at > issued_at AND expires_at <= issued_at + interval '90 days')
+) WITH (fillfactor = 80);
+
+CREATE INDEX proofs_effect ON sendpromptly.proofs (project_id, effect_id);
+CREATE INDEX proofs_incident ON sendpromptly.proofs (project_id, incident_id, jti);
+
+-- Whether a proof was ever issued for an effect. Retention keeps such an effect,
+-- its entries and its chain for ever: the proof may be checked long after it
+-- expired. Who removes effects locks them first (FOR UPDATE) and asks in the
+-- next statement: issue_proof holds a key share lock on the effect.
+CREATE FUNCTION sendpromptly.proof_bearing(project_id integer, effect_id uuid) RETURNS boolean
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT 1 FROM sendpromptly.proofs AS p
+    WHERE p.project_id = proof_bearing.project_id AND p.effect_id = proof_bearing.effect_id)
+$$;
+
+-- issue_proof seals the chain and records a proof of its head. No row comes
+-- back where the incident does not exist; project null looks in all. Times are whole seconds, as
+-- tokens have them.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.issue_proof(incident_id uuid, issuer text, audience text, lifetime interval, operator text, project text DEFAULT NULL)
+  RETURNS SETOF sendpromptly.proofs
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_proof sendpromptly.proofs;
+  v_now timestamptz := sendpromptly.clock();
+BEGIN
+  SELECT i.project_id, i.incident_id, i.effect_id INTO v_proof.project_id, v_proof.incident_id, v_proof.effect_id
+  FROM sendpromptly.projects AS p
+  JOIN sendpromptly.incidents AS i ON i.project_id = p.project_id AND i.incident_id = issue_proof.incident_id
+  JOIN sendpromptly.effects AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
+  WHERE issue_proof.project IS NULL OR p.name = issue_proof.project
+  FOR KEY SHARE OF e;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  SELECT s.seq, s.hash INTO v_proof.head_seq, v_proof.head_hash FROM sendpromptly.seal(v_proof.project_id, v_proof.effect_id) AS s;
+  v_proof.jti := sendpromptly.uuid7(v_now);
+  v_proof.issuer := issue_proof.issuer;
+  v_proof.audience := issue_proof.audience;
+  v_proof.issued_by := left(operator, 255);
+  v_proof.issued_at := date_trunc('second', v_now);
+  v_proof.expires_at := v_proof.issued_at + lifetime;
+  v_proof.views := 0;
+  INSERT INTO sendpromptly.proofs SELECT v_proof.*;
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor, note)
+  VALUES (v_proof.effect_id, v_now, v_proof.project_id, 'proof', v_proof.issued_by, v_proof.jti::text);
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  VALUES (v_proof.incident_id, v_now, v_proof.project_id, 'incident', 'proof');
+  INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
+  VALUES (v_proof.project_id, sendpromptly.uuid7(v_now), v_now, v_proof.issued_by, 'proof.issue', v_proof.jti::text, 'incident ' || v_proof.incident_id);
+  RETURN NEXT v_proof;
+END
+$$;
+-- +goose StatementEnd
+
+-- revoke_proof ends a proof before its time. Again it changes nothing; no row
+-- comes back where there is no such proof.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.revoke_proof(jti uuid, operator text, project text DEFAULT NULL) RETURNS SETOF sendpromptly.proofs
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_proof sendpromptly.proofs;
+  v_now timestamptz := sendpromptly.clock();
+BEGIN
+  SELECT f.* INTO v_proof FROM sendpromptly.projects AS p
+  JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti = revoke_proof.jti
+  WHERE revoke_proof.project IS NULL OR p.name = revoke_proof.project
+  FOR NO KEY UPDATE OF f;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  IF v_proof.revoked_at IS NULL THEN
+    UPDATE sendpromptly.proofs AS f SET revoked_at = v_now, revoked_by = left(operator, 255)
+    WHERE f.project_id = v_proof.project_id AND f.jti = v_proof.jti RETURNING f.* INTO v_proof;
+    INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
+    VALUES (v_proof.project_id, sendpromptly.uuid7(v_now), v_now, left(operator, 255), 'proof.revoke', v_proof.jti::text, 'incident ' || v_proof.incident_id);
+  END IF;
+  RETURN NEXT v_proof;
+END
+$$;
+-- +goose StatementEnd
+
+-- count_view notes that a proof's page was opened.
+CREATE FUNCTION sendpromptly.count_view(project_id integer, jti uuid) RETURNS void
+  LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  UPDATE sendpromptly.proofs AS f SET views = f.views + 1, last_view = (SELECT sendpromptly.clock())
+  WHERE f.project_id = count_view.project_id AND f.jti = count_view.jti
+$$;
+
+-- erase_effect destroys what an effect holds about a person: the values, and
+-- with the chain's salt what would tell whether a guess is right. Everything is
+-- sealed first, so the commitments stay and the chain still verifies; the salts of
+-- the fields that are kept stay too. Then the chain goes on with a new salt.
+-- The provider's event id stays: without it a redelivery would be owed again.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.erase_effect(project_id integer, effect_id uuid, operator text) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_kept CONSTANT text[] := ARRAY['event_id', 'occurred_at', 'deadline', 'amount', 'currency', 'version', 'actor', 'replay_id', 'status', 'duration_ms'];
+  v_now timestamptz := sendpromptly.clock();
+  v_head record;
+BEGIN
+  UPDATE sendpromptly.incidents AS i SET note = NULL, error_code = NULL, error_message = NULL, version = i.version + 1
+  WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id;
+  PERFORM sendpromptly.seal(erase_effect.project_id, erase_effect.effect_id);
+  SELECT c.seq, c.salt, c.erased INTO v_head FROM sendpromptly.chains AS c
+  WHERE c.project_id = erase_effect.project_id AND c.effect_id = erase_effect.effect_id FOR NO KEY UPDATE;
+  UPDATE sendpromptly.seals AS s SET salts = ARRAY(
+    SELECT CASE WHEN f.name = ANY (v_kept) THEN sha256(v_head.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END
+    FROM unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)
+  WHERE s.project_id = erase_effect.project_id AND s.effect_id = erase_effect.effect_id AND s.seq > v_head.erased;
+  UPDATE sendpromptly.effects AS e SET subject = '', shop = '', customer = '', objects = ''
+  WHERE e.project_id = erase_effect.project_id AND e.effect_id = erase_effect.effect_id;
+  UPDATE sendpromptly.entries AS n SET error_code = NULL, error_message = NULL, note = NULL, url = NULL, answer = NULL
+  WHERE n.project_id = erase_effect.project_id AND n.effect_id = erase_effect.effect_id;
+  UPDATE sendpromptly.deferred_failures AS d SET error_code = NULL, error_message = NULL
+  WHERE d.project_id = erase_effect.project_id AND d.effect_id = erase_effect.effect_id;
+  UPDATE sendpromptly.nonces AS n SET answer = '' WHERE n.project_id = erase_effect.project_id AND n.replay_id IN (
+    SELECT c.replay_id FROM sendpromptly.callbacks AS c WHERE c.project_id = erase_effect.project_id AND c.effect_id = erase_effect.effect_id);
+  UPDATE sendpromptly.proofs AS f SET audience = NULL
+  WHERE f.project_id = erase_effect.project_id AND f.effect_id = erase_effect.effect_id;
+  DELETE FROM sendpromptly.snapshots AS s WHERE s.project_id = erase_effect.project_id AND s.effect_id = erase_effect.effect_id;
+  DELETE FROM sendpromptly.terms AS t WHERE t.project_id = erase_effect.project_id AND t.effect_id = erase_effect.effect_id;
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor)
+  VALUES (erase_effect.effect_id, v_now, erase_effect.project_id, 'erased', left(operator, 255));
+  UPDATE sendpromptly.chains AS c SET salt = uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), erased = c.seq
+  WHERE c.project_id = erase_effect.project_id AND c.effect_id = erase_effect.effect_id;
+  PERFORM sendpromptly.seal(erase_effect.project_id, erase_effect.effect_id);
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  SELECT i.incident_id, v_now, i.project_id, 'incident', 'erased' FROM sendpromptly.incidents AS i
+  WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id;
+END
+$$;
+-- +goose StatementEnd
+
+-- erase erases at most batch effects of a customer or a subject in one project:
+-- call it until it takes less. open counts those among them that are still owed,
+-- whose repair will no longer be told whom it is for. New effects are found
+-- before the index step has folded them in, and it is kept from folding in what
+-- it read before.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.erase(project text, customer text, subject text, operator text, batch integer, OUT taken integer, OUT open integer)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
+  v_now timestamptz := sendpromptly.clock();
+  v_cursor uuid;
+  v_row record;
+BEGIN
+  taken := 0;
+  open := 0;
+  SELECT c.effect_id INTO v_cursor FROM sendpromptly.term_cursors AS c WHERE c.project_id = v_project FOR UPDATE;
+  FOR v_row IN
+    SELECT e.effect_id, e.deadline FROM sendpromptly.effects AS e
+    WHERE e.project_id = v_project AND e.effect_id IN (
+        SELECT t.effect_id FROM sendpromptly.terms AS t WHERE t.project_id = v_project AND t.term = lower(coalesce(erase.customer, erase.subject))
+        UNION
+        SELECT n.effect_id FROM sendpromptly.effects AS n
+        WHERE n.project_id = v_project AND n.effect_id > coalesce(v_cursor, '00000000-0000-0000-0000-000000000000'))
+      AND (erase.customer IS NULL OR e.customer = erase.customer) AND (erase.subject IS NULL OR e.subject = erase.subject)
+      AND (erase.customer <> '' OR erase.subject <> '')
+    ORDER BY e.effect_id LIMIT batch FOR NO KEY UPDATE OF e
+  LOOP
+    taken := taken + 1;
+    IF sendpromptly.effect_state(v_project, v_row.effect_id, v_row.deadline) NOT IN ('applied', 'closed') THEN
+      open := open + 1;
+    END IF;
+    PERFORM sendpromptly.erase_effect(v_project, v_row.effect_id, operator);
+  END LOOP;
+  IF taken > 0 THEN
+    INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
+    VALUES (v_project, sendpromptly.uuid7(v_now), v_now, left(operator, 255), 'erase',
+      CASE WHEN erase.customer IS NOT NULL THEN 'a customer' ELSE 'a subject' END, format('%s effects', taken));
+  END IF;
+END
+$$;
+-- +goose StatementEnd
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
 INSERT INTO sendpromptly.migrations (version, name) VALUES (12, 'proofs');

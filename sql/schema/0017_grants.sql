@@ -26,7 +26,8 @@ BEGIN
     ['sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.reprocess, sendpromptly.stop, sendpromptly.close, sendpromptly.note, sendpromptly.try_now, sendpromptly.incident_page, sendpromptly.incident_walk_end, sendpromptly.incident_count, sendpromptly.effect_page, sendpromptly.create_plan, sendpromptly.timeline, sendpromptly.effect_state, sendpromptly.chain_problem, sendpromptly.clock'],
     ['sendpromptly_operator', 'INSERT ON sendpromptly.audit'],
     ['sendpromptly_operator', 'UPDATE ON sendpromptly.plans, sendpromptly.plan_items'],
-    ['sendpromptly_operator', 'INSERT, UPDATE, DELETE ON sendpromptly.saved_views']
+    ['sendpromptly_operator', 'INSERT, UPDATE, DELETE ON sendpromptly.saved_views'],
+    ['sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.issue_proof, sendpromptly.revoke_proof, sendpromptly.count_view, sendpromptly.erase, sendpromptly.proof_bearing']
   ] LOOP
     IF EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = v_grant[1]) THEN
       EXECUTE pg_catalog.format('GRANT %s TO %I', v_grant[2], v_grant[1]);

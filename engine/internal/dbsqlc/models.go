@@ -30,6 +30,15 @@ type CallbackSecret struct {
 	RetiresAt *time.Time
 }
 
+type Chain struct {
+	ProjectID int
+	EffectID  string
+	Salt      []byte
+	Seq       int
+	Erased    int
+	Hash      []byte
+}
+
 type Effect struct {
 	ProjectID   int
 	EffectID    string
@@ -118,6 +127,24 @@ type Project struct {
 	AlertAfterMissing pgtype.Interval
 	CreatedAt         time.Time
 	Suspended         bool
+}
+
+type Proof struct {
+	ProjectID  int
+	Jti        string
+	IncidentID string
+	EffectID   string
+	Issuer     string
+	Audience   *string
+	IssuedBy   string
+	IssuedAt   time.Time
+	ExpiresAt  time.Time
+	RevokedAt  *time.Time
+	RevokedBy  *string
+	HeadSeq    int
+	HeadHash   []byte
+	Views      int
+	LastView   *time.Time
 }
 
 type SavedView struct {
