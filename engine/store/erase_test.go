@@ -46,6 +46,11 @@ func (w *world) stranger(event, name string) engine.Incident {
 		func(store.ProofClaims) (string, error) { return "t", nil }); err != nil {
 		w.t.Fatal(err)
 	}
+	w.exec(`WITH made AS (INSERT INTO sendpromptly.plans (project_id, plan_id, action, filter, note, size, created_at, created_by)
+		SELECT 1, gen_random_uuid(), 'close', format('{"Customer":"cus_%s"}', $2::text), 'because of ' || $2, 1, now(), 'ada' RETURNING plan_id)
+		INSERT INTO sendpromptly.plan_items (project_id, plan_id, incident_id, revision) SELECT 1, m.plan_id, $1, 1 FROM made AS m`, i.ID, name)
+	w.exec(`INSERT INTO sendpromptly.saved_views (project_id, view_id, name, filter, created_by, created_at)
+		SELECT 1, gen_random_uuid(), $1, format('{"Customer":"cus_%s"}', $2::text), 'ada', now()`, event, name)
 	return i
 }
 

@@ -147,6 +147,9 @@ BEGIN
     SELECT c.replay_id FROM sendpromptly.callbacks AS c WHERE c.project_id = erase_effect.project_id AND c.effect_id = erase_effect.effect_id);
   UPDATE sendpromptly.proofs AS f SET audience = NULL
   WHERE f.project_id = erase_effect.project_id AND f.effect_id = erase_effect.effect_id;
+  UPDATE sendpromptly.plans AS p SET note = '(erased)' WHERE p.note IS NOT NULL AND EXISTS (
+    SELECT 1 FROM sendpromptly.incidents AS i JOIN sendpromptly.plan_items AS m ON m.project_id = i.project_id AND m.incident_id = i.incident_id
+    WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id AND m.project_id = p.project_id AND m.plan_id = p.plan_id);
   DELETE FROM sendpromptly.snapshots AS s WHERE s.project_id = erase_effect.project_id AND s.effect_id = erase_effect.effect_id;
   DELETE FROM sendpromptly.terms AS t WHERE t.project_id = erase_effect.project_id AND t.effect_id = erase_effect.effect_id;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor)
@@ -165,7 +168,7 @@ $$;
 -- call it until it takes less. open counts those among them that are still owed,
 -- whose repair will no longer be told whom it is for. New effects are found
 -- before the index step has folded them in, and it is kept from folding in what
--- it read before.
+-- it read before. Filters that name the person are emptied of the name.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.erase(project text, customer text, subject text, operator text, batch integer, OUT taken integer, OUT open integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -196,6 +199,10 @@ BEGIN
     END IF;
     PERFORM sendpromptly.erase_effect(v_project, v_row.effect_id, operator);
   END LOOP;
+  UPDATE sendpromptly.plans AS p SET filter = replace(p.filter, to_json(coalesce(erase.customer, erase.subject))::text, '"(erased)"')
+  WHERE p.project_id = v_project AND strpos(p.filter, to_json(coalesce(erase.customer, erase.subject))::text) > 0;
+  UPDATE sendpromptly.saved_views AS v SET filter = replace(v.filter, to_json(coalesce(erase.customer, erase.subject))::text, '"(erased)"')
+  WHERE v.project_id = v_project AND strpos(v.filter, to_json(coalesce(erase.customer, erase.subject))::text) > 0;
   IF taken > 0 THEN
     INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
     VALUES (v_project, sendpromptly.uuid7(v_now), v_now, left(operator, 255), 'erase',
