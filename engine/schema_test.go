@@ -94,7 +94,7 @@ func column(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []string 
 }
 
 // Small tables that every node of a distributed database would hold whole.
-const referenceTables = `'projects', 'engines', 'migrations', 'seal_cursor', 'statistics_cursor'`
+const referenceTables = `'projects', 'engines', 'migrations', 'seal_cursor', 'statistics_cursor', 'operators', 'login_links', 'sessions', 'tokens'`
 
 func TestTheSchemaKeepsItsRules(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,8 @@ BEGIN
     END IF;
   END LOOP;
   IF EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'sendpromptly_operator') THEN
-    REVOKE ALL ON sendpromptly.callback_secrets, sendpromptly.snapshots FROM sendpromptly_operator;
+    REVOKE ALL ON sendpromptly.callback_secrets, sendpromptly.snapshots, sendpromptly.api_keys, sendpromptly.tokens,
+      sendpromptly.login_links, sendpromptly.sessions FROM sendpromptly_operator;
   END IF;
 END
 $$;

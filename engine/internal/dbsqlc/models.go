@@ -10,6 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
+type APIKey struct {
+	ProjectID  int
+	KeyID      string
+	KeyHash    []byte
+	Ending     string
+	Label      string
+	CreatedAt  time.Time
+	CreatedBy  string
+	LastUsedAt *time.Time
+	RevokedAt  *time.Time
+}
+
 type Attempt struct {
 	ProjectID   int
 	ReplayID    string
@@ -97,6 +109,14 @@ type Incident struct {
 	ErrorMessage *string
 }
 
+type OperatorRow struct {
+	Email       string
+	Role        string
+	CreatedAt   time.Time
+	CreatedBy   string
+	LastLoginAt *time.Time
+}
+
 type Plan struct {
 	ProjectID  int
 	PlanID     string
@@ -154,4 +174,18 @@ type SavedView struct {
 	Filter    string
 	CreatedBy string
 	CreatedAt time.Time
+}
+
+type Token struct {
+	TokenID    string
+	TokenHash  []byte
+	Ending     string
+	Label      string
+	Role       string
+	ProjectID  int
+	CreatedAt  time.Time
+	CreatedBy  string
+	ExpiresAt  *time.Time
+	LastUsedAt *time.Time
+	RevokedAt  *time.Time
 }

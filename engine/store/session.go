@@ -1,0 +1,57 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+)
+
+// Sessions keeps the sessions of people who logged in, in the form that
+// alexedwards/scs asks for. Of a session's token only its hash is stored.
+type Sessions struct{ store *Store }
+
+// Sessions are the deployment's.
+func (s *Store) Sessions() *Sessions { return &Sessions{s} }
+
+// FindCtx reads a session; found is false where it is unknown or was idle for too long.
+func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
+	data, err = s.store.queries.SessionFind(ctx, s.store.pool, hashOf(token))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+// CommitCtx writes a session that ends at a moment of this machine's clock,
+// which is kept as a distance from now by the database's.
+func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, end time.Time) error {
+	return s.store.queries.SessionSave(ctx, s.store.pool, dbsqlc.SessionSaveParams{SessionHash: hashOf(token), Data: data, Lifetime: seconds(time.Until(end))})
+}
+
+// DeleteCtx ends a session. An unknown one is no error.
+func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
+	return s.store.queries.SessionDelete(ctx, s.store.pool, hashOf(token))
+}
+
+// Find is FindCtx without a context.
+func (s *Sessions) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+// Commit is CommitCtx without a context.
+func (s *Sessions) Commit(token string, data []byte, end time.Time) error {
+	return s.CommitCtx(context.Background(), token, data, end)
+}
+
+// Delete is DeleteCtx without a context.
+func (s *Sessions) Delete(token string) error { return s.DeleteCtx(context.Background(), token) }
+
+// Purge deletes sessions and login links that have expired, at most 1,000 of each.
+func (s *Sessions) Purge(ctx context.Context) error {
+	_, err := s.store.queries.SessionPurge(ctx, s.store.pool, 1000)
+	return err
+}
