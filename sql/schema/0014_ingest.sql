@@ -17,7 +17,7 @@ CREATE TABLE sendpromptly.idempotency (
   answer     bytea NOT NULL,
   expires_at timestamptz NOT NULL,
   PRIMARY KEY (project_id, endpoint, key)
-) WITH (autovacuum_vacuum_scale_factor = 0.05);
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE INDEX idempotency_expiry ON sendpromptly.idempotency (expires_at);
 

@@ -1,0 +1,201 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// maxDetails bounds how many fields one answer names.
+const maxDetails = 10
+
+// form reads the members of a body and collects what is wrong with them, so
+// that one answer names every field. null is as good as leaving a field out,
+// and so is an empty text: many clients write what they do not know like that.
+type form struct {
+	members object
+	read    map[string]bool
+	wrong   map[string][]string
+}
+
+func newForm(members object) *form {
+	return &form{members: members, read: map[string]bool{}, wrong: map[string][]string{}}
+}
+
+// reject notes what is wrong with a field; only the first reason of a field counts.
+func (f *form) reject(field, reason string) {
+	if _, known := f.wrong[field]; !known && len(f.wrong) < maxDetails {
+		f.wrong[field] = []string{reason}
+	}
+}
+
+// problem is nil where nothing is wrong. What nobody read is unknown: a field
+// that is misspelt, in another case or not of this API must not pass in silence.
+func (f *form) problem() error {
+	for _, name := range slices.Sorted(maps.Keys(f.members)) {
+		if f.read[name] {
+			continue
+		}
+		if printable(name) {
+			f.reject(name, "is not a field of this endpoint")
+		} else {
+			f.reject("body", "holds a field that is not of this endpoint")
+		}
+	}
+	if len(f.wrong) == 0 {
+		return nil
+	}
+	return &problem{code: "validation_error", message: "The body is not valid: details names the fields.", details: f.wrong}
+}
+
+// printable says whether a name may be repeated to whoever sent it.
+func printable(name string) bool {
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 64
+}
+
+// value returns a member as it was written, nil for null.
+func (f *form) value(field string) json.RawMessage {
+	f.read[field] = true
+	if value := f.members[field]; string(value) != "null" {
+		return value
+	}
+	return nil
+}
+
+// text reads a string; "" where it is left out or wrong.
+func (f *form) text(field string) string {
+	value := f.value(field)
+	if value == nil {
+		return ""
+	}
+	var text string
+	if value[0] != '"' || json.Unmarshal(value, &text) != nil {
+		f.reject(field, "must be a string")
+		return ""
+	}
+	return text
+}
+
+// short reads a text that is kept as it is: bounded, and nothing that Postgres
+// could not store.
+func (f *form) short(field string, limit int) string {
+	text := f.text(field)
+	switch {
+	case len(text) > limit:
+		f.reject(field, fmt.Sprintf("must be at most %d bytes long", limit))
+		return ""
+	case strings.ContainsRune(text, 0):
+		f.reject(field, "may not hold a NUL character")
+		return ""
+	}
+	return text
+}
+
+// name reads a text that is part of a key: bounded, without spaces.
+func (f *form) name(field string, limit int) string {
+	text := f.short(field, limit)
+	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
+		f.reject(field, "may not hold spaces or control characters")
+		return ""
+	}
+	return text
+}
+
+// required rejects a field that is empty and not known to be wrong.
+func (f *form) required(field, value string) {
+	if strings.TrimSpace(value) == "" {
+		f.reject(field, "is required")
+	}
+}
+
+// oneOf rejects a value that is given and not in the list.
+func (f *form) oneOf(field, value string, list []string) {
+	if value != "" && !slices.Contains(list, value) {
+		f.reject(field, "must be one of "+strings.Join(list, ", "))
+	}
+}
+
+// integer reads a whole number, which must be written as one: 30, not 30.0 or 3e1.
+func (f *form) integer(field string) (n int64, given bool) {
+	value := f.value(field)
+	if value == nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil {
+		f.reject(field, "must be a whole number, written without fraction or exponent")
+		return 0, false
+	}
+	return n, true
+}
+
+// flag reads true or false.
+func (f *form) flag(field string) (set, given bool) {
+	switch value := f.value(field); string(value) {
+	case "":
+	case "true":
+		return true, true
+	case "false":
+		return false, true
+	default:
+		f.reject(field, "must be true or false")
+	}
+	return false, false
+}
+
+// nested reads an object as it was written.
+func (f *form) nested(field string) json.RawMessage {
+	value := f.value(field)
+	if value != nil && value[0] != '{' {
+		f.reject(field, "must be an object")
+		return nil
+	}
+	return value
+}
+
+// The bounds that everything behind this API stores exactly.
+var (
+	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+)
+
+// layouts are the forms of ISO 8601 that name a moment: a date, a time and an
+// offset. Fractions of a second are read in each.
+var layouts = []string{
+	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
+	"20060102T150405Z0700", "20060102T150405Z07:00",
+}
+
+// moment reads a time of ISO 8601 with its offset.
+func (f *form) moment(field string) time.Time {
+	text := f.text(field)
+	if text == "" {
+		return time.Time{}
+	}
+	for _, layout := range layouts {
+		t, err := time.Parse(layout, strings.ToUpper(text))
+		if err != nil {
+			continue
+		}
+		if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
+			break
+		}
+		if t = t.UTC(); t.Before(earliest) || t.After(latest) {
+			f.reject(field, "lies outside the years 1970 to 9999")
+			return time.Time{}
+		}
+		return t
+	}
+	f.reject(field, "must be a time of ISO 8601 with its offset, such as 2026-03-01T12:00:00Z")
+	return time.Time{}
+}

@@ -1,0 +1,231 @@
+// Package ingest is the HTTP API for apps that cannot share the transaction:
+// receipts and results, in the form that the hosted product documents. What it
+// takes on it takes on durably: the receipt or the result, the idempotency key
+// and the answer commit together before the answer is sent.
+package ingest
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Caller is whom an API key belongs to.
+type Caller struct {
+	// Project is the project's name.
+	Project string
+	// Suspended projects are turned away.
+	Suspended bool
+	// Snapshots allows larger bodies, because they may carry the payload.
+	Snapshots bool
+}
+
+// Limits bound what one project may ask for. Zero fields take the defaults.
+type Limits struct {
+	// Body is the largest body in bytes. Default: 64 KiB.
+	Body int64
+	// SnapshotBody is the largest body where the project has snapshots on.
+	// Default: 512 KiB.
+	SnapshotBody int64
+	// Fields is how many top-level fields a body may have. Default: 64.
+	Fields int
+	// Rate is how many requests a second a project may send to this process in
+	// the long run, Burst how many at once. Defaults: 100 and 1,000.
+	Rate  float64
+	Burst int
+}
+
+func (l Limits) complete() Limits {
+	if l.Body == 0 {
+		l.Body = 64 << 10
+	}
+	if l.SnapshotBody == 0 {
+		l.SnapshotBody = 512 << 10
+	}
+	if l.Fields == 0 {
+		l.Fields = 64
+	}
+	if l.Rate == 0 {
+		l.Rate = 100
+	}
+	if l.Burst == 0 {
+		l.Burst = 1000
+	}
+	return l
+}
+
+// Config is what the API works with; all but Limits is required.
+type Config struct {
+	Store *store.Store
+	// Engine returns a project's engine.
+	Engine func(project string) (*engine.Engine, error)
+	// KeyOwner finds out whom a key belongs to; [store.ErrNotFound] if nobody.
+	KeyOwner func(ctx context.Context, key string) (Caller, error)
+	Logger   *slog.Logger
+	Limits   Limits
+}
+
+// The time that one request may take: to arrive once its headers are here, and
+// to be worked on.
+const (
+	arrival = 10 * time.Second
+	working = 15 * time.Second
+)
+
+// API answers requests. It is safe for concurrent use.
+type API struct {
+	cfg   Config
+	rates *rates
+}
+
+// New makes the API.
+func New(cfg Config) *API {
+	cfg.Limits = cfg.Limits.complete()
+	return &API{cfg: cfg, rates: newRates(cfg.Limits.Rate, cfg.Limits.Burst)}
+}
+
+// Receipt answers POST /api/v1/receipt.
+func (a *API) Receipt() http.Handler { return a.endpoint("receipt", a.receipt) }
+
+// Result answers POST /api/v1/result.
+func (a *API) Result() http.Handler { return a.endpoint("result", a.result) }
+
+// work does what a valid request asks for, in the transaction that keeps its
+// answer, and returns the body of a 202.
+type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller Caller, members object) ([]byte, error)
+
+// endpoint answers a request, whatever happens to it.
+func (a *API) endpoint(name string, do work) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		answer, err := a.serve(w, r, name, do)
+		if err != nil {
+			a.explain(r, name, err).write(w)
+			return
+		}
+		if answer.Replayed {
+			w.Header().Set("Idempotent-Replayed", "true")
+		}
+		write(w, answer.Status, answer.Body)
+	})
+}
+
+// serve makes the checks in the documented order: negotiation, key, size and
+// fields, idempotency key, suspension, rate, replay, validation.
+func (a *API) serve(w http.ResponseWriter, r *http.Request, endpoint string, do work) (store.Answer, error) {
+	var none store.Answer
+	if p := negotiate(r.Header); p != nil {
+		return none, p
+	}
+	caller, err := a.authenticate(r)
+	if err != nil {
+		return none, err
+	}
+	body, err := a.read(w, r, caller)
+	if err != nil {
+		return none, err
+	}
+	members, malformed := decode(body, a.cfg.Limits.Fields)
+	if errors.Is(malformed, errTooManyFields) {
+		return none, fail("too_many_fields", "The body has more top-level fields than this API takes.")
+	}
+	key := idempotencyKey(r.Header)
+	if key == "" {
+		return none, fail("missing_idempotency_key", "Send one Idempotency-Key of 1 to 255 visible ASCII characters.")
+	}
+	if caller.Suspended {
+		return none, fail("subscription_required", "This project was suspended by its operator.")
+	}
+	if wait := a.rates.wait(caller.Project); wait > 0 {
+		return none, &problem{code: "rate_limited", message: "Too many requests for this project: slow down.", retryAfter: wait}
+	}
+	// The engine may have to ask the database: not within the transaction, where
+	// it would wait for a connection while it holds one.
+	e, err := a.cfg.Engine(caller.Project)
+	if err != nil {
+		return none, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), working)
+	defer cancel()
+	hash := sha256.Sum256(body)
+	return a.cfg.Store.WithIdempotency(ctx, store.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
+		func(tx pgx.Tx) (int, []byte, error) {
+			if malformed != nil {
+				return 0, nil, malformed
+			}
+			answer, err := do(ctx, tx, e, caller, members)
+			return http.StatusAccepted, answer, err
+		})
+}
+
+func (a *API) authenticate(r *http.Request) (Caller, error) {
+	unauthorized := fail("unauthorized", "Send Authorization: Bearer with an API key of this project.")
+	key := bearer(r.Header)
+	if key == "" {
+		return Caller{}, unauthorized
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), working)
+	defer cancel()
+	caller, err := a.cfg.KeyOwner(ctx, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return Caller{}, unauthorized
+	}
+	return caller, err
+}
+
+// read reads the body, bounded in size and time.
+func (a *API) read(w http.ResponseWriter, r *http.Request, caller Caller) ([]byte, error) {
+	limit := a.cfg.Limits.Body
+	if caller.Snapshots {
+		limit = a.cfg.Limits.SnapshotBody
+	}
+	tooLarge := fail("payload_too_large", "The body is larger than this project's limit.")
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close") // the rest is not worth reading
+		return nil, tooLarge
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(arrival)) // not every server has one; then its own limits hold
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	var over *http.MaxBytesError
+	switch {
+	case errors.As(err, &over):
+		return nil, tooLarge
+	case err != nil:
+		w.Header().Set("Connection", "close")
+		return nil, invalid("body", "did not arrive in full")
+	}
+	_ = control.SetReadDeadline(time.Time{})
+	return body, nil
+}
+
+// explain turns any error into one that callers may see. What is not theirs to
+// know is logged.
+func (a *API) explain(r *http.Request, endpoint string, err error) *problem {
+	var (
+		known *problem
+		body  malformed
+	)
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &body):
+		return invalid("body", string(body))
+	case errors.Is(err, store.ErrIdempotencyConflict):
+		return fail("idempotency_conflict", "This Idempotency-Key was used with another body within the last 24 hours.")
+	case errors.Is(err, store.ErrIdempotencyBusy):
+		return &problem{code: "idempotency_conflict", message: "A request with this Idempotency-Key is still running: ask again.", retryAfter: time.Second}
+	}
+	if r.Context().Err() == nil {
+		a.cfg.Logger.ErrorContext(r.Context(), "sendpromptly: ingest request ended early", "endpoint", endpoint, "error", err)
+	}
+	return fail("internal_error", "Something went wrong on this side. It is safe to send the request again with the same Idempotency-Key.")
+}

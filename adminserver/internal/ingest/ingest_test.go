@@ -1,0 +1,193 @@
+package ingest_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+var evt1 = engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "credit_grant"}
+
+type accepted struct {
+	Accepted  bool      `json:"accepted"`
+	EventID   string    `json:"event_id"`
+	TimeoutAt time.Time `json:"timeout_at"`
+	Duplicate bool      `json:"duplicate"`
+	Status    string    `json:"status"`
+}
+
+func (a answer) accepted(t *testing.T) accepted {
+	t.Helper()
+	var got accepted
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != 202 || !got.Accepted {
+		t.Fatalf("answered %d %s (%v)", a.status, a.body, err)
+	}
+	return got
+}
+
+func TestAReceiptIsKeptAndItsSecondIsADuplicate(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	first := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
+	if first.Duplicate || time.Until(first.TimeoutAt) < 29*time.Minute || first.TimeoutAt.Location() != time.UTC {
+		t.Errorf("first: %+v", first)
+	}
+	s.db.RequireState(evt1, engine.StateAwaiting)
+	second := s.send(request{path: "/v1/receipt", body: receipt(map[string]any{"timeout_minutes": 5})}).accepted(t)
+	if !second.Duplicate || second.EventID != first.EventID || !second.TimeoutAt.Equal(first.TimeoutAt) {
+		t.Errorf("second: %+v, first %+v", second, first)
+	}
+	if kinds, err := s.db.Kinds(evt1); err != nil || strings.Join(kinds, " ") != "receipt→awaiting duplicate" {
+		t.Errorf("timeline: %v, %v", kinds, err)
+	}
+	s.db.RequireSound()
+}
+
+func TestEveryFieldOfAReceiptArrives(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "shopify", "event_type": "orders/paid",
+		"effect_type": "access_unlock", "shopify_shop_domain": "MyStore.myshopify.com", "timeout_minutes": 90, "amount": -1999, "currency": "eur",
+		"customer": "cus_1", "version": "v42", "occurred_at": "2026-03-01T13:30:00.5+01:30", "livemode": true, "payload": map[string]any{"id": 9007199254740993}})}).accepted(t)
+	var row string
+	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, shop, amount, currency, customer, version,
+		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at) FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
+	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|01:30:00"
+	if err != nil || row != want {
+		t.Errorf("stored %s\nwant   %s (%v)", row, want, err)
+	}
+	if n := s.count("SELECT count(*) FROM sendpromptly.snapshots"); n != 0 {
+		t.Error("a payload was kept without snapshots")
+	}
+}
+
+func TestAnyOtherProviderHasItsOwnTypes(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "paddle", "event_type": "transaction completed", "effect_type": "send_book"})}).accepted(t)
+	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)
+	s.db.RequireApplied(engine.Key{Provider: "paddle", EventID: "evt_1", Effect: "send_book"})
+}
+
+func TestAPayloadIsKeptSealedWhereSnapshotsAreOn(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	large := strings.Repeat("x", 100<<10)
+	q := request{path: "/api/v1/receipt", body: receipt(map[string]any{"payload": map[string]any{"note": large}})}
+	if got := s.send(q); got.code() != "payload_too_large" {
+		t.Errorf("without snapshots: %d %s", got.status, got.body)
+	}
+	q.header = map[string]string{"Authorization": "Bearer " + keepKey}
+	s.send(q).accepted(t)
+	var sealed []byte
+	if err := s.db.Pool.QueryRow(t.Context(), "SELECT sealed FROM sendpromptly.snapshots").Scan(&sealed); err != nil {
+		t.Fatal(err)
+	}
+	if len(sealed) < len(large) || strings.Contains(string(sealed), "xxxx") {
+		t.Errorf("the snapshot of %d bytes is not sealed", len(sealed))
+	}
+}
+
+func TestAResultNamesItsEffectInAnyOfTheWays(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	for i, change := range []map[string]any{
+		{},
+		{"provider_event_id": nil, "stripe_event_id": "EVENT"},
+		{"stripe_event_id": "EVENT"},
+		{"provider_event_id": nil, "event_id": "ID"},
+		{"event_id": "ID", "effect_type": "credit_grant", "provider": "stripe"},
+		{"replay_id": "0190a000-0000-7000-8000-000000000000", "error_code": nil, "error_message": ""},
+	} {
+		event := "evt_way_" + string(rune('a'+i))
+		got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": event})}).accepted(t)
+		filled := strings.NewReplacer("EVENT", event, "evt_1", event, `"ID"`, `"`+strings.ToUpper(got.EventID)+`"`).Replace(result(change))
+		done := s.send(request{path: "/v1/result", body: filled}).accepted(t)
+		if done.EventID != got.EventID || done.Status != "success" {
+			t.Errorf("%s: %+v", filled, done)
+		}
+		s.db.RequireApplied(engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"})
+	}
+	s.db.RequireSound()
+}
+
+func TestAFailedResultOpensAnIncidentAndASuccessResolvesIt(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
+	done := s.send(request{path: "/api/v1/result", body: result(map[string]any{"status": "failed", "error_code": "no_account",
+		"error_message": "account \x00 is gone " + strings.Repeat("é", 3000)})}).accepted(t)
+	if done.Status != "failed" {
+		t.Errorf("answered %+v", done)
+	}
+	incident := s.db.RequireIncident(evt1, engine.StateFailed)
+	if incident.ErrorCode != "no_account" || !strings.HasPrefix(incident.ErrorMessage, "account  is gone é") || len(incident.ErrorMessage) > 2000 {
+		t.Errorf("incident: %q %q", incident.ErrorCode, incident.ErrorMessage)
+	}
+	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)
+	s.db.RequireApplied(evt1)
+	// After the success a failure is an entry only.
+	s.send(request{path: "/api/v1/result", body: result(map[string]any{"status": "failed"})}).accepted(t)
+	s.db.RequireApplied(evt1)
+	s.db.RequireSound()
+}
+
+func TestAResultThatFitsSeveralEffectsNamesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	for _, change := range []map[string]any{{}, {"effect_type": "access_unlock"}, {"provider": "paddle"}} {
+		s.send(request{path: "/api/v1/receipt", body: receipt(change)}).accepted(t)
+	}
+	for _, test := range []struct {
+		change map[string]any
+		fields string
+	}{
+		{nil, "effect_type provider"},
+		{map[string]any{"provider": "stripe"}, "effect_type"},
+		{map[string]any{"provider_event_id": nil, "stripe_event_id": "evt_1"}, "effect_type"},
+		{map[string]any{"effect_type": "credit_grant"}, "provider"},
+	} {
+		for _, status := range []string{"success", "failed"} {
+			if test.change == nil {
+				test.change = map[string]any{}
+			}
+			test.change["status"] = status
+			got := s.send(request{path: "/api/v1/result", body: result(test.change)})
+			if got.status != 422 || got.code() != "validation_error" || got.fields() != test.fields {
+				t.Errorf("%v: %d %s, want details %s", test.change, got.status, got.body, test.fields)
+			}
+		}
+	}
+	s.send(request{path: "/api/v1/result", body: result(map[string]any{"provider": "stripe", "effect_type": "credit_grant"})}).accepted(t)
+	s.db.RequireApplied(evt1)
+	s.db.RequireState(engine.Key{Provider: "paddle", EventID: "evt_1", Effect: "credit_grant"}, engine.StateAwaiting)
+}
+
+func TestAnotherProjectsEventDoesNotExist(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	got := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
+	for _, change := range []map[string]any{{}, {"provider_event_id": nil, "event_id": got.EventID}, {"status": "failed"},
+		{"provider_event_id": nil, "event_id": "00000000-0000-7000-8000-000000000000"}} {
+		a := s.send(request{path: "/api/v1/result", body: result(change), header: map[string]string{"Authorization": "Bearer " + otherKey}})
+		if a.status != 404 || a.code() != "not_found" {
+			t.Errorf("%v: %d %s", change, a.status, a.body)
+		}
+	}
+	s.db.RequireState(evt1, engine.StateAwaiting)
+}
+
+func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t, ingest.Limits{})
+	live := map[string]string{"Authorization": "Bearer " + otherKey}
+	if got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": false}), header: live}); got.fields() != "livemode" {
+		t.Errorf("a test event in a live project: %d %s", got.status, got.body)
+	}
+	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": true}), header: live}).accepted(t)
+	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": false})}).accepted(t)
+}

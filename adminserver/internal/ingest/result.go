@@ -1,0 +1,104 @@
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// readResult reads a result's body. The error names every wrong field.
+func readResult(members object) (store.Outcome, error) {
+	f := newForm(members)
+	o := store.Outcome{EffectID: engine.EffectID(f.effectID()), Provider: f.provider(), Effect: f.name("effect_type", 64), ReplayID: f.name("replay_id", 64),
+		// What went wrong is worth more than its form: it is mended and cut, never refused.
+		ErrorCode: mend(f.text("error_code"), 128), ErrorMessage: mend(f.text("error_message"), 2000)}
+	id, older := f.name("provider_event_id", 255), f.name("stripe_event_id", 255)
+	if older != "" {
+		switch {
+		case id != "" && id != older:
+			f.reject("stripe_event_id", "differs from provider_event_id")
+		case o.Provider != "" && o.Provider != stripe:
+			f.reject("stripe_event_id", "belongs to the provider stripe: use provider_event_id")
+		}
+		id, o.Provider = older, stripe
+	}
+	o.EventID = id
+	if o.EventID == "" && o.EffectID == "" {
+		f.reject("provider_event_id", "is required, or event_id")
+	}
+	status := f.text("status")
+	f.required("status", status)
+	f.oneOf("status", status, []string{"success", "failed"})
+	o.Failed = status == "failed"
+	return o, f.problem()
+}
+
+// effectID reads the id that the receipt was answered with: a UUID, in any case.
+func (f *form) effectID() string {
+	id := strings.ToLower(f.text("event_id"))
+	if id == "" {
+		return ""
+	}
+	for i := range len(id) {
+		c, dash := id[i], i == 8 || i == 13 || i == 18 || i == 23
+		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			id = ""
+			break
+		}
+	}
+	if len(id) != 36 {
+		f.reject("event_id", "must be the event_id that the receipt was answered with, a UUID")
+		return ""
+	}
+	return id
+}
+
+// mend makes any text storable: NUL is dropped, and what is over the limit is
+// cut between two characters.
+func mend(text string, limit int) string {
+	text = strings.ReplaceAll(text, "\x00", "")
+	if len(text) > limit {
+		text = strings.ToValidUTF8(text[:limit], "")
+	}
+	return text
+}
+
+// resultAnswer is what a result is answered with.
+type resultAnswer struct {
+	Accepted bool   `json:"accepted"`
+	EventID  string `json:"event_id"`
+	Status   string `json:"status"`
+}
+
+// result records an outcome.
+func (a *API) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller Caller, members object) ([]byte, error) {
+	outcome, err := readResult(members)
+	if err != nil {
+		return nil, err
+	}
+	id, err := a.cfg.Store.RecordOutcome(ctx, tx, caller.Project, outcome)
+	var ambiguous *store.AmbiguousError
+	switch {
+	case errors.As(err, &ambiguous):
+		several := &problem{code: "validation_error", message: "The event owes several effects: name the one that this result is about.", details: map[string][]string{}}
+		for _, field := range ambiguous.Missing {
+			several.details[field] = []string{"is required: the event owes several effects"}
+		}
+		return nil, several
+	case errors.Is(err, store.ErrNotFound):
+		return nil, fail("not_found", "This project has no receipt for that event and effect.")
+	case err != nil:
+		return nil, renamed(err)
+	}
+	status := "success"
+	if outcome.Failed {
+		status = "failed"
+	}
+	return json.Marshal(resultAnswer{Accepted: true, EventID: string(id), Status: status})
+}
