@@ -22,6 +22,8 @@
       if (time.textContent !== text) time.textContent = text;
     }
   };
+  const zone = document.querySelector("[data-zone]");
+  if (zone) zone.textContent = "in " + Intl.DateTimeFormat().resolvedOptions().timeZone + "; pointing at one shows it in UTC";
   tell(document);
   setInterval(() => tell(document), 5000);
 
@@ -56,7 +58,6 @@
     if (part.isEqualNode(next) || part.dataset.same === next.dataset.same && part.dataset.same !== undefined) return;
     part.replaceWith(next);
     tell(next);
-    next.classList.add("fresh");
   };
   const rowsOf = (list) => new Map([...list.querySelectorAll("[data-row]")].map((row) => [row.dataset.row, row]));
   const news = document.querySelector("[data-news]");

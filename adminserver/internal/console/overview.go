@@ -1,7 +1,82 @@
 package console
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// overviewPage is how a project stands.
+type overviewPage struct {
+	store.Overview
+	Failed, Missing int
+	// Shares are the open incidents by cause, as widths of a bar of 100.
+	Shares []share
+	Charts []chart
+	// New says that the project has no effect at all.
+	New bool
+	// Here is the server's address, for the snippet to paste.
+	Here string
+	// RepairURL says that the project has one.
+	RepairURL bool
+}
+
+// share is a part of a bar.
+type share struct {
+	Class    string
+	X, Width int
+}
+
+// Alive counts the engines that were seen a moment ago.
+func (p overviewPage) Alive() int {
+	alive := 0
+	for _, e := range p.Engines {
+		if e.Alive {
+			alive++
+		}
+	}
+	return alive
+}
 
 func (c *console) overview(v *visit) error {
-	return v.render(http.StatusOK, "overview", page{Title: "Overview", Nav: "Overview", Live: true})
+	overview, err := v.Store.Overview(v.ctx(), v.project)
+	if err != nil {
+		return err
+	}
+	project, err := v.Store.Project(v.ctx(), v.project)
+	if err != nil {
+		return err
+	}
+	data := overviewPage{Overview: overview, Failed: overview.OpenByCause[engine.StateFailed], Missing: overview.OpenByCause[engine.StateMissing],
+		Here: v.Base.String(), RepairURL: project.RepairURL != ""}
+	data.Shares = shares(data.Failed, data.Missing)
+	data.Charts = []chart{
+		newChart("receipts", overview.Series, func(b store.Bucket) int { return b.Receipts }),
+		newChart("failures", overview.Series, func(b store.Bucket) int { return b.Failures }),
+		newChart("recoveries", overview.Series, func(b store.Bucket) int { return b.Recoveries }),
+	}
+	if overview.Owed == 0 && overview.Open == 0 && data.Charts[0].Total == 0 {
+		any, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: v.project, Limit: 1})
+		if err != nil {
+			return err
+		}
+		data.New = len(any.Effects) == 0
+	}
+	return v.render(http.StatusOK, "overview", page{Title: "Overview", Nav: "Overview", Live: true, Every: 15, Data: data})
+}
+
+// shares divides a bar of 100 between two causes.
+func shares(failed, missing int) []share {
+	if failed+missing == 0 {
+		return nil
+	}
+	width := 100 * failed / (failed + missing)
+	if failed > 0 {
+		width = max(width, 1)
+	}
+	if missing > 0 {
+		width = min(width, 99)
+	}
+	return []share{{"failed", 0, width}, {"missing", width, 100 - width}}
 }

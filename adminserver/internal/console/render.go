@@ -101,10 +101,6 @@ func (p page) Here() string {
 	return p.Path("/")
 }
 
-// notices are what a page says after a form was acted on: fixed sentences, so
-// that a link cannot put words into our mouth.
-var notices = map[string]string{}
-
 // render writes a page.
 func (v *visit) render(status int, name string, p page) error {
 	p.v = v

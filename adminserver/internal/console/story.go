@@ -1,10 +1,12 @@
 package console
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 // story is an effect in one plain sentence: who, what they did, and what they
@@ -63,6 +65,9 @@ func tell(a engine.Acceptance, state, cause engine.State, message string) story 
 	}
 	if s.Did == "" {
 		s.Did = "caused an event"
+	}
+	if s.Amount != "" && s.Did != "paid" && s.Did != "was refunded" {
+		s.Amount = "(" + s.Amount + ")"
 	}
 	d, known := debts[a.Effect]
 	if !known {
@@ -125,11 +130,14 @@ type next struct {
 	After string
 }
 
-func whatNext(i engine.Incident, repairURL bool) next {
+func whatNext(i engine.Incident, attempts []store.Attempt, repairURL bool) next {
 	switch i.State {
 	case engine.StateReprocessing:
-		return next{"The signed callback is on its way to the app. Without a success by", i.DueAt, "the attempt counts as missing."}
+		return inFlight(i, attempts)
 	case engine.StateApplied:
+		if i.ResolvedAt.IsZero() {
+			return next{What: "Nothing is left to do: a success came after it was closed."}
+		}
 		return next{What: "Nothing is left to do: it resolved", Until: i.ResolvedAt, After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + "."}
 	case engine.StateClosed:
 		return next{What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reprocess reopens it."}
@@ -138,4 +146,20 @@ func whatNext(i engine.Incident, repairURL bool) next {
 		return next{What: "Nothing happens by itself: the project has no repair URL, so Reprocess has nowhere to go. A success that the app reports resolves it."}
 	}
 	return next{What: "Nothing happens by itself. A success that the app reports resolves it at any time; Reprocess asks the app to repair it."}
+}
+
+// inFlight says where the callback of the attempt stands.
+func inFlight(i engine.Incident, attempts []store.Attempt) next {
+	n := next{What: "The signed callback goes out to the app. Without a success by", Until: i.DueAt, After: "the attempt counts as missing."}
+	if len(attempts) == 0 {
+		return n
+	}
+	switch last := attempts[0]; {
+	case last.Delivery == "accepted":
+		n.What = "The app answered the callback and owes the outcome. Without a success by"
+	case last.Delivery == "waiting" && last.Tries > 0:
+		n = next{What: "The app could not be reached or asked for patience. Callback " + strconv.Itoa(last.Tries+1) + " goes out", Until: last.NextAt,
+			After: "unless an outcome comes first."}
+	}
+	return n
 }

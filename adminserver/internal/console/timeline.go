@@ -60,50 +60,10 @@ func draw(entries []engine.Entry) []moment {
 				m.Says = fmt.Sprintf("Repair callback: answered %d", e.Status)
 			}
 		}
-		if i > 0 {
+		if i > 0 && e.At.Sub(entries[i-1].At) >= time.Second {
 			m.Since = e.At.Sub(entries[i-1].At)
 		}
 		moments[i] = m
 	}
 	return moments
-}
-
-// attempt is one Reprocess with its callbacks.
-type attempt struct {
-	Number      int
-	ReplayID    string
-	By          engine.Operator
-	RequestedAt time.Time
-	// EndedAt and Result are zero while it is in flight.
-	EndedAt   time.Time
-	Result    string
-	State     engine.State
-	Callbacks []engine.Entry
-}
-
-// results are the entries that end an attempt, and their words.
-var results = map[string]string{
-	"success": "applied", "failure": "failed", "deadline": "no outcome in time", "gave_up": "the callback gave up", "stopped": "stopped by an operator",
-}
-
-// attemptsOf gathers attempts from a timeline, newest first. The state of the
-// incident says whether the last one is still in flight.
-func attemptsOf(entries []engine.Entry) []attempt {
-	var attempts []attempt
-	for _, e := range entries {
-		if e.Kind == "reprocess" {
-			attempts = append([]attempt{{Number: len(attempts) + 1, ReplayID: e.ReplayID, By: e.Actor, RequestedAt: e.At, State: engine.StateReprocessing}}, attempts...)
-			continue
-		}
-		for i := range attempts {
-			a := &attempts[i]
-			switch {
-			case e.Kind == "callback" && a.ReplayID == e.ReplayID:
-				a.Callbacks = append(a.Callbacks, e)
-			case i == 0 && a.Result == "" && e.State != "" && results[e.Kind] != "":
-				a.Result, a.EndedAt, a.State = results[e.Kind], e.At, e.State
-			}
-		}
-	}
-	return attempts
 }

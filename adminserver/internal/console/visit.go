@@ -121,10 +121,20 @@ func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
 	return v.engine.Incident(v.ctx(), id)
 }
 
+// notFoundID turns the complaint about an id in a path that is none into "not
+// found": such a page does not exist.
+func notFoundID(err error) error {
+	var field *engine.FieldError
+	if errors.As(err, &field) {
+		return store.ErrNotFound
+	}
+	return err
+}
+
 // redirect sends the browser on after a form was acted on, so that reloading
-// acts on nothing. done is a key of notices.
-func (v *visit) redirect(path, done, fragment string) {
-	to := v.link(path, "done", done)
+// acts on nothing. done is a key of notices, more goes into the query.
+func (v *visit) redirect(path, done, fragment string, more ...string) {
+	to := v.link(path, append(more, "done", done)...)
 	if fragment != "" {
 		to += "#" + fragment
 	}

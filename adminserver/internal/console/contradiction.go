@@ -1,0 +1,32 @@
+package console
+
+import (
+	"slices"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// undoneBy are effects that undo another one, or take its place, where they came
+// later: repairing the older one then would give back what was taken away.
+var undoneBy = map[string][]string{
+	"access_unlock":            {"access_revocation"},
+	"access_revocation":        {"access_unlock"},
+	"credit_grant":             {"credit_deduction"},
+	"credit_deduction":         {},
+	"seat_update":              {"seat_update", "subscription_state_apply", "access_revocation"},
+	"subscription_state_apply": {"subscription_state_apply", "seat_update", "access_revocation"},
+}
+
+// contradicting lists the related effects that speak against a repair: of the
+// same subject, later, applied, and not known to be harmless. Of an effect type
+// that is not ours we know nothing, so every later one counts.
+func contradicting(effect string, related []store.RelatedEffect) (against []store.RelatedEffect) {
+	undoing, known := undoneBy[effect]
+	for _, r := range related {
+		if r.SameSubject && r.Later && r.State == engine.StateApplied && (!known || slices.Contains(undoing, r.Acceptance.Effect)) {
+			against = append(against, r)
+		}
+	}
+	return against
+}

@@ -1,0 +1,85 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// effectsPage answers "did it arrive?".
+type effectsPage struct {
+	Q       string
+	Answers []answer
+	Older   string
+	// Moments are the timeline where there is exactly one answer.
+	Moments []moment
+	More    bool
+}
+
+// answer is one effect that fits.
+type answer struct {
+	store.Effect
+	Story   story
+	Verdict string
+}
+
+func newAnswer(e store.Effect) answer {
+	return answer{e, tell(e.Acceptance, e.State, e.State, ""), arrived(e.State)}
+}
+
+// answersShown is a page of answers: more are no answer.
+const answersShown = 20
+
+// effects looks up effects by any id that somebody holds.
+func (c *console) effects(v *visit) error {
+	q := v.r.URL.Query()
+	data := effectsPage{Q: strings.TrimSpace(q.Get("q"))}
+	if data.Q != "" || q.Get("before") != "" {
+		found, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: v.project, Term: data.Q, Before: engine.EffectID(q.Get("before")), Limit: answersShown})
+		if err != nil {
+			return err
+		}
+		for _, e := range found.Effects {
+			data.Answers = append(data.Answers, newAnswer(e))
+		}
+		if found.Next != "" {
+			data.Older = v.link("/effects", "q", data.Q, "before", string(found.Next))
+		}
+		if len(data.Answers) == 1 {
+			if data.Moments, data.More, err = v.moments(data.Answers[0].ID); err != nil {
+				return err
+			}
+		}
+	}
+	return v.render(http.StatusOK, "effects", page{Title: "Effects", Nav: "Effects", Data: data})
+}
+
+// effectPage is one effect, whether or not it has an incident.
+type effectPage struct {
+	answer
+	Moments []moment
+	More    bool
+	Related []store.RelatedEffect
+}
+
+func (c *console) effect(v *visit) error {
+	effect, err := v.Store.Effect(v.ctx(), v.project, engine.EffectID(v.r.PathValue("id")))
+	if err != nil {
+		return notFoundID(err)
+	}
+	data := effectPage{answer: newAnswer(effect)}
+	if data.Moments, data.More, err = v.moments(effect.ID); err != nil {
+		return err
+	}
+	if data.Related, err = v.Store.RelatedEffects(v.ctx(), v.project, effect.ID); err != nil {
+		return err
+	}
+	return v.render(http.StatusOK, "effect", page{Title: strings.TrimSpace(data.Story.Who + " " + effect.Acceptance.Effect), Nav: "Effects", Live: true, Data: data})
+}
+
+func (v *visit) moments(id engine.EffectID) ([]moment, bool, error) {
+	entries, more, err := v.timeline(id)
+	return draw(entries), more, err
+}

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// planPage is a bulk action over a frozen set of incidents.
+type planPage struct {
+	store.Plan
+	// Filter says in words what was selected, Link leads to what it selects now.
+	Filter [][2]string
+	Link   string
+	// Results are the counts by outcome, in the order of outcomes.
+	Results []result
+	// Typed is what was given back as the count and did not fit.
+	Typed string
+}
+
+type result struct {
+	Name, Class string
+	N           int
+}
+
+// outcomes are the results of a plan, with the state that colours each.
+var outcomes = [][2]string{{"applied", "applied"}, {"in_flight", "reprocessing"}, {"waiting", "awaiting"}, {"failed", "failed"}, {"missing", "missing"},
+	{"gave_up", "failed"}, {"closed", "closed"}, {"changed", "closed"}, {"refused", "missing"}, {"stopped", "closed"}}
+
+// Started, Running and Done say where the plan stands.
+func (p planPage) Started() bool { return !p.StartedAt.IsZero() }
+
+// Running says that incidents are still to be acted on, or attempts in flight.
+func (p planPage) Running() bool {
+	return p.Started() && p.StoppedBy == "" && (p.FinishedAt.IsZero() || p.Plan.Results["in_flight"] > 0)
+}
+
+// Reached counts the incidents with a final result.
+func (p planPage) Reached() int {
+	return p.Size - p.Plan.Results["waiting"] - p.Plan.Results["in_flight"]
+}
+
+// Waiting says that nothing happens before its count is given back.
+func (p planPage) Waiting() bool { return !p.Started() && p.StoppedBy == "" && p.FinishedAt.IsZero() }
+
+// plansPage lists the plans.
+type plansPage struct{ Plans []planPage }
+
+func newPlanPage(v *visit, p store.Plan) planPage {
+	f := filterOf(p.Filter)
+	page := planPage{Plan: p, Filter: f.Pairs(), Link: v.link("/incidents", f.Values()...)}
+	if p.Filter.Open {
+		page.Filter = append([][2]string{{"show", "open"}}, page.Filter...)
+	}
+	for _, o := range outcomes {
+		if n := p.Results[o[0]]; n > 0 {
+			page.Results = append(page.Results, result{strings.ReplaceAll(o[0], "_", " "), o[1], n})
+		}
+	}
+	return page
+}
+
+func (c *console) plans(v *visit) error {
+	plans, err := v.Store.Plans(v.ctx(), v.project)
+	if err != nil {
+		return err
+	}
+	var data plansPage
+	for _, p := range plans {
+		data.Plans = append(data.Plans, newPlanPage(v, p))
+	}
+	return v.render(http.StatusOK, "plans", page{Title: "Plans", Nav: "Incidents", Data: data})
+}
+
+func (c *console) plan(v *visit) error {
+	plan, err := v.Store.Plan(v.ctx(), v.project, v.r.PathValue("id"))
+	if err != nil {
+		return notFoundID(err)
+	}
+	return v.showPlan(http.StatusOK, plan, "", "")
+}
+
+func (v *visit) showPlan(status int, plan store.Plan, typed, problem string) error {
+	data := newPlanPage(v, plan)
+	data.Typed = typed
+	p := page{Title: "Plan", Nav: "Incidents", Problem: problem, Live: true, Data: data}
+	if data.Running() {
+		p.Every = 2
+	}
+	return v.render(status, "plan", p)
+}
+
+// makePlan freezes the set that a filter selects.
+func (c *console) makePlan(v *visit) error {
+	f, err := readFilter(v.r.PostForm)
+	if err != nil {
+		return err
+	}
+	plan, err := v.Store.CreatePlan(v.ctx(), v.project, store.PlanRequest{Action: v.r.PostFormValue("action"), Filter: f.asked(),
+		Note: strings.TrimSpace(v.r.PostFormValue("note"))}, v.who.Actor())
+	if err != nil {
+		return err
+	}
+	http.Redirect(v.w, v.r, v.link("/plans/"+plan.ID), http.StatusSeeOther)
+	return nil
+}
+
+// startPlan wants the count of the frozen set back.
+func (c *console) startPlan(v *visit) error {
+	id, typed := v.r.PathValue("id"), strings.TrimSpace(v.r.PostFormValue("count"))
+	count, err := strconv.Atoi(typed)
+	if err != nil {
+		err = &engine.FieldError{Field: "count", Reason: "is not a number"}
+	} else {
+		_, err = v.Store.StartPlan(v.ctx(), v.project, id, count, v.who.Actor())
+	}
+	if err == nil {
+		v.redirect("/plans/"+id, "plan-started", "")
+		return nil
+	}
+	problem := web.Describe(err)
+	if problem.Status != http.StatusUnprocessableEntity && problem.Status != http.StatusConflict {
+		return notFoundID(err)
+	}
+	plan, err := v.Store.Plan(v.ctx(), v.project, id)
+	if err != nil {
+		return notFoundID(err)
+	}
+	return v.showPlan(problem.Status, plan, typed, "Nothing was started: "+problem.Detail+".")
+}
+
+func (c *console) stopPlan(v *visit) error {
+	id := v.r.PathValue("id")
+	if _, err := v.Store.StopPlan(v.ctx(), v.project, id, v.who.Actor()); err != nil {
+		return notFoundID(err)
+	}
+	v.redirect("/plans/"+id, "plan-stopped", "")
+	return nil
+}

@@ -1,0 +1,50 @@
+package console
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// view is a saved view as the list shows it.
+type view struct {
+	store.SavedView
+	Link string
+	Here bool
+}
+
+// views reads the project's saved views; f is the filter that is shown.
+func (v *visit) views(f filter) ([]view, error) {
+	saved, err := v.Store.SavedViews(v.ctx(), v.project)
+	if err != nil {
+		return nil, err
+	}
+	views := make([]view, len(saved))
+	for i, s := range saved {
+		values := filterOf(s.Filter).Values()
+		views[i] = view{s, v.link("/incidents", values...), slices.Equal(values, f.Values())}
+	}
+	return views, nil
+}
+
+// saveView keeps the filter that the form carries under a name.
+func (c *console) saveView(v *visit) error {
+	f, err := readFilter(v.r.PostForm)
+	if err != nil {
+		return err
+	}
+	if _, err := v.Store.SaveView(v.ctx(), v.project, strings.TrimSpace(v.r.PostFormValue("name")), f.asked(), v.who.Actor()); err != nil {
+		return err
+	}
+	v.redirect("/incidents", "view", "", f.Values()...)
+	return nil
+}
+
+func (c *console) deleteView(v *visit) error {
+	if err := v.Store.DeleteView(v.ctx(), v.project, v.r.PathValue("id")); err != nil {
+		return notFoundID(err)
+	}
+	v.redirect("/incidents", "view-deleted", "")
+	return nil
+}
