@@ -79,18 +79,23 @@ func refuse(reason Reason, detail string) error {
 	return &Refusal{Reasons: []Reason{reason}, Detail: detail}
 }
 
-// Verifier checks tokens with the keys that are published now. It is safe for
-// concurrent use.
+// Verifier checks tokens and bundles with the keys that are published now. It is
+// safe for concurrent use.
 type Verifier struct {
-	keys   *Keys
-	issuer string
+	keys             *Keys
+	issuer, incident string
 }
 
-// NewVerifier makes a verifier for the tokens of one issuer, the base URL. An
+// NewVerifier makes a verifier for the proofs of one issuer, the base URL. An
 // empty issuer accepts those of any: it is for a key set that is the issuer's
-// alone.
+// alone. Without keys, which may be nil, nothing is valid.
 func NewVerifier(keys *Keys, issuer string) *Verifier {
 	return &Verifier{keys: keys, issuer: strings.TrimRight(issuer, "/")}
+}
+
+// For returns a verifier that accepts only proofs for one incident.
+func (v *Verifier) For(incident string) *Verifier {
+	return &Verifier{keys: v.keys, issuer: v.issuer, incident: incident}
 }
 
 // Verify checks a token as of a moment; the error is a [*Refusal]. It does not
@@ -100,16 +105,70 @@ func (v *Verifier) Verify(token string, at time.Time) (Grant, error) {
 	if err != nil {
 		return Grant{}, err
 	}
-	key, known := v.keys.current().find(message.KeyID)
+	key, known := v.trusted(message.KeyID)
 	if !known {
 		return Grant{}, refuse(UnknownKey, "no published key has the token's kid")
 	}
 	if err := message.Verify(key); err != nil {
 		return Grant{}, refuse(BadSignature, "")
 	}
+	if reasons := v.against(g, at); len(reasons) > 0 {
+		return Grant{}, &Refusal{Reasons: reasons, Grant: &g}
+	}
+	return g, nil
+}
+
+// VerifyBundle checks a bundle as of a moment; the error is a [*Refusal]. The
+// key that comes with it is trusted only if the verifier has it too: without
+// that, a bundle that is good in itself is refused as [KeyNotTrusted].
+func (v *Verifier) VerifyBundle(text []byte, at time.Time) (Grant, Bundle, error) {
+	b, err := ParseBundle(text)
+	if err != nil {
+		return Grant{}, Bundle{}, err
+	}
+	message, g, err := parse(b.Token)
+	if err != nil {
+		return Grant{}, Bundle{}, err
+	}
+	if message.KeyID != b.Key.ID() {
+		return Grant{}, Bundle{}, refuse(Malformed, "the key of jwks is not the token's")
+	}
+	if err := message.Verify(b.Key); err != nil {
+		return Grant{}, Bundle{}, refuse(BadSignature, "")
+	}
+	refusal := &Refusal{Grant: &g}
+	if _, known := v.trusted(message.KeyID); !known {
+		refusal.Reasons = append(refusal.Reasons, KeyNotTrusted)
+		refusal.Detail = "compare its thumbprint " + message.KeyID + " with what the issuer publishes"
+	}
+	refusal.Reasons = append(refusal.Reasons, v.against(g, at)...)
+	var broken *Refusal
+	if errors.As(VerifyChain(b.Entries, g.Head), &broken) {
+		refusal.Reasons = append(refusal.Reasons, broken.Reasons...)
+		refusal.Detail = broken.Detail
+	}
+	if len(refusal.Reasons) > 0 {
+		return Grant{}, Bundle{}, refusal
+	}
+	return g, b, nil
+}
+
+// trusted finds a key that the verifier was given.
+func (v *Verifier) trusted(id string) (jws.Key, bool) {
+	if v.keys == nil {
+		return jws.Key{}, false
+	}
+	return v.keys.current().find(id)
+}
+
+// against holds what was signed against what is asked for.
+func (v *Verifier) against(g Grant, at time.Time) []Reason {
 	var reasons []Reason
 	if v.issuer != "" && g.Issuer != v.issuer {
 		reasons = append(reasons, WrongIssuer)
+	}
+	if v.incident != "" && g.Incident != v.incident {
+		reasons = append(reasons, WrongIncident)
 	}
 	if !at.Before(g.ExpiresAt) {
 		reasons = append(reasons, Expired)
@@ -117,10 +176,7 @@ func (v *Verifier) Verify(token string, at time.Time) (Grant, error) {
 	if at.Add(FutureTolerance).Before(g.IssuedAt) {
 		reasons = append(reasons, NotYetValid)
 	}
-	if len(reasons) > 0 {
-		return Grant{}, &Refusal{Reasons: reasons, Grant: &g}
-	}
-	return g, nil
+	return reasons
 }
 
 // parse holds a token against all rules of form.
