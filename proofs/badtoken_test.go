@@ -117,22 +117,29 @@ func TestOurOwnRulesRefuseBadClaims(t *testing.T) {
 	}
 }
 
-func TestOurOwnRulesRefuseBadHeaders(t *testing.T) {
-	t.Parallel()
+// badHeaders are headers of tokens whose claims are good and that a published
+// key signed.
+func badHeaders(t testing.TB) map[string]string {
+	t.Helper()
 	id := testKey(t, 1).ID()
 	tail := `"kid":"` + id + `","typ":"` + Type + `"}`
 	public, err := testKey(t, 1).MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, header := range map[string]string{
-		"alg none": `{"alg":"none",` + tail, "alg nOnE": `{"alg":"nOnE",` + tail, "alg HS256": `{"alg":"HS256",` + tail, "alg RS256": `{"alg":"RS256",` + tail, "alg ES256": `{"alg":"ES256",` + tail,
-		"alg Ed25519": `{"alg":"Ed25519",` + tail, "no alg": `{` + tail, "another typ": `{"alg":"EdDSA","kid":"` + id + `","typ":"JWT"}`, "typ of a media type": `{"alg":"EdDSA","kid":"` + id + `","typ":"application/` + Type + `"}`,
-		"no typ": `{"alg":"EdDSA","kid":"` + id + `"}`, "no kid": `{"alg":"EdDSA","typ":"` + Type + `"}`, "a 10 kB kid": `{"alg":"EdDSA","kid":"` + strings.Repeat("k", 10_000) + `","typ":"` + Type + `"}`,
-		"crit": `{"alg":"EdDSA","crit":["exp"],` + tail, "crit empty": `{"alg":"EdDSA","crit":[],` + tail, "b64 false": `{"alg":"EdDSA","b64":false,"crit":["b64"],` + tail, "b64 true": `{"alg":"EdDSA","b64":true,` + tail,
-		"jwk": `{"alg":"EdDSA","jwk":` + string(public) + `,` + tail, "jku": `{"alg":"EdDSA","jku":"https://example.com",` + tail, "x5u": `{"alg":"EdDSA",` + strings.TrimSuffix(tail, "}") + `,"x5u":"https://example.com"}`,
-		"alg twice": `{"alg":"EdDSA","alg":"EdDSA",` + tail, "Alg": `{"Alg":"none","alg":"EdDSA",` + tail, "spaces": `{"alg": "EdDSA",` + tail,
-	} {
+	return map[string]string{
+		"header: alg none": `{"alg":"none",` + tail, "header: alg nOnE": `{"alg":"nOnE",` + tail, "header: alg HS256": `{"alg":"HS256",` + tail, "header: alg RS256": `{"alg":"RS256",` + tail, "header: alg ES256": `{"alg":"ES256",` + tail,
+		"header: alg Ed25519": `{"alg":"Ed25519",` + tail, "header: no alg": `{` + tail, "header: another typ": `{"alg":"EdDSA","kid":"` + id + `","typ":"JWT"}`, "header: typ of a media type": `{"alg":"EdDSA","kid":"` + id + `","typ":"application/` + Type + `"}`,
+		"header: no typ": `{"alg":"EdDSA","kid":"` + id + `"}`, "header: no kid": `{"alg":"EdDSA","typ":"` + Type + `"}`, "header: a 10 kB kid": `{"alg":"EdDSA","kid":"` + strings.Repeat("k", 10_000) + `","typ":"` + Type + `"}`,
+		"header: crit": `{"alg":"EdDSA","crit":["exp"],` + tail, "header: crit empty": `{"alg":"EdDSA","crit":[],` + tail, "header: b64 false": `{"alg":"EdDSA","b64":false,"crit":["b64"],` + tail, "header: b64 true": `{"alg":"EdDSA","b64":true,` + tail,
+		"header: jwk": `{"alg":"EdDSA","jwk":` + string(public) + `,` + tail, "header: jku": `{"alg":"EdDSA","jku":"https://example.com",` + tail, "header: x5u": `{"alg":"EdDSA",` + strings.TrimSuffix(tail, "}") + `,"x5u":"https://example.com"}`,
+		"header: alg twice": `{"alg":"EdDSA","alg":"EdDSA",` + tail, "header: Alg": `{"Alg":"none","alg":"EdDSA",` + tail, "header: spaces": `{"alg": "EdDSA",` + tail,
+	}
+}
+
+func TestOurOwnRulesRefuseBadHeaders(t *testing.T) {
+	t.Parallel()
+	for name, header := range badHeaders(t) {
 		if _, _, err := parse(forge(header, goodClaims())); err == nil {
 			t.Errorf("%s is taken", name)
 		}
