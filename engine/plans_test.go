@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -138,7 +139,7 @@ type planNode struct {
 }
 
 // small are tables that stay small however long a system runs.
-var small = map[string]bool{"projects": true, "seal_cursor": true, "term_cursors": true, "engines": true, "migrations": true, "deferred_failures": true,
+var small = map[string]bool{"projects": true, "seal_cursor": true, "statistics_cursor": true, "statistics": true, "recoveries": true, "plans": true, "plan_items": true, "term_cursors": true, "engines": true, "migrations": true, "deferred_failures": true,
 	"callback_secrets": true, "nonces": true, "snapshots": true, "chains": true, "seals": true}
 
 func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
@@ -171,6 +172,8 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 		fmt.Sprintf("SELECT * FROM sendpromptly.claim_callbacks(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.seal_changed(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.index_terms(%d)", batch),
+		fmt.Sprintf("SELECT * FROM sendpromptly.fold_statistics(%d)", batch),
+		"SELECT * FROM sendpromptly.run_plan_item('1 hour', 16)",
 		fmt.Sprintf("SELECT * FROM sendpromptly.purge(%d)", batch),
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
@@ -207,7 +210,8 @@ func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 	for range 6 { // after five runs a prepared statement may become generic
 		for name, filter := range map[string]engine.IncidentFilter{
 			"all": {}, "open": {Open: true}, "applied": {State: engine.StateApplied}, "next page": {Open: true, Before: first.Next},
-			"term": {Term: "acct_7"}, "cause": {Cause: engine.StateFailed, Open: true}, "provider": {Provider: "stripe"},
+			"term": {Term: "acct_7"}, "subject": {Subject: "acct_7"}, "event": {Term: "evt_7"}, "text": {Text: "acct_7"}, "version": {Version: ""},
+			"since": {OpenedAfter: time.Now().Add(-25 * time.Hour)}, "until": {OpenedBefore: time.Now(), State: engine.StateApplied}, "cause": {Cause: engine.StateFailed, Open: true}, "provider": {Provider: "stripe"},
 		} {
 			*doing = "Incidents " + name
 			filter.Limit = batch
