@@ -19,14 +19,14 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 	}))
 	t.Cleanup(endpoint.Close)
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	must2(s.st.RotateCallbackSecret(t.Context(), "default", 0, "ada"))(t)
-	must2(s.st.SetProject(t.Context(), "default", store.ProjectSettings{RepairURL: &endpoint.URL}, loopback, "ada"))(t)
+	needs(s.st.RotateCallbackSecret(t.Context(), "default", 0, "ada"))(t)
+	needs(s.st.SetProject(t.Context(), "default", store.ProjectSettings{RepairURL: &endpoint.URL}, loopback, "ada"))(t)
 	s.e = s.Engine(engine.Config{AllowNetworks: loopback})
 	s.accept(engine.Acceptance{Key: credits("evt_1")})
 	incident := s.failed(credits("evt_1"), "boom")
-	asked := must2(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
-	must2(s.e.Deliver(t.Context()))(t)
-	attempts := must2(s.st.Attempts(t.Context(), "default", incident.ID))(t)
+	asked := needs(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
+	needs(s.e.Deliver(t.Context()))(t)
+	attempts := needs(s.st.Attempts(t.Context(), "default", incident.ID))(t)
 	if len(attempts) != 1 || len(attempts[0].Callbacks) != 1 {
 		t.Fatalf("attempts = %+v", attempts)
 	}
@@ -37,17 +37,17 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 	if c.Status != http.StatusBadGateway || c.Answer != "<b>the ledger is down</b>\n" || c.URL != endpoint.URL {
 		t.Errorf("callback = %+v", c)
 	}
-	must(t, 0, s.e.TryNow(t.Context(), incident.ID, "bob"))
-	must2(s.e.Deliver(t.Context()))(t)
+	need(t, 0, s.e.TryNow(t.Context(), incident.ID, "bob"))
+	needs(s.e.Deliver(t.Context()))(t)
 	if _, err := s.e.Stop(t.Context(), incident.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	a = must2(s.st.Attempts(t.Context(), "default", incident.ID))(t)[0]
+	a = needs(s.st.Attempts(t.Context(), "default", incident.ID))(t)[0]
 	if a.Tries != 2 || len(a.Callbacks) != 2 || a.Result != "stopped" || a.FinishedAt.IsZero() || !a.NextAt.IsZero() {
 		t.Errorf("attempt = %+v", a)
 	}
-	must2(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
-	if elsewhere := must2(s.st.Attempts(t.Context(), "other", incident.ID))(t); len(elsewhere) > 0 {
+	needs(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
+	if elsewhere := needs(s.st.Attempts(t.Context(), "other", incident.ID))(t); len(elsewhere) > 0 {
 		t.Errorf("of another project: %+v", elsewhere)
 	}
 	s.RequireSound()

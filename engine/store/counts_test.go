@@ -22,7 +22,7 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 	two := s.failed(engine.Key{Provider: "shopify", EventID: "evt_2", Effect: "access_unlock"}, "timeout")
 	s.Travel(2 * time.Minute)
 	three := s.RequireIncident(credits("evt_3"), engine.StateMissing)
-	must(t, 0, s.e.Close(t.Context(), two.ID, "ada", "refunded"))
+	need(t, 0, s.e.Close(t.Context(), two.ID, "ada", "refunded"))
 	s.fold(func() bool { return s.count(`SELECT count(DISTINCT effect_id) FROM sendpromptly.terms`) == 3 })
 	for name, test := range map[string]struct {
 		filter engine.IncidentFilter
@@ -52,7 +52,7 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 		"before":           {engine.IncidentFilter{OpenedBefore: three.OpenedAt}, []engine.IncidentID{two.ID, one.ID}},
 		"between":          {engine.IncidentFilter{OpenedAfter: one.OpenedAt.Add(time.Second), OpenedBefore: three.OpenedAt}, nil},
 	} {
-		page := must2(s.e.Incidents(t.Context(), test.filter))(t)
+		page := needs(s.e.Incidents(t.Context(), test.filter))(t)
 		var got []engine.IncidentID
 		for _, i := range page.Incidents {
 			got = append(got, i.ID)
@@ -87,7 +87,7 @@ func TestARareFilterGoesOnOverShortPages(t *testing.T) {
 		INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at) SELECT id, id, 1, 'failed', 'failed', now() FROM made`)
 	f, found, pages := engine.IncidentFilter{Version: "rare", Open: true}, 0, 0
 	for {
-		page := must2(s.e.Incidents(t.Context(), f))(t)
+		page := needs(s.e.Incidents(t.Context(), f))(t)
 		found += len(page.Incidents)
 		if pages++; page.Next == "" {
 			break

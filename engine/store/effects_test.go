@@ -15,19 +15,19 @@ import (
 func TestEffectsAreFoundByAnyID(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	must2(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
+	needs(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
 	plain := s.accept(engine.Acceptance{Key: credits("evt_1"), EventType: "invoice.paid", Subject: "Acct_1", Customer: "cus_1",
 		Objects: []string{"in_77", "pi_88"}, Amount: engine.Money{Amount: 500, Currency: "EUR"}})
 	broken := s.accept(engine.Acceptance{Key: credits("evt_2"), Subject: "acct_2", Customer: "cus_1"})
 	incident := s.failed(credits("evt_2"), "boom")
-	attempt := must2(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
+	attempt := needs(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
 	s.fold(func() bool { return s.count(`SELECT count(DISTINCT effect_id) FROM sendpromptly.terms`) == 2 })
 	for term, want := range map[string][]engine.EffectID{
 		"evt_1": {plain}, "acct_1": {plain}, "IN_77": {plain}, "pi_88": {plain}, string(plain): {plain}, " evt_1 ": {plain},
 		"cus_1": {broken, plain}, string(incident.ID): {broken}, attempt.ReplayID: {broken}, "": {broken, plain}, "nobody": nil,
 		lastUUID: nil, "' OR 1=1 --": nil,
 	} {
-		page := must2(s.st.Effects(t.Context(), store.EffectFilter{Project: "default", Term: term}))(t)
+		page := needs(s.st.Effects(t.Context(), store.EffectFilter{Project: "default", Term: term}))(t)
 		var got []engine.EffectID
 		for _, e := range page.Effects {
 			got = append(got, e.ID)
@@ -35,11 +35,11 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) || page.Next != "" {
 			t.Errorf("%q finds %v, want %v", term, got, want)
 		}
-		if elsewhere := must2(s.st.Effects(t.Context(), store.EffectFilter{Project: "other", Term: term}))(t); len(elsewhere.Effects) > 0 {
+		if elsewhere := needs(s.st.Effects(t.Context(), store.EffectFilter{Project: "other", Term: term}))(t); len(elsewhere.Effects) > 0 {
 			t.Errorf("%q finds effects of another project", term)
 		}
 	}
-	e := must2(s.st.Effect(t.Context(), "default", broken))(t)
+	e := needs(s.st.Effect(t.Context(), "default", broken))(t)
 	if e.State != engine.StateReprocessing || e.Incident != incident.ID || e.Customer != "cus_1" {
 		t.Errorf("effect = %+v", e)
 	}
@@ -69,7 +69,7 @@ func TestEffectPagesAreWholeAndInOrder(t *testing.T) {
 		var got []engine.EffectID
 		f := store.EffectFilter{Project: "default", Term: term, Limit: 3}
 		for pages := 1; ; pages++ {
-			page := must2(s.st.Effects(t.Context(), f))(t)
+			page := needs(s.st.Effects(t.Context(), f))(t)
 			for _, e := range page.Effects {
 				got = append(got, e.ID)
 			}
@@ -95,7 +95,7 @@ func TestRelatedEffectsSayWhatTheyShare(t *testing.T) {
 	s.succeed(credits("evt_2"))
 	s.fold(func() bool { return s.count(`SELECT count(DISTINCT effect_id) FROM sendpromptly.terms`) == 5 })
 	got := map[string]string{}
-	for _, r := range must2(s.st.RelatedEffects(t.Context(), "default", of))(t) {
+	for _, r := range needs(s.st.RelatedEffects(t.Context(), "default", of))(t) {
 		got[r.EventID+" "+r.Key.Effect] = fmt.Sprintf("%t %t %t %t %s", r.SameEvent, r.SameSubject, r.SameCustomer, r.Later, r.State)
 	}
 	want := map[string]string{"evt_1 access_unlock": "true false false true awaiting", "evt_2 credit_grant": "false true false true applied",

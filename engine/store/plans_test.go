@@ -24,12 +24,12 @@ func (s *shop) incidents(n int) (made []engine.Incident) {
 
 func (s *shop) plan(r store.PlanRequest) store.Plan {
 	s.t.Helper()
-	return must2(s.st.CreatePlan(s.t.Context(), "default", r, "ada"))(s.t)
+	return needs(s.st.CreatePlan(s.t.Context(), "default", r, "ada"))(s.t)
 }
 
 func (s *shop) requireResults(p store.Plan, want map[string]int) store.Plan {
 	s.t.Helper()
-	now := must2(s.st.Plan(s.t.Context(), "default", p.ID))(s.t)
+	now := needs(s.st.Plan(s.t.Context(), "default", p.ID))(s.t)
 	if !maps.Equal(now.Results, want) {
 		s.t.Errorf("results = %v, want %v", now.Results, want)
 	}
@@ -50,7 +50,7 @@ func TestAPlanActsOnTheFrozenSet(t *testing.T) {
 	s.accept(engine.Acceptance{Key: credits("evt_later"), Version: "v1"})
 	later := s.failed(credits("evt_later"), "boom")
 	s.succeed(made[0].Key)
-	must2(s.e.Reprocess(t.Context(), made[1].ID, "bob"))(t)
+	needs(s.e.Reprocess(t.Context(), made[1].ID, "bob"))(t)
 	if more, err := s.st.RunPlans(t.Context()); more || err != nil {
 		t.Fatal(more, err)
 	}
@@ -59,25 +59,25 @@ func TestAPlanActsOnTheFrozenSet(t *testing.T) {
 	if _, err := s.st.StartPlan(t.Context(), "default", p.ID, 3, "ada"); !errors.As(err, &field) || field.Field != "count" {
 		t.Fatalf("another count: %v", err)
 	}
-	must2(s.st.StartPlan(t.Context(), "default", p.ID, 4, "bob"))(t)
+	needs(s.st.StartPlan(t.Context(), "default", p.ID, 4, "bob"))(t)
 	var refused *engine.RefusedError
 	if _, err := s.st.StartPlan(t.Context(), "default", p.ID, 4, "bob"); !errors.As(err, &refused) {
 		t.Errorf("a second start: %v", err)
 	}
 	var runners sync.WaitGroup
 	for range 3 {
-		runners.Go(func() { _, err := s.st.RunPlans(t.Context()); _ = must2(0, err)(t) })
+		runners.Go(func() { _, err := s.st.RunPlans(t.Context()); _ = needs(0, err)(t) })
 	}
 	runners.Wait()
-	must2(s.st.RunPlans(t.Context()))(t)
+	needs(s.st.RunPlans(t.Context()))(t)
 	done := s.requireResults(p, map[string]int{"closed": 2, "changed": 2})
 	if done.FinishedAt.IsZero() || done.StartedBy != "bob" || done.CreatedBy != "ada" {
 		t.Errorf("plan = %+v", done)
 	}
-	if i := must2(s.e.Incident(t.Context(), later.ID))(t); i.State != engine.StateFailed {
+	if i := needs(s.e.Incident(t.Context(), later.ID))(t); i.State != engine.StateFailed {
 		t.Errorf("what came later is %s", i.State)
 	}
-	if i := must2(s.e.Incident(t.Context(), made[3].ID))(t); i.ClosedBy != "bob" || i.Note != "refunded" {
+	if i := needs(s.e.Incident(t.Context(), made[3].ID))(t); i.ClosedBy != "bob" || i.Note != "refunded" {
 		t.Errorf("closed by %s: %s", i.ClosedBy, i.Note)
 	}
 	s.RequireSound()
@@ -90,22 +90,22 @@ func TestAPlanOfReprocessesBoundsItsCallbacks(t *testing.T) {
 	s := newShop(t)
 	s.incidents(20)
 	p := s.plan(store.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}})
-	must2(s.st.StartPlan(t.Context(), "default", p.ID, 20, "ada"))(t)
+	needs(s.st.StartPlan(t.Context(), "default", p.ID, 20, "ada"))(t)
 	for range 3 {
-		must2(s.st.RunPlans(t.Context()))(t)
+		needs(s.st.RunPlans(t.Context()))(t)
 	}
 	s.requireResults(p, map[string]int{"in_flight": 16, "waiting": 4})
 	const answered = `SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.state = 'reprocessing' LIMIT 1`
 	var id string
-	must(t, 0, s.Pool.QueryRow(t.Context(), answered).Scan(&id))
-	s.succeed(must2(s.e.Incident(t.Context(), engine.IncidentID(id)))(t).Key)
-	must2(s.st.RunPlans(t.Context()))(t)
+	need(t, 0, s.Pool.QueryRow(t.Context(), answered).Scan(&id))
+	s.succeed(needs(s.e.Incident(t.Context(), engine.IncidentID(id)))(t).Key)
+	needs(s.st.RunPlans(t.Context()))(t)
 	s.requireResults(p, map[string]int{"in_flight": 16, "waiting": 3, "applied": 1})
-	stopped := must2(s.st.StopPlan(t.Context(), "default", p.ID, "bob"))(t)
+	stopped := needs(s.st.StopPlan(t.Context(), "default", p.ID, "bob"))(t)
 	if stopped.StoppedBy != "bob" || stopped.Results["stopped"] != 3 {
 		t.Errorf("plan = %+v", stopped)
 	}
-	must2(s.st.RunPlans(t.Context()))(t)
+	needs(s.st.RunPlans(t.Context()))(t)
 	s.requireResults(p, map[string]int{"in_flight": 16, "stopped": 3, "applied": 1})
 	s.RequireSound()
 }
@@ -130,7 +130,7 @@ func TestWhatAPlanRefuses(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	must2(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
+	needs(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
 	p := s.plan(store.PlanRequest{Action: "reprocess", Filter: open})
 	if _, err := s.st.Plan(t.Context(), "other", p.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of another project: %v", err)
@@ -138,7 +138,7 @@ func TestWhatAPlanRefuses(t *testing.T) {
 	if _, err := s.st.StartPlan(t.Context(), "other", p.ID, 0, "ada"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of another project: %v", err)
 	}
-	if plans := must2(s.st.Plans(t.Context(), "default"))(t); len(plans) != 1 || plans[0].ID != p.ID {
+	if plans := needs(s.st.Plans(t.Context(), "default"))(t); len(plans) != 1 || plans[0].ID != p.ID {
 		t.Errorf("plans = %+v", plans)
 	}
 }
@@ -146,18 +146,18 @@ func TestWhatAPlanRefuses(t *testing.T) {
 func TestSavedViewsKeepAFilterByName(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	first := must2(s.st.SaveView(t.Context(), "default", "night", engine.IncidentFilter{Open: true, Provider: "stripe"}, "ada"))(t)
-	again := must2(s.st.SaveView(t.Context(), "default", "night", engine.IncidentFilter{Open: true}, "bob"))(t)
-	views := must2(s.st.SavedViews(t.Context(), "default"))(t)
+	first := needs(s.st.SaveView(t.Context(), "default", "night", engine.IncidentFilter{Open: true, Provider: "stripe"}, "ada"))(t)
+	again := needs(s.st.SaveView(t.Context(), "default", "night", engine.IncidentFilter{Open: true}, "bob"))(t)
+	views := needs(s.st.SavedViews(t.Context(), "default"))(t)
 	if len(views) != 1 || views[0].ID != first.ID || again.ID != first.ID || views[0].Filter != (engine.IncidentFilter{Open: true}) || views[0].CreatedBy != "bob" {
 		t.Errorf("views = %+v", views)
 	}
-	must2(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
+	needs(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
 	if err := s.st.DeleteView(t.Context(), "other", first.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of another project: %v", err)
 	}
-	must(t, 0, s.st.DeleteView(t.Context(), "default", first.ID))
-	if views := must2(s.st.SavedViews(t.Context(), "default"))(t); len(views) != 0 {
+	need(t, 0, s.st.DeleteView(t.Context(), "default", first.ID))
+	if views := needs(s.st.SavedViews(t.Context(), "default"))(t); len(views) != 0 {
 		t.Errorf("views = %+v", views)
 	}
 }

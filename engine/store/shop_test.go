@@ -39,7 +39,7 @@ func (s *shop) exec(sql string, args ...any) {
 	}
 }
 
-func must[T any](t *testing.T, v T, err error) T {
+func need[T any](t *testing.T, v T, err error) T {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -63,31 +63,31 @@ func (s *shop) accept(a engine.Acceptance) engine.EffectID {
 		r, err = s.e.Accept(s.t.Context(), tx, a)
 		return err
 	})
-	return must(s.t, r, err).EffectID
+	return need(s.t, r, err).EffectID
 }
 
 func (s *shop) succeed(k engine.Key) {
 	s.t.Helper()
 	err := pgx.BeginFunc(s.t.Context(), s.Pool, func(tx pgx.Tx) error { return s.e.Succeed(s.t.Context(), tx, k) })
-	must(s.t, 0, err)
+	need(s.t, 0, err)
 }
 
 // failed makes an open incident of an effect.
 func (s *shop) failed(k engine.Key, message string) engine.Incident {
 	s.t.Helper()
-	must(s.t, 0, s.e.Fail(s.t.Context(), k, errors.New(message), engine.WithCode("E_LEDGER")))
-	return must2(s.e.IncidentOf(s.t.Context(), k))(s.t)
+	need(s.t, 0, s.e.Fail(s.t.Context(), k, errors.New(message), engine.WithCode("E_LEDGER")))
+	return needs(s.e.IncidentOf(s.t.Context(), k))(s.t)
 }
 
-func must2[T any](v T, err error) func(*testing.T) T {
-	return func(t *testing.T) T { t.Helper(); return must(t, v, err) }
+func needs[T any](v T, err error) func(*testing.T) T {
+	return func(t *testing.T) T { t.Helper(); return need(t, v, err) }
 }
 
 // fold runs the index step until every transaction that could still matter has ended.
 func (s *shop) fold(done func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; {
-		must2(s.e.Index(s.t.Context()))(s.t)
+		needs(s.e.Index(s.t.Context()))(s.t)
 		if done() {
 			return
 		}
@@ -99,6 +99,6 @@ func (s *shop) fold(done func() bool) {
 
 func (s *shop) count(sql string) (n int) {
 	s.t.Helper()
-	must(s.t, 0, s.Pool.QueryRow(s.t.Context(), sql).Scan(&n))
+	need(s.t, 0, s.Pool.QueryRow(s.t.Context(), sql).Scan(&n))
 	return n
 }

@@ -17,14 +17,14 @@ func TestTheOverviewTellsHowAProjectStands(t *testing.T) {
 	s.failed(credits("evt_1"), "boom")
 	s.Travel(2*time.Minute + time.Second)
 	two := s.RequireIncident(credits("evt_2"), engine.StateMissing)
-	must2(s.e.Reprocess(t.Context(), two.ID, "ada"))(t)
+	needs(s.e.Reprocess(t.Context(), two.ID, "ada"))(t)
 	s.succeed(credits("evt_1"))
 	s.Travel(time.Minute)
 	s.fold(func() bool {
 		return s.count(`SELECT coalesce(sum(receipts), 0) + count(*) FILTER (WHERE recovered > 0) FROM sendpromptly.statistics`) == 5
 	})
 	s.fold(func() bool { return true }) // a second pass must count nothing twice
-	o := must2(s.st.Overview(t.Context(), "default"))(t)
+	o := needs(s.st.Overview(t.Context(), "default"))(t)
 	if o.Owed != 2 || o.Overdue != 1 || o.Open != 1 || o.OpenByCause[engine.StateMissing] != 1 || o.Reprocessing != 1 || o.CallbacksWaiting != 1 {
 		t.Errorf("overview = %+v", o)
 	}
@@ -41,7 +41,7 @@ func TestTheOverviewTellsHowAProjectStands(t *testing.T) {
 	if receipts != 4 || failures != 2 || recoveries != 1 || len(o.Series) != 48 {
 		t.Errorf("%d receipts, %d failures, %d recoveries in %d buckets", receipts, failures, recoveries, len(o.Series))
 	}
-	minutes := must2(s.st.Statistics(t.Context(), "default", time.Hour, time.Minute))(t)
+	minutes := needs(s.st.Statistics(t.Context(), "default", time.Hour, time.Minute))(t)
 	if len(minutes) != 60 {
 		t.Errorf("%d minutes", len(minutes))
 	}
