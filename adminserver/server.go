@@ -18,6 +18,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // Server serves the parts that its [Config] names. It is safe for concurrent
@@ -44,8 +45,14 @@ func New(cfg Config) (*Server, error) {
 	if err := ready(st); err != nil {
 		return nil, err
 	}
+	var keys *proofs.Keys
+	if cfg.ProofKeys != "" {
+		if keys, err = proofs.LoadKeys(cfg.ProofKeys); err != nil {
+			return nil, fmt.Errorf("proof keys: %w", err)
+		}
+	}
 	all := engines.New(cfg.Pool, engine.Config{AllowNetworks: cfg.AllowNetworks, SecretKey: cfg.SecretKey, Logger: cfg.Logger})
-	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
+	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
 	var closing context.Context
 	closing, s.close = context.WithCancel(context.Background())
 	routes := s.rooms()

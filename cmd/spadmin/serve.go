@@ -22,6 +22,7 @@ type serveCommand struct {
 	BaseURL        string   `name:"base-url" help:"Where users reach the server; its path is the prefix. Default: http and the address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
 	Only           []string `help:"Serve a part alone: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
 	NoEngine       bool     `help:"Leave the engine's steps to others." env:"SENDPROMPTLY_NO_ENGINE"`
+	ProofKeys      string   `help:"Folder with the keys of proofs." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
 	TrustedProxies string   `help:"Networks of the proxies in front, whose X-Forwarded-For names the client." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
 }
 
@@ -73,7 +74,7 @@ func (c serveCommand) Run(s *session) error {
 }
 
 func (c serveCommand) config(s *session, pool *pgxpool.Pool, proxies []netip.Prefix, logger *slog.Logger) adminserver.Config {
-	cfg := adminserver.Config{Pool: pool, BaseURL: c.BaseURL, TrustedProxies: proxies, AllowNetworks: s.allow, Logger: logger}
+	cfg := adminserver.Config{Pool: pool, BaseURL: c.BaseURL, ProofKeys: c.ProofKeys, TrustedProxies: proxies, AllowNetworks: s.allow, Logger: logger}
 	for _, part := range c.Only {
 		cfg.Only = append(cfg.Only, adminserver.Part(part))
 	}

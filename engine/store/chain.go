@@ -79,10 +79,10 @@ func walk(c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow) (heads, []ChainFindi
 	switch {
 	case !c.Present && len(rows) > 0:
 		add(0, FindingTruncated, "%d sealed entries have no chain", len(rows))
-	case c.Erased >= len(rows) && c.Erased > 0:
-		add(0, FindingAltered, "the entries up to %d were emptied without an erasure", c.Erased)
 	case c.Present && (c.Seq != len(rows) || !bytes.Equal(c.Hash, last)):
 		add(0, FindingTruncated, "the chain ends at entry %d, its head says %d", len(rows), c.Seq)
+	case c.Erased >= len(rows) && c.Erased > 0:
+		add(0, FindingAltered, "the entries up to %d were emptied without an erasure", c.Erased)
 	}
 	return good, found
 }

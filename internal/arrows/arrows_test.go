@@ -58,6 +58,7 @@ var rooms = map[string]room{
 	"internal/localpg":     {others: []string{pgx}},
 	"internal/arrows":      {},
 	"internal/readme":      {},
+	"internal/qr":          {others: []string{"rsc.io/qr"}},
 	"internal/samples":     {ours: []string{"engine/stripe", "engine/shopify", "internal/currency"}},
 
 	"engine":            {ours: []string{"engine/internal", "internal/guardedhttp"}, others: []string{pgx}},
@@ -69,7 +70,7 @@ var rooms = map[string]room{
 
 	"adminserver": {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/mail", "adminserver/internal/web",
 		"adminserver/internal/alerts", "adminserver/internal/api", "adminserver/internal/console", "adminserver/internal/ingest",
-		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "engine/store"},
+		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "engine/store", "proofs"},
 		others: []string{pgx, prometheus, otel, otelTrace}},
 	"adminserver/internal/access":    {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
 	"adminserver/internal/assets":    {},
@@ -77,18 +78,18 @@ var rooms = map[string]room{
 	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
 	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
-	"adminserver/internal/api":       {ours: append([]string{"proofs"}, roomsUse...), others: []string{pgx, huma}},
-	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/assets", "internal/currency"}, roomsUse...), others: []string{pgx}},
+	"adminserver/internal/api":       {ours: append([]string{"proofs", "internal/qr"}, roomsUse...), others: []string{pgx, huma}},
+	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/ingest":    {ours: roomsUse, others: []string{pgx, xtime}},
 	"adminserver/internal/login":     {ours: append([]string{"adminserver/internal/mail", "adminserver/internal/assets", "internal/guardedhttp"}, roomsUse...), others: []string{pgx, scs, oidc, oauth2}},
 	"adminserver/internal/metrics":   {ours: roomsUse, others: []string{pgx, prometheus}},
-	"adminserver/internal/proofpage": {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx}},
+	"adminserver/internal/proofpage": {ours: append([]string{"proofs", "internal/qr"}, roomsUse...), others: []string{pgx, xtime}},
 
 	"proofs": {others: []string{jose}},
 
-	"internal/demo": {ours: []string{"engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
+	"internal/demo": {ours: []string{"adminserver", "proofs", "engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},
-	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "engine/store", "internal/demo", "internal/guardedhttp"}, others: []string{pgx, kong, lipgloss}},
+	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "engine/store", "internal/demo", "internal/guardedhttp", "internal/qr", "proofs"}, others: []string{pgx, kong, lipgloss}},
 	"docs/example": {ours: []string{"engine", "engine/stripe"}, others: []string{pgx}},
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -45,6 +46,15 @@ func RequestID(ctx context.Context) string {
 		return e.id
 	}
 	return ""
+}
+
+// Client is the address that a request comes from, as trusted proxies name it;
+// invalid where there is none.
+func Client(ctx context.Context) netip.Addr {
+	if e := exchangeOf(ctx); e != nil {
+		return ClientAddress(e.request, e.h.TrustedProxies)
+	}
+	return netip.Addr{}
 }
 
 // begin gives the request an id and a span, in the caller's trace where there is one.

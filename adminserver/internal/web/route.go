@@ -12,6 +12,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // Kind is for whom a route answers, and so how it says no.
@@ -70,6 +71,8 @@ type Deps struct {
 	Pool    *pgxpool.Pool
 	Store   *store.Store
 	Engines *engines.Engines
+	// Proofs are the keys that sign and verify proofs; nil where there are none.
+	Proofs *proofs.Keys
 	// AllowNetworks are those that callbacks and alerts may reach although they are not public.
 	AllowNetworks []netip.Prefix
 	Logger        *slog.Logger

@@ -1,0 +1,14 @@
+package adminserver
+
+import (
+	"context"
+
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// IssueProof issues a proof of an incident, signed with a key of
+// Config.ProofKeys, and returns it with the link that its holder opens. It is
+// for an embedding app; operators have the console and spadmin.
+func (s *Server) IssueProof(ctx context.Context, r store.ProofRequest) (proof store.Proof, link string, err error) {
+	return s.deps.IssueProof(ctx, r)
+}

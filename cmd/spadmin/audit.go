@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+type auditCommand struct {
+	Verify auditVerify `cmd:"" help:"Compute every timeline's chain anew, and compare it with the proofs that were issued."`
+}
+
+type auditVerify struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run walks all chains; a finding gives exit code 1.
+func (c auditVerify) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	report, err := st.VerifyChains(s.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		err = sayJSON(s.stdout, report)
+	} else {
+		sayChains(s, report)
+	}
+	if err == nil && !report.OK {
+		return errFound
+	}
+	return err
+}
+
+func sayChains(s *session, report store.ChainReport) {
+	looked := fmt.Sprintf("%d chains with %d entries, %d proofs", report.Chains, report.Entries, report.Proofs)
+	if report.OK {
+		say(s.stdout, "%s %s: every entry is as it was sealed, every proof as it was issued", good.Render("✓"), looked)
+		return
+	}
+	say(s.stdout, "%s %s: %d findings", bad.Render("✗"), looked, report.Found)
+	for _, f := range report.Findings {
+		say(s.stdout, "  %s  %-9s %s: %s", printable(f.Project), f.Kind, f.EffectID, printable(f.Problem))
+	}
+	if more := report.Found - len(report.Findings); more > 0 {
+		say(s.stdout, "  and %d more", more)
+	}
+}
