@@ -76,7 +76,7 @@ var rooms = map[string]room{
 	"adminserver/internal/assets":    {},
 	"adminserver/internal/engines":   {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
 	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
-	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store"}, others: []string{pgx, otel, otelTrace}},
+	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store", "proofs"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/api":       {ours: append([]string{"proofs", "internal/qr"}, roomsUse...), others: []string{pgx, huma}},
 	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},
