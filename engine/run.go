@@ -30,6 +30,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		{"deliver", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.deliver(ctx, e.cfg.SweepInterval); return err }},
 		{"seal", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.Seal(ctx); return err }},
 		{"index", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.Index(ctx); return err }},
+		{"retain", time.Minute, func(ctx context.Context) error { _, err := e.Retain(ctx); return err }},
 		{"purge", time.Minute, func(ctx context.Context) error { _, err := e.Purge(ctx); return err }},
 		{"beat", 10 * time.Second, func(ctx context.Context) error { return e.beat(ctx, engineID) }},
 		{"settings", 30 * time.Second, e.loadProject},

@@ -38,6 +38,7 @@ type commands struct {
 	Verify    verifyCommand    `cmd:"" help:"Hold the database against the invariants."`
 	Sweep     sweepCommand     `cmd:"" help:"Look for passed deadlines once."`
 	Run       runCommand       `cmd:"" help:"Run the engine's steps until interrupted."`
+	Retain    retainCommand    `cmd:"" help:"Remove effects that were settled long ago, into an archive if wanted."`
 	Project   projectCommand   `cmd:"" help:"Create, list and change projects."`
 	Incidents incidentsCommand `cmd:"" help:"List incidents, newest first."`
 	Show      showCommand      `cmd:"" help:"Tell an incident's timeline."`

@@ -23,11 +23,12 @@ type projectSettings struct {
 	SupportContact  *string        `help:"Where a customer may ask." placeholder:"CONTACT"`
 	SignaturePrefix *bool          `help:"Write v1= before the callback's signature." negatable:""`
 	Snapshots       *bool          `help:"Keep payloads, encrypted, for 30 days." negatable:""`
+	Retention       *time.Duration `help:"How long settled effects are kept, 840h (35 days) at least; 0s keeps them for ever." placeholder:"0s"`
 }
 
 func (p projectSettings) settings() store.ProjectSettings {
 	return store.ProjectSettings{Mode: p.Mode, Timeout: p.Timeout, RepairURL: p.RepairURL, SignaturePrefix: p.SignaturePrefix,
-		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots}
+		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots, Retention: p.Retention}
 }
 
 type projectCreate struct {

@@ -13,6 +13,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/engine/internal/retention"
 	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
@@ -36,6 +37,9 @@ type Project struct {
 	// may take to resolve before anybody is alerted.
 	AlertAfterFailed  float64 `json:"alert_after_failed_seconds"`
 	AlertAfterMissing float64 `json:"alert_after_missing_seconds"`
+	// Retention is how long settled effects are kept; 0: for ever.
+	Retention        time.Duration `json:"-"`
+	RetentionSeconds float64       `json:"retention_seconds"`
 }
 
 // ProjectSettings are the settings to change; nil leaves one as it is, and a
@@ -57,6 +61,8 @@ type ProjectSettings struct {
 	Suspended *bool
 	// AlertAfterFailed and AlertAfterMissing lie between 0 and 7 days.
 	AlertAfterFailed, AlertAfterMissing *time.Duration
+	// Retention is at least 35 days; 0 keeps settled effects for ever.
+	Retention *time.Duration
 }
 
 var (
@@ -172,6 +178,9 @@ func (s *Store) set(ctx context.Context, tx pgx.Tx, id int, name string, to Proj
 	params := dbsqlc.ProjectSetParams{ProjectID: id, Mode: to.Mode, RepairUrl: to.RepairURL, SignaturePrefix: to.SignaturePrefix,
 		PublicName: to.PublicName, SupportContact: to.SupportContact, Snapshots: to.Snapshots, Suspended: to.Suspended,
 		Timeout: interval(to.Timeout), AlertAfterFailed: interval(to.AlertAfterFailed), AlertAfterMissing: interval(to.AlertAfterMissing)}
+	if params.Retention = interval(to.Retention); to.Retention != nil && *to.Retention == 0 {
+		params.Retention = new(string) // empty: for ever
+	}
 	if err := s.queries.ProjectSet(ctx, tx, params); err != nil {
 		return err
 	}
@@ -207,6 +216,9 @@ func (s *Store) checkSettings(to ProjectSettings, allow []netip.Prefix) error {
 			return &engine.FieldError{Field: field, Reason: "must lie between 0 and 7 days"}
 		}
 	}
+	if to.Retention != nil && *to.Retention != 0 && (*to.Retention < retention.Least || *to.Retention > 100*366*24*time.Hour) {
+		return &engine.FieldError{Field: "retention", Reason: "must be 0 for ever, or lie between 840h (35 days) and 100 years"}
+	}
 	if to.RepairURL != nil && *to.RepairURL != "" {
 		if err := guardedhttp.CheckURL(*to.RepairURL, allow); err != nil {
 			return &engine.FieldError{Field: "repair_url", Reason: err.Error()}
@@ -239,7 +251,8 @@ func newProject(row dbsqlc.ProjectGetRow) Project {
 	return Project{ID: p.ID, Name: p.Name, Mode: text(p.Mode), Timeout: time.Duration(row.TimeoutSeconds * float64(time.Second)),
 		TimeoutSeconds: row.TimeoutSeconds, RepairURL: text(p.RepairUrl), SignaturePrefix: p.SignaturePrefix, PublicName: text(p.PublicName),
 		SupportContact: text(p.SupportContact), Snapshots: p.Snapshots, Suspended: p.Suspended, CreatedAt: p.CreatedAt,
-		AlertAfterFailed: row.AfterFailedSeconds, AlertAfterMissing: row.AfterMissingSeconds}
+		AlertAfterFailed: row.AfterFailedSeconds, AlertAfterMissing: row.AfterMissingSeconds,
+		Retention: time.Duration(row.RetentionSeconds * float64(time.Second)), RetentionSeconds: row.RetentionSeconds}
 }
 
 func text(p *string) string {

@@ -1,13 +1,15 @@
 -- name: ProjectGet :one
 -- ProjectGet reads one project by its name.
 SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
-  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds,
+  coalesce(extract(epoch FROM p.retention), 0)::float8 AS retention_seconds
 FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(name);
 
 -- name: ProjectList :many
 -- ProjectList reads all projects by name.
 SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
-  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds,
+  coalesce(extract(epoch FROM p.retention), 0)::float8 AS retention_seconds
 FROM sendpromptly.projects AS p ORDER BY p.name;
 
 -- name: ProjectCreate :one
@@ -29,7 +31,8 @@ UPDATE sendpromptly.projects AS p SET
   snapshots = coalesce(sqlc.narg(snapshots)::boolean, p.snapshots),
   suspended = coalesce(sqlc.narg(suspended)::boolean, p.suspended),
   alert_after_failed = coalesce(sqlc.narg(alert_after_failed)::text::interval, p.alert_after_failed),
-  alert_after_missing = coalesce(sqlc.narg(alert_after_missing)::text::interval, p.alert_after_missing)
+  alert_after_missing = coalesce(sqlc.narg(alert_after_missing)::text::interval, p.alert_after_missing),
+  retention = CASE WHEN sqlc.narg(retention)::text IS NULL THEN p.retention ELSE nullif(sqlc.narg(retention)::text, '')::interval END
 WHERE p.project_id = sqlc.arg(project_id);
 
 -- name: SettingsChanged :exec

@@ -91,6 +91,12 @@ BEGIN
   SELECT e.effect_id, e.deadline, e.subject, e.shop INTO v_old FROM sendpromptly.effects AS e
   WHERE e.project_id = v_project.project_id AND e.event_id = accept.event_id
     AND e.provider = sendpromptly.short(accept.provider) AND e.effect = sendpromptly.short(accept.effect);
+  IF NOT FOUND THEN -- retention removed it between these two statements: it is new after all
+    SELECT a.effect_id, a.deadline, a.duplicate INTO effect_id, deadline, duplicate
+    FROM sendpromptly.accept(provider, event_id, effect, event_type, subject, occurred_at, timeout, amount, currency, customer, version,
+      shop, objects, snapshot, project) AS a;
+    RETURN;
+  END IF;
   PERFORM sendpromptly.note_duplicate(v_project.project_id, v_old.effect_id, v_now,
     v_old.subject, left(subject, 255), v_old.shop, left(shop, 255));
   effect_id := v_old.effect_id;
@@ -129,6 +135,7 @@ DECLARE
   v_now timestamptz;
   v_problem text;
   v_new uuid[];
+  v_answered bigint;
 BEGIN
   SELECT p.project_id, p.timeout INTO v_project FROM sendpromptly.projects AS p WHERE p.name = project;
   IF NOT FOUND THEN
@@ -186,6 +193,12 @@ BEGIN
     FROM found AS f WHERE f.duplicate
   )
   SELECT f.ordinal, f.effect_id, f.deadline, f.duplicate FROM found AS f LEFT JOIN noted USING (ordinal) ORDER BY f.ordinal;
+  GET DIAGNOSTICS v_answered = ROW_COUNT;
+  IF v_answered < json_array_length(receipts) THEN
+    -- Retention removed some between the two statements. The caller's whole list is taken again, as is right for what it
+    -- may do at any time.
+    RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = 'sendpromptly.accept_many: old effects left while the list was read: try again';
+  END IF;
 END
 $$;
 

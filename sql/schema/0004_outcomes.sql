@@ -59,6 +59,14 @@ DECLARE
   v_incident sendpromptly.incidents;
   v_now timestamptz;
 BEGIN
+  -- Only retention is in the way of this lock: workers that apply the effect are not.
+  PERFORM 1 FROM sendpromptly.effects AS e
+  WHERE e.project_id = settle_success.project_id AND e.effect_id = settle_success.effect_id FOR KEY SHARE;
+  IF NOT FOUND THEN
+    state := 'unknown';
+    changed := false;
+    RETURN;
+  END IF;
   SELECT i.* INTO v_incident FROM sendpromptly.incidents AS i
   WHERE i.project_id = settle_success.project_id AND i.effect_id = settle_success.effect_id FOR NO KEY UPDATE;
   v_now := sendpromptly.clock();
@@ -136,6 +144,9 @@ BEGIN
   END IF;
   SELECT s.state, s.changed INTO state, changed
   FROM sendpromptly.settle_success(v_effect.project_id, v_effect.effect_id, left(replay_id, 64)) AS s;
+  IF state = 'unknown' THEN
+    effect_id := NULL;
+  END IF;
 END
 $$;
 -- +goose StatementEnd
@@ -196,6 +207,13 @@ BEGIN
     settled := false;
     RETURN;
   ELSE
+    PERFORM 1 FROM sendpromptly.effects AS e -- retention alone may be in the way, as in settle_success
+    WHERE e.project_id = settle_failure.project_id AND e.effect_id = settle_failure.effect_id FOR KEY SHARE SKIP LOCKED;
+    IF NOT FOUND THEN
+      state := sendpromptly.effect_state(project_id, effect_id, deadline);
+      settled := false;
+      RETURN;
+    END IF;
     -- Nobody's uncommitted work holds the owed row: whatever took it is visible from here on.
     SELECT i.* INTO v_incident FROM sendpromptly.incidents AS i
     WHERE i.project_id = settle_failure.project_id AND i.effect_id = settle_failure.effect_id FOR NO KEY UPDATE SKIP LOCKED;

@@ -87,6 +87,8 @@ BEGIN
     SELECT i.ctid FROM sendpromptly.idempotency AS i WHERE i.expires_at <= v_now ORDER BY i.expires_at LIMIT batch FOR UPDATE SKIP LOCKED));
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   taken := taken + v_rows;
+  DELETE FROM sendpromptly.deferred_failures AS d WHERE d.not_before < v_now - interval '1 day' -- of effects that left while they were reported
+    AND NOT EXISTS (SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = d.project_id AND e.effect_id = d.effect_id);
   DELETE FROM sendpromptly.callback_secrets AS s WHERE s.retires_at < v_now - interval '7 days';
   DELETE FROM sendpromptly.engines AS e WHERE e.seen_at < v_now - interval '1 day';
 END

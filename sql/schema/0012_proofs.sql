@@ -23,7 +23,7 @@ CREATE TABLE sendpromptly.proofs (
   last_view   timestamptz,
   PRIMARY KEY (project_id, jti),
   CONSTRAINT proofs_lifetime CHECK (expires_at > issued_at AND expires_at <= issued_at + interval '90 days')
-) WITH (fillfactor = 80);
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
 CREATE INDEX proofs_effect ON sendpromptly.proofs (project_id, effect_id);
 CREATE INDEX proofs_incident ON sendpromptly.proofs (project_id, incident_id, jti);

@@ -20,6 +20,7 @@ BEGIN
     ['sendpromptly_engine', 'EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly'],
     ['sendpromptly_engine', 'SELECT ON ALL TABLES IN SCHEMA sendpromptly'],
     ['sendpromptly_engine', 'INSERT, UPDATE, DELETE ON sendpromptly.engines'],
+    ['sendpromptly_engine', 'UPDATE (retained_at) ON sendpromptly.projects'],
     -- sendpromptly_operator: reads, except secrets and payloads, and actions.
     ['sendpromptly_operator', 'USAGE ON SCHEMA sendpromptly'],
     ['sendpromptly_operator', 'SELECT ON ALL TABLES IN SCHEMA sendpromptly'],

@@ -96,7 +96,7 @@ func (q *Queries) CallbackComplete(ctx context.Context, db DBTX, arg CallbackCom
 }
 
 const callbackContent = `-- name: CallbackContent :one
-SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.suspended, i.cause, a.number, a.requested_at
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, i.cause, a.number, a.requested_at
 FROM sendpromptly.attempts AS a
 JOIN sendpromptly.projects AS p ON p.project_id = a.project_id
 JOIN sendpromptly.incidents AS i ON i.project_id = a.project_id AND i.incident_id = a.incident_id
@@ -152,6 +152,8 @@ func (q *Queries) CallbackContent(ctx context.Context, db DBTX, arg CallbackCont
 		&i.Project.AlertAfterFailed,
 		&i.Project.AlertAfterMissing,
 		&i.Project.CreatedAt,
+		&i.Project.Retention,
+		&i.Project.RetainedAt,
 		&i.Project.Suspended,
 		&i.Cause,
 		&i.Number,

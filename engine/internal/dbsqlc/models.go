@@ -146,6 +146,8 @@ type Project struct {
 	AlertAfterFailed  pgtype.Interval
 	AlertAfterMissing pgtype.Interval
 	CreatedAt         time.Time
+	Retention         pgtype.Interval
+	RetainedAt        *time.Time
 	Suspended         bool
 }
 

@@ -69,8 +69,9 @@ func (q *Queries) ProjectCreate(ctx context.Context, db DBTX, name string) (Proj
 }
 
 const projectGet = `-- name: ProjectGet :one
-SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.suspended, extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
-  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds,
+  coalesce(extract(epoch FROM p.retention), 0)::float8 AS retention_seconds
 FROM sendpromptly.projects AS p WHERE p.name = $1
 `
 
@@ -79,6 +80,7 @@ type ProjectGetRow struct {
 	TimeoutSeconds      float64
 	AfterFailedSeconds  float64
 	AfterMissingSeconds float64
+	RetentionSeconds    float64
 }
 
 // ProjectGet reads one project by its name.
@@ -99,17 +101,21 @@ func (q *Queries) ProjectGet(ctx context.Context, db DBTX, name string) (Project
 		&i.Project.AlertAfterFailed,
 		&i.Project.AlertAfterMissing,
 		&i.Project.CreatedAt,
+		&i.Project.Retention,
+		&i.Project.RetainedAt,
 		&i.Project.Suspended,
 		&i.TimeoutSeconds,
 		&i.AfterFailedSeconds,
 		&i.AfterMissingSeconds,
+		&i.RetentionSeconds,
 	)
 	return i, err
 }
 
 const projectList = `-- name: ProjectList :many
-SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.suspended, extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
-  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds
+SELECT p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
+  extract(epoch FROM p.alert_after_failed)::float8 AS after_failed_seconds, extract(epoch FROM p.alert_after_missing)::float8 AS after_missing_seconds,
+  coalesce(extract(epoch FROM p.retention), 0)::float8 AS retention_seconds
 FROM sendpromptly.projects AS p ORDER BY p.name
 `
 
@@ -118,6 +124,7 @@ type ProjectListRow struct {
 	TimeoutSeconds      float64
 	AfterFailedSeconds  float64
 	AfterMissingSeconds float64
+	RetentionSeconds    float64
 }
 
 // ProjectList reads all projects by name.
@@ -144,10 +151,13 @@ func (q *Queries) ProjectList(ctx context.Context, db DBTX) ([]ProjectListRow, e
 			&i.Project.AlertAfterFailed,
 			&i.Project.AlertAfterMissing,
 			&i.Project.CreatedAt,
+			&i.Project.Retention,
+			&i.Project.RetainedAt,
 			&i.Project.Suspended,
 			&i.TimeoutSeconds,
 			&i.AfterFailedSeconds,
 			&i.AfterMissingSeconds,
+			&i.RetentionSeconds,
 		); err != nil {
 			return nil, err
 		}
@@ -170,8 +180,9 @@ UPDATE sendpromptly.projects AS p SET
   snapshots = coalesce($7::boolean, p.snapshots),
   suspended = coalesce($8::boolean, p.suspended),
   alert_after_failed = coalesce($9::text::interval, p.alert_after_failed),
-  alert_after_missing = coalesce($10::text::interval, p.alert_after_missing)
-WHERE p.project_id = $11
+  alert_after_missing = coalesce($10::text::interval, p.alert_after_missing),
+  retention = CASE WHEN $11::text IS NULL THEN p.retention ELSE nullif($11::text, '')::interval END
+WHERE p.project_id = $12
 `
 
 type ProjectSetParams struct {
@@ -185,6 +196,7 @@ type ProjectSetParams struct {
 	Suspended         *bool
 	AlertAfterFailed  *string
 	AlertAfterMissing *string
+	Retention         *string
 	ProjectID         int
 }
 
@@ -201,6 +213,7 @@ func (q *Queries) ProjectSet(ctx context.Context, db DBTX, arg ProjectSetParams)
 		arg.Suspended,
 		arg.AlertAfterFailed,
 		arg.AlertAfterMissing,
+		arg.Retention,
 		arg.ProjectID,
 	)
 	return err

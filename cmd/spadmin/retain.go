@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+type retainCommand struct {
+	OlderThan time.Duration `help:"Remove what was settled so long ago and untouched since, 840h (35 days) at least. Default: as the project is set." placeholder:"DURATION"`
+	Archive   string        `help:"A folder to write the effects to before they leave." type:"path" placeholder:"DIR"`
+	Project   string        `help:"The project." default:"default"`
+	DryRun    bool          `help:"Only count."`
+	FullSpeed bool          `help:"Leave out the rests that spare the app's own work."`
+	JSON      bool          `help:"Print JSON."`
+}
+
+// Run removes what was settled long ago.
+func (c retainCommand) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	report, err := st.Retain(s.ctx, store.RetainOptions{Project: c.Project, OlderThan: c.OlderThan, Archive: c.Archive, DryRun: c.DryRun, FullSpeed: c.FullSpeed})
+	var field *engine.FieldError
+	if errors.As(err, &field) && field.Field == "older_than" {
+		return hint{err, "spadmin retain --older-than 840h, or spadmin project set NAME --retention 2160h"}
+	}
+	if err != nil {
+		return advise(err)
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, report)
+	}
+	verb := "removed"
+	if c.DryRun {
+		verb = "would remove"
+	}
+	say(s.stdout, "%s %s of %d effects that are old enough by their receipt", verb, strong.Render(strconv.Itoa(report.Removed)), report.Seen)
+	for _, m := range report.Archives {
+		say(s.stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, moment(m.AcceptedFrom), moment(m.AcceptedTo), m.SHA256)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+// Command soak lets a database age: millions of transitions through the real functions while an engine sweeps, seals,
+// indexes and purges beside them, and looks whether the sweep is as fast at the end as at the beginning.
+//
+//	make soak                                   10 million transitions
+//	make soak ARGS="--transitions 200000"       a small one
+//
+// A transition is an effect that enters a state. It starts a Postgres of its own, prints a table with one line a tenth
+// of the run, and writes soak.json at the top of the repository.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
+)
+
+// options are how a run was asked for.
+type options struct {
+	transitions int64
+	writers     int
+	// every is the sweep's interval: shorter than an engine's, so that a tenth of the run has enough sweeps for a p99.
+	every time.Duration
+	out   string
+}
+
+func main() {
+	o, err := parseOptions(os.Args[1:], os.Stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err = run(ctx, o, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "soak:", err)
+		os.Exit(1)
+	}
+}
+
+func parseOptions(args []string, out io.Writer) (options, error) {
+	var o options
+	flags := flag.NewFlagSet("soak", flag.ContinueOnError)
+	flags.SetOutput(out)
+	flags.Int64Var(&o.transitions, "transitions", 10_000_000, "how many transitions to make")
+	flags.IntVar(&o.writers, "writers", 2, "connections that record receipts and outcomes")
+	flags.DurationVar(&o.every, "every", 50*time.Millisecond, "the sweep's interval")
+	flags.StringVar(&o.out, "out", "../soak.json", "the file to write")
+	if err := flags.Parse(args); err != nil {
+		return o, err
+	}
+	if flags.NArg() > 0 || o.transitions < 1 || o.writers < 1 || o.every <= 0 {
+		return o, errors.New("want --transitions N --writers N --every DURATION, each above zero")
+	}
+	return o, nil
+}
+
+// run ages one database and tells what became of it.
+func run(ctx context.Context, o options, out io.Writer) error {
+	server, err := pg.Start(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	settings, err := server.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	s, err := newSoak(ctx, server, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := s.age(ctx); err != nil {
+		return err
+	}
+	result, err := s.result(ctx, settings)
+	if err != nil {
+		return err
+	}
+	if err := result.write(o.out); err != nil {
+		return err
+	}
+	result.table(out)
+	if len(result.Problems) > 0 {
+		return fmt.Errorf("verify found %d problems: %v", len(result.Problems), result.Problems)
+	}
+	return nil
+}

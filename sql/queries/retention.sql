@@ -1,0 +1,27 @@
+-- name: RetentionClaim :many
+-- RetentionClaim takes the projects whose hour has come, so that one engine an hour works on each.
+UPDATE sendpromptly.projects AS p SET retained_at = c.now
+FROM (SELECT sendpromptly.clock() AS now) AS c
+WHERE p.retention IS NOT NULL AND (p.retained_at IS NULL OR p.retained_at <= c.now - interval '1 hour')
+RETURNING p.name, (c.now - make_interval(secs => extract(epoch FROM p.retention)::float8))::timestamptz AS settled_before;
+
+-- name: EffectsRetain :one
+-- EffectsRetain removes the effects of one page that may leave, or counts them.
+SELECT r.taken::int AS taken, r.gone::int AS gone, r.last::uuid AS last
+FROM sendpromptly.retain(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(after)::uuid, sqlc.arg(batch)::int,
+  sqlc.arg(dry_run)::boolean) AS r(taken, gone, last);
+
+-- name: EffectsReadForArchive :many
+-- EffectsReadForArchive reads one page of effects with all their rows; document is empty where an effect stays.
+SELECT r.effect_id::uuid AS effect_id, r.accepted_at::timestamptz AS accepted_at, coalesce(r.document, '')::text AS document
+FROM sendpromptly.retain_read(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(after)::uuid, sqlc.arg(batch)::int)
+  AS r(effect_id, accepted_at, document);
+
+-- name: EffectsForget :many
+-- EffectsForget removes archived effects that did not change since, and says of each that was there whether it went.
+SELECT r.effect_id::uuid AS effect_id, r.gone::boolean AS gone
+FROM sendpromptly.retain_forget(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(effect_ids)::text[]::uuid[]) AS r(effect_id, gone);
+
+-- name: StatementBound :exec
+-- StatementBound ends each of the transaction's statements after so long.
+SELECT set_config('statement_timeout', sqlc.arg(milliseconds)::text, true);
