@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 )
 
@@ -43,6 +44,10 @@ type Authenticate = access.Authenticate
 // SMTP names the mail server.
 type SMTP = mail.SMTP
 
+// IngestLimits bound what one project may ask of the ingest API. The zero value
+// takes the defaults.
+type IngestLimits = ingest.Limits
+
 // Config is how the server runs. Pool and BaseURL are required.
 type Config struct {
 	// Pool is connected to a migrated database.
@@ -57,6 +62,9 @@ type Config struct {
 	Authenticate Authenticate
 	// SMTP mails login links and alerts. Default: neither is mailed.
 	SMTP SMTP
+	// IngestLimits bound the ingest API. Default: 64 KiB a body (512 KiB with
+	// snapshots), 64 fields, 100 requests a second and 1,000 at once for each project.
+	IngestLimits IngestLimits
 	// ProofKeys is the folder with the keys that sign proofs. Default: no proofs.
 	ProofKeys string
 	// TrustedProxies are the networks of the proxies in front, whose

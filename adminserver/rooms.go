@@ -2,6 +2,7 @@ package adminserver
 
 import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
@@ -11,8 +12,8 @@ func (s *Server) rooms() []web.Route {
 	if s.serves(Console) {
 		routes = append(routes, console.Routes(s.deps)...)
 	}
-	// if s.serves(Ingest) {
-	//	routes = append(routes, ingest.Routes(s.deps)...)
-	// }
+	if s.serves(Ingest) {
+		routes = append(routes, ingest.Routes(s.deps, s.cfg.IngestLimits)...)
+	}
 	return routes
 }

@@ -32,6 +32,8 @@ type KeyOwner struct {
 	Project, KeyID string
 	// Suspended says that the project takes nothing at present.
 	Suspended bool
+	// Snapshots says that the project keeps payloads, so that its requests are larger.
+	Snapshots bool
 }
 
 // CreateKey adds an API key. Its secret, sk_ and 40 characters, is returned
@@ -116,7 +118,7 @@ func (s *Store) KeyOwner(ctx context.Context, secret string) (KeyOwner, error) {
 			return KeyOwner{}, err
 		}
 	}
-	return KeyOwner{Project: row.Project, KeyID: row.KeyID, Suspended: row.Suspended}, nil
+	return KeyOwner{Project: row.Project, KeyID: row.KeyID, Suspended: row.Suspended, Snapshots: row.Snapshots}, nil
 }
 
 func newKey(row dbsqlc.APIKey) Key {

@@ -17,7 +17,7 @@ RETURNING k.label;
 
 -- name: KeyOwner :one
 -- KeyOwner finds a key that is not revoked by its hash; stale says that its use was not noted within the last minute.
-SELECT p.name AS project, p.suspended, k.project_id, k.key_id, k.key_hash,
+SELECT p.name AS project, p.suspended, p.snapshots, k.project_id, k.key_id, k.key_hash,
   coalesce(k.last_used_at < (SELECT sendpromptly.clock()) - interval '1 minute', true)::boolean AS stale
 FROM sendpromptly.api_keys AS k JOIN sendpromptly.projects AS p ON p.project_id = k.project_id
 WHERE k.key_hash = sqlc.arg(key_hash) AND k.revoked_at IS NULL LIMIT 1;

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver"
 )
 
 // zeros is a body without an end.
@@ -31,8 +31,8 @@ func (z *zeros) Read(p []byte) (int, error) {
 
 func TestAHugeBodyCostsNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
-	for _, key := range []string{ourKey, keepKey, "sk_nobody"} {
+	s := start(t, adminserver.IngestLimits{})
+	for _, key := range []string{s.keys["default"], s.keys["keep"], "sk_nobody"} {
 		for _, chunked := range []bool{false, true} {
 			const size = 100 << 20
 			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/api/v1/receipt", &zeros{size})
@@ -76,14 +76,14 @@ func TestAHugeBodyCostsNothing(t *testing.T) {
 
 func TestAClientThatNeverEndsItsBodyIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	connection, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = connection.Close() }()
 	if _, err := fmt.Fprintf(connection, "POST /api/v1/receipt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n"+
-		"Accept: application/json\r\nContent-Length: 1000\r\n\r\n{", ourKey); err != nil {
+		"Accept: application/json\r\nContent-Length: 1000\r\n\r\n{", s.keys["default"]); err != nil {
 		t.Fatal(err)
 	}
 	if err := connection.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {

@@ -5,12 +5,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver"
 )
 
 func TestEveryErrorHasItsCodeAndStatus(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	many := map[string]any{}
 	for i := range 60 {
 		many[fmt.Sprintf("f%d", i)] = i
@@ -31,13 +31,13 @@ func TestEveryErrorHasItsCodeAndStatus(t *testing.T) {
 		{"unauthorized", 401, request{header: map[string]string{"Authorization": ""}}},
 		{"unauthorized", 401, request{header: map[string]string{"Authorization": "Bearer sk_short"}}},
 		{"unauthorized", 401, request{header: map[string]string{"Authorization": "Bearer sk_" + strings.Repeat("z", 40)}}},
-		{"unauthorized", 401, request{header: map[string]string{"Authorization": "Basic " + ourKey}}},
-		{"unauthorized", 401, request{header: map[string]string{"Authorization": ourKey}}},
+		{"unauthorized", 401, request{header: map[string]string{"Authorization": "Basic " + s.keys["default"]}}},
+		{"unauthorized", 401, request{header: map[string]string{"Authorization": s.keys["default"]}}},
 		{"payload_too_large", 413, request{body: receipt(map[string]any{"version": strings.Repeat("v", 70<<10)})}},
 		{"too_many_fields", 413, request{body: receipt(many)}},
 		{"missing_idempotency_key", 400, request{header: map[string]string{"Idempotency-Key": ""}}},
 		{"missing_idempotency_key", 400, request{header: map[string]string{"Idempotency-Key": strings.Repeat("k", 256)}}},
-		{"subscription_required", 402, request{header: map[string]string{"Authorization": "Bearer " + pausedKey}}},
+		{"subscription_required", 402, request{header: s.as("paused")}},
 		{"validation_error", 422, request{body: "{}"}},
 		{"not_found", 404, request{path: "/api/v1/result", body: result(map[string]any{"provider_event_id": "evt_unknown"})}},
 	} {
@@ -68,10 +68,10 @@ func TestEveryErrorHasItsCodeAndStatus(t *testing.T) {
 
 func TestEveryFormOfJSONIsAccepted(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	for _, header := range []map[string]string{
 		{"Accept": "*/*"}, {"Accept": "application/*"}, {"Accept": "application/problem+json"}, {"Accept": "text/html, application/json;q=0.1"},
-		{"Content-Type": "application/json; charset=UTF-8"}, {"Content-Type": "application/vnd.api+json"}, {"Authorization": "bearer " + ourKey},
+		{"Content-Type": "application/json; charset=UTF-8"}, {"Content-Type": "application/vnd.api+json"}, {"Authorization": "bearer " + s.keys["default"]},
 	} {
 		s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: header}).accepted(t)
 	}
@@ -80,7 +80,7 @@ func TestEveryFormOfJSONIsAccepted(t *testing.T) {
 // Each request is wrong in all the ways from one on; the first decides.
 func TestTheChecksComeInTheirOrder(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{Rate: 0.001, Burst: 1, Body: 400, Fields: 10})
+	s := start(t, adminserver.IngestLimits{Rate: 0.001, Burst: 1, Body: 400, Fields: 10})
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: map[string]string{"Idempotency-Key": "used"}}).accepted(t)
 	q := request{path: "/api/v1/receipt", body: "{}", header: map[string]string{"Idempotency-Key": "used"}}
 	steps := []struct {
@@ -88,7 +88,7 @@ func TestTheChecksComeInTheirOrder(t *testing.T) {
 		make func()
 	}{
 		{"rate_limited", func() {}},
-		{"subscription_required", func() { q.header["Authorization"] = "Bearer " + pausedKey }},
+		{"subscription_required", func() { q.header["Authorization"] = "Bearer " + s.keys["paused"] }},
 		{"missing_idempotency_key", func() { q.header["Idempotency-Key"] = "" }},
 		{"too_many_fields", func() { q.body = `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1,"k":1}` }},
 		{"payload_too_large", func() { q.body += strings.Repeat(" ", 500) }},
@@ -104,7 +104,7 @@ func TestTheChecksComeInTheirOrder(t *testing.T) {
 		}
 	}
 	// The replay comes before validation: another body is a conflict although it is not valid either.
-	s = start(t, ingest.Limits{})
+	s = start(t, adminserver.IngestLimits{})
 	used := map[string]string{"Idempotency-Key": "used"}
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: used}).accepted(t)
 	if got := s.send(request{path: "/api/v1/receipt", body: "not json", header: used}); got.status != 409 || got.code() != "idempotency_conflict" {
@@ -114,7 +114,7 @@ func TestTheChecksComeInTheirOrder(t *testing.T) {
 
 func TestTooManyRequestsOfAProjectAreTurnedAway(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{Rate: 0.1, Burst: 2})
+	s := start(t, adminserver.IngestLimits{Rate: 0.1, Burst: 2})
 	for range 2 {
 		s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
 	}
@@ -122,12 +122,12 @@ func TestTooManyRequestsOfAProjectAreTurnedAway(t *testing.T) {
 	if got.status != 429 || got.code() != "rate_limited" || got.header.Get("Retry-After") != "10" {
 		t.Errorf("%d %s, Retry-After %q", got.status, got.body, got.header.Get("Retry-After"))
 	}
-	s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: map[string]string{"Authorization": "Bearer " + otherKey}}).accepted(t)
+	s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: s.as("other")}).accepted(t)
 }
 
 func TestWhatFailsHereIsAnInternalErrorWithoutDetails(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	if _, err := s.db.Pool.Exec(t.Context(), "ALTER TABLE sendpromptly.idempotency RENAME TO gone"); err != nil {
 		t.Fatal(err)
 	}

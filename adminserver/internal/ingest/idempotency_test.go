@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
@@ -17,7 +17,7 @@ func withKey(key string) map[string]string { return map[string]string{"Idempoten
 
 func TestTheSameKeyAndBodyGetTheSameBytesAgain(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	first := s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: withKey("one")})
 	first.accepted(t)
 	again := s.send(request{path: "/v1/receipt", body: receipt(nil), header: withKey("one")})
@@ -34,12 +34,12 @@ func TestTheSameKeyAndBodyGetTheSameBytesAgain(t *testing.T) {
 	// The endpoint and the project keep keys apart.
 	s.send(request{path: "/api/v1/result", body: result(nil), header: withKey("one")}).accepted(t)
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"version": "2"}),
-		header: map[string]string{"Idempotency-Key": "one", "Authorization": "Bearer " + otherKey}}).accepted(t)
+		header: map[string]string{"Idempotency-Key": "one", "Authorization": "Bearer " + s.keys["other"]}}).accepted(t)
 }
 
 func TestARefusalIsNotKept(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	early := request{path: "/api/v1/result", body: result(nil), header: withKey("result")}
 	if got := s.send(early); got.status != 404 {
 		t.Fatalf("before the receipt: %d %s", got.status, got.body)
@@ -54,7 +54,7 @@ func TestARefusalIsNotKept(t *testing.T) {
 
 func TestAKeyIsForgottenAfterADay(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	q := request{path: "/api/v1/receipt", body: receipt(map[string]any{"timeout_minutes": 43200}), header: withKey("one")}
 	s.send(q).accepted(t)
 	s.db.Travel(24*time.Hour - time.Minute)
@@ -81,7 +81,7 @@ func TestAKeyIsForgottenAfterADay(t *testing.T) {
 // running, or get its answer.
 func TestManyAtOnceWithOneKeyDoTheWorkOnce(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": "evt_outcome"})}).accepted(t)
 	for _, q := range []request{
 		{path: "/api/v1/receipt", body: receipt(nil), header: withKey("race")},
@@ -124,7 +124,7 @@ func TestManyAtOnceWithOneKeyDoTheWorkOnce(t *testing.T) {
 // Different keys for one event: one receipt, and every other is its duplicate.
 func TestManyAtOnceWithTheirOwnKeysAreOneReceipt(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	ids, fresh := map[string]bool{}, 0
@@ -153,7 +153,7 @@ func TestManyAtOnceWithTheirOwnKeysAreOneReceipt(t *testing.T) {
 // A server that dies while it works leaves neither receipt nor key behind.
 func TestACrashInFlightLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	crashing, err := s.db.Pool.Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func kill(t *testing.T, s *server, tx pgx.Tx) {
 // caller hears so and asks again with the same key.
 func TestAnOutcomeThatTheAppHoldsDoesNotHoldTheServer(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
 	app, err := s.db.Pool.Begin(t.Context())
 	if err != nil {

@@ -19,16 +19,6 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
-// Caller is whom an API key belongs to.
-type Caller struct {
-	// Project is the project's name.
-	Project string
-	// Suspended projects are turned away.
-	Suspended bool
-	// Snapshots allows larger bodies, because they may carry the payload.
-	Snapshots bool
-}
-
 // Limits bound what one project may ask for. Zero fields take the defaults.
 type Limits struct {
 	// Body is the largest body in bytes. Default: 64 KiB.
@@ -63,15 +53,13 @@ func (l Limits) complete() Limits {
 	return l
 }
 
-// Config is what the API works with; all but Limits is required.
-type Config struct {
+// config is what the API works with.
+type config struct {
 	Store *store.Store
 	// Engine returns a project's engine.
 	Engine func(project string) (*engine.Engine, error)
-	// KeyOwner finds out whom a key belongs to; [store.ErrNotFound] if nobody.
-	KeyOwner func(ctx context.Context, key string) (Caller, error)
-	Logger   *slog.Logger
-	Limits   Limits
+	Logger *slog.Logger
+	Limits Limits
 }
 
 // The time that one request may take: to arrive once its headers are here, and
@@ -81,30 +69,23 @@ const (
 	working = 15 * time.Second
 )
 
-// API answers requests. It is safe for concurrent use.
-type API struct {
-	cfg   Config
+// api answers requests. It is safe for concurrent use.
+type api struct {
+	cfg   config
 	rates *rates
 }
 
-// New makes the API.
-func New(cfg Config) *API {
+func newAPI(cfg config) *api {
 	cfg.Limits = cfg.Limits.complete()
-	return &API{cfg: cfg, rates: newRates(cfg.Limits.Rate, cfg.Limits.Burst)}
+	return &api{cfg: cfg, rates: newRates(cfg.Limits.Rate, cfg.Limits.Burst)}
 }
-
-// Receipt answers POST /api/v1/receipt.
-func (a *API) Receipt() http.Handler { return a.endpoint("receipt", a.receipt) }
-
-// Result answers POST /api/v1/result.
-func (a *API) Result() http.Handler { return a.endpoint("result", a.result) }
 
 // work does what a valid request asks for, in the transaction that keeps its
 // answer, and returns the body of a 202.
-type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller Caller, members object) ([]byte, error)
+type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller store.KeyOwner, members object) ([]byte, error)
 
 // endpoint answers a request, whatever happens to it.
-func (a *API) endpoint(name string, do work) http.Handler {
+func (a *api) endpoint(name string, do work) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer, err := a.serve(w, r, name, do)
 		if err != nil {
@@ -120,7 +101,7 @@ func (a *API) endpoint(name string, do work) http.Handler {
 
 // serve makes the checks in the documented order: negotiation, key, size and
 // fields, idempotency key, suspension, rate, replay, validation.
-func (a *API) serve(w http.ResponseWriter, r *http.Request, endpoint string, do work) (store.Answer, error) {
+func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do work) (store.Answer, error) {
 	var none store.Answer
 	if p := negotiate(r.Header); p != nil {
 		return none, p
@@ -166,23 +147,23 @@ func (a *API) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 		})
 }
 
-func (a *API) authenticate(r *http.Request) (Caller, error) {
+func (a *api) authenticate(r *http.Request) (store.KeyOwner, error) {
 	unauthorized := fail("unauthorized", "Send Authorization: Bearer with an API key of this project.")
 	key := bearer(r.Header)
 	if key == "" {
-		return Caller{}, unauthorized
+		return store.KeyOwner{}, unauthorized
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), working)
 	defer cancel()
-	caller, err := a.cfg.KeyOwner(ctx, key)
+	caller, err := a.cfg.Store.KeyOwner(ctx, key)
 	if errors.Is(err, store.ErrNotFound) {
-		return Caller{}, unauthorized
+		return store.KeyOwner{}, unauthorized
 	}
 	return caller, err
 }
 
 // read reads the body, bounded in size and time.
-func (a *API) read(w http.ResponseWriter, r *http.Request, caller Caller) ([]byte, error) {
+func (a *api) read(w http.ResponseWriter, r *http.Request, caller store.KeyOwner) ([]byte, error) {
 	limit := a.cfg.Limits.Body
 	if caller.Snapshots {
 		limit = a.cfg.Limits.SnapshotBody
@@ -209,7 +190,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, caller Caller) ([]byt
 
 // explain turns any error into one that callers may see. What is not theirs to
 // know is logged.
-func (a *API) explain(r *http.Request, endpoint string, err error) *problem {
+func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 	var (
 		known *problem
 		body  malformed

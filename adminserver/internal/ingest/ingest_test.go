@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
@@ -31,7 +31,7 @@ func (a answer) accepted(t *testing.T) accepted {
 
 func TestAReceiptIsKeptAndItsSecondIsADuplicate(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	first := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
 	if first.Duplicate || time.Until(first.TimeoutAt) < 29*time.Minute || first.TimeoutAt.Location() != time.UTC {
 		t.Errorf("first: %+v", first)
@@ -49,7 +49,7 @@ func TestAReceiptIsKeptAndItsSecondIsADuplicate(t *testing.T) {
 
 func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "shopify", "event_type": "orders/paid",
 		"effect_type": "access_unlock", "shopify_shop_domain": "MyStore.myshopify.com", "timeout_minutes": 90, "amount": -1999, "currency": "eur",
 		"customer": "cus_1", "version": "v42", "occurred_at": "2026-03-01T13:30:00.5+01:30", "livemode": true, "payload": map[string]any{"id": 9007199254740993}})}).accepted(t)
@@ -67,7 +67,7 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 
 func TestAnyOtherProviderHasItsOwnTypes(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "paddle", "event_type": "transaction completed", "effect_type": "send_book"})}).accepted(t)
 	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)
 	s.db.RequireApplied(engine.Key{Provider: "paddle", EventID: "evt_1", Effect: "send_book"})
@@ -75,13 +75,13 @@ func TestAnyOtherProviderHasItsOwnTypes(t *testing.T) {
 
 func TestAPayloadIsKeptSealedWhereSnapshotsAreOn(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	large := strings.Repeat("x", 100<<10)
 	q := request{path: "/api/v1/receipt", body: receipt(map[string]any{"payload": map[string]any{"note": large}})}
 	if got := s.send(q); got.code() != "payload_too_large" {
 		t.Errorf("without snapshots: %d %s", got.status, got.body)
 	}
-	q.header = map[string]string{"Authorization": "Bearer " + keepKey}
+	q.header = s.as("keep")
 	s.send(q).accepted(t)
 	var sealed []byte
 	if err := s.db.Pool.QueryRow(t.Context(), "SELECT sealed FROM sendpromptly.snapshots").Scan(&sealed); err != nil {
@@ -94,7 +94,7 @@ func TestAPayloadIsKeptSealedWhereSnapshotsAreOn(t *testing.T) {
 
 func TestAResultNamesItsEffectInAnyOfTheWays(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	for i, change := range []map[string]any{
 		{},
 		{"provider_event_id": nil, "stripe_event_id": "EVENT"},
@@ -117,7 +117,7 @@ func TestAResultNamesItsEffectInAnyOfTheWays(t *testing.T) {
 
 func TestAFailedResultOpensAnIncidentAndASuccessResolvesIt(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
 	done := s.send(request{path: "/api/v1/result", body: result(map[string]any{"status": "failed", "error_code": "no_account",
 		"error_message": "account \x00 is gone " + strings.Repeat("é", 3000)})}).accepted(t)
@@ -138,7 +138,7 @@ func TestAFailedResultOpensAnIncidentAndASuccessResolvesIt(t *testing.T) {
 
 func TestAResultThatFitsSeveralEffectsNamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	for _, change := range []map[string]any{{}, {"effect_type": "access_unlock"}, {"provider": "paddle"}} {
 		s.send(request{path: "/api/v1/receipt", body: receipt(change)}).accepted(t)
 	}
@@ -169,11 +169,11 @@ func TestAResultThatFitsSeveralEffectsNamesWhatIsMissing(t *testing.T) {
 
 func TestAnotherProjectsEventDoesNotExist(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	got := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
 	for _, change := range []map[string]any{{}, {"provider_event_id": nil, "event_id": got.EventID}, {"status": "failed"},
 		{"provider_event_id": nil, "event_id": "00000000-0000-7000-8000-000000000000"}} {
-		a := s.send(request{path: "/api/v1/result", body: result(change), header: map[string]string{"Authorization": "Bearer " + otherKey}})
+		a := s.send(request{path: "/api/v1/result", body: result(change), header: s.as("other")})
 		if a.status != 404 || a.code() != "not_found" {
 			t.Errorf("%v: %d %s", change, a.status, a.body)
 		}
@@ -183,8 +183,8 @@ func TestAnotherProjectsEventDoesNotExist(t *testing.T) {
 
 func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
-	live := map[string]string{"Authorization": "Bearer " + otherKey}
+	s := start(t, adminserver.IngestLimits{})
+	live := s.as("other")
 	if got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": false}), header: live}); got.fields() != "livemode" {
 		t.Errorf("a test event in a live project: %d %s", got.status, got.body)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 // The providers whose names are known, with their event types.
@@ -162,7 +163,7 @@ type receiptAnswer struct {
 }
 
 // receipt records a receipt.
-func (a *API) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ Caller, members object) ([]byte, error) {
+func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ store.KeyOwner, members object) ([]byte, error) {
 	acceptance, err := readReceipt(members)
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ type resultAnswer struct {
 }
 
 // result records an outcome.
-func (a *API) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller Caller, members object) ([]byte, error) {
+func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller store.KeyOwner, members object) ([]byte, error) {
 	outcome, err := readResult(members)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package ingest_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,62 +13,55 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
-	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 const secretKey = "dGVzdCBzZWNyZXQga2V5IG9mIDMyIGJ5dGVzIGxvbmc="
 
-// The keys of the projects that tests use.
-var (
-	ourKey    = "sk_" + strings.Repeat("a", 40)
-	otherKey  = "sk_" + strings.Repeat("b", 40)
-	pausedKey = "sk_" + strings.Repeat("c", 40)
-	keepKey   = "sk_" + strings.Repeat("d", 40)
-)
-
-// server is the API over real HTTP, on a database of its own, with the projects
-// default, other, paused (suspended) and keep (with snapshots).
+// server is the admin server's ingest part over real HTTP, on a database of its
+// own, with the projects default, other (live), paused (suspended) and keep
+// (with snapshots), and a key for each.
 type server struct {
-	t   testing.TB
-	db  *enginetest.Database
-	url string
+	t    testing.TB
+	db   *enginetest.Database
+	url  string
+	keys map[string]string
 }
 
-func start(t testing.TB, limits ingest.Limits) *server {
+func start(t testing.TB, limits adminserver.IngestLimits) *server {
 	t.Helper()
-	db := enginetest.New(t)
-	st, err := store.New(db.Pool, secretKey)
+	s := &server{t: t, db: enginetest.New(t), keys: map[string]string{}}
+	st, err := store.New(s.db.Pool, secretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	yes, live := true, "live"
-	for name, settings := range map[string]store.ProjectSettings{"other": {Mode: &live}, "paused": {Suspended: &yes}, "keep": {Snapshots: &yes}} {
-		if _, _, err := st.CreateProject(t.Context(), name, settings, nil, "ada"); err != nil {
+	for name, settings := range map[string]store.ProjectSettings{"default": {}, "other": {Mode: &live}, "paused": {Suspended: &yes}, "keep": {Snapshots: &yes}} {
+		if name != "default" {
+			if _, _, err := st.CreateProject(t.Context(), name, settings, nil, "ada"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, s.keys[name], err = st.CreateKey(t.Context(), name, "test", "ada"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	owners := map[string]ingest.Caller{ourKey: {Project: "default"}, otherKey: {Project: "other"},
-		pausedKey: {Project: "paused", Suspended: true}, keepKey: {Project: "keep", Snapshots: true}}
-	all := engines.New(db.Pool, engine.Config{SecretKey: secretKey})
-	api := ingest.New(ingest.Config{Store: st, Engine: all.For, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Limits: limits,
-		KeyOwner: func(_ context.Context, key string) (ingest.Caller, error) {
-			if owner, known := owners[key]; known {
-				return owner, nil
-			}
-			return ingest.Caller{}, store.ErrNotFound
-		}})
-	mux := http.NewServeMux()
-	for _, path := range []string{"/api/v1/", "/v1/"} {
-		mux.Handle("POST "+path+"receipt", api.Receipt())
-		mux.Handle("POST "+path+"result", api.Result())
+	handler, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.Ingest},
+		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), IngestLimits: limits})
+	if err != nil {
+		t.Fatal(err)
 	}
-	web := httptest.NewServer(mux)
+	web := httptest.NewServer(handler)
 	t.Cleanup(web.Close)
-	return &server{t: t, db: db, url: web.URL}
+	s.url = web.URL
+	return s
+}
+
+// as makes the header of a project's key.
+func (s *server) as(project string) map[string]string {
+	return map[string]string{"Authorization": "Bearer " + s.keys[project]}
 }
 
 // request is what a correct client would send, and what a test makes wrong.
@@ -112,7 +104,7 @@ func (s *server) try(q request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	header := map[string]string{"Authorization": "Bearer " + ourKey, "Idempotency-Key": <-keys, "Content-Type": "application/json", "Accept": "application/json"}
+	header := map[string]string{"Authorization": "Bearer " + s.keys["default"], "Idempotency-Key": <-keys, "Content-Type": "application/json", "Accept": "application/json"}
 	maps.Copy(header, q.header)
 	for name, value := range header {
 		if value != "" {

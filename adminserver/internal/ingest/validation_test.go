@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver"
 )
 
 // marker stands in values: no answer may repeat it.
@@ -13,7 +13,7 @@ const marker = "zzMARKERzz"
 
 func TestAWrongReceiptIsRefusedByTheNamesOfItsFields(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	for _, test := range []struct {
 		fields string
 		change map[string]any
@@ -87,7 +87,7 @@ func TestAWrongReceiptIsRefusedByTheNamesOfItsFields(t *testing.T) {
 
 func TestAWrongResultIsRefusedByTheNamesOfItsFields(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	for _, test := range []struct {
 		fields string
 		change map[string]any
@@ -123,7 +123,7 @@ func TestAWrongResultIsRefusedByTheNamesOfItsFields(t *testing.T) {
 // What another reader could take for something else is refused.
 func TestABodyThatIsNotStrictJSONIsRefused(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	good := strings.TrimSpace(receipt(nil))
 	inner := good[1 : len(good)-1]
 	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
@@ -152,7 +152,7 @@ func TestABodyThatIsNotStrictJSONIsRefused(t *testing.T) {
 
 func TestHarmlessFormsOfJSONAreAccepted(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	good := strings.TrimSpace(receipt(nil))
 	inner := good[1 : len(good)-1]
 	for i, fine := range []string{
@@ -169,7 +169,7 @@ func TestHarmlessFormsOfJSONAreAccepted(t *testing.T) {
 
 func TestAnAnswerNamesAtMostTenFieldsAndStaysSmall(t *testing.T) {
 	t.Parallel()
-	s := start(t, ingest.Limits{})
+	s := start(t, adminserver.IngestLimits{})
 	members := map[string]any{}
 	for i := range 50 {
 		members[fmt.Sprintf("unknown_field_with_quite_a_long_name_of_sixty_characters_%06d", i)] = i

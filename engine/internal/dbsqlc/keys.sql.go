@@ -84,7 +84,7 @@ func (q *Queries) KeyList(ctx context.Context, db DBTX, projectID int) ([]APIKey
 }
 
 const keyOwner = `-- name: KeyOwner :one
-SELECT p.name AS project, p.suspended, k.project_id, k.key_id, k.key_hash,
+SELECT p.name AS project, p.suspended, p.snapshots, k.project_id, k.key_id, k.key_hash,
   coalesce(k.last_used_at < (SELECT sendpromptly.clock()) - interval '1 minute', true)::boolean AS stale
 FROM sendpromptly.api_keys AS k JOIN sendpromptly.projects AS p ON p.project_id = k.project_id
 WHERE k.key_hash = $1 AND k.revoked_at IS NULL LIMIT 1
@@ -93,6 +93,7 @@ WHERE k.key_hash = $1 AND k.revoked_at IS NULL LIMIT 1
 type KeyOwnerRow struct {
 	Project   string
 	Suspended bool
+	Snapshots bool
 	ProjectID int
 	KeyID     string
 	KeyHash   []byte
@@ -106,6 +107,7 @@ func (q *Queries) KeyOwner(ctx context.Context, db DBTX, keyHash []byte) (KeyOwn
 	err := row.Scan(
 		&i.Project,
 		&i.Suspended,
+		&i.Snapshots,
 		&i.ProjectID,
 		&i.KeyID,
 		&i.KeyHash,
