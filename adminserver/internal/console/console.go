@@ -5,6 +5,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
@@ -37,22 +38,56 @@ type line struct {
 }
 
 func (c *console) table() []line {
-	lines := []line{
+	lines := slices.Concat(c.reading(), c.acting(), c.changing())
+	for _, a := range actions {
+		lines = append(lines, line{"POST /incidents/{id}/" + a.form, access.Operator, false, c.act(a)})
+	}
+	return lines
+}
+
+// reading are the pages.
+func (c *console) reading() []line {
+	return []line{
 		{"GET /{$}", access.Viewer, false, c.overview},
 		{"GET /incidents", access.Viewer, false, c.incidents},
 		{"GET /incidents/{id}", access.Viewer, false, c.incident},
 		{"GET /effects", access.Viewer, false, c.effects},
 		{"GET /effects/{id}", access.Viewer, false, c.effect},
+		{"GET /plans", access.Viewer, false, c.plans},
+		{"GET /plans/{id}", access.Viewer, false, c.plan},
+		{"GET /projects", access.Viewer, false, c.projects},
+		{"GET /projects/{name}", access.Viewer, false, c.projectPage},
+		{"GET /operators", access.Admin, false, wholeDeployment(c.operators)},
+		{"GET /audit", access.Viewer, false, c.audit},
+	}
+}
+
+// acting are the forms of operators, but for those of an incident's page.
+func (c *console) acting() []line {
+	return []line{
 		{"POST /views", access.Operator, false, c.saveView},
 		{"POST /views/{id}/delete", access.Operator, false, c.deleteView},
-		{"GET /plans", access.Viewer, false, c.plans},
 		{"POST /plans", access.Operator, false, c.makePlan},
-		{"GET /plans/{id}", access.Viewer, false, c.plan},
 		{"POST /plans/{id}/start", access.Operator, false, c.startPlan},
 		{"POST /plans/{id}/stop", access.Operator, false, c.stopPlan},
 	}
-	for _, a := range actions {
-		lines = append(lines, line{"POST /incidents/{id}/" + a.form, access.Operator, false, c.act(a)})
+}
+
+// changing are the forms of admins.
+func (c *console) changing() []line {
+	return []line{
+		{"POST /projects", access.Admin, true, wholeDeployment(c.createProject)},
+		{"POST /projects/{name}/settings", access.Admin, false, c.setProject},
+		{"POST /projects/{name}/suspend", access.Admin, false, c.suspend},
+		{"POST /projects/{name}/repair-url", access.Admin, true, c.setRepairURL},
+		{"POST /projects/{name}/secret", access.Admin, true, c.rotateSecret},
+		{"POST /projects/{name}/keys", access.Admin, true, c.createKey},
+		{"POST /projects/{name}/keys/{id}/revoke", access.Admin, true, c.revokeKey},
+		{"POST /operators", access.Admin, true, wholeDeployment(c.invite)},
+		{"POST /operators/link", access.Admin, true, wholeDeployment(c.loginLink)},
+		{"POST /operators/role", access.Admin, true, wholeDeployment(c.setOperator)},
+		{"POST /operators/remove", access.Admin, true, wholeDeployment(c.removeOperator)},
+		{"POST /tokens", access.Admin, true, wholeDeployment(c.createToken)},
+		{"POST /tokens/{id}/revoke", access.Admin, true, wholeDeployment(c.revokeToken)},
 	}
-	return lines
 }

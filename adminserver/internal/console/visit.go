@@ -61,7 +61,9 @@ func (v *visit) enter() error {
 			v.projects = append(v.projects, p.Name)
 		}
 	}
-	v.project = v.r.FormValue("project")
+	if v.project = v.r.PathValue("name"); v.project == "" {
+		v.project = v.r.FormValue("project")
+	}
 	if v.project == "" {
 		v.project, err = v.usualProject()
 	} else if !slices.Contains(v.projects, v.project) {

@@ -1,0 +1,30 @@
+package console
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// auditPage lists what operators did outside of timelines.
+type auditPage struct {
+	Entries       []store.AuditEntry
+	Actor, Action string
+	Older         string
+}
+
+// audit shows the whole deployment to who sees all projects.
+func (c *console) audit(v *visit) error {
+	q := v.r.URL.Query()
+	data := auditPage{Actor: strings.TrimSpace(q.Get("actor")), Action: strings.TrimSpace(q.Get("action"))}
+	found, err := v.Store.Audit(v.ctx(), store.AuditFilter{Project: v.who.Project, Actor: data.Actor, Action: data.Action, Before: q.Get("before")})
+	if err != nil {
+		return err
+	}
+	data.Entries = found.Entries
+	if found.Next != "" {
+		data.Older = v.link("/audit", "actor", data.Actor, "action", data.Action, "before", found.Next)
+	}
+	return v.render(http.StatusOK, "audit", page{Title: "Audit", Nav: "Audit", Data: data})
+}

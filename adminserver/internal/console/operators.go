@@ -1,0 +1,99 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// operatorsPage lists who may come in.
+type operatorsPage struct {
+	Operators []store.OperatorAccount
+	Tokens    []store.Token
+	Roles     []string
+	Now       time.Time
+}
+
+var roles = []string{"viewer", "operator", "admin"}
+
+func (c *console) operators(v *visit) error { return v.showOperators(http.StatusOK, "") }
+
+func (v *visit) showOperators(status int, problem string) (err error) {
+	data := operatorsPage{Roles: roles}
+	if data.Operators, err = v.Store.Operators(v.ctx()); err != nil {
+		return err
+	}
+	if data.Tokens, err = v.Store.Tokens(v.ctx()); err != nil {
+		return err
+	}
+	if data.Now, err = v.Store.Now(v.ctx()); err != nil {
+		return err
+	}
+	return v.render(status, "operators", page{Title: "Operators", Nav: "Operators", Problem: problem, Data: data})
+}
+
+// afterOperators goes back to the list, or shows what was wrong.
+func (v *visit) afterOperators(err error, done string) error {
+	if problem, ok := fieldProblem(err); ok {
+		return v.showOperators(http.StatusUnprocessableEntity, problem)
+	}
+	if err != nil {
+		return err
+	}
+	v.redirect("/operators", done, "")
+	return nil
+}
+
+func (v *visit) email() string { return strings.TrimSpace(v.r.PostFormValue("email")) }
+
+// showLoginLink shows a one-time link.
+func (v *visit) showLoginLink(link string, err error) error {
+	if problem, ok := fieldProblem(err); ok {
+		return v.showOperators(http.StatusUnprocessableEntity, problem)
+	}
+	if err != nil {
+		return err
+	}
+	return v.showOnce(shownOnce{Title: "Login link", Secret: v.Base.URL("/login/" + link), Back: v.link("/operators"),
+		What: "It logs " + v.email() + " in, once, within 15 minutes. Send it to nobody else."})
+}
+
+func (c *console) invite(v *visit) error {
+	return v.showLoginLink(v.Store.InviteOperator(v.ctx(), v.email(), v.r.PostFormValue("role"), v.who.Actor()))
+}
+
+func (c *console) loginLink(v *visit) error {
+	return v.showLoginLink(v.Store.LoginLink(v.ctx(), v.email(), v.who.Actor()))
+}
+
+func (c *console) setOperator(v *visit) error {
+	return v.afterOperators(v.Store.SetOperator(v.ctx(), v.email(), v.r.PostFormValue("role"), v.who.Actor()), "operator")
+}
+
+func (c *console) removeOperator(v *visit) error {
+	return v.afterOperators(v.Store.RemoveOperator(v.ctx(), v.email(), v.who.Actor()), "operator-removed")
+}
+
+func (c *console) createToken(v *visit) error {
+	days, err := strconv.Atoi(v.r.PostFormValue("days"))
+	if err != nil || days < 1 || days > 3650 {
+		return v.showOperators(http.StatusUnprocessableEntity, "Nothing was saved: the days must be a number from 1 to 3650.")
+	}
+	token, secret, err := v.Store.CreateToken(v.ctx(), v.r.PostFormValue("role"), strings.TrimSpace(v.r.PostFormValue("label")),
+		v.r.PostFormValue("only"), time.Duration(days)*24*time.Hour, v.who.Actor())
+	if problem, ok := fieldProblem(err); ok {
+		return v.showOperators(http.StatusUnprocessableEntity, problem)
+	}
+	if err != nil {
+		return err
+	}
+	return v.showOnce(shownOnce{Title: "Token " + token.Label, Secret: secret, Back: v.link("/operators"),
+		What: "It is the bearer token of the admin API, and logs in on the login page."})
+}
+
+func (c *console) revokeToken(v *visit) error {
+	return v.afterOperators(notFoundID(v.Store.RevokeToken(v.ctx(), v.r.PathValue("id"), v.who.Actor())), "token-revoked")
+}
