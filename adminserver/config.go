@@ -10,6 +10,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 )
 
@@ -41,6 +42,9 @@ const (
 // did; err is for what kept it from finding out.
 type Authenticate = access.Authenticate
 
+// OIDC names an identity provider.
+type OIDC = login.OIDC
+
 // SMTP names the mail server.
 type SMTP = mail.SMTP
 
@@ -60,6 +64,8 @@ type Config struct {
 	// Authenticate is the embedding app's own answer to who asks. It takes the
 	// place of sessions, login links, OIDC and tokens. Default: those.
 	Authenticate Authenticate
+	// OIDC lets people in whom an identity provider vouches for. Default: nobody.
+	OIDC OIDC
 	// SMTP mails login links and alerts. Default: neither is mailed.
 	SMTP SMTP
 	// IngestLimits bound the ingest API. Default: 64 KiB a body (512 KiB with

@@ -9,6 +9,10 @@ import (
 // rooms puts the parts together: their routes, and their background steps in s.steps.
 func (s *Server) rooms() []web.Route {
 	routes := s.health()
+	if s.login != nil && s.serves(Console) {
+		routes = append(routes, s.login.Routes()...)
+		s.steps = append(s.steps, s.login.Steps()...)
+	}
 	if s.serves(Console) {
 		routes = append(routes, console.Routes(s.deps)...)
 	}

@@ -13,8 +13,8 @@ import (
 
 	"go.opentelemetry.io/otel"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
@@ -28,6 +28,8 @@ type Server struct {
 	deps    web.Deps
 	handler *web.Handler
 	steps   []web.Step
+	// login is nil where the embedding app says who asks.
+	login *login.Login
 	// close ends the streams, so that a server can go down.
 	close context.CancelFunc
 }
@@ -55,11 +57,21 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
 	var closing context.Context
 	closing, s.close = context.WithCancel(context.Background())
-	routes := s.rooms()
-	s.handler, err = web.NewHandler(web.Options{Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate,
+	options := web.Options{Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate,
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
-		Closing: closing}, routes)
-	return s, err
+		Closing: closing}
+	if cfg.Authenticate == nil {
+		if s.login, err = login.New(login.Config{Deps: s.deps, Mail: cfg.SMTP, OIDC: cfg.OIDC}); err != nil {
+			return nil, err
+		}
+		if options.Authenticate = s.login.Authenticate; s.serves(Console) {
+			options.LoginPath = "/login"
+		}
+	}
+	if s.handler, err = web.NewHandler(options, s.rooms()); err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // complete fills in the defaults and refuses what could not work.
@@ -87,9 +99,6 @@ func (c Config) complete() (Config, web.Base, error) {
 	}
 	if c.TracerProvider == nil {
 		c.TracerProvider = otel.GetTracerProvider()
-	}
-	if c.Authenticate == nil {
-		c.Authenticate = func(*http.Request) (access.Identity, bool, error) { return access.Identity{}, false, nil }
 	}
 	return c, base, nil
 }

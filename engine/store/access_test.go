@@ -247,15 +247,16 @@ func TestSessionsAreKeptByTheDatabasesClock(t *testing.T) {
 	if err := sessions.CommitCtx(ctx, "a", []byte("data"), end()); err != nil {
 		t.Fatal(err)
 	}
-	db.Travel(20 * time.Minute)
-	if err := sessions.CommitCtx(ctx, "a", []byte("data"), end()); err != nil {
-		t.Fatal(err)
+	for range 3 { // being used keeps it
+		db.Travel(20 * time.Minute)
+		if _, found, err := sessions.FindCtx(ctx, "a"); !found || err != nil {
+			t.Fatal(found, err)
+		}
 	}
-	db.Travel(20 * time.Minute)
 	if data, found, err := sessions.FindCtx(ctx, "a"); !found || string(data) != "data" || err != nil {
 		t.Errorf("%q, %v, %v", data, found, err)
 	}
-	db.Travel(11 * time.Minute)
+	db.Travel(31 * time.Minute)
 	if _, found, err := sessions.FindCtx(ctx, "a"); found || err != nil {
 		t.Errorf("idle for too long: %v, %v", found, err)
 	}

@@ -10,6 +10,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
 )
 
+// SessionIdle is how long a session lives without being used.
+const SessionIdle = 30 * time.Minute
+
 // Sessions keeps the sessions of people who logged in, in the form that
 // alexedwards/scs asks for. Of a session's token only its hash is stored.
 type Sessions struct{ store *Store }
@@ -17,13 +20,18 @@ type Sessions struct{ store *Store }
 // Sessions are the deployment's.
 func (s *Store) Sessions() *Sessions { return &Sessions{s} }
 
-// FindCtx reads a session; found is false where it is unknown or was idle for too long.
+// FindCtx reads a session; found is false where it is unknown or was idle for
+// too long. Finding it is using it, which is noted once a minute.
 func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
-	data, err = s.store.queries.SessionFind(ctx, s.store.pool, hashOf(token))
+	hash := hashOf(token)
+	row, err := s.store.queries.SessionFind(ctx, s.store.pool, dbsqlc.SessionFindParams{Idle: seconds(SessionIdle), SessionHash: hash})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
-	return data, err == nil, err
+	if err == nil && row.Stale {
+		err = s.store.queries.SessionUsed(ctx, s.store.pool, dbsqlc.SessionUsedParams{Idle: seconds(SessionIdle), SessionHash: hash})
+	}
+	return row.Data, err == nil, err
 }
 
 // CommitCtx writes a session that ends at a moment of this machine's clock,

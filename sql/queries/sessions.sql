@@ -1,13 +1,18 @@
 -- name: SessionFind :one
--- SessionFind reads a session that has not been idle for too long.
-SELECT s.data FROM sendpromptly.sessions AS s WHERE s.session_hash = sqlc.arg(session_hash) AND s.expires_at > (SELECT sendpromptly.clock());
+-- SessionFind reads a session that has not been idle for too long; stale says that its use was not noted within the last minute.
+SELECT s.data, (s.expires_at < (SELECT sendpromptly.clock()) + sqlc.arg(idle)::text::interval - interval '1 minute')::boolean AS stale
+FROM sendpromptly.sessions AS s WHERE s.session_hash = sqlc.arg(session_hash) AND s.expires_at > (SELECT sendpromptly.clock());
+
+-- name: SessionUsed :exec
+-- SessionUsed moves a session's end. It never brings back one that ended meanwhile.
+UPDATE sendpromptly.sessions AS s SET expires_at = (SELECT sendpromptly.clock()) + sqlc.arg(idle)::text::interval
+WHERE s.session_hash = sqlc.arg(session_hash) AND s.expires_at > (SELECT sendpromptly.clock());
 
 -- name: SessionSave :exec
--- SessionSave writes a session; one that only moves its end is written once a minute.
+-- SessionSave writes a session.
 INSERT INTO sendpromptly.sessions AS s (session_hash, data, expires_at)
 SELECT sqlc.arg(session_hash), sqlc.arg(data), (SELECT sendpromptly.clock()) + sqlc.arg(lifetime)::text::interval
-ON CONFLICT (session_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at
-WHERE s.data <> excluded.data OR s.expires_at < excluded.expires_at - interval '1 minute';
+ON CONFLICT (session_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at;
 
 -- name: SessionDelete :exec
 -- SessionDelete ends a session.

@@ -20,15 +20,26 @@ func (q *Queries) SessionDelete(ctx context.Context, db DBTX, sessionHash []byte
 }
 
 const sessionFind = `-- name: SessionFind :one
-SELECT s.data FROM sendpromptly.sessions AS s WHERE s.session_hash = $1 AND s.expires_at > (SELECT sendpromptly.clock())
+SELECT s.data, (s.expires_at < (SELECT sendpromptly.clock()) + $1::text::interval - interval '1 minute')::boolean AS stale
+FROM sendpromptly.sessions AS s WHERE s.session_hash = $2 AND s.expires_at > (SELECT sendpromptly.clock())
 `
 
-// SessionFind reads a session that has not been idle for too long.
-func (q *Queries) SessionFind(ctx context.Context, db DBTX, sessionHash []byte) ([]byte, error) {
-	row := db.QueryRow(ctx, sessionFind, sessionHash)
-	var data []byte
-	err := row.Scan(&data)
-	return data, err
+type SessionFindParams struct {
+	Idle        string
+	SessionHash []byte
+}
+
+type SessionFindRow struct {
+	Data  []byte
+	Stale bool
+}
+
+// SessionFind reads a session that has not been idle for too long; stale says that its use was not noted within the last minute.
+func (q *Queries) SessionFind(ctx context.Context, db DBTX, arg SessionFindParams) (SessionFindRow, error) {
+	row := db.QueryRow(ctx, sessionFind, arg.Idle, arg.SessionHash)
+	var i SessionFindRow
+	err := row.Scan(&i.Data, &i.Stale)
+	return i, err
 }
 
 const sessionPurge = `-- name: SessionPurge :execrows
@@ -52,7 +63,6 @@ const sessionSave = `-- name: SessionSave :exec
 INSERT INTO sendpromptly.sessions AS s (session_hash, data, expires_at)
 SELECT $1, $2, (SELECT sendpromptly.clock()) + $3::text::interval
 ON CONFLICT (session_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at
-WHERE s.data <> excluded.data OR s.expires_at < excluded.expires_at - interval '1 minute'
 `
 
 type SessionSaveParams struct {
@@ -61,8 +71,24 @@ type SessionSaveParams struct {
 	Lifetime    string
 }
 
-// SessionSave writes a session; one that only moves its end is written once a minute.
+// SessionSave writes a session.
 func (q *Queries) SessionSave(ctx context.Context, db DBTX, arg SessionSaveParams) error {
 	_, err := db.Exec(ctx, sessionSave, arg.SessionHash, arg.Data, arg.Lifetime)
+	return err
+}
+
+const sessionUsed = `-- name: SessionUsed :exec
+UPDATE sendpromptly.sessions AS s SET expires_at = (SELECT sendpromptly.clock()) + $1::text::interval
+WHERE s.session_hash = $2 AND s.expires_at > (SELECT sendpromptly.clock())
+`
+
+type SessionUsedParams struct {
+	Idle        string
+	SessionHash []byte
+}
+
+// SessionUsed moves a session's end. It never brings back one that ended meanwhile.
+func (q *Queries) SessionUsed(ctx context.Context, db DBTX, arg SessionUsedParams) error {
+	_, err := db.Exec(ctx, sessionUsed, arg.Idle, arg.SessionHash)
 	return err
 }

@@ -1,0 +1,147 @@
+// Package login answers who asks: a person with a session, begun by a one-time
+// link, a token or an identity provider, or a program with a token. Every
+// request reads its operator or token again, so that a removal or another role
+// holds from the next one on.
+package login
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// sessionLife is the absolute limit, also held by the store.
+const sessionLife = 12 * time.Hour
+
+// Config is how people may log in, besides by link and token.
+type Config struct {
+	web.Deps
+	// Mail sends login links, where it is set.
+	Mail mail.SMTP
+	// OIDC is the identity provider, where it is set.
+	OIDC OIDC
+}
+
+// Login is the room's handlers.
+type Login struct {
+	Config
+	sessions *scs.SessionManager
+	provider *provider
+	// mailing bounds the links being mailed at once.
+	mailing chan struct{}
+}
+
+// New makes the room.
+func New(cfg Config) (*Login, error) {
+	if err := cfg.OIDC.validate(); err != nil {
+		return nil, err
+	}
+	l := &Login{Config: cfg, sessions: scs.New(), mailing: make(chan struct{}, 4)}
+	l.sessions.Store, l.sessions.Codec = cfg.Store.Sessions(), codec{}
+	l.sessions.Lifetime, l.sessions.IdleTimeout = sessionLife, store.SessionIdle
+	l.sessions.Cookie = scs.SessionCookie{Name: l.cookieName("sendpromptly"), HttpOnly: true, Path: l.cookiePath(),
+		SameSite: http.SameSiteLaxMode, Secure: cfg.Base.Secure()}
+	if cfg.OIDC.Enabled() {
+		l.provider = newProvider(cfg.OIDC, cfg.AllowNetworks, cfg.Base.URL("/login/oidc/callback"))
+	}
+	return l, nil
+}
+
+// cookieName binds a cookie to this very host where browsers can do that: over
+// https and for the whole site.
+func (l *Login) cookieName(name string) string {
+	if l.Base.Secure() && l.Base.Prefix() == "" {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (l *Login) cookiePath() string { return l.Base.Path("/") }
+
+// Routes is the table of the login pages.
+func (l *Login) Routes() []web.Route {
+	routes := []web.Route{
+		{Pattern: "GET /login", Handler: http.HandlerFunc(l.page)},
+		{Pattern: "POST /login", Handler: http.HandlerFunc(l.submit)},
+		{Pattern: "GET /login/{token}", Handler: http.HandlerFunc(l.confirm)},
+		{Pattern: "POST /login/{token}", Handler: http.HandlerFunc(l.useLink)},
+		{Pattern: "POST /logout", Handler: http.HandlerFunc(l.logout)},
+	}
+	if l.provider != nil {
+		routes = append(routes,
+			web.Route{Pattern: "GET /login/oidc", Handler: http.HandlerFunc(l.toProvider)},
+			web.Route{Pattern: "GET /login/oidc/callback", Handler: http.HandlerFunc(l.fromProvider)})
+	}
+	return routes
+}
+
+// Steps is the room's background work.
+func (l *Login) Steps() []web.Step {
+	return []web.Step{{Name: "purge sessions", Every: 10 * time.Minute, Do: l.Store.Sessions().Purge}}
+}
+
+// Authenticate finds out who sent a request. A token in the Authorization
+// header counts alone: a wrong one is not made good by a cookie.
+func (l *Login) Authenticate(r *http.Request) (access.Identity, bool, error) {
+	if header := r.Header.Get("Authorization"); header != "" {
+		return l.bearer(r.Context(), header)
+	}
+	cookie, err := r.Cookie(l.sessions.Cookie.Name)
+	if err != nil || cookie.Value == "" {
+		return access.Identity{}, false, nil
+	}
+	ctx, err := l.sessions.Load(r.Context(), cookie.Value)
+	if err != nil {
+		return access.Identity{}, false, err
+	}
+	return l.owner(ctx)
+}
+
+// bearer is for programs. A token proves itself anew with every request.
+func (l *Login) bearer(ctx context.Context, header string) (access.Identity, bool, error) {
+	scheme, secret, _ := strings.Cut(header, " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return access.Identity{}, false, nil
+	}
+	token, _, err := l.Store.TokenOwner(ctx, strings.TrimSpace(secret))
+	return tokenIdentity(token, true, err)
+}
+
+// owner reads whom a loaded session belongs to.
+func (l *Login) owner(ctx context.Context) (access.Identity, bool, error) {
+	at, who := l.loggedInAt(ctx), l.sessions.GetString(ctx, "who")
+	switch l.sessions.GetString(ctx, "kind") {
+	case kindOperator:
+		account, recent, err := l.Store.OperatorSession(ctx, who, at)
+		return identity(access.Identity{Name: account.Email, Recent: recent}, account.Role, err)
+	case kindToken:
+		token, recent, err := l.Store.TokenSession(ctx, who, at)
+		return tokenIdentity(token, recent, err)
+	}
+	return access.Identity{}, false, nil
+}
+
+func tokenIdentity(token store.Token, recent bool, err error) (access.Identity, bool, error) {
+	return identity(access.Identity{Name: "token:" + token.Label, Project: token.Project, Recent: recent}, token.Role, err)
+}
+
+// identity completes who with a role, unless nobody was found.
+func identity(who access.Identity, role string, err error) (access.Identity, bool, error) {
+	if errors.Is(err, store.ErrNotFound) {
+		return access.Identity{}, false, nil
+	}
+	if err != nil {
+		return access.Identity{}, false, err
+	}
+	who.Role, err = access.ParseRole(role)
+	return who, err == nil, err
+}

@@ -1,0 +1,158 @@
+package login
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+//go:embed templates/*.html
+var files embed.FS
+
+var pages = template.Must(template.ParseFS(files, "templates/*.html"))
+
+// mailWithin bounds the mailing of one link.
+const mailWithin = 30 * time.Second
+
+// view is what the templates show.
+type view struct {
+	Title, Icon, Style, Action string
+	// Problem and Notice say what came of the last form.
+	Problem, Notice string
+	Next, Home      string
+	Who             access.Identity
+	Mail            bool
+	OIDC            string
+}
+
+func (l *Login) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
+	v.Icon, v.Style = l.Base.Path(assets.Path("mark.svg")), l.Base.Path(assets.Path("console.css"))
+	v.Home = l.Base.Path("/")
+	var page bytes.Buffer
+	if err := pages.ExecuteTemplate(&page, name, v); err != nil {
+		l.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = page.WriteTo(w) // the browser may be gone
+}
+
+// fail answers what should not have happened.
+func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
+	l.Logger.ErrorContext(r.Context(), "login ended early", "request_id", web.RequestID(r.Context()), "error", err)
+	http.Error(w, "Something went wrong. Try again; the log has the details under "+web.RequestID(r.Context())+".", http.StatusInternalServerError)
+}
+
+// page is the login page, also for who is logged in and must prove it again.
+func (l *Login) page(w http.ResponseWriter, r *http.Request) {
+	l.showLogin(w, r, http.StatusOK, view{Next: r.URL.Query().Get("next")})
+}
+
+func (l *Login) showLogin(w http.ResponseWriter, r *http.Request, status int, v view) {
+	v.Title, v.Action, v.Mail = "Log in", l.Base.Path("/login"), l.Mail.Enabled()
+	v.Next, v.Who = local(v.Next), access.From(r.Context())
+	if l.provider != nil {
+		v.OIDC = l.Base.Path("/login/oidc") + "?" + url.Values{"next": {v.Next}}.Encode()
+	}
+	l.show(w, r, status, "login.html", v)
+}
+
+// submit takes a token, or an address to mail a link to.
+func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		l.showLogin(w, r, http.StatusBadRequest, view{Problem: "The form did not arrive whole. Try again."})
+		return
+	}
+	next := local(r.PostForm.Get("next"))
+	if email := strings.TrimSpace(r.PostForm.Get("email")); email != "" && l.Mail.Enabled() {
+		l.mailLink(r, email)
+		// The same words, at the same moment, whoever asked.
+		l.showLogin(w, r, http.StatusOK, view{Next: next, Notice: "If this address may log in, a link is on its way. It works once, for 15 minutes."})
+		return
+	}
+	token, now, err := l.Store.TokenOwner(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		l.showLogin(w, r, http.StatusUnauthorized, view{Next: next, Problem: "This token is unknown, revoked or expired."})
+	case err != nil:
+		l.fail(w, r, err)
+	default:
+		l.begin(w, r, kindToken, token.ID, now, next)
+	}
+}
+
+// mailLink mails a link in the background, so that the time of the answer tells
+// nothing, and not more than one a minute to the same address.
+func (l *Login) mailLink(r *http.Request, email string) {
+	ctx, id := context.WithoutCancel(r.Context()), web.RequestID(r.Context())
+	select {
+	case l.mailing <- struct{}{}:
+	default:
+		l.Logger.WarnContext(ctx, "too many login links are being mailed: one is not", "request_id", id)
+		return
+	}
+	go func() {
+		defer func() { <-l.mailing }()
+		ctx, cancel := context.WithTimeout(ctx, mailWithin)
+		defer cancel()
+		if err := l.sendLink(ctx, email); err != nil {
+			l.Logger.WarnContext(ctx, "no login link was mailed", "request_id", id, "error", err)
+		}
+	}()
+}
+
+func (l *Login) sendLink(ctx context.Context, email string) error {
+	if fresh, err := l.Store.LoginLinkFresh(ctx, email); err != nil || fresh {
+		return errors.Join(err, map[bool]error{true: errors.New("one was made within the last minute")}[fresh])
+	}
+	secret, err := l.Store.LoginLink(ctx, email, "login page")
+	if err != nil {
+		return err
+	}
+	return l.Mail.Send(ctx, mail.Message{To: []string{email}, Subject: "Your login link for SendPromptly",
+		Text: "Somebody asked for a link to log in at " + l.Base.String() + ".\n\n" + l.Base.URL("/login/"+secret) +
+			"\n\nIt works once, for 15 minutes. If it was not you, do nothing.\n"})
+}
+
+// confirm shows a button for a one-time link. It looks nothing up, so that the
+// previews of mail programs use nothing up.
+func (l *Login) confirm(w http.ResponseWriter, r *http.Request) {
+	l.show(w, r, http.StatusOK, "confirm.html", view{Title: "Log in", Action: l.Base.Path("/login/" + url.PathEscape(r.PathValue("token")))})
+}
+
+// useLink logs in by a one-time link.
+func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
+	login, err := l.Store.UseLoginLink(r.Context(), r.PathValue("token"))
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		l.showLogin(w, r, http.StatusUnauthorized, view{Problem: "This link was used, or it is older than 15 minutes. Ask for another: spadmin operator login EMAIL prints one."})
+	case err != nil:
+		l.fail(w, r, err)
+	default:
+		l.begin(w, r, kindOperator, login.Email, login.At, "/")
+	}
+}
+
+// local is a path below the base to go on to, "/" for everything that could
+// lead elsewhere.
+func local(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 2000 || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") || strings.ContainsFunc(next, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) {
+		return "/"
+	}
+	return next
+}
