@@ -28,7 +28,7 @@ func goodHeader(t testing.TB) string {
 	return `{"alg":"EdDSA","kid":"` + testKey(t, 1).ID() + `","typ":"sendpromptly-proof+jwt"}`
 }
 
-func goodClaims() string { return string(testGrant().claims()) }
+func goodClaims() string { return string(testGrant().Claims()) }
 
 // claims returns the good claims with one piece replaced.
 func claims(t testing.TB, old, replacement string) string {

@@ -47,16 +47,8 @@ type Head struct {
 	Hash [32]byte
 }
 
-// MarshalJSON writes the claims as they are in the token.
-func (g Grant) MarshalJSON() ([]byte, error) {
-	if err := g.check(); err != nil {
-		return nil, err
-	}
-	return g.claims(), nil
-}
-
-// claims writes the token's payload.
-func (g Grant) claims() []byte {
+// Claims is the token's payload, canonical JSON.
+func (g Grant) Claims() []byte {
 	return canonical.Encode(canonical.Object{
 		"iss": g.Issuer, "aud": Audience, "sub": g.Incident, "jti": g.ID, "iat": g.IssuedAt.Unix(), "exp": g.ExpiresAt.Unix(),
 		"head": canonical.Object{"seq": int64(g.Head.Seq), "hash": base64.RawURLEncoding.EncodeToString(g.Head.Hash[:])},

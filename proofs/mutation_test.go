@@ -83,7 +83,7 @@ func TestEveryMutationOfSignedClaimsIsOursOrCaught(t *testing.T) {
 	t.Parallel()
 	eachMutation(t, goodClaims(), func(payload string) bool {
 		_, g, err := parse(forge(goodHeader(t), payload))
-		return err == nil && string(g.claims()) != payload
+		return err == nil && string(g.Claims()) != payload
 	})
 }
 
@@ -192,7 +192,7 @@ func FuzzClaims(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, payload string) {
 		g, err := parseClaims([]byte(payload))
-		if err == nil && (string(g.claims()) != payload || g.ExpiresAt.Sub(g.IssuedAt) > MaxLifetime || !strings.Contains(payload, `"aud":"`+Audience+`"`)) {
+		if err == nil && (string(g.Claims()) != payload || g.ExpiresAt.Sub(g.IssuedAt) > MaxLifetime || !strings.Contains(payload, `"aud":"`+Audience+`"`)) {
 			t.Errorf("taken: %q", payload)
 		}
 	})

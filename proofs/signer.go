@@ -25,7 +25,7 @@ func (s *Signer) Sign(g Grant) (string, error) {
 	if err := g.check(); err != nil {
 		return "", err
 	}
-	return jws.Sign(key, Type, g.claims())
+	return jws.Sign(key, Type, g.Claims())
 }
 
 // Link is the address that a proof's holder opens.

@@ -153,6 +153,24 @@ func (v *Verifier) VerifyBundle(text []byte, at time.Time) (Grant, Bundle, error
 	return g, b, nil
 }
 
+// VerifyText checks a token, a link to it, or a bundle. A link must begin with
+// the issuer that its token names.
+func (v *Verifier) VerifyText(text string, at time.Time) (Grant, error) {
+	if IsBundle([]byte(text)) {
+		g, _, err := v.VerifyBundle([]byte(text), at)
+		return g, err
+	}
+	base, token, isLink := SplitLink(text)
+	if !isLink {
+		return v.Verify(text, at)
+	}
+	g, err := v.Verify(token, at)
+	if err == nil && g.Issuer != base {
+		return Grant{}, &Refusal{Reasons: []Reason{WrongIssuer}, Grant: &g}
+	}
+	return g, err
+}
+
 // trusted finds a key that the verifier was given.
 func (v *Verifier) trusted(id string) (jws.Key, bool) {
 	if v.keys == nil {

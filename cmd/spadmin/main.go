@@ -48,6 +48,7 @@ type commands struct {
 	Erase     eraseCommand     `cmd:"" help:"Destroy what a customer's effects hold about them. Chains and proofs stay valid."`
 	Audit     auditCommand     `cmd:"" help:"Check the history."`
 	Serve     serveCommand     `cmd:"" help:"Serve the console, the APIs and proof links, and run the engine."`
+	Proof     proofCommand     `cmd:"" help:"Issue, check, export and revoke proofs, and keep their keys."`
 	Demo      demoCommand      `cmd:"" help:"Watch effects get lost and repaired in a small shop."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }

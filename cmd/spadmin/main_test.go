@@ -1,6 +1,8 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -38,6 +40,14 @@ func TestCommandLines(t *testing.T) {
 						if _, err := db.Pool.Exec(t.Context(), args[0]); err != nil {
 							ts.Fatalf("%v", err)
 						}
+					},
+					// from-json NAME FILE MEMBER sets a variable to a member of a JSON object, stdout being a file.
+					"from-json": func(ts *testscript.TestScript, _ bool, args []string) {
+						var object map[string]any
+						if err := json.Unmarshal([]byte(ts.ReadFile(args[1])), &object); err != nil || object[args[2]] == nil {
+							ts.Fatalf("no %s: %v", args[2], err)
+						}
+						ts.Setenv(args[0], fmt.Sprint(object[args[2]]))
 					},
 					// first-incident sets INCIDENT to the id of the oldest incident.
 					"first-incident": func(ts *testscript.TestScript, _ bool, _ []string) {

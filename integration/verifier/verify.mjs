@@ -74,8 +74,8 @@ async function checkSignature(token, jwk) {
 }
 
 // checkClaims holds what was signed against what is expected.
-function checkClaims(c, { issuer, incident, at = new Date() }, reasons) {
-  if (issuer && c.iss !== issuer.replace(/\/+$/, "")) reasons.push("wrong_issuer");
+function checkClaims(c, { issuer = "", incident, at = new Date() }, link, reasons) {
+  if ([issuer.replace(/\/+$/, ""), link].some((expected) => expected && expected !== c.iss)) reasons.push("wrong_issuer");
   if (incident && c.sub !== incident) reasons.push("wrong_incident");
   if (at >= c.exp * 1000) reasons.push("expired");
   if (at.getTime() + 60_000 < c.iat * 1000) reasons.push("not_yet_valid");
@@ -146,20 +146,20 @@ async function check(input, options) {
     const token = await parseToken(link ? link[2] : input);
     const jwk = (await trusted(token.kid, options)) ?? refuse("unknown_key");
     await checkSignature(token, jwk);
-    return [token.claims, link && !options.issuer ? { ...options, issuer: link[1] } : options, []];
+    return { claims: token.claims, link: link?.[1], reasons: [] };
   }
   const bundle = await parseBundle(input);
   const token = await parseToken(bundle.token);
   must(token.kid === bundle.jwks.keys[0].kid);
   await checkSignature(token, bundle.jwks.keys[0]);
   const known = options.jwks ? await trusted(token.kid, options) : options.key === token.kid;
-  return [token.claims, options, known ? [] : ["key_not_trusted"], await checkChain(bundle, token.claims.head)];
+  return { claims: token.claims, reasons: known ? [] : ["key_not_trusted"], broken: await checkChain(bundle, token.claims.head) };
 }
 
 export async function verify(input, options = {}) {
   try {
-    const [claims, expected, reasons, broken] = await check(input, options);
-    checkClaims(claims, expected, reasons);
+    const { claims, link, reasons, broken } = await check(input, options);
+    checkClaims(claims, options, link, reasons);
     if (broken) reasons.push(broken);
     return { valid: reasons.length === 0, reasons, claims };
   } catch (error) {
