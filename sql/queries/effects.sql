@@ -34,10 +34,10 @@ FROM sendpromptly.begin_apply(sqlc.arg(provider)::text, sqlc.arg(event_id)::text
 
 -- name: EffectFind :one
 -- EffectFind reads the id and the derived state of one effect by its key.
-SELECT e.effect_id, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state
-FROM sendpromptly.effects AS e
-WHERE e.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = sqlc.arg(project))
-  AND e.event_id = sqlc.arg(event_id) AND e.provider = sendpromptly.short(sqlc.arg(provider)) AND e.effect = sendpromptly.short(sqlc.arg(effect));
+SELECT f.effect_id::uuid AS effect_id, sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline)::text AS state
+FROM sendpromptly.find_effect(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text, sqlc.arg(project)::text)
+  AS f(project_id, effect_id, deadline, problem)
+WHERE f.problem IS NULL;
 
 -- name: EffectListLaterApplied :many
 -- EffectListLaterApplied lists effects of the same subject that were accepted later and are applied.

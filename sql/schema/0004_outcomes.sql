@@ -98,64 +98,74 @@ $$;
 -- transaction. An effect or provider left null is right while one effect fits.
 --
 -- The lock order of appliers is effects, owed, incident. The row of the receipt
--- is marked first, as far as the first wait still runs; the owed row, which
--- decides against the sweep, goes next; if the sweep was faster, the mark is
--- taken back and the incident resolves.
+-- is marked first; the owed row, which decides against the sweep, goes next; if
+-- the sweep was faster, the mark is taken back and the incident resolves. They
+-- are statements of their own, each for one row by its whole key: the plan of a
+-- join could begin with all that is owed, and a session would keep it.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.succeed(provider text, event_id text, effect text DEFAULT NULL,
     replay_id text DEFAULT NULL, project text DEFAULT 'default',
     OUT effect_id uuid, OUT state text, OUT changed boolean)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
-  v_effect record;
+  v_project integer;
+  v_deadline timestamptz;
 BEGIN
   UPDATE sendpromptly.effects AS e SET succeeded_at = sendpromptly.clock()
-  WHERE e.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project)
-    AND e.event_id = succeed.event_id AND e.provider = sendpromptly.short(succeed.provider) AND e.effect = sendpromptly.short(succeed.effect)
+  WHERE e.ctid = (
+      SELECT f.ctid FROM sendpromptly.effects AS f
+      WHERE f.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project)
+        AND f.event_id = succeed.event_id AND f.provider = sendpromptly.short(succeed.provider)
+        AND f.effect BETWEEN sendpromptly.short(succeed.effect) AND sendpromptly.short(succeed.effect)
+      ORDER BY f.effect LIMIT 1)
     AND e.succeeded_at = 'infinity'
-    AND EXISTS (SELECT 1 FROM sendpromptly.owed AS o
-      WHERE o.deadline = e.deadline AND o.project_id = e.project_id AND o.effect_id = e.effect_id)
-  RETURNING e.project_id, e.effect_id, e.deadline INTO v_effect;
+  RETURNING e.project_id, e.effect_id, e.deadline INTO v_project, effect_id, v_deadline;
   IF NOT FOUND THEN
-    SELECT f.* INTO v_effect FROM sendpromptly.find_effect(provider, event_id, effect, project) AS f;
-    effect_id := v_effect.effect_id;
-    state := v_effect.problem;
+    SELECT f.project_id, f.effect_id, f.deadline, f.problem INTO v_project, effect_id, v_deadline, state
+    FROM sendpromptly.find_effect(provider, event_id, effect, project) AS f;
     changed := false;
     IF state IS NOT NULL THEN
       RETURN;
     END IF;
     UPDATE sendpromptly.effects AS e SET succeeded_at = sendpromptly.clock()
-    WHERE e.project_id = v_effect.project_id AND e.effect_id = v_effect.effect_id AND e.succeeded_at = 'infinity'
-      AND EXISTS (SELECT 1 FROM sendpromptly.owed AS o
-        WHERE o.deadline = e.deadline AND o.project_id = e.project_id AND o.effect_id = e.effect_id);
+    WHERE e.project_id = v_project AND e.effect_id = succeed.effect_id AND e.succeeded_at = 'infinity';
   END IF;
-  effect_id := v_effect.effect_id;
   IF FOUND THEN
     DELETE FROM sendpromptly.owed AS o
-    WHERE o.deadline = v_effect.deadline AND o.project_id = v_effect.project_id AND o.effect_id = v_effect.effect_id;
+    WHERE o.deadline = v_deadline AND o.project_id = v_project AND o.effect_id = succeed.effect_id;
     IF FOUND THEN
       state := 'applied';
       changed := true;
       RETURN;
     END IF;
     UPDATE sendpromptly.effects AS e SET succeeded_at = 'infinity'
-    WHERE e.project_id = v_effect.project_id AND e.effect_id = v_effect.effect_id;
+    WHERE e.project_id = v_project AND e.effect_id = succeed.effect_id;
   END IF;
   SELECT s.state, s.changed INTO state, changed
+<<<<<<< HEAD
   FROM sendpromptly.settle_success(v_effect.project_id, v_effect.effect_id, left(replay_id, 64)) AS s;
   IF state = 'unknown' THEN
     effect_id := NULL;
   END IF;
+=======
+  FROM sendpromptly.settle_success(v_project, effect_id, left(replay_id, 64)) AS s;
+>>>>>>> c4afc63 (The signals look an effect up by its key whatever the statistics say, and cost half the CPU)
 END
 $$;
 -- +goose StatementEnd
 
 -- The effect that a signal names. problem is null, 'unknown' or 'ambiguous'.
+--
+-- Here and wherever an effect is looked up by its key, the rows are asked for in
+-- the order of that key, and without sorting. An empty table gives the planner
+-- no reason to prefer the key's index to the primary key's, which begins with
+-- the project too, and a session keeps the plan while the table grows: only
+-- one of the two has the order.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.find_effect(provider text, event_id text, effect text, project text,
     OUT project_id integer, OUT effect_id uuid, OUT deadline timestamptz, OUT problem text)
-  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 BEGIN
   SELECT e.project_id, e.effect_id, e.deadline INTO project_id, effect_id, deadline
@@ -164,15 +174,16 @@ BEGIN
     AND e.event_id = find_effect.event_id
     AND (find_effect.provider IS NULL OR e.provider = sendpromptly.short(find_effect.provider))
     AND (find_effect.effect IS NULL OR e.effect = sendpromptly.short(find_effect.effect))
-  LIMIT 1;
+  ORDER BY e.provider, e.effect LIMIT 1;
   IF NOT FOUND THEN
     problem := 'unknown';
-  ELSIF (provider IS NULL OR effect IS NULL) AND EXISTS (
-      SELECT 1 FROM sendpromptly.effects AS e
+  ELSIF (provider IS NULL OR effect IS NULL) AND (
+      SELECT true FROM sendpromptly.effects AS e
       WHERE e.project_id = find_effect.project_id AND e.event_id = find_effect.event_id
         AND (find_effect.provider IS NULL OR e.provider = sendpromptly.short(find_effect.provider))
         AND (find_effect.effect IS NULL OR e.effect = sendpromptly.short(find_effect.effect))
-        AND e.effect_id <> find_effect.effect_id) THEN
+        AND e.effect_id <> find_effect.effect_id
+      ORDER BY e.provider, e.effect LIMIT 1) THEN
     effect_id := NULL;
     problem := 'ambiguous';
   END IF;

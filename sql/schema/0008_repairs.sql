@@ -18,7 +18,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.begin_apply(provider text, event_id text, effect text, project text DEFAULT 'default',
     OUT effect_id uuid, OUT state text)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
   v_effect record;
@@ -26,7 +26,8 @@ BEGIN
   SELECT e.project_id, e.effect_id, e.deadline INTO v_effect FROM sendpromptly.effects AS e
   WHERE e.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project)
     AND e.event_id = begin_apply.event_id AND e.provider = sendpromptly.short(begin_apply.provider)
-    AND e.effect = sendpromptly.short(begin_apply.effect)
+    AND e.effect BETWEEN sendpromptly.short(begin_apply.effect) AND sendpromptly.short(begin_apply.effect)
+  ORDER BY e.effect LIMIT 1 -- see find_effect
   FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     state := 'unknown';

@@ -176,17 +176,17 @@ func (q *Queries) EffectFail(ctx context.Context, db DBTX, arg EffectFailParams)
 }
 
 const effectFind = `-- name: EffectFind :one
-SELECT e.effect_id, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state
-FROM sendpromptly.effects AS e
-WHERE e.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = $1)
-  AND e.event_id = $2 AND e.provider = sendpromptly.short($3) AND e.effect = sendpromptly.short($4)
+SELECT f.effect_id::uuid AS effect_id, sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline)::text AS state
+FROM sendpromptly.find_effect($1::text, $2::text, $3::text, $4::text)
+  AS f(project_id, effect_id, deadline, problem)
+WHERE f.problem IS NULL
 `
 
 type EffectFindParams struct {
-	Project  string
-	EventID  string
 	Provider string
+	EventID  string
 	Effect   string
+	Project  string
 }
 
 type EffectFindRow struct {
@@ -197,10 +197,10 @@ type EffectFindRow struct {
 // EffectFind reads the id and the derived state of one effect by its key.
 func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams) (EffectFindRow, error) {
 	row := db.QueryRow(ctx, effectFind,
-		arg.Project,
-		arg.EventID,
 		arg.Provider,
+		arg.EventID,
 		arg.Effect,
+		arg.Project,
 	)
 	var i EffectFindRow
 	err := row.Scan(&i.EffectID, &i.State)
