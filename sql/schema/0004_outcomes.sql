@@ -143,14 +143,10 @@ BEGIN
     WHERE e.project_id = v_project AND e.effect_id = succeed.effect_id;
   END IF;
   SELECT s.state, s.changed INTO state, changed
-<<<<<<< HEAD
-  FROM sendpromptly.settle_success(v_effect.project_id, v_effect.effect_id, left(replay_id, 64)) AS s;
+  FROM sendpromptly.settle_success(v_project, effect_id, left(replay_id, 64)) AS s;
   IF state = 'unknown' THEN
     effect_id := NULL;
   END IF;
-=======
-  FROM sendpromptly.settle_success(v_project, effect_id, left(replay_id, 64)) AS s;
->>>>>>> c4afc63 (The signals look an effect up by its key whatever the statistics say, and cost half the CPU)
 END
 $$;
 -- +goose StatementEnd

@@ -16,7 +16,7 @@
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.index_terms(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_sort = off AS $$
+  SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_cursor sendpromptly.term_cursors;

@@ -29,7 +29,7 @@ $$;
 -- One page of a project's effects in the order of their ids, which is that of
 -- their receipts. What was accepted after the bound cannot have been settled before it.
 CREATE FUNCTION sendpromptly.retention_page(project_id integer, bound timestamptz, after uuid, batch integer) RETURNS uuid[]
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off AS $$
   SELECT coalesce(array_agg(p.effect_id), '{}') FROM (
     SELECT e.effect_id FROM sendpromptly.effects AS e
     WHERE e.project_id = retention_page.project_id AND e.effect_id > retention_page.after

@@ -92,7 +92,7 @@ $$;
 
 -- The newest effects that a term or an event id names, at most 10,000.
 CREATE FUNCTION sendpromptly.effects_named(project_id integer, term text) RETURNS uuid[]
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off AS $$
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off AS $$
   SELECT ARRAY(
     (SELECT t.effect_id FROM sendpromptly.terms AS t
       WHERE t.project_id = effects_named.project_id AND t.term = lower(effects_named.term) ORDER BY t.effect_id DESC LIMIT 10000)
@@ -115,7 +115,7 @@ $$;
 CREATE FUNCTION sendpromptly.incident_page(project text, before uuid, page integer, walk integer, filter json)
   RETURNS TABLE (project_id integer, incident_id uuid)
   LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off AS $$
+  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -187,7 +187,7 @@ $$;
 -- it saw all of them.
 CREATE FUNCTION sendpromptly.incident_walk_end(project text, before uuid, walk integer, filter json) RETURNS uuid
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_sort = off AS $$
+  SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -216,7 +216,7 @@ $$;
 -- everything else looks at 10,000, as one page does.
 CREATE FUNCTION sendpromptly.incident_count(project text, filter json, OUT fitting integer, OUT capped boolean)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_sort = off AS $$
+  SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -254,7 +254,7 @@ $$;
 CREATE FUNCTION sendpromptly.effect_page(project text, before uuid, page integer, term text)
   RETURNS TABLE (project_id integer, effect_id uuid)
   LANGUAGE plpgsql STABLE SECURITY DEFINER ROWS 50 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off AS $$
+  SET enable_hashjoin = off SET enable_mergejoin = off SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
