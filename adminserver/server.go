@@ -13,6 +13,7 @@ import (
 
 	"go.opentelemetry.io/otel"
 
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
@@ -57,7 +58,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
 	var closing context.Context
 	closing, s.close = context.WithCancel(context.Background())
-	options := web.Options{Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate,
+	options := web.Options{Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate, Pages: s.problems(),
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
 		Closing: closing}
 	if cfg.Authenticate == nil {
@@ -72,6 +73,15 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// problems answers people what went wrong: with a page of the console where it
+// is served.
+func (s *Server) problems() web.Answerer {
+	if !s.serves(Console) {
+		return nil
+	}
+	return console.Problems(s.deps)
 }
 
 // complete fills in the defaults and refuses what could not work.

@@ -103,7 +103,8 @@ var notices = func() map[string]string {
 		"view": "The view is saved.", "view-deleted": "The view is gone.",
 		"plan-started": "The plan is under way.", "plan-stopped": "The plan is stopped. What it had not reached stays as it is.",
 		"project": "The settings are saved.", "operator": "The operator’s role is changed.", "operator-removed": "The operator is gone.",
-		"key-revoked": "The key is revoked.", "token-revoked": "The token is revoked.",
+		"proof-revoked": "The proof link is dead.",
+		"key-revoked":   "The key is revoked.", "token-revoked": "The token is revoked.",
 		"alert": "The destination is saved.", "alert-removed": "The destination is gone.",
 	}
 	for _, a := range actions {

@@ -29,6 +29,16 @@ func Routes(d web.Deps) []web.Route {
 	return append(routes, web.Route{Pattern: "GET /events", Role: access.Viewer, Stream: true, Handler: http.HandlerFunc(c.events)})
 }
 
+// Problems answers people with a page of the console where something went wrong
+// before their page was reached.
+func Problems(d web.Deps) web.Answerer {
+	c := &console{Deps: d}
+	return func(w http.ResponseWriter, r *http.Request, p *web.Problem) {
+		v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
+		v.problem(p)
+	}
+}
+
 // line is one line of the table: who may ask, and who answers.
 type line struct {
 	pattern string
@@ -65,6 +75,8 @@ func (c *console) reading() []line {
 // acting are the forms of operators, but for those of an incident's page.
 func (c *console) acting() []line {
 	return []line{
+		{"POST /incidents/{id}/proof", access.Operator, false, c.share},
+		{"POST /incidents/{id}/proofs/{jti}/revoke", access.Operator, false, c.revokeProof},
 		{"POST /views", access.Operator, false, c.saveView},
 		{"POST /views/{id}/delete", access.Operator, false, c.deleteView},
 		{"POST /plans", access.Operator, false, c.makePlan},

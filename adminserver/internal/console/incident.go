@@ -19,6 +19,10 @@ type incidentPage struct {
 	Related  []store.RelatedEffect
 	// Against are later effects that a repair would contradict.
 	Against []store.RelatedEffect
+	// Proofs are those that were issued; CanShare says whether there is a key to
+	// sign another with.
+	Proofs   []issued
+	CanShare bool
 	// RepairURL says that Reprocess has somewhere to go.
 	RepairURL bool
 	// Form is the form that was refused and Typed the note that it brought, so
@@ -68,6 +72,10 @@ func (v *visit) showIncident(status int, incident engine.Incident, data incident
 	if data.Related, err = v.Store.RelatedEffects(v.ctx(), v.project, incident.EffectID); err != nil {
 		return err
 	}
+	if data.Proofs, err = v.proofsOf(incident.ID); err != nil {
+		return err
+	}
+	data.CanShare = v.Deps.Proofs != nil
 	data.Incident, data.RepairURL = incident, project.RepairURL != ""
 	if incident.State != engine.StateApplied {
 		data.Against = contradicting(incident.Effect, data.Related)

@@ -86,8 +86,12 @@ func (p page) Path(path string) string { return p.v.Base.Path(path) }
 // Asset is the address of a file of ours.
 func (p page) Asset(name string) string { return p.v.Base.Path(assets.Path(name)) }
 
-// Login is where the visitor logs in again and comes back.
+// Login is where the visitor logs in again and comes back; after a form, to the
+// page that it was on.
 func (p page) Login() string {
+	if p.v.r.Method != http.MethodGet {
+		return p.v.Base.Path("/login")
+	}
 	return p.v.Base.Path("/login") + "?" + url.Values{"next": {p.v.Base.Path(p.v.r.URL.RequestURI())}}.Encode()
 }
 
@@ -128,7 +132,11 @@ func (v *visit) sayNo(err error) {
 
 // problem shows a page for what went wrong.
 func (v *visit) problem(p *web.Problem) {
-	data := struct{ Title, Detail, Login string }{Title: p.Title, Detail: p.Detail}
+	data := struct {
+		Title, Detail string
+		// Again says that logging in again may help.
+		Again bool
+	}{p.Title, p.Detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent}
 	if err := v.render(p.Status, "problem", page{Title: p.Title, Data: data}); err != nil {
 		v.Logger.ErrorContext(v.ctx(), "the page for a problem could not be shown", "error", err)
 		http.Error(v.w, p.Title, p.Status)

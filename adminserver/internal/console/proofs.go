@@ -1,0 +1,80 @@
+package console
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// issued is a proof as an incident's page shows it.
+type issued struct {
+	store.Proof
+	Live bool
+}
+
+// proofsOf reads the newest proofs of an incident.
+func (v *visit) proofsOf(id engine.IncidentID) ([]issued, error) {
+	found, err := v.Store.Proofs(v.ctx(), store.ProofFilter{Project: v.project, Incident: id, Limit: 20})
+	if err != nil || len(found.Proofs) == 0 {
+		return nil, err
+	}
+	now, err := v.Store.Now(v.ctx())
+	if err != nil {
+		return nil, err
+	}
+	list := make([]issued, len(found.Proofs))
+	for i, p := range found.Proofs {
+		list[i] = issued{p, p.Live(now)}
+	}
+	return list, nil
+}
+
+// share issues a proof and shows its link, which is not kept.
+func (c *console) share(v *visit) error {
+	incident, err := v.locate(engine.IncidentID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	audience := strings.TrimSpace(v.r.PostFormValue("audience"))
+	refuse := func(problem string) error {
+		return v.showIncident(http.StatusUnprocessableEntity, incident, incidentPage{Form: "proof", Typed: audience}, problem)
+	}
+	days, err := strconv.Atoi(v.r.PostFormValue("days"))
+	if err != nil || days < 1 || days > 90 {
+		return refuse("Nothing was shared: the days must be a number from 1 to 90.")
+	}
+	_, link, err := v.IssueProof(v.ctx(), store.ProofRequest{Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
+		Audience: audience, By: v.who.Actor()})
+	if problem, ok := fieldProblem(err); ok {
+		return refuse(problem)
+	}
+	if err != nil {
+		return err
+	}
+	return v.showOnce(shownOnce{Title: "Proof link", Secret: link, Back: v.link("/incidents/" + string(incident.ID)),
+		What: "Whoever has it can read this effect’s timeline for " + strconv.Itoa(days) + " days, and nothing else."})
+}
+
+// revokeProof ends a proof of this incident.
+func (c *console) revokeProof(v *visit) error {
+	incident, err := v.locate(engine.IncidentID(v.r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	proof, err := v.Store.Proof(v.ctx(), v.r.PathValue("jti"))
+	if err != nil {
+		return notFoundID(err)
+	}
+	if proof.Incident != incident.ID {
+		return store.ErrNotFound
+	}
+	if _, err := v.Store.RevokeProof(v.ctx(), proof.JTI, v.who.Actor()); err != nil {
+		return err
+	}
+	v.redirect("/incidents/"+string(incident.ID), "proof-revoked", "")
+	return nil
+}
