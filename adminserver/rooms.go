@@ -3,6 +3,7 @@ package adminserver
 import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/proofpage"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
@@ -19,5 +20,9 @@ func (s *Server) rooms() []web.Route {
 	if s.serves(Ingest) {
 		routes = append(routes, ingest.Routes(s.deps, s.cfg.IngestLimits)...)
 	}
+	if s.serves(Proof) {
+		routes = append(routes, proofpage.Routes(s.deps)...)
+	}
+	s.steps = append(s.steps, proofpage.Steps(s.deps)...)
 	return routes
 }

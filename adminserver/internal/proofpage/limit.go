@@ -1,0 +1,78 @@
+package proofpage
+
+import (
+	"net/http"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
+
+// What one address may ask for: a reader who reloads never meets it, who tries
+// tokens does.
+const (
+	perSecond = 10
+	burst     = 60
+	// atOnce bounds how many pages are made at the same time, whoever asks.
+	atOnce = 16
+	// addresses bounds how many are remembered.
+	addresses = 4096
+)
+
+// limits bounds the work that strangers can make us do.
+type limits struct {
+	mu     sync.Mutex
+	by     map[netip.Addr]*rate.Limiter
+	making chan struct{}
+}
+
+func newLimits() *limits {
+	return &limits{by: map[netip.Addr]*rate.Limiter{}, making: make(chan struct{}, atOnce)}
+}
+
+// allow says whether an address may ask now.
+func (l *limits) allow(from netip.Addr) bool {
+	if from.Is6() {
+		if network, err := from.Prefix(64); err == nil {
+			from = network.Addr()
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	limiter, known := l.by[from]
+	if !known {
+		if len(l.by) >= addresses {
+			clear(l.by)
+		}
+		limiter = rate.NewLimiter(perSecond, burst)
+		l.by[from] = limiter
+	}
+	return limiter.Allow()
+}
+
+// bounded lets a request through, or asks to come again.
+func (l *limits) bounded(next http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !l.allow(web.Client(r.Context())) {
+			busy(w, http.StatusTooManyRequests)
+			return
+		}
+		select {
+		case l.making <- struct{}{}:
+			defer func() { <-l.making }()
+			next(w, r)
+		case <-r.Context().Done():
+			busy(w, http.StatusServiceUnavailable)
+		}
+	})
+}
+
+func busy(w http.ResponseWriter, status int) {
+	setHeaders(w.Header())
+	w.Header().Set("Retry-After", "2")
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte("Please try again in a moment.\n"))
+}

@@ -1,0 +1,289 @@
+package proofpage_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/proofpage"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
+)
+
+// site serves the room alone, over HTTP.
+type site struct {
+	t      *testing.T
+	db     *enginetest.Database
+	engine *engine.Engine
+	deps   web.Deps
+	folder proofs.Folder
+	server *httptest.Server
+}
+
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{t: t, db: enginetest.New(t), folder: proofs.Folder(t.TempDir())}
+	if _, err := s.folder.New(); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := proofs.LoadKeys(string(s.folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.New(s.db.Pool, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.engine = s.db.Engine(engine.Config{})
+	s.server = httptest.NewUnstartedServer(nil)
+	base, err := web.ParseBase("http://" + s.server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.deps = web.Deps{Base: base, Pool: s.db.Pool, Store: st, Engines: engines.New(s.db.Pool, engine.Config{}), Proofs: keys, Logger: quiet}
+	s.server.Config.Handler, err = web.NewHandler(web.Options{Base: base, Logger: quiet, Authenticate: nobody}, proofpage.Routes(s.deps))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.server.Start()
+	t.Cleanup(s.server.Close)
+	return s
+}
+
+// incident makes an effect that failed.
+func (s *site) incident(a engine.Acceptance) engine.Incident {
+	s.t.Helper()
+	err := pgx.BeginFunc(s.t.Context(), s.db.Pool, func(tx pgx.Tx) error {
+		_, err := s.engine.Accept(s.t.Context(), tx, a)
+		return err
+	})
+	if err == nil {
+		err = s.engine.Fail(s.t.Context(), a.Key, errors.New("relation does not exist"))
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	i, err := s.engine.IncidentOf(s.t.Context(), a.Key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return i
+}
+
+func credits(event string) engine.Acceptance {
+	return engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "account_12345"}
+}
+
+func (s *site) succeed(k engine.Key) {
+	s.t.Helper()
+	err := pgx.BeginFunc(s.t.Context(), s.db.Pool, func(tx pgx.Tx) error { return s.engine.Succeed(s.t.Context(), tx, k) })
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *site) issue(i engine.Incident) (store.Proof, string) {
+	s.t.Helper()
+	p, link, err := s.deps.IssueProof(s.t.Context(), store.ProofRequest{Incident: i.ID, By: "ada@example.com"})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return p, link
+}
+
+func (s *site) exec(sql string, args ...any) {
+	s.t.Helper()
+	if _, err := s.db.Pool.Exec(s.t.Context(), sql, args...); err != nil {
+		s.t.Fatalf("%s: %v", sql, err)
+	}
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (s *site) ask(method, url string, header ...string) answer {
+	s.t.Helper()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, url, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Set(header[i], header[i+1])
+	}
+	got, err := s.server.Client().Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer got.Body.Close()
+	body, err := io.ReadAll(got.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer{got.StatusCode, got.Header, string(body)}
+}
+
+func (s *site) get(url string) answer { s.t.Helper(); return s.ask(http.MethodGet, url) }
+
+func (a answer) require(t *testing.T, status int, texts ...string) {
+	t.Helper()
+	if a.status != status {
+		t.Errorf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	for _, text := range texts {
+		if !strings.Contains(a.body, text) {
+			t.Errorf("the answer lacks %q:\n%s", text, a.body)
+		}
+	}
+}
+
+func TestTheStateAtTheTopIsHonest(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	name, contact := "Acme Credits", "help@acme.example"
+	if _, err := s.deps.Store.SetProject(t.Context(), "default", store.ProjectSettings{PublicName: &name, SupportContact: &contact}, nil, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	i := s.incident(credits("evt_1"))
+	_, link := s.issue(i)
+	s.get(link).require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are on it", "Your credits have not been added yet", "ac•••••45",
+		"Everything up to entry 3 is exactly what was proven on", "A paid invoice", "Stripe")
+	s.succeed(i.Key)
+	s.get(link).require(t, 200, "<h1>Your credits were added <span>on <time", "The case is settled", "Everything up to entry 3 is exactly what was proven on")
+
+	closed := s.incident(credits("evt_2"))
+	if err := s.engine.Close(t.Context(), closed.ID, "ada", "paid back"); err != nil {
+		t.Fatal(err)
+	}
+	_, link = s.issue(closed)
+	s.get(link).require(t, 200, "Our team settled this another way")
+}
+
+// Entries that the proof was issued for cannot be removed or altered without the
+// page saying so.
+func TestAlterationsSinceTheProofAreShown(t *testing.T) {
+	t.Parallel()
+	for name, tamper := range map[string]string{
+		"an entry removed": "DELETE FROM sendpromptly.entries WHERE kind = 'failure'",
+		"a time altered":   "UPDATE sendpromptly.entries SET at = at - interval '1 hour' WHERE kind = 'failure'",
+		"sealed again":     "WITH a AS (DELETE FROM sendpromptly.seals), b AS (DELETE FROM sendpromptly.chains) DELETE FROM sendpromptly.entries WHERE kind = 'failure'",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			i := s.incident(credits("evt_1"))
+			_, link := s.issue(i)
+			s.get(link+"/proof.json").require(t, 200, `"entries":`)
+			s.exec(tamper)
+			if _, _, err := s.engine.SealEffect(t.Context(), i.EffectID); err != nil {
+				t.Fatal(err)
+			}
+			got := s.get(link)
+			got.require(t, 200, "Entries have been removed or altered since this link was made")
+			if strings.Contains(got.body, "exactly what was proven") {
+				t.Error("it says both")
+			}
+			s.get(link+"/proof.json").require(t, 409)
+		})
+	}
+}
+
+// The file that the page links is verified with the published keys alone.
+func TestTheSavedProofVerifiesOffline(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	i := s.incident(credits("evt_1"))
+	_, link := s.issue(i)
+	s.succeed(i.Key)
+	published := s.get(s.server.URL + "/.well-known/jwks.json")
+	published.require(t, 200)
+	if strings.Contains(published.body, `"d"`) {
+		t.Fatal("the private key is published")
+	}
+	keys, err := proofs.ParseKeys([]byte(published.body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := s.get(link + "/proof.json")
+	saved.require(t, 200)
+	grant, bundle, err := proofs.NewVerifier(keys, s.server.URL).VerifyBundle([]byte(saved.body), time.Now())
+	if err != nil || grant.Incident != string(i.ID) || len(bundle.Entries) != 3 {
+		t.Errorf("%+v, %d entries, %v", grant, len(bundle.Entries), err)
+	}
+}
+
+// After erasing, the page and the proof go on.
+func TestAnErasedCustomerLeavesAValidPage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	i := s.incident(credits("evt_1"))
+	_, link := s.issue(i)
+	s.succeed(i.Key)
+	if erased, err := s.deps.Store.Erase(t.Context(), store.EraseRequest{Project: "default", Subject: "account_12345", By: "ada"}); err != nil || erased.Effects != 1 {
+		t.Fatal(erased, err)
+	}
+	got := s.get(link)
+	got.require(t, 200, "exactly what was proven", "Personal details were erased", "Your credits were added")
+	if strings.Contains(got.body, "•••") {
+		t.Error("there is still a reference")
+	}
+	s.get(link+"/proof.json").require(t, 200)
+}
+
+func TestKeysRotateAndRetire(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	i := s.incident(credits("evt_1"))
+	_, old := s.issue(i)
+	step := proofpage.Steps(s.deps)[0]
+	reload := func() {
+		t.Helper()
+		if err := step.Do(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := s.deps.Proofs.List()[0].ID()
+	if _, err := s.folder.New(); err != nil {
+		t.Fatal(err)
+	}
+	reload()
+	_, link := s.issue(i)
+	s.get(old).require(t, 200)
+	s.get(link).require(t, 200)
+	if err := s.folder.Retire(first); err != nil {
+		t.Fatal(err)
+	}
+	reload()
+	s.get(old).require(t, 404)
+	s.get(link).require(t, 200)
+	var set struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	if err := json.Unmarshal([]byte(s.get(s.server.URL+"/.well-known/jwks.json").body), &set); err != nil || len(set.Keys) != 1 {
+		t.Errorf("%d keys, %v", len(set.Keys), err)
+	}
+}
+
+// sign signs claims, also false ones.
+func (s *site) sign(c store.ProofClaims) string {
+	s.t.Helper()
+	token, err := s.deps.Proofs.Signer().Sign(proofs.Grant{Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
+		Head: proofs.Head{Seq: c.HeadSeq, Hash: [32]byte(c.HeadHash)}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return token
+}

@@ -1,0 +1,126 @@
+package proofpage
+
+import (
+	"github.com/sendpromptly/sendpromptly/engine"
+)
+
+// effect is how a type of effect is told to a customer.
+type effect struct {
+	// done and notYet are headlines, owed completes "this was owed:", noun is
+	// what the rest of the page calls it.
+	done, notYet, noun string
+}
+
+var effects = map[string]effect{
+	"access_unlock":            {"Your access was unlocked", "Your access has not been unlocked yet", "your access"},
+	"credit_grant":             {"Your credits were added", "Your credits have not been added yet", "your credits"},
+	"seat_update":              {"Your seats were updated", "Your seats have not been updated yet", "your seats"},
+	"subscription_state_apply": {"Your subscription was updated", "Your subscription has not been updated yet", "your subscription"},
+	"access_revocation":        {"The access was ended", "The access has not been ended yet", "the end of the access"},
+	"credit_deduction":         {"The credits were taken back", "The credits have not been taken back yet", "the credits to take back"},
+}
+
+// otherEffect stands for types that only the app knows.
+var otherEffect = effect{"This was completed", "This has not been completed yet", "what was owed"}
+
+func effectOf(kind string) effect {
+	if known, ok := effects[kind]; ok {
+		return known
+	}
+	return otherEffect
+}
+
+var providers = map[string]string{"stripe": "Stripe", "shopify": "Shopify"}
+
+func providerName(provider string) string {
+	if name, ok := providers[provider]; ok {
+		return name
+	}
+	return provider
+}
+
+// events are the provider's event types as a customer would say them.
+var events = map[string]string{
+	"checkout.session.completed": "a completed checkout", "invoice.paid": "a paid invoice",
+	"customer.subscription.updated": "a changed subscription", "customer.subscription.deleted": "an ended subscription",
+	"charge.refunded": "a refund", "charge.dispute.created": "a disputed payment",
+	"orders/paid": "a paid order", "orders/fulfilled": "a fulfilled order", "customers/create": "a new customer", "checkouts/create": "a new checkout",
+}
+
+func eventName(eventType string) string {
+	if name, ok := events[eventType]; ok {
+		return name
+	}
+	return eventType
+}
+
+// The tones of a state or an entry: they choose a colour and a mark.
+const (
+	toneGood  = "good"
+	toneWait  = "wait"
+	toneBad   = "bad"
+	tonePlain = "plain"
+	toneQuiet = "quiet"
+)
+
+// state is the top of the page.
+type state struct{ Tone, Title, Text string }
+
+// stateOf says honestly where the customer's effect stands.
+func stateOf(i engine.Incident) state {
+	e := effectOf(i.Effect)
+	switch i.State {
+	case engine.StateApplied:
+		if i.Attempt == 0 {
+			return state{toneGood, e.done, "It took longer than it should have, but it is done."}
+		}
+		return state{toneGood, e.done, "It took longer than it should have. We noticed, and put it right."}
+	case engine.StateReprocessing:
+		return state{toneWait, "We are on it", e.notYet + ". A repair is under way right now, and this page will say when it is done."}
+	case engine.StateFailed, engine.StateMissing:
+		return state{toneBad, "We are on it", e.notYet + ". Our team knows, and this page will say when it is done."}
+	case engine.StateClosed:
+		return state{tonePlain, "Our team settled this another way", e.notYet + ", and our team has closed the case. Ask us if you do not know why."}
+	}
+	return state{toneWait, "We are on it", e.notYet + "."}
+}
+
+// sentence says what an entry of a timeline means to a customer; own words for
+// every kind, nothing from the entry.
+func sentence(kind string, i engine.Incident) (tone, text string) {
+	e := effectOf(i.Effect)
+	told := map[string][2]string{
+		"receipt":   {tonePlain, "We received the news of " + about(i) + ", and promised to take care of " + e.noun + "."},
+		"duplicate": {toneQuiet, "The same news arrived again. Nothing is done twice."},
+		"mismatch":  {toneQuiet, "The same news arrived again, with other details. The first ones count."},
+		"success":   {toneGood, e.done + "."},
+		"failure":   {toneBad, "An attempt did not work."},
+		"deadline":  {toneBad, "The time that we allow ourselves was over, and it had not happened."},
+		"opened":    {toneWait, "We noticed, and opened a case."},
+		"alert":     {toneQuiet, "Our team was alerted."},
+		"reprocess": {toneWait, "Our team started a repair."},
+		"callback":  {toneQuiet, "The repair was handed to the system that does it."},
+		"accepted":  {toneQuiet, "The system took the repair on."},
+		"gave_up":   {toneBad, "The repair did not get through."},
+		"stopped":   {tonePlain, "Our team stopped this repair."},
+		"resolved":  {toneGood, "The case is settled."},
+		"closed":    {tonePlain, "Our team closed the case."},
+		"reopened":  {toneWait, "Our team opened the case again."},
+		"note":      {toneQuiet, "Our team made a note."},
+		"proof":     {toneQuiet, "A link like this one was made."},
+		"erased":    {toneQuiet, "Personal details were erased from this record."},
+	}
+	if s, ok := told[kind]; ok {
+		return s[0], s[1]
+	}
+	return toneQuiet, "The record was brought up to date."
+}
+
+// about names the event and who told of it.
+func about(i engine.Incident) string {
+	name := "a payment event"
+	if i.EventType != "" {
+		name = eventName(i.EventType)
+	}
+	return name + " from " + providerName(i.Provider)
+}
