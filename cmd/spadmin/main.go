@@ -50,6 +50,9 @@ type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Serve the console, the APIs and proof links, and run the engine."`
 	Proof     proofCommand     `cmd:"" help:"Issue, check, export and revoke proofs, and keep their keys."`
 	Demo      demoCommand      `cmd:"" help:"Watch effects get lost and repaired in a small shop."`
+	Key       keyCommand       `cmd:"" help:"Create, list and revoke API keys for the ingest API."`
+	Operator  operatorCommand  `cmd:"" help:"Let people in, and see who may what."`
+	Token     tokenCommand     `cmd:"" help:"Create, list and revoke tokens for the admin API."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 

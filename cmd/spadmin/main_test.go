@@ -58,6 +58,17 @@ func TestCommandLines(t *testing.T) {
 						}
 						ts.Setenv("INCIDENT", id)
 					},
+					// first VARIABLE ARGS sets a variable to the first id that spadmin ARGS prints as JSON.
+					"first": func(ts *testscript.TestScript, _ bool, args []string) {
+						if err := ts.Exec("spadmin", args[1:]...); err != nil {
+							ts.Fatalf("%v", err)
+						}
+						var rows []struct{ ID string }
+						if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &rows); err != nil || len(rows) == 0 {
+							ts.Fatalf("no id: %v", err)
+						}
+						ts.Setenv(args[0], rows[0].ID)
+					},
 				},
 				RequireExplicitExec: true,
 				UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",

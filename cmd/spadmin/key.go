@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+type keyCommand struct {
+	Create keyCreate `cmd:"" help:"Create an API key for the ingest API and print it, once."`
+	List   keyList   `cmd:"" help:"List a project's API keys."`
+	Revoke keyRevoke `cmd:"" help:"End an API key at once."`
+}
+
+type keyCreate struct {
+	Project string `help:"The project that the key is for." default:"default" placeholder:"NAME"`
+	Label   string `help:"What uses it, for the list." required:"" placeholder:"LABEL"`
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run creates a key.
+func (c keyCreate) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	key, secret, err := st.CreateKey(s.ctx, c.Project, c.Label, c.name())
+	if err != nil {
+		return adviseProject(err)
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, map[string]string{"id": key.ID, "key": secret})
+	}
+	say(s.stdout, "created %s (%s)", strong.Render(printable(key.Label)), key.ID)
+	say(s.stdout, "key, shown once: %s", strong.Render(secret))
+	return nil
+}
+
+type keyList struct {
+	Project string `help:"The project." default:"default" placeholder:"NAME"`
+	JSON    bool   `help:"Print JSON."`
+}
+
+// Run lists keys.
+func (c keyList) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	keys, err := st.Keys(s.ctx, c.Project)
+	if err != nil {
+		return adviseProject(err)
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, keys)
+	}
+	var rows [][]string
+	for _, k := range keys {
+		rows = append(rows, []string{k.ID, printable(k.Label), "sk_…" + k.Ending, moment(k.CreatedAt), printable(k.CreatedBy), moment(k.LastUsedAt), moment(k.RevokedAt)})
+	}
+	sayTable(s.stdout, []string{"ID", "LABEL", "KEY", "CREATED", "BY", "LAST USED", "REVOKED"}, rows)
+	return nil
+}
+
+type keyRevoke struct {
+	ID      string `arg:"" help:"The key's id."`
+	Project string `help:"The project that it is for." default:"default" placeholder:"NAME"`
+	operator
+}
+
+// Run revokes a key.
+func (c keyRevoke) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := st.RevokeKey(s.ctx, c.Project, c.ID, c.name()); err != nil {
+		return adviseList(err, "spadmin key list --project "+c.Project+" shows the keys that hold")
+	}
+	say(s.stdout, "revoked %s", c.ID)
+	return nil
+}
+
+func adviseProject(err error) error {
+	return adviseList(err, "spadmin project list shows the names")
+}
+
+// adviseList tells where to look for what was not found.
+func adviseList(err error, advice string) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return hint{err, advice}
+	}
+	return err
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"strings"
+)
+
+type operatorCommand struct {
+	Invite operatorInvite `cmd:"" help:"Let somebody in and print a one-time login link."`
+	Login  operatorLogin  `cmd:"" help:"Print a one-time login link for an operator."`
+	List   operatorList   `cmd:"" help:"List the operators."`
+	Role   operatorRole   `cmd:"" help:"Give an operator another role."`
+	Remove operatorRemove `cmd:"" help:"Remove an operator and end the sessions."`
+}
+
+// consoleURL is where the console is, for links.
+type consoleURL struct {
+	BaseURL string `name:"base-url" help:"Where users reach the server." default:"http://127.0.0.1:8787" env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+}
+
+// link is the address of a one-time login link.
+func (b consoleURL) link(secret string) string {
+	return strings.TrimRight(b.BaseURL, "/") + "/login/" + secret
+}
+
+type operatorInvite struct {
+	Email string `arg:"" help:"The address."`
+	Role  string `help:"viewer, operator or admin." default:"operator" placeholder:"ROLE"`
+	consoleURL
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run invites somebody.
+func (c operatorInvite) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	secret, err := st.InviteOperator(s.ctx, c.Email, c.Role, c.name())
+	if err != nil {
+		return err
+	}
+	return c.sayLink(s, secret, c.JSON)
+}
+
+func (b consoleURL) sayLink(s *session, secret string, asJSON bool) error {
+	if asJSON {
+		return sayJSON(s.stdout, map[string]string{"url": b.link(secret)})
+	}
+	say(s.stdout, "login link, works once, for 15 minutes:")
+	say(s.stdout, "%s", strong.Render(b.link(secret)))
+	return nil
+}
+
+type operatorLogin struct {
+	Email string `arg:"" help:"The operator's address."`
+	consoleURL
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run prints a login link.
+func (c operatorLogin) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	secret, err := st.LoginLink(s.ctx, c.Email, c.name())
+	if err != nil {
+		return adviseOperator(err)
+	}
+	return c.sayLink(s, secret, c.JSON)
+}
+
+func adviseOperator(err error) error {
+	return adviseList(err, "spadmin operator list shows who is there, spadmin operator invite adds somebody")
+}
+
+type operatorList struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run lists the operators.
+func (c operatorList) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	all, err := st.Operators(s.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, all)
+	}
+	var rows [][]string
+	for _, o := range all {
+		rows = append(rows, []string{printable(o.Email), o.Role, moment(o.CreatedAt), printable(o.CreatedBy), moment(o.LastLoginAt)})
+	}
+	sayTable(s.stdout, []string{"EMAIL", "ROLE", "SINCE", "BY", "LAST LOGIN"}, rows)
+	return nil
+}
+
+type operatorRole struct {
+	Email string `arg:"" help:"The operator's address."`
+	Role  string `arg:"" help:"viewer, operator or admin."`
+	operator
+}
+
+// Run changes a role.
+func (c operatorRole) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := st.SetOperator(s.ctx, c.Email, c.Role, c.name()); err != nil {
+		return adviseOperator(err)
+	}
+	say(s.stdout, "%s is %s", strong.Render(printable(c.Email)), c.Role)
+	return nil
+}
+
+type operatorRemove struct {
+	Email string `arg:"" help:"The operator's address."`
+	operator
+}
+
+// Run removes an operator.
+func (c operatorRemove) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := st.RemoveOperator(s.ctx, c.Email, c.name()); err != nil {
+		return adviseOperator(err)
+	}
+	say(s.stdout, "removed %s", strong.Render(printable(c.Email)))
+	return nil
+}

@@ -1,0 +1,82 @@
+package main
+
+import "time"
+
+type tokenCommand struct {
+	Create tokenCreate `cmd:"" help:"Create a token for the admin API and print it, once."`
+	List   tokenList   `cmd:"" help:"List the tokens."`
+	Revoke tokenRevoke `cmd:"" help:"End a token and its sessions at once."`
+}
+
+type tokenCreate struct {
+	Role    string        `help:"viewer, operator or admin." required:"" placeholder:"ROLE"`
+	Label   string        `help:"What uses it, for the list and the timelines." required:"" placeholder:"LABEL"`
+	Project string        `help:"The only project that exists for it. Default: all." placeholder:"NAME"`
+	Expires time.Duration `help:"When it ends, such as 720h. Default: never." placeholder:"DURATION"`
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run creates a token.
+func (c tokenCreate) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	token, secret, err := st.CreateToken(s.ctx, c.Role, c.Label, c.Project, c.Expires, c.name())
+	if err != nil {
+		return adviseProject(err)
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, map[string]string{"id": token.ID, "token": secret})
+	}
+	say(s.stdout, "created %s (%s)", strong.Render(printable(token.Label)), token.ID)
+	say(s.stdout, "token, shown once: %s", strong.Render(secret))
+	return nil
+}
+
+type tokenList struct {
+	JSON bool `help:"Print JSON."`
+}
+
+// Run lists the tokens.
+func (c tokenList) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	all, err := st.Tokens(s.ctx)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return sayJSON(s.stdout, all)
+	}
+	var rows [][]string
+	for _, t := range all {
+		rows = append(rows, []string{t.ID, printable(t.Label), t.Role, t.Project, "spt_…" + t.Ending, moment(t.ExpiresAt), moment(t.LastUsedAt), moment(t.RevokedAt)})
+	}
+	sayTable(s.stdout, []string{"ID", "LABEL", "ROLE", "PROJECT", "TOKEN", "EXPIRES", "LAST USED", "REVOKED"}, rows)
+	return nil
+}
+
+type tokenRevoke struct {
+	ID string `arg:"" help:"The token's id."`
+	operator
+}
+
+// Run revokes a token.
+func (c tokenRevoke) Run(s *session) error {
+	st, _, done, err := s.store()
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := st.RevokeToken(s.ctx, c.ID, c.name()); err != nil {
+		return adviseList(err, "spadmin token list shows the tokens that hold")
+	}
+	say(s.stdout, "revoked %s", c.ID)
+	return nil
+}
