@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,75 +16,105 @@ import (
 
 // Run does the engine's background work until ctx ends: it sweeps, delivers
 // callbacks, seals timelines, keeps the search terms and deletes what has had
-// its time. Run it in any number of processes. It returns nil after the steps
-// under way have ended; what Postgres or the network do meanwhile is logged,
-// and each step goes on at the next interval.
+// its time. Run it in any number of processes: they take turns in looking for
+// work, all together about twice an interval, and an engine that finds none has
+// asked one question in one round trip. It returns nil after the steps under way
+// have ended; what Postgres or the network do meanwhile is logged, and each step
+// goes on at the next interval.
 func (e *Engine) Run(ctx context.Context) error {
-	engineID := id.New()
+	r := &runner{Engine: e, id: id.New(), callbacks: newBell(), unsealed: newBell(), unfolded: newBell()}
+	r.fleet.Store(&fleet{size: 1})
 	var loops sync.WaitGroup
-	for _, loop := range []struct {
-		name  string
-		every time.Duration
-		step  func(context.Context) error
-	}{
-		{"sweep", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.Sweep(ctx); return err }},
-		{"deliver", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.deliver(ctx, e.cfg.SweepInterval); return err }},
-		{"seal", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.Seal(ctx); return err }},
-		{"index", e.cfg.SweepInterval, func(ctx context.Context) error { _, err := e.Index(ctx); return err }},
-		{"retain", time.Minute, func(ctx context.Context) error { _, err := e.Retain(ctx); return err }},
-		{"purge", time.Minute, func(ctx context.Context) error { _, err := e.Purge(ctx); return err }},
-		{"beat", 10 * time.Second, func(ctx context.Context) error { return e.beat(ctx, engineID) }},
-		{"settings", 30 * time.Second, e.loadProject},
-	} {
+	for _, l := range r.loops() {
 		loops.Go(func() {
-			every(ctx, loop.every, func() {
-				if err := loop.step(ctx); err != nil && ctx.Err() == nil {
-					e.cfg.Logger.ErrorContext(ctx, "sendpromptly: step ended early", "step", loop.name, "error", err)
+			for l.next(ctx) {
+				if err := l.step(ctx); err != nil && ctx.Err() == nil {
+					e.cfg.Logger.ErrorContext(ctx, "sendpromptly: step ended early", "step", l.name, "error", err)
 				}
-			})
+			}
 		})
 	}
 	loops.Wait()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	// A stale heartbeat is purged in a day.
-	_ = pgx.BeginTxFunc(leaving, e.pool, readCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, engineID) })
+	_ = pgx.BeginTxFunc(leaving, e.pool, readCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) })
 	return nil
 }
 
-// every calls step at once and then again an interval after it ended, until ctx ends.
-func every(ctx context.Context, interval time.Duration, step func()) {
-	for ctx.Err() == nil {
-		step()
-		if !wait(ctx, interval) {
-			return
-		}
+// runner is one call of Run.
+type runner struct {
+	*Engine
+	id    string
+	fleet atomic.Pointer[fleet]
+	// The looks ring for the steps that have something to do.
+	callbacks, unsealed, unfolded bell
+	// ahead is how far the database's clock is ahead of this machine's.
+	ahead atomic.Int64
+}
+
+// loop is a step and what it waits for.
+type loop struct {
+	name string
+	// next returns false when ctx has ended.
+	next func(ctx context.Context) bool
+	step func(ctx context.Context) error
+}
+
+func (r *runner) loops() []loop {
+	interval := r.cfg.SweepInterval
+	return []loop{
+		{"sweep", timed(interval, func() time.Duration { return r.fleet.Load().until(r.now(), interval) }), r.look},
+		{"deliver", r.callbacks.wait, func(ctx context.Context) error { _, err := r.deliver(ctx, interval); return err }},
+		{"seal", r.unsealed.wait, func(ctx context.Context) error { _, err := r.Seal(ctx); return err }},
+		{"index", r.unfolded.wait, func(ctx context.Context) error { _, err := r.Index(ctx); return err }},
+		{"purge", r.shared(time.Minute), func(ctx context.Context) error { _, err := r.Purge(ctx); return err }},
+		{"retain", r.shared(time.Minute), func(ctx context.Context) error { _, err := r.Retain(ctx); return err }},
+		{"beat", timed(0, func() time.Duration { return 10 * time.Second }), r.beat},
+		{"settings", timed(30*time.Second, func() time.Duration { return 30 * time.Second }), r.loadProject},
 	}
 }
 
-// wait returns false if ctx ended first.
-func wait(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return true
+// look asks once what waits, wakes the loops that have something to do, and sweeps.
+func (r *runner) look(ctx context.Context) error {
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
+	work, err := r.queries.WorkLook(ctx, r.pool)
+	if err != nil {
+		return err
 	}
+	r.ahead.Store(int64(time.Until(work.Started)))
+	r.callbacks.ring(work.Callbacks)
+	r.unsealed.ring(work.Unsealed)
+	r.unfolded.ring(work.Unfolded)
+	_, err = r.sweep(ctx, dbsqlc.WorkWaitingRow{Started: work.Started, Failures: work.Failures, Attempts: work.Attempts,
+		Deadlines: work.Deadlines, Callbacks: work.Callbacks})
+	return err
 }
 
-// beat keeps the heartbeat that doctor and the console read.
-func (e *Engine) beat(ctx context.Context, engineID string) error {
+// now is the database's time, as of the last look.
+func (r *runner) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
+
+// shared is for what the fleet does once in a while, whoever does it.
+func (r *runner) shared(every time.Duration) func(context.Context) bool {
+	return timed(every, func() time.Duration { return r.fleet.Load().share(every) })
+}
+
+// beat keeps the heartbeat that doctor and the console read, and counts the others'.
+func (r *runner) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
-	e.sweeping.Lock()
-	params := dbsqlc.EngineBeatParams{EngineID: engineID, Version: version(), Host: cut(host, 255), OverdueLocked: e.locked}
-	if !e.lastPass.IsZero() {
-		last := e.lastPass
+	r.sweeping.Lock()
+	params := dbsqlc.EngineBeatParams{EngineID: r.id, Version: version(), Host: cut(host, 255), OverdueLocked: r.locked}
+	if !r.lastPass.IsZero() {
+		last := r.lastPass
 		params.LastSweepAt = &last
 	}
-	e.sweeping.Unlock()
-	return pgx.BeginTxFunc(ctx, e.pool, readCommitted, func(tx pgx.Tx) error { return e.queries.EngineBeat(ctx, tx, params) })
+	r.sweeping.Unlock()
+	row, err := inTx(ctx, r.pool, func(tx pgx.Tx) (dbsqlc.EngineBeatRow, error) { return r.queries.EngineBeat(ctx, tx, params) })
+	if err == nil {
+		r.fleet.Store(&fleet{size: 1 + row.Others, rank: row.Earlier})
+	}
+	return err
 }
 
 // version is the module's version as the Go linker knows it.

@@ -28,6 +28,11 @@ func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	return e.sweep(ctx, work)
+}
+
+// sweep does what waits. The caller holds the lock since before it asked.
+func (e *Engine) sweep(ctx context.Context, work dbsqlc.WorkWaitingRow) (opened int, err error) {
 	if work.Failures {
 		n, err := e.foldFailures(ctx)
 		if err != nil {

@@ -3,6 +3,12 @@
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines, r.callbacks::boolean AS callbacks
 FROM sendpromptly.work_waiting() AS r(started, failures, attempts, deadlines, callbacks);
 
+-- name: WorkLook :one
+-- WorkLook tells whether any step of an engine has something to do, in one round trip.
+SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
+  r.callbacks::boolean AS callbacks, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
+FROM sendpromptly.look() AS r(started, failures, attempts, deadlines, callbacks, unsealed, unfolded);
+
 -- name: FailuresFold :one
 -- FailuresFold folds in failures that had found their arbiter locked.
 SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures(sqlc.arg(batch)::int) AS r(taken, folded);

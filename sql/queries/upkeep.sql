@@ -27,14 +27,19 @@ SELECT r::int AS taken FROM sendpromptly.fold_statistics(sqlc.arg(batch)::int) A
 -- ExpiredPurge deletes what has had its time.
 SELECT r::int AS taken FROM sendpromptly.purge(sqlc.arg(batch)::int) AS r;
 
--- name: EngineBeat :exec
--- EngineBeat keeps an engine's heartbeat.
-INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
-SELECT sqlc.arg(engine_id)::uuid, sqlc.arg(version)::text, sqlc.arg(host)::text, c.now, c.now, sqlc.narg(last_sweep_at)::timestamptz,
-  greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), sqlc.arg(overdue_locked)::int
-FROM (SELECT sendpromptly.clock() AS now) AS c
-ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
-  overdue_locked = excluded.overdue_locked;
+-- name: EngineBeat :one
+-- EngineBeat keeps an engine's heartbeat, and tells how many others are alive and how many of them come before it.
+WITH beat AS (
+  INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
+  SELECT sqlc.arg(engine_id)::uuid, sqlc.arg(version)::text, sqlc.arg(host)::text, c.now, c.now, sqlc.narg(last_sweep_at)::timestamptz,
+    greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), sqlc.arg(overdue_locked)::int
+  FROM (SELECT sendpromptly.clock() AS now) AS c
+  ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
+    overdue_locked = excluded.overdue_locked
+)
+SELECT count(*)::int AS others, (count(*) FILTER (WHERE a.engine_id < sqlc.arg(engine_id)::uuid))::int AS earlier
+FROM sendpromptly.engines AS a
+WHERE a.engine_id <> sqlc.arg(engine_id)::uuid AND a.seen_at > (SELECT sendpromptly.clock()) - interval '30 seconds';
 
 -- name: EngineLeave :exec
 -- EngineLeave removes the heartbeat of an engine that stopped cleanly.

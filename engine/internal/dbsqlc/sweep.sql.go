@@ -93,6 +93,38 @@ func (q *Queries) OverdueSetAside(ctx context.Context, db DBTX) (string, error) 
 	return problem, err
 }
 
+const workLook = `-- name: WorkLook :one
+SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
+  r.callbacks::boolean AS callbacks, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
+FROM sendpromptly.look() AS r(started, failures, attempts, deadlines, callbacks, unsealed, unfolded)
+`
+
+type WorkLookRow struct {
+	Started   time.Time
+	Failures  bool
+	Attempts  bool
+	Deadlines bool
+	Callbacks bool
+	Unsealed  bool
+	Unfolded  bool
+}
+
+// WorkLook tells whether any step of an engine has something to do, in one round trip.
+func (q *Queries) WorkLook(ctx context.Context, db DBTX) (WorkLookRow, error) {
+	row := db.QueryRow(ctx, workLook)
+	var i WorkLookRow
+	err := row.Scan(
+		&i.Started,
+		&i.Failures,
+		&i.Attempts,
+		&i.Deadlines,
+		&i.Callbacks,
+		&i.Unsealed,
+		&i.Unfolded,
+	)
+	return i, err
+}
+
 const workWaiting = `-- name: WorkWaiting :one
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines, r.callbacks::boolean AS callbacks
 FROM sendpromptly.work_waiting() AS r(started, failures, attempts, deadlines, callbacks)

@@ -143,13 +143,18 @@ func (q *Queries) EffectSeal(ctx context.Context, db DBTX, arg EffectSealParams)
 	return i, err
 }
 
-const engineBeat = `-- name: EngineBeat :exec
-INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
-SELECT $1::uuid, $2::text, $3::text, c.now, c.now, $4::timestamptz,
-  greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), $5::int
-FROM (SELECT sendpromptly.clock() AS now) AS c
-ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
-  overdue_locked = excluded.overdue_locked
+const engineBeat = `-- name: EngineBeat :one
+WITH beat AS (
+  INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
+  SELECT $1::uuid, $2::text, $3::text, c.now, c.now, $4::timestamptz,
+    greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), $5::int
+  FROM (SELECT sendpromptly.clock() AS now) AS c
+  ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
+    overdue_locked = excluded.overdue_locked
+)
+SELECT count(*)::int AS others, (count(*) FILTER (WHERE a.engine_id < $1::uuid))::int AS earlier
+FROM sendpromptly.engines AS a
+WHERE a.engine_id <> $1::uuid AND a.seen_at > (SELECT sendpromptly.clock()) - interval '30 seconds'
 `
 
 type EngineBeatParams struct {
@@ -160,16 +165,23 @@ type EngineBeatParams struct {
 	OverdueLocked int
 }
 
-// EngineBeat keeps an engine's heartbeat.
-func (q *Queries) EngineBeat(ctx context.Context, db DBTX, arg EngineBeatParams) error {
-	_, err := db.Exec(ctx, engineBeat,
+type EngineBeatRow struct {
+	Others  int
+	Earlier int
+}
+
+// EngineBeat keeps an engine's heartbeat, and tells how many others are alive and how many of them come before it.
+func (q *Queries) EngineBeat(ctx context.Context, db DBTX, arg EngineBeatParams) (EngineBeatRow, error) {
+	row := db.QueryRow(ctx, engineBeat,
 		arg.EngineID,
 		arg.Version,
 		arg.Host,
 		arg.LastSweepAt,
 		arg.OverdueLocked,
 	)
-	return err
+	var i EngineBeatRow
+	err := row.Scan(&i.Others, &i.Earlier)
+	return i, err
 }
 
 const engineLeave = `-- name: EngineLeave :exec
