@@ -1,11 +1,11 @@
-// Verifies SendPromptly's proofs on nothing but WebCrypto, by docs/proof-format.md alone: in Node 20 or later and in browsers.
+// Verifies SendPromptly's proofs on nothing but WebCrypto, by docs/proof-format.md alone: in Node 18 or later and in browsers.
 //
 //   import { verify } from "./verify.mjs";
 //   const { valid, reasons, claims } = await verify(text, { jwks, issuer, incident, at });
 //
 // text is a token, a link or a bundle. jwks is the key set that you trust, key the thumbprint of the one key that you trust;
 // issuer and incident are what you expect, at is a Date (default: now). Nothing is fetched.
-const { subtle } = globalThis.crypto;
+const { subtle } = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
 const utf8 = (text) => new TextEncoder().encode(text);
 const text = (bytes) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 const sha256 = async (...parts) => new Uint8Array(await subtle.digest("SHA-256", join(...parts)));
@@ -26,7 +26,7 @@ function decode64(encoded, size) {
 
 // canonical writes a value in its one spelling.
 function canonical(value) {
-  if (typeof value === "string") return must(value.isWellFormed()) && JSON.stringify(value);
+  if (typeof value === "string") return must(!/\p{Surrogate}/u.test(value)) && JSON.stringify(value);
   if (typeof value === "number") return must(Number.isSafeInteger(value) && value >= 0) && String(value);
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   must(typeof value === "object" && value !== null);
