@@ -47,8 +47,8 @@ CREATE TABLE sendpromptly.callback_secrets (
 -- What was promised: one row an effect, kept small, because it is the largest
 -- table and the caller's transaction writes it. Nothing is null, which saves the
 -- bitmap: '' and the infinities stand for "unknown", objects are joined by the
--- unit separator, and the commonest names are short (see short). Read it through
--- the view receipts.
+-- unit separator, and the commonest names are short (see short). What is compared
+-- in the unique key is compared as bytes. Read it through the view receipts.
 --
 -- After the receipt a row changes once at most: succeeded_at, when the first wait
 -- ends in a success. The column is in no index and of a fixed place and size, so
@@ -62,9 +62,9 @@ CREATE TABLE sendpromptly.effects (
   occurred_at  timestamptz NOT NULL DEFAULT '-infinity',
   amount       bigint NOT NULL DEFAULT 0,
   project_id   integer NOT NULL,
-  provider     text NOT NULL,
-  effect       text NOT NULL,
-  event_id     text NOT NULL,
+  provider     text COLLATE "C" NOT NULL,
+  effect       text COLLATE "C" NOT NULL,
+  event_id     text COLLATE "C" NOT NULL,
   event_type   text NOT NULL DEFAULT '',
   subject      text NOT NULL DEFAULT '',
   shop         text NOT NULL DEFAULT '',
@@ -85,8 +85,10 @@ SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, nullif(e.succeeded_
   CASE WHEN e.objects <> '' THEN pg_catalog.string_to_array(e.objects, pg_catalog.chr(31)) END AS objects
 FROM sendpromptly.effects AS e;
 
--- Event first: a result on the wire may name the event only.
-CREATE UNIQUE INDEX effects_key ON sendpromptly.effects (project_id, event_id, provider, effect);
+-- Event first, before even the project: a result on the wire may name the event
+-- only, and while the table is young the planner takes any index that begins
+-- with the project for as good as the primary key.
+CREATE UNIQUE INDEX effects_key ON sendpromptly.effects (event_id, project_id, provider, effect);
 
 -- First deadlines of awaiting effects, and the arbiter between an outcome and
 -- the sweep: both delete the row, whoever comes second finds nothing. A row
