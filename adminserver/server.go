@@ -62,6 +62,7 @@ func New(cfg Config) (*Server, error) {
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
 		Closing: closing}
 	if cfg.Authenticate == nil {
+		s.deps.Login = s.serves(Console)
 		if s.login, err = login.New(login.Config{Deps: s.deps, Mail: cfg.SMTP, OIDC: cfg.OIDC}); err != nil {
 			return nil, err
 		}

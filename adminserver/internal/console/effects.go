@@ -16,6 +16,9 @@ type effectsPage struct {
 	// Moments are the timeline where there is exactly one answer.
 	Moments []moment
 	More    bool
+	// Elsewhere are the other projects where the id is known; they are asked
+	// only where this one does not know it.
+	Elsewhere []tab
 }
 
 // answer is one effect that fits.
@@ -47,6 +50,11 @@ func (c *console) effects(v *visit) error {
 		if found.Next != "" {
 			data.Older = v.link("/effects", "q", data.Q, "before", string(found.Next))
 		}
+		if len(data.Answers) == 0 {
+			if data.Elsewhere, err = v.elsewhere(data.Q); err != nil {
+				return err
+			}
+		}
 		if len(data.Answers) == 1 {
 			if data.Moments, data.More, err = v.moments(data.Answers[0].ID); err != nil {
 				return err
@@ -54,6 +62,23 @@ func (c *console) effects(v *visit) error {
 		}
 	}
 	return v.render(http.StatusOK, "effects", page{Title: "Effects", Nav: "Effects", Data: data})
+}
+
+// elsewhere looks an id up in the visitor's other projects.
+func (v *visit) elsewhere(q string) (known []tab, err error) {
+	for _, name := range v.projects[:min(len(v.projects), projectsAsked)] {
+		if name == v.project || q == "" {
+			continue
+		}
+		found, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: name, Term: q, Limit: 1})
+		if err != nil {
+			return nil, err
+		}
+		if len(found.Effects) > 0 {
+			known = append(known, tab{Name: name, Link: v.link("/effects", "project", name, "q", q)})
+		}
+	}
+	return known, nil
 }
 
 // effectPage is one effect, whether or not it has an incident.

@@ -86,6 +86,9 @@ func (p page) Path(path string) string { return p.v.Base.Path(path) }
 // Asset is the address of a file of ours.
 func (p page) Asset(name string) string { return p.v.Base.Path(assets.Path(name)) }
 
+// HasLogin says that people log in and out here.
+func (p page) HasLogin() bool { return p.v.Deps.Login }
+
 // Login is where the visitor logs in again and comes back; after a form, to the
 // page that it was on.
 func (p page) Login() string {

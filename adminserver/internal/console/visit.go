@@ -77,32 +77,46 @@ func (v *visit) enter() error {
 }
 
 // usualProject is where somebody starts who names none: where something is
-// open, else in the default one.
+// open, else where anything was accepted, else in the default one.
 func (v *visit) usualProject() (string, error) {
-	if len(v.projects) == 0 {
+	switch len(v.projects) {
+	case 0:
 		return "", store.ErrNotFound
+	case 1:
+		return v.projects[0], nil
 	}
-	for _, name := range v.projects[:min(len(v.projects), 20)] {
-		if len(v.projects) == 1 {
-			return name, nil
-		}
+	used := ""
+	for _, name := range v.projects[:min(len(v.projects), projectsAsked)] {
 		e, err := v.Engines.For(name)
 		if err != nil {
 			return "", err
 		}
-		page, err := e.Incidents(v.ctx(), engine.IncidentFilter{Open: true, Limit: 1})
+		open, err := e.Incidents(v.ctx(), engine.IncidentFilter{Open: true, Limit: 1})
 		if err != nil {
 			return "", err
 		}
-		if len(page.Incidents) > 0 {
+		if len(open.Incidents) > 0 {
 			return name, nil
 		}
+		accepted, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: name, Limit: 1})
+		if err != nil {
+			return "", err
+		}
+		if used == "" && len(accepted.Effects) > 0 {
+			used = name
+		}
 	}
-	if slices.Contains(v.projects, "default") {
+	switch {
+	case used != "":
+		return used, nil
+	case slices.Contains(v.projects, "default"):
 		return "default", nil
 	}
 	return v.projects[0], nil
 }
+
+// projectsAsked bounds how many projects one page asks.
+const projectsAsked = 20
 
 // locate finds an incident by its id alone, as links in alerts have it, and
 // enters its project. One of a project that the visitor does not see, or that

@@ -73,6 +73,9 @@ type Deps struct {
 	Engines *engines.Engines
 	// Proofs are the keys that sign and verify proofs; nil where there are none.
 	Proofs *proofs.Keys
+	// Login says that people log in here, at /login and /logout, and not at an
+	// app that we are embedded in.
+	Login bool
 	// AllowNetworks are those that callbacks and alerts may reach although they are not public.
 	AllowNetworks []netip.Prefix
 	Logger        *slog.Logger
