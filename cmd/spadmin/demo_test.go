@@ -6,10 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/demo"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // What --once --json prints is a contract: these members and no others, and
@@ -39,6 +41,10 @@ func TestDemoPrintsOneJSONObject(t *testing.T) {
 		Verify struct {
 			OK bool `json:"ok"`
 		} `json:"verify"`
+		ProofURL string `json:"proof_url"`
+		Proof    struct {
+			Valid bool `json:"valid"`
+		} `json:"proof"`
 	}
 	decoder := json.NewDecoder(&stdout)
 	decoder.DisallowUnknownFields()
@@ -50,6 +56,9 @@ func TestDemoPrintsOneJSONObject(t *testing.T) {
 	}
 	if object.Effects < 20 || len(object.Incidents) != 6 || !object.Verify.OK {
 		t.Errorf("%d effects, %d incidents, verify %v", object.Effects, len(object.Incidents), object.Verify.OK)
+	}
+	if issuer, token, ok := proofs.SplitLink(object.ProofURL); !ok || !strings.HasPrefix(issuer, "http://127.0.0.1:") || len(token) < 100 || !object.Proof.Valid {
+		t.Errorf("proof %q, valid %v", object.ProofURL, object.Proof.Valid)
 	}
 	for _, i := range object.Incidents {
 		if i.ID == "" || i.Provider == "" || i.EventType == "" || i.EffectType == "" || i.ResolvedAt.Before(i.OpenedAt) || len(i.Timeline) < 5 {

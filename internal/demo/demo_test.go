@@ -40,7 +40,7 @@ func TestTheStory(t *testing.T) {
 		if strings.ContainsRune(line, '\x1b') {
 			t.Errorf("colour in a file: %q", line)
 		}
-		if len([]rune(line)) > 120 {
+		if len([]rune(line)) > 120 && !strings.HasPrefix(line, "http") {
 			t.Errorf("a long line: %s", line)
 		}
 	}

@@ -31,6 +31,9 @@ func (s *Stage) finale(ctx context.Context, scenes []*scene) (Report, []error) {
 		}
 	}
 	s.moral(scenes)
+	if err := s.showProof(ctx, scenes, &report); err != nil {
+		wrong = append(wrong, err)
+	}
 	return report, wrong
 }
 

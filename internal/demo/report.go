@@ -18,6 +18,12 @@ type Report struct {
 	Verify    struct {
 		OK bool `json:"ok"`
 	} `json:"verify"`
+	// ProofURL is the link to a proof of one incident. It opens while the demo
+	// stays up. Valid says that it was verified with the public keys alone.
+	ProofURL string `json:"proof_url"`
+	Proof    struct {
+		Valid bool `json:"valid"`
+	} `json:"proof"`
 }
 
 // Incident is one of the report.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/demo/shop"
@@ -52,6 +53,8 @@ type Stage struct {
 	OwnServer   bool
 	// BaseURL is where the shop listens.
 	BaseURL string
+	// AdminURL is where proof links are served.
+	AdminURL string
 	// Engines are the engines of the two projects, by name.
 	Engines map[string]*engine.Engine
 
@@ -59,6 +62,7 @@ type Stage struct {
 	books    shop.Books
 	services map[string]*shop.Service
 	store    *store.Store
+	admin    *adminserver.Server
 	sender   *sender
 	// sent are the events that the shop accepted, expected what their accounts
 	// must hold at the end.
@@ -80,6 +84,9 @@ func Open(ctx context.Context, options Options) (*Stage, error) {
 	err := s.openDatabase(ctx)
 	if err == nil {
 		err = s.openShop(ctx, logger, options.wrap)
+	}
+	if err == nil {
+		err = s.openAdmin(logger)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -164,7 +171,7 @@ func (s *Stage) openShop(ctx context.Context, logger *slog.Logger, wrap func(htt
 // openService creates a project and starts its engine and its workers.
 func (s *Stage) openService(ctx context.Context, project string, logger *slog.Logger) error {
 	repairURL, mode, owed := s.BaseURL+repairPath(project), "test", timeout
-	settings := store.ProjectSettings{Mode: &mode, Timeout: &owed, RepairURL: &repairURL}
+	settings := store.ProjectSettings{Mode: &mode, Timeout: &owed, RepairURL: &repairURL, PublicName: &publicName, SupportContact: &supportContact}
 	if _, _, err := s.store.CreateProject(ctx, project, settings, loopback, ada); err != nil {
 		return err
 	}
