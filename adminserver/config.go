@@ -12,6 +12,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // Part is one of the server's rooms.
@@ -73,6 +74,9 @@ type Config struct {
 	IngestLimits IngestLimits
 	// ProofKeys is the folder with the keys that sign proofs. Default: no proofs.
 	ProofKeys string
+	// ProofKeySet are the keys in the place of a folder, such as one of a KMS or
+	// HSM; see proofs.KeysFrom. The server reloads them every few seconds.
+	ProofKeySet *proofs.Keys
 	// TrustedProxies are the networks of the proxies in front, whose
 	// X-Forwarded-For names the client. Default: none.
 	TrustedProxies []netip.Prefix

@@ -48,8 +48,8 @@ func New(cfg Config) (*Server, error) {
 	if err := ready(st); err != nil {
 		return nil, err
 	}
-	var keys *proofs.Keys
-	if cfg.ProofKeys != "" {
+	keys := cfg.ProofKeySet
+	if keys == nil && cfg.ProofKeys != "" {
 		if keys, err = proofs.LoadKeys(cfg.ProofKeys); err != nil {
 			return nil, fmt.Errorf("proof keys: %w", err)
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/qr"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -53,6 +54,14 @@ func (k keyFolder) load() (*proofs.Keys, error) {
 		return nil, err
 	}
 	return proofs.LoadKeys(string(folder))
+}
+
+// optional reads the keys where something says where they are, else it returns nil.
+func (k keyFolder) optional() (*proofs.Keys, error) {
+	if k.KeyFolder == "" && os.Getenv(keysInEnvironment) == "" {
+		return nil, nil
+	}
+	return k.load()
 }
 
 // signing reads the keys and requires one that signs.
@@ -119,6 +128,7 @@ func grant(c store.ProofClaims) proofs.Grant {
 type proofCreate struct {
 	Incident string `arg:"" help:"The incident."`
 	issuing
+	QR   bool `name:"qr" help:"Draw the link as a QR code too."`
 	JSON bool `help:"Print JSON."`
 }
 
@@ -142,6 +152,13 @@ func (c proofCreate) Run(s *session) error {
 		return sayJSON(s.stdout, map[string]any{"url": link, "token": token, "jti": proof.JTI, "expires_at": proof.ExpiresAt})
 	}
 	_, _ = fmt.Fprintln(s.stdout, link)
+	if c.QR {
+		picture, err := qr.Text(link)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprint(s.stdout, picture)
+	}
 	_, _ = fmt.Fprintf(s.stderr, "proof %s of incident %s, until %s; the link is not kept\n", proof.JTI, proof.Incident, moment(proof.ExpiresAt))
 	return nil
 }

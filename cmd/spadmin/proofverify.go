@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -130,13 +131,11 @@ func (c proofVerify) trusted(text string) (keys *proofs.Keys, ours bool, err err
 		}
 		keys, err = proofs.KeysFrom(func() ([]jws.Key, error) { return []jws.Key{b.Key}, nil })
 		return keys.Only(c.Key), false, err
-	case c.KeyFolder == "" && os.Getenv(keysInEnvironment) == "":
-		return nil, false, nil
 	default:
-		ours = true
-		if keys, err = c.load(); err != nil {
+		if keys, err = c.optional(); keys == nil {
 			return nil, false, err
 		}
+		ours = true
 	}
 	if c.Key != "" {
 		keys = keys.Only(c.Key)
@@ -169,11 +168,11 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 		return v, nil
 	}
 	proof, err := st.Proof(s.ctx, v.grant.ID)
-	if errors.Is(err, store.ErrNotFound) {
-		return v.and(proofs.NotIssued, ""), nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return verdict{}, err
+	}
+	if !issued(proof, *v.grant) {
+		return v.and(proofs.NotIssued, ""), nil
 	}
 	if !proof.RevokedAt.IsZero() {
 		v = v.and(proofs.Revoked, "")
@@ -187,6 +186,12 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 		v = v.and(broken.Reasons[0], broken.Detail)
 	}
 	return v, nil
+}
+
+// issued says whether a token says what was issued under its id.
+func issued(p store.Proof, g proofs.Grant) bool {
+	return p.JTI == g.ID && string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.IssuedAt.Equal(g.IssuedAt) && p.ExpiresAt.Equal(g.ExpiresAt) &&
+		p.HeadSeq == g.Head.Seq && bytes.Equal(p.HeadHash, g.Head.Hash[:])
 }
 
 // judge turns the answer of a verifier into a verdict.

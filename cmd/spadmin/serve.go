@@ -15,6 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 type serveCommand struct {
@@ -57,7 +58,11 @@ func (c serveCommand) Run(s *session) error {
 		c.BaseURL = "http://" + listener.Addr().String()
 	}
 	logger := slog.New(slog.NewTextHandler(s.stderr, nil))
-	server, err := adminserver.New(c.config(s, pool, proxies, logger))
+	keys, err := keyFolder{c.ProofKeys}.optional()
+	if err != nil {
+		return err
+	}
+	server, err := adminserver.New(c.config(s, pool, proxies, keys, logger))
 	if err != nil {
 		return err
 	}
@@ -73,8 +78,8 @@ func (c serveCommand) Run(s *session) error {
 	return serve(s.ctx, listener, newHTTPServer(server, logger), work)
 }
 
-func (c serveCommand) config(s *session, pool *pgxpool.Pool, proxies []netip.Prefix, logger *slog.Logger) adminserver.Config {
-	cfg := adminserver.Config{Pool: pool, BaseURL: c.BaseURL, ProofKeys: c.ProofKeys, TrustedProxies: proxies, AllowNetworks: s.allow, Logger: logger}
+func (c serveCommand) config(s *session, pool *pgxpool.Pool, proxies []netip.Prefix, keys *proofs.Keys, logger *slog.Logger) adminserver.Config {
+	cfg := adminserver.Config{Pool: pool, BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, Logger: logger}
 	for _, part := range c.Only {
 		cfg.Only = append(cfg.Only, adminserver.Part(part))
 	}
