@@ -51,9 +51,15 @@ func (a *archiveFile) add(id string, at time.Time, document string) error {
 		return err
 	}
 	if a.manifest.Effects == 0 {
-		a.firstID, a.manifest.AcceptedFrom = id, at.UTC()
+		a.firstID, a.manifest.AcceptedFrom, a.manifest.AcceptedTo = id, at.UTC(), at.UTC()
 	}
-	a.manifest.AcceptedTo = at.UTC()
+	// Ids are in the order of time to the millisecond only.
+	if at.Before(a.manifest.AcceptedFrom) {
+		a.manifest.AcceptedFrom = at.UTC()
+	}
+	if at.After(a.manifest.AcceptedTo) {
+		a.manifest.AcceptedTo = at.UTC()
+	}
 	a.manifest.Effects++
 	a.manifest.Entries += len(parts.Entries)
 	if string(parts.Incident) != "null" {

@@ -164,7 +164,7 @@ func TestAnInterruptedArchiveIsFinishedByTheNextRun(t *testing.T) {
 	t.Parallel()
 	db, s, all := aged(t, 30)
 	folder := filepath.Join(t.TempDir(), "archive")
-	options := store.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, PerFile: 7}
+	options := store.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, PerFile: 7, FullSpeed: true}
 	for patience, runs := time.Millisecond, 0; ; runs++ {
 		ctx, stop := context.WithTimeout(t.Context(), patience)
 		report, err := s.Retain(ctx, options)

@@ -50,6 +50,7 @@ func init() { // a variable would refer to itself by way of the options
 		{name: "queries", title: "lists and pages", seconds: estimate(10, 300), run: measureQueries},
 		{name: "callbacks", title: "callbacks", seconds: estimate(3, 30), run: measureCallbacks},
 		{name: "seal", title: "sealing", seconds: estimate(8, 100), run: measureSealing},
+		{name: "retain", title: "retention beside flows", seconds: estimate(12, 120), run: measureRetention},
 		{name: "verify", title: "nothing lost", seconds: estimate(5, 300), run: verifyAll, always: true},
 	}
 }

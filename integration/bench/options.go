@@ -50,6 +50,8 @@ type sizes struct {
 	callbacks    int64
 	seal         int64
 	sealFor      time.Duration
+	retain       int64 // effects that may leave
+	retainSlices int
 }
 
 var quickSizes = sizes{
@@ -59,6 +61,7 @@ var quickSizes = sizes{
 	bulkSlices: 6, bulkBatches: 5,
 	listEffects: 100_000, listIncident: 20_000, listRounds: 100,
 	callbacks: 200, seal: 2_000, sealFor: 6 * time.Second,
+	retain: 60_000, retainSlices: 12,
 }
 
 var fullSizes = sizes{
@@ -68,6 +71,7 @@ var fullSizes = sizes{
 	bulkSlices: 30, bulkBatches: 10,
 	listEffects: 5_000_000, listIncident: 1_000_000, listRounds: 1_000,
 	callbacks: 2_000, seal: 40_000, sealFor: 90 * time.Second,
+	retain: 500_000, retainSlices: 40,
 }
 
 // stages are the names of the three sizes of history, in the rows' names.

@@ -3,6 +3,7 @@
 //
 //	make soak                                   10 million transitions
 //	make soak ARGS="--transitions 200000"       a small one
+//	make soak ARGS="--idle 1,10,100,1000"       instead: what so many engines ask while nothing is due
 //
 // A transition is an effect that enters a state. It starts a Postgres of its own, prints a table with one line a tenth
 // of the run, and writes soak.json at the top of the repository.
@@ -16,6 +17,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +32,9 @@ type options struct {
 	// every is the sweep's interval: shorter than an engine's, so that a tenth of the run has enough sweeps for a p99.
 	every time.Duration
 	out   string
+	// idle are numbers of engines to run on an idle database instead, each for so long.
+	idle   []int
+	during time.Duration
 }
 
 func main() {
@@ -41,7 +47,11 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err = run(ctx, o, os.Stdout)
+	if len(o.idle) > 0 {
+		err = idle(ctx, o, os.Stdout)
+	} else {
+		err = run(ctx, o, os.Stdout)
+	}
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
@@ -57,6 +67,17 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.writers, "writers", 2, "connections that record receipts and outcomes")
 	flags.DurationVar(&o.every, "every", 50*time.Millisecond, "the sweep's interval")
 	flags.StringVar(&o.out, "out", "../soak.json", "the file to write")
+	flags.Func("idle", "numbers of engines to run on an idle database instead, separated by commas", func(text string) error {
+		for _, one := range strings.Split(text, ",") {
+			n, err := strconv.Atoi(strings.TrimSpace(one))
+			if err != nil || n < 1 {
+				return errors.New("want numbers above zero")
+			}
+			o.idle = append(o.idle, n)
+		}
+		return nil
+	})
+	flags.DurationVar(&o.during, "during", time.Minute, "how long each number of idle engines is watched")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}

@@ -24,6 +24,11 @@ const forever = 24 * time.Hour
 
 // Open opens a pool of at most conns connections, which it keeps.
 func Open(ctx context.Context, url string, conns int) (*Pool, error) {
+	return OpenWith(ctx, url, conns, func(*pgxpool.Config) {})
+}
+
+// OpenWith is Open with something of the caller's in the pool's configuration.
+func OpenWith(ctx context.Context, url string, conns int, more func(*pgxpool.Config)) (*Pool, error) {
 	p := &Pool{}
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
@@ -40,6 +45,7 @@ func Open(ctx context.Context, url string, conns int) (*Pool, error) {
 		p.pids = append(p.pids, conn.PgConn().PID())
 		return nil
 	}
+	more(cfg)
 	p.Pool, err = pgxpool.NewWithConfig(ctx, cfg)
 	return p, err
 }
