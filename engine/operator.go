@@ -9,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/engine/internal/refusals"
 )
 
 // Operator is the person or token that acts, as the timeline shows it: an
@@ -131,26 +132,13 @@ func validAction(id IncidentID, by Operator) error {
 	return by.validate()
 }
 
-// changed is the refusal of an action on another revision than the current one.
-const changed = "changed"
-
-var refusals = map[string]string{
-	changed:         "the incident changed meanwhile: look again",
-	"in_flight":     "an attempt is in flight: wait for it or stop it first",
-	"applied":       "the effect is applied",
-	"closed":        "it is closed already",
-	"no_repair_url": "the project has no repair URL: set one with spadmin project set --repair-url",
-	"not_in_flight": "no attempt is in flight: reprocess instead",
-	"being_sent":    "a callback is being sent just now",
-	"answered":      "the app took the repair on and reports the outcome itself",
-}
-
 func refusal(action string, id IncidentID, state string, revision int, code string) error {
 	switch code {
 	case "":
 		return nil
-	case "not_found":
+	case refusals.NotFound:
 		return fmt.Errorf("%w: incident %s", ErrNotFound, id)
 	}
-	return &RefusedError{Action: action, State: State(state), Reason: refusals[code], Revision: revision, Changed: code == changed}
+	return &RefusedError{Action: action, State: State(state), Reason: refusals.Reasons[code], Revision: revision,
+		Changed: code == refusals.Changed}
 }

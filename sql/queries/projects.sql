@@ -50,3 +50,18 @@ FROM (SELECT sendpromptly.clock() AS now) AS c;
 -- IncidentProject finds the project of an incident.
 SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
   SELECT 1 FROM sendpromptly.incidents AS i WHERE i.project_id = p.project_id AND i.incident_id = sqlc.arg(incident_id)::uuid);
+
+-- name: EffectProject :one
+-- EffectProject finds the project of an effect.
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = p.project_id AND e.effect_id = sqlc.arg(effect_id)::uuid);
+
+-- name: PlanProject :one
+-- PlanProject finds the project of a plan.
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.plans AS n WHERE n.project_id = p.project_id AND n.plan_id = sqlc.arg(plan_id)::uuid);
+
+-- name: ViewProject :one
+-- ViewProject finds the project of a saved view.
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.saved_views AS v WHERE v.project_id = p.project_id AND v.view_id = sqlc.arg(view_id)::uuid);

@@ -35,6 +35,19 @@ func (q *Queries) AuditAdd(ctx context.Context, db DBTX, arg AuditAddParams) err
 	return err
 }
 
+const effectProject = `-- name: EffectProject :one
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = p.project_id AND e.effect_id = $1::uuid)
+`
+
+// EffectProject finds the project of an effect.
+func (q *Queries) EffectProject(ctx context.Context, db DBTX, effectID string) (string, error) {
+	row := db.QueryRow(ctx, effectProject, effectID)
+	var name string
+	err := row.Scan(&name)
+	return name, err
+}
+
 const incidentProject = `-- name: IncidentProject :one
 SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
   SELECT 1 FROM sendpromptly.incidents AS i WHERE i.project_id = p.project_id AND i.incident_id = $1::uuid)
@@ -43,6 +56,19 @@ SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
 // IncidentProject finds the project of an incident.
 func (q *Queries) IncidentProject(ctx context.Context, db DBTX, incidentID string) (string, error) {
 	row := db.QueryRow(ctx, incidentProject, incidentID)
+	var name string
+	err := row.Scan(&name)
+	return name, err
+}
+
+const planProject = `-- name: PlanProject :one
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.plans AS n WHERE n.project_id = p.project_id AND n.plan_id = $1::uuid)
+`
+
+// PlanProject finds the project of a plan.
+func (q *Queries) PlanProject(ctx context.Context, db DBTX, planID string) (string, error) {
+	row := db.QueryRow(ctx, planProject, planID)
 	var name string
 	err := row.Scan(&name)
 	return name, err
@@ -233,4 +259,17 @@ type SettingsChangedParams struct {
 func (q *Queries) SettingsChanged(ctx context.Context, db DBTX, arg SettingsChangedParams) error {
 	_, err := db.Exec(ctx, settingsChanged, arg.What, arg.ProjectID)
 	return err
+}
+
+const viewProject = `-- name: ViewProject :one
+SELECT p.name FROM sendpromptly.projects AS p WHERE EXISTS (
+  SELECT 1 FROM sendpromptly.saved_views AS v WHERE v.project_id = p.project_id AND v.view_id = $1::uuid)
+`
+
+// ViewProject finds the project of a saved view.
+func (q *Queries) ViewProject(ctx context.Context, db DBTX, viewID string) (string, error) {
+	row := db.QueryRow(ctx, viewProject, viewID)
+	var name string
+	err := row.Scan(&name)
+	return name, err
 }
