@@ -20,6 +20,17 @@ type Problem struct {
 	Field string `json:"field,omitempty"`
 	// State is the incident's, where it does not allow what was asked.
 	State string `json:"state,omitempty"`
+	// Revision is the incident's now, where it is not the one that was expected.
+	Revision int `json:"revision,omitempty"`
+	// Errors are what is wrong with the request, at most 10.
+	Errors []ProblemDetail `json:"errors,omitempty"`
+}
+
+// ProblemDetail is one thing that is wrong with a request.
+type ProblemDetail struct {
+	// Location is where, as in body.note or query.limit.
+	Location string `json:"location,omitempty"`
+	Message  string `json:"message"`
 }
 
 // Error implements error.
@@ -42,7 +53,9 @@ func Describe(err error) *Problem {
 	case errors.As(err, &field):
 		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: field.Field + " " + field.Reason, Field: field.Field}
 	case errors.As(err, &refused):
-		return &Problem{Status: http.StatusConflict, Title: "Refused", Detail: refused.Reason, State: string(refused.State)}
+		return &Problem{Status: http.StatusConflict, Title: "Refused", Detail: refused.Reason, State: string(refused.State), Revision: refused.Revision}
+	case errors.Is(err, store.ErrIdempotencyConflict), errors.Is(err, store.ErrIdempotencyBusy):
+		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
 		return New(http.StatusRequestEntityTooLarge, "")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

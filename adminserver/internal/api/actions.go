@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Acted is what an action led to.
+type Acted struct {
+	ID          string     `json:"id" format:"uuid"`
+	State       string     `json:"state" enum:"failed,missing,reprocessing,applied,closed"`
+	Revision    int        `json:"revision"`
+	Attempt     int        `json:"attempt,omitempty" doc:"The number of the new attempt."`
+	ReplayID    string     `json:"replay_id,omitempty"`
+	RequestedAt *time.Time `json:"requested_at,omitempty"`
+	DueAt       *time.Time `json:"due_at,omitempty" doc:"When the attempt is given up if no outcome arrives."`
+}
+
+// ActionInput is an action on an incident.
+type ActionInput struct {
+	IncidentPath
+	OnceHeader
+	IfMatch string `header:"If-Match" maxLength:"64" doc:"The ETag of the incident as it was looked at, or * for any. With another revision nothing is done: 409 says what it is now."`
+}
+
+// Note is what an operator has to say.
+type Note struct {
+	Note string `json:"note" minLength:"1" maxLength:"2000"`
+}
+
+type notedInput struct {
+	ActionInput
+	Body Note
+}
+
+// revision reads If-Match. Actions that change the state need one: who acts must
+// have looked. nil is any revision.
+func (in ActionInput) revision(required bool) (*int, error) {
+	switch {
+	case in.IfMatch == "" && required:
+		return nil, web.New(http.StatusPreconditionRequired, "say If-Match with the incident's ETag, or * to act on it whatever it is now")
+	case in.IfMatch == "" || in.IfMatch == "*":
+		return nil, nil //nolint:nilnil // any revision is not an error
+	}
+	text, quoted := strings.CutPrefix(in.IfMatch, `"`)
+	text, closed := strings.CutSuffix(text, `"`)
+	n, err := strconv.Atoi(text)
+	if err != nil || !quoted || !closed || n < 1 || etag(n) != in.IfMatch {
+		return nil, web.New(http.StatusUnprocessableEntity, "If-Match must be an ETag of ours in quotes, or *")
+	}
+	return &n, nil
+}
+
+// act does one action on an incident, together with its answer.
+func (r *room) act(ctx context.Context, in ActionInput, kind, note string, needsMatch bool) (*done[Acted], error) {
+	revision, err := in.revision(needsMatch)
+	if err != nil {
+		return nil, err
+	}
+	project, _, err := r.incidentIn(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	a := store.Act{Kind: kind, Project: project, Incident: engine.IncidentID(in.ID), By: access.From(ctx).Actor(), Note: note, Revision: revision}
+	out, err := once(ctx, r, in.Key, project, kind, a, func(tx pgx.Tx) (Acted, error) {
+		d, err := r.Store.Act(ctx, tx, a)
+		return Acted{ID: in.ID, State: string(d.State), Revision: d.Revision, Attempt: d.Attempt, ReplayID: d.ReplayID, RequestedAt: attempted(d, d.RequestedAt),
+			DueAt: attempted(d, d.DueAt)}, err
+	})
+	out.ETag = etag(out.Body.Revision)
+	return &out, err
+}
+
+// attempted is a moment of the new attempt, nil where there is none.
+func attempted(d store.Acted, t time.Time) *time.Time {
+	if d.ReplayID == "" {
+		return nil
+	}
+	return at(t)
+}
+
+func actions(r *room) {
+	plain := func(path, kind, title, text string) {
+		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
+			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
+		add(r, line, func(ctx context.Context, in *ActionInput) (*done[Acted], error) {
+			return r.act(ctx, *in, kind, "", true)
+		})
+	}
+	noted := func(path, kind, title, text string, needsMatch bool, more ...int) {
+		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
+			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
+		add(r, line, func(ctx context.Context, in *notedInput) (*done[Acted], error) {
+			return r.act(ctx, in.ActionInput, kind, in.Body.Note, needsMatch)
+		})
+	}
+	plain("reprocess", "reprocess", "Ask the app to repair",
+		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight and where the effect is applied. A closed incident reopens. Needs If-Match.")
+	plain("stop", "stop", "End the attempt in flight",
+		"Its remaining callbacks are cancelled and the incident is failed; where none is in flight, only the entry is written. Needs If-Match.")
+	plain("try-now", "try_now", "Let the next callback go out at once",
+		"Instead of at its scheduled time. Refused without an attempt, while a callback is being sent, and after one was answered. Needs If-Match.")
+	noted("close", "close", "Put an incident away without an outcome",
+		"The note says why. Refused while an attempt is in flight. Needs If-Match.", true, http.StatusPreconditionRequired)
+	noted("notes", "note", "Write a note into the timeline", "It moves nothing. If-Match is honoured where it is given.", false)
+}

@@ -1,0 +1,134 @@
+// Package api is the admin API: what the console can do, for programs. huma
+// describes it (OpenAPI 3.1) and validates what comes in; what huma would let
+// through, or say too much about, is caught around it, for this API alone.
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
+
+// Prefix is where the API lives below the base.
+const Prefix = "/api/admin/v1"
+
+// room is the API's operations and what they work with.
+type room struct {
+	web.Deps
+	api     huma.API
+	routes  []web.Route
+	streams chan struct{} // one place a stream
+}
+
+// Routes is the table of the API's operations, with the spec and the page that
+// explains it.
+func Routes(d web.Deps) []web.Route {
+	r := newRoom(d)
+	spec := specOf(r)
+	return append(r.routes,
+		web.Route{Pattern: "GET " + Prefix + "/openapi.json", Kind: web.API, Handler: serveBytes("application/json", spec)},
+		web.Route{Pattern: "GET " + Prefix + "/reference", Handler: serveBytes("text/html; charset=utf-8", reference(r, d.Base))})
+}
+
+// Spec is the API's description in OpenAPI 3.1, as JSON.
+func Spec() []byte { return specOf(newRoom(web.Deps{})) }
+
+func newRoom(d web.Deps) *room {
+	r := &room{Deps: d, streams: make(chan struct{}, maxStreams)}
+	config := huma.Config{
+		OpenAPI: &huma.OpenAPI{
+			OpenAPI: "3.1.0",
+			Info: &huma.Info{Title: "SendPromptly admin API", Version: "1", Description: "Incidents, effects, plans, projects and people of a deployment. " +
+				"Every answer to a wrong request is problem+json of at most 4 KiB and repeats nothing of it."},
+			Servers: []*huma.Server{{URL: d.Base.Path(Prefix)}},
+			Components: &huma.Components{
+				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
+				SecuritySchemes: map[string]*huma.SecurityScheme{
+					"token": {Type: "http", Scheme: "bearer", Description: "An API token: spadmin token create. A session of the console serves too, from its own site."},
+				},
+			},
+		},
+		Formats:                      map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}},
+		DefaultFormat:                "application/json",
+		RejectUnknownQueryParameters: true,
+		Transformers:                 []huma.Transformer{humble},
+	}
+	r.api = huma.NewAPI(config, r)
+	for _, register := range []func(*room){incidents, actions, effects, plans, views, projects, keys, people, tokens, auditLog, statistics, issuedProofs, events} {
+		register(r)
+	}
+	tidy(r.api.OpenAPI())
+	return r
+}
+
+// operation is one line of the API.
+type operation struct {
+	method, path string
+	id           string
+	// title is a few words, text what else must be known.
+	title, text string
+	tag         string
+	role        access.Role
+	recent      bool
+	stream      bool
+	// status of a success; default 200.
+	status int
+	// errors are the statuses that it may answer besides those that every operation may.
+	errors []int
+}
+
+// add registers an operation.
+func add[I, O any](r *room, op operation, do func(ctx context.Context, in *I) (*O, error)) {
+	huma.Register(r.api, r.describe(op), func(ctx context.Context, in *I) (*O, error) {
+		out, err := do(ctx, in)
+		if err != nil {
+			return nil, r.say(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// describe is an operation as huma has it. The role stands in the spec, so that
+// tests and readers find it there.
+func (r *room) describe(op operation) huma.Operation {
+	text := op.text
+	if op.recent {
+		text += " Needs a login of the last 15 minutes, or a token."
+	}
+	return huma.Operation{
+		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.title, Description: text, Tags: []string{op.tag},
+		DefaultStatus: op.status, MaxBodyBytes: maxBody, Responses: problems(r.api.OpenAPI().Components.Schemas, op),
+		Security:   []map[string][]string{{"token": {}}},
+		Extensions: map[string]any{"x-role": op.role.String(), "x-recent-login": op.recent},
+		Metadata:   map[string]any{"line": op},
+	}
+}
+
+// Handle implements [huma.Adapter]: an operation becomes a line of the server's
+// table of routes, which guards it.
+func (r *room) Handle(op *huma.Operation, handler func(huma.Context)) {
+	line, _ := op.Metadata["line"].(operation)
+	strict := &strict{registry: r.api.OpenAPI().Components.Schemas, op: op, next: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		handler(humago.NewContext(op, q, w))
+	})}
+	r.routes = append(r.routes, web.Route{Pattern: op.Method + " " + Prefix + op.Path, Kind: web.API, Role: line.role, Recent: line.recent,
+		Stream: line.stream, MaxBody: maxBody, Handler: strict})
+}
+
+// ServeHTTP implements [huma.Adapter]; the table of routes serves instead.
+func (r *room) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	web.WriteProblem(w, q, web.New(http.StatusNotFound, ""))
+}
+
+// serveBytes answers with what was made once.
+func serveBytes(kind string, body []byte) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", kind)
+		_, _ = w.Write(body)
+	})
+}

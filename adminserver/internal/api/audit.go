@@ -1,0 +1,36 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// AuditPage is one page of the audit log, newest first.
+type AuditPage struct {
+	Entries    []store.AuditEntry `json:"entries"`
+	NextCursor string             `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+}
+
+func auditLog(r *room) {
+	line := operation{method: http.MethodGet, path: "/audit", id: "audit-list", tag: "People", role: access.Admin,
+		title: "Read what operators did outside of timelines, newest first", errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *struct {
+		Project string `query:"project" maxLength:"63" doc:"Absent: all that the caller sees."`
+		Actor   string `query:"actor" maxLength:"255"`
+		Action  string `query:"action" maxLength:"64" doc:"The beginning of an action: operator. finds all of them."`
+		Cursor  string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
+		Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+	}) (*reply[AuditPage], error) {
+		who := access.From(ctx)
+		if in.Project == "" {
+			in.Project = who.Project
+		} else if !who.Sees(in.Project) {
+			return nil, store.ErrNotFound
+		}
+		page, err := r.Store.Audit(ctx, store.AuditFilter{Project: in.Project, Actor: in.Actor, Action: in.Action, Before: in.Cursor, Limit: in.Limit})
+		return &reply[AuditPage]{AuditPage{append([]store.AuditEntry{}, page.Entries...), page.Next}}, err
+	})
+}

@@ -1,0 +1,95 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Effect is what was accepted and what became of it.
+type Effect struct {
+	Receipt
+	State       string     `json:"state" enum:"awaiting,applied,failed,missing,reprocessing,closed"`
+	SucceededAt *time.Time `json:"succeeded_at,omitempty" doc:"When the first wait ended in a success."`
+	IncidentID  string     `json:"incident_id,omitempty" doc:"Absent where there never was an incident."`
+}
+
+func newEffect(project string, e store.Effect) Effect {
+	return Effect{Receipt: newReceipt(project, e.ID, e.Acceptance, e.AcceptedAt, e.Deadline), State: string(e.State), SucceededAt: at(e.SucceededAt),
+		IncidentID: string(e.Incident)}
+}
+
+// EffectPage is one page of effects, newest first.
+type EffectPage struct {
+	Effects    []Effect `json:"effects"`
+	NextCursor string   `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+}
+
+// RelatedEffect is an effect that has something in common with another one.
+type RelatedEffect struct {
+	Effect
+	SameEvent     bool `json:"same_event"`
+	SameReference bool `json:"same_reference"`
+	SameCustomer  bool `json:"same_customer"`
+	Later         bool `json:"later" doc:"It was accepted after the other one. A later effect of the same reference that is applied may contradict a repair."`
+}
+
+// RelatedEffects are the newest of them, newest first.
+type RelatedEffects struct {
+	Effects []RelatedEffect `json:"effects"`
+}
+
+type effectPath struct {
+	ID string `path:"id" maxLength:"36" doc:"The effect."`
+}
+
+type effectsInput struct {
+	InProject
+	Q      string `query:"q" maxLength:"255" doc:"Any id that somebody may hold: reference, customer or one of the provider's object ids, in any case; the event's id; an id of an effect, its incident or an attempt."`
+	Cursor string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
+}
+
+// effectIn is the project of an effect in a path.
+func (r *room) effectIn(ctx context.Context, id string) (string, error) {
+	name, err := r.Store.ProjectOfEffect(ctx, engine.EffectID(id))
+	return located(ctx, name, err)
+}
+
+func effects(r *room) {
+	line := operation{method: http.MethodGet, path: "/effects", id: "effects-list", tag: "Effects", role: access.Viewer,
+		title: "Find effects by any id, newest first", text: "Whether or not they have an incident: did it arrive?", errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *effectsInput) (*reply[EffectPage], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		page, err := r.Store.Effects(ctx, store.EffectFilter{Project: project, Term: in.Q, Before: engine.EffectID(in.Cursor), Limit: in.Limit})
+		made := list(page.Effects, func(e store.Effect) Effect { return newEffect(project, e) })
+		return &reply[EffectPage]{EffectPage{made, string(page.Next)}}, err
+	})
+	line.path, line.id, line.title, line.text = "/effects/{id}", "effects-get", "Read an effect", ""
+	add(r, line, func(ctx context.Context, in *effectPath) (*reply[Effect], error) {
+		project, err := r.effectIn(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		e, err := r.Store.Effect(ctx, project, engine.EffectID(in.ID))
+		return &reply[Effect]{newEffect(project, e)}, err
+	})
+	line.path, line.id, line.title = "/effects/{id}/related", "effects-related", "Read effects of the same event, reference or customer"
+	add(r, line, func(ctx context.Context, in *effectPath) (*reply[RelatedEffects], error) {
+		project, err := r.effectIn(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		related, err := r.Store.RelatedEffects(ctx, project, engine.EffectID(in.ID))
+		return &reply[RelatedEffects]{RelatedEffects{list(related, func(e store.RelatedEffect) RelatedEffect {
+			return RelatedEffect{newEffect(project, e.Effect), e.SameEvent, e.SameSubject, e.SameCustomer, e.Later}
+		})}}, err
+	})
+}

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"net/http"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// OnceHeader makes an action repeatable.
+type OnceHeader struct {
+	Key string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and request get the same answer again for 24 hours, and nothing is done twice."`
+}
+
+// done is the answer to an action, and whether it is one of before.
+type done[T any] struct {
+	ETag     string `header:"ETag" doc:"The incident's revision after the action."`
+	Replayed string `header:"Idempotency-Replayed" doc:"true where the answer is one of before."`
+	Body     T
+}
+
+// once does an action in one transaction together with its answer, so that the
+// same key gets that answer again. asked is everything that makes the request
+// what it is: another one with the same key is refused. Without a key it is just done.
+func once[T any](ctx context.Context, r *room, key, project, action string, asked any, do func(tx pgx.Tx) (T, error)) (out done[T], err error) {
+	if key == "" {
+		err = pgx.BeginTxFunc(ctx, r.Pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+			out.Body, err = do(tx)
+			return err
+		})
+		return out, err
+	}
+	whole, err := json.Marshal([]any{access.From(ctx).Name, asked})
+	if err != nil {
+		return out, err
+	}
+	hash := sha256.Sum256(whole)
+	answer, err := r.Store.WithIdempotency(ctx, store.IdempotencyKey{Project: project, Endpoint: "admin:" + action, Key: key, BodyHash: hash[:]},
+		func(tx pgx.Tx) (int, []byte, error) {
+			body, err := do(tx)
+			if err != nil {
+				return 0, nil, err
+			}
+			text, err := json.Marshal(body)
+			return http.StatusOK, text, err
+		})
+	if err != nil {
+		return out, err
+	}
+	if answer.Replayed {
+		out.Replayed = "true"
+	}
+	return out, json.Unmarshal(answer.Body, &out.Body)
+}
+
+// NoKey refuses an Idempotency-Key where it could not be honoured: the answer
+// holds a secret, which is kept nowhere.
+type NoKey struct {
+	Key string `header:"Idempotency-Key" hidden:"true"`
+}
+
+func (k NoKey) refuse() error {
+	if k.Key != "" {
+		return web.New(http.StatusUnprocessableEntity, "this takes no Idempotency-Key: the answer holds a secret, which is kept nowhere")
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Operators are the people who may log in.
+type Operators struct {
+	Operators []store.OperatorAccount `json:"operators"`
+}
+
+// Invitation is an operator to invite.
+type Invitation struct {
+	Email string `json:"email" minLength:"3" maxLength:"254"`
+	Role  string `json:"role" enum:"viewer,operator,admin"`
+}
+
+// LoginLink logs its holder in once.
+type LoginLink struct {
+	URL string `json:"url" doc:"Works once, within 15 minutes."`
+}
+
+// NewRole is what an operator may do from now on.
+type NewRole struct {
+	Role string `json:"role" enum:"viewer,operator,admin"`
+}
+
+// OperatorPath is the operator of a path.
+type OperatorPath struct {
+	Email string `path:"email" maxLength:"254" doc:"The operator's address."`
+}
+
+// noID turns the complaint about an id in a path that is none into "not found".
+func noID(err error) error {
+	var field *engine.FieldError
+	if errors.As(err, &field) {
+		return store.ErrNotFound
+	}
+	return err
+}
+
+func people(r *room) {
+	line := operation{method: http.MethodGet, path: "/operators", id: "operators-list", tag: "People", role: access.Admin, title: "List operators"}
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Operators], error) {
+		if err := everywhere(ctx); err != nil {
+			return nil, err
+		}
+		all, err := r.Store.Operators(ctx)
+		return &reply[Operators]{Operators{append([]store.OperatorAccount{}, all...)}}, err
+	})
+	line = operation{method: http.MethodPost, path: "/operators", id: "operators-invite", tag: "People", role: access.Admin, recent: true,
+		status: http.StatusCreated, title: "Invite an operator", text: "One who is there gets the role and a new link.", errors: withBody}
+	add(r, line, func(ctx context.Context, in *struct {
+		NoKey
+		Body Invitation
+	}) (*reply[LoginLink], error) {
+		if err := errors.Join(in.refuse(), everywhere(ctx)); err != nil {
+			return nil, err
+		}
+		token, err := r.Store.InviteOperator(ctx, in.Body.Email, in.Body.Role, access.From(ctx).Actor())
+		return &reply[LoginLink]{LoginLink{r.Base.URL("/login/" + token)}}, err
+	})
+	line = operation{method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: access.Admin, recent: true,
+		status: http.StatusNoContent, title: "Change an operator's role", errors: withBody}
+	add(r, line, func(ctx context.Context, in *struct {
+		OperatorPath
+		Body NewRole
+	}) (*struct{}, error) {
+		if err := everywhere(ctx); err != nil {
+			return nil, err
+		}
+		return nil, r.Store.SetOperator(ctx, in.Email, in.Body.Role, access.From(ctx).Actor())
+	})
+	line = operation{method: http.MethodDelete, path: "/operators/{email}", id: "operators-remove", tag: "People", role: access.Admin, recent: true,
+		status: http.StatusNoContent, title: "Remove an operator", text: "Their sessions end at once.", errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *OperatorPath) (*struct{}, error) {
+		if err := everywhere(ctx); err != nil {
+			return nil, err
+		}
+		return nil, r.Store.RemoveOperator(ctx, in.Email, access.From(ctx).Actor())
+	})
+}
+
+// Tokens are API tokens, newest first, those that have ended too.
+type Tokens struct {
+	Tokens []store.Token `json:"tokens"`
+}
+
+// NewToken is a token to create.
+type NewToken struct {
+	Role           string  `json:"role" enum:"viewer,operator,admin"`
+	Label          string  `json:"label" minLength:"1" maxLength:"255"`
+	Project        string  `json:"project,omitempty" maxLength:"63" doc:"Absent: all projects."`
+	ExpiresSeconds float64 `json:"expires_in_seconds,omitempty" minimum:"60" maximum:"315360000" doc:"Absent: never."`
+}
+
+// TokenWithSecret is a new token, which is shown once.
+type TokenWithSecret struct {
+	store.Token
+	Secret string `json:"token" doc:"spt_ and 40 characters, shown this once."`
+}
+
+func tokens(r *room) {
+	line := operation{method: http.MethodGet, path: "/tokens", id: "tokens-list", tag: "People", role: access.Admin, title: "List API tokens"}
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Tokens], error) {
+		if err := everywhere(ctx); err != nil {
+			return nil, err
+		}
+		all, err := r.Store.Tokens(ctx)
+		return &reply[Tokens]{Tokens{append([]store.Token{}, all...)}}, err
+	})
+	line = operation{method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: access.Admin, recent: true,
+		status: http.StatusCreated, title: "Create an API token", errors: withBody}
+	add(r, line, func(ctx context.Context, in *struct {
+		NoKey
+		Body NewToken
+	}) (*reply[TokenWithSecret], error) {
+		if err := errors.Join(in.refuse(), everywhere(ctx)); err != nil {
+			return nil, err
+		}
+		b := in.Body
+		token, secret, err := r.Store.CreateToken(ctx, b.Role, b.Label, b.Project, time.Duration(b.ExpiresSeconds)*time.Second, access.From(ctx).Actor())
+		return &reply[TokenWithSecret]{TokenWithSecret{token, secret}}, err
+	})
+	line = operation{method: http.MethodDelete, path: "/tokens/{id}", id: "tokens-revoke", tag: "People", role: access.Admin, recent: true,
+		status: http.StatusNoContent, title: "Revoke an API token", errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *struct {
+		ID string `path:"id" maxLength:"36"`
+	}) (*struct{}, error) {
+		if err := everywhere(ctx); err != nil {
+			return nil, err
+		}
+		return nil, noID(r.Store.RevokeToken(ctx, in.ID, access.From(ctx).Actor()))
+	})
+}

@@ -1,0 +1,173 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Filter selects incidents, in a body.
+type Filter struct {
+	Open         bool       `json:"open,omitempty"`
+	State        string     `json:"state,omitempty" enum:"failed,missing,reprocessing,applied,closed"`
+	Cause        string     `json:"cause,omitempty" enum:"failed,missing"`
+	Provider     string     `json:"provider,omitempty" maxLength:"64"`
+	EventType    string     `json:"event_type,omitempty" maxLength:"128"`
+	EffectType   string     `json:"effect_type,omitempty" maxLength:"64"`
+	Version      string     `json:"version,omitempty" maxLength:"128"`
+	Term         string     `json:"term,omitempty" maxLength:"255"`
+	Reference    string     `json:"reference,omitempty" maxLength:"255"`
+	Customer     string     `json:"customer,omitempty" maxLength:"255"`
+	OpenedAfter  *time.Time `json:"opened_after,omitempty"`
+	OpenedBefore *time.Time `json:"opened_before,omitempty"`
+	Text         string     `json:"text,omitempty" maxLength:"255"`
+}
+
+func (f Filter) filter() engine.IncidentFilter {
+	q := FilterQuery{Open: f.Open, State: f.State, Cause: f.Cause, Provider: f.Provider, EventType: f.EventType, EffectType: f.EffectType, Version: f.Version,
+		Term: f.Term, Reference: f.Reference, Customer: f.Customer, Text: f.Text}
+	if f.OpenedAfter != nil {
+		q.OpenedAfter = *f.OpenedAfter
+	}
+	if f.OpenedBefore != nil {
+		q.OpenedBefore = *f.OpenedBefore
+	}
+	return q.filter()
+}
+
+func newFilter(f engine.IncidentFilter) Filter {
+	return Filter{Open: f.Open, State: string(f.State), Cause: string(f.Cause), Provider: f.Provider, EventType: f.EventType, EffectType: f.Effect,
+		Version: f.Version, Term: f.Term, Reference: f.Subject, Customer: f.Customer, OpenedAfter: at(f.OpenedAfter), OpenedBefore: at(f.OpenedBefore), Text: f.Text}
+}
+
+// Plan is a bulk action over a frozen set of incidents.
+type Plan struct {
+	ID         string         `json:"id" format:"uuid"`
+	Project    string         `json:"project"`
+	Action     string         `json:"action" enum:"reprocess,close"`
+	Filter     Filter         `json:"filter"`
+	Note       string         `json:"note,omitempty"`
+	Size       int            `json:"size" doc:"How many incidents were frozen: the count that starting it asks back."`
+	CreatedAt  time.Time      `json:"created_at"`
+	CreatedBy  string         `json:"created_by"`
+	StartedAt  *time.Time     `json:"started_at,omitempty"`
+	StartedBy  string         `json:"started_by,omitempty"`
+	FinishedAt *time.Time     `json:"finished_at,omitempty" doc:"When nothing was left to ask for. Attempts may still be in flight."`
+	StoppedBy  string         `json:"stopped_by,omitempty"`
+	Results    []PlanProgress `json:"results" doc:"Empty in a list of plans."`
+}
+
+// PlanProgress counts a plan's incidents by what became of them.
+type PlanProgress struct {
+	Result    string `json:"result" enum:"waiting,in_flight,applied,failed,missing,gave_up,closed,changed,refused,stopped"`
+	Incidents int    `json:"incidents"`
+}
+
+var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing", "gave_up", "closed", "changed", "refused", "stopped"}
+
+func newPlan(p store.Plan) Plan {
+	made := Plan{ID: p.ID, Project: p.Project, Action: p.Action, Filter: newFilter(p.Filter), Note: p.Note, Size: p.Size, CreatedAt: p.CreatedAt.UTC(),
+		CreatedBy: string(p.CreatedBy), StartedAt: at(p.StartedAt), StartedBy: string(p.StartedBy), FinishedAt: at(p.FinishedAt),
+		StoppedBy: string(p.StoppedBy), Results: []PlanProgress{}}
+	for _, result := range planResults {
+		if n := p.Results[result]; n > 0 {
+			made.Results = append(made.Results, PlanProgress{result, n})
+		}
+	}
+	return made
+}
+
+// PlanRequest asks for a plan.
+type PlanRequest struct {
+	Action string `json:"action" enum:"reprocess,close"`
+	Filter Filter `json:"filter" doc:"One that is empty is refused, and one that does not ask for open incidents."`
+	Note   string `json:"note,omitempty" maxLength:"2000" doc:"Why; closing needs one."`
+}
+
+// PlanCount is a plan's size, given back.
+type PlanCount struct {
+	Count int `json:"count" minimum:"0"`
+}
+
+// Plans are the newest 50 plans of a project.
+type Plans struct {
+	Plans []Plan `json:"plans"`
+}
+
+// PlanPath is the plan of a path.
+type PlanPath struct {
+	ID string `path:"id" maxLength:"36" doc:"The plan."`
+}
+
+func (r *room) planIn(ctx context.Context, id string) (string, error) {
+	name, err := r.Store.ProjectOfPlan(ctx, id)
+	return located(ctx, name, err)
+}
+
+func plans(r *room) {
+	line := operation{method: http.MethodGet, path: "/plans", id: "plans-list", tag: "Plans", role: access.Viewer, title: "List the newest 50 plans",
+		errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *InProject) (*reply[Plans], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		all, err := r.Store.Plans(ctx, project)
+		return &reply[Plans]{Plans{list(all, newPlan)}}, err
+	})
+	line.path, line.id, line.title = "/plans/{id}", "plans-get", "Read a plan and how far it is"
+	add(r, line, func(ctx context.Context, in *PlanPath) (*reply[Plan], error) {
+		project, err := r.planIn(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.Store.Plan(ctx, project, in.ID)
+		return &reply[Plan]{newPlan(p)}, err
+	})
+	planActions(r)
+}
+
+func planActions(r *room) {
+	line := operation{method: http.MethodPost, path: "/plans", id: "plans-create", tag: "Plans", role: access.Operator, status: http.StatusCreated,
+		title:  "Freeze a set of incidents for a bulk action",
+		text:   "Nothing happens to them until the plan is started. It then acts on each incident only if that is still as it was, and keeps few callbacks of a project going at once.",
+		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}
+	add(r, line, func(ctx context.Context, in *struct {
+		InProject
+		Body PlanRequest
+	}) (*reply[Plan], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.Store.CreatePlan(ctx, project, store.PlanRequest{Action: in.Body.Action, Filter: in.Body.Filter.filter(), Note: in.Body.Note}, access.From(ctx).Actor())
+		return &reply[Plan]{newPlan(p)}, err
+	})
+	line.path, line.id, line.title, line.status = "/plans/{id}/start", "plans-start", "Start a plan", http.StatusOK
+	line.text, line.errors = "count is the plan's size, given back. A plan starts once.", append(line.errors, http.StatusConflict)
+	add(r, line, func(ctx context.Context, in *struct {
+		PlanPath
+		Body PlanCount
+	}) (*reply[Plan], error) {
+		project, err := r.planIn(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.Store.StartPlan(ctx, project, in.ID, in.Body.Count, access.From(ctx).Actor())
+		return &reply[Plan]{newPlan(p)}, err
+	})
+	line.path, line.id, line.title = "/plans/{id}/stop", "plans-stop", "End a plan"
+	line.text, line.errors = "The incidents that it has not reached stay as they are; attempts in flight go on.", []int{http.StatusNotFound, http.StatusConflict}
+	add(r, line, func(ctx context.Context, in *PlanPath) (*reply[Plan], error) {
+		project, err := r.planIn(ctx, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.Store.StopPlan(ctx, project, in.ID, access.From(ctx).Actor())
+		return &reply[Plan]{newPlan(p)}, err
+	})
+}

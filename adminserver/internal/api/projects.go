@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Projects are those that exist for the caller, by name.
+type Projects struct {
+	Projects []store.Project `json:"projects"`
+}
+
+// Settings are the settings to change: what is absent stays, and an empty text
+// clears what may be empty.
+type Settings struct {
+	Mode              *string  `json:"mode,omitempty" enum:"test,live," doc:"test, live, or empty for none."`
+	TimeoutSeconds    *float64 `json:"timeout_seconds,omitempty" minimum:"1" maximum:"2592000"`
+	RepairURL         *string  `json:"repair_url,omitempty" maxLength:"2048"`
+	SignaturePrefix   *bool    `json:"signature_prefix,omitempty"`
+	PublicName        *string  `json:"public_name,omitempty" maxLength:"255"`
+	SupportContact    *string  `json:"support_contact,omitempty" maxLength:"255"`
+	Snapshots         *bool    `json:"snapshots,omitempty"`
+	Suspended         *bool    `json:"suspended,omitempty"`
+	AlertAfterFailed  *float64 `json:"alert_after_failed_seconds,omitempty" minimum:"0" maximum:"604800"`
+	AlertAfterMissing *float64 `json:"alert_after_missing_seconds,omitempty" minimum:"0" maximum:"604800"`
+	Retention         *float64 `json:"retention_seconds,omitempty" minimum:"0" maximum:"3153600000" doc:"At least 35 days; 0 keeps settled effects for ever."`
+}
+
+func (s Settings) settings() store.ProjectSettings {
+	return store.ProjectSettings{Mode: s.Mode, Timeout: duration(s.TimeoutSeconds), RepairURL: s.RepairURL, SignaturePrefix: s.SignaturePrefix,
+		PublicName: s.PublicName, SupportContact: s.SupportContact, Snapshots: s.Snapshots, Suspended: s.Suspended,
+		AlertAfterFailed: duration(s.AlertAfterFailed), AlertAfterMissing: duration(s.AlertAfterMissing), Retention: duration(s.Retention)}
+}
+
+func duration(seconds *float64) *time.Duration {
+	if seconds == nil {
+		return nil
+	}
+	d := time.Duration(*seconds * float64(time.Second))
+	return &d
+}
+
+// NewProject is a project to create.
+type NewProject struct {
+	Name string `json:"name" minLength:"1" maxLength:"63" pattern:"^[a-z0-9][a-z0-9_-]*$"`
+	Settings
+}
+
+// ProjectWithSecret is a project with its callback secret, which is shown once.
+type ProjectWithSecret struct {
+	Project        store.Project `json:"project"`
+	CallbackSecret string        `json:"callback_secret" doc:"Shown this once."`
+}
+
+// CallbackSecret is a new secret, which is shown once.
+type CallbackSecret struct {
+	CallbackSecret string `json:"callback_secret" doc:"Shown this once."`
+}
+
+// Rotation is how long the older secrets go on signing.
+type Rotation struct {
+	OverlapSeconds float64 `json:"overlap_seconds" minimum:"0" maximum:"7776000"`
+}
+
+// ProjectPath is the project of a path.
+type ProjectPath struct {
+	Name string `path:"name" maxLength:"63" doc:"The project."`
+}
+
+// withBody are the errors of operations that take a body.
+var withBody = []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}
+
+// inPath is the project of a path. Unlike in a query there is no default.
+func (r *room) inPath(ctx context.Context, p ProjectPath) (string, error) {
+	if p.Name == "" {
+		return "", store.ErrNotFound
+	}
+	return r.project(ctx, p.Name)
+}
+
+func projects(r *room) {
+	line := operation{method: http.MethodGet, path: "/projects", id: "projects-list", tag: "Projects", role: access.Viewer, title: "List projects"}
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Projects], error) {
+		all, err := r.Store.Projects(ctx)
+		seen := []store.Project{}
+		for _, p := range all {
+			if access.From(ctx).Sees(p.Name) {
+				seen = append(seen, utc(p))
+			}
+		}
+		return &reply[Projects]{Projects{seen}}, err
+	})
+	line.path, line.id, line.title, line.errors = "/projects/{name}", "projects-get", "Read a project", []int{http.StatusNotFound}
+	add(r, line, func(ctx context.Context, in *ProjectPath) (*reply[store.Project], error) {
+		name, err := r.inPath(ctx, *in)
+		if err != nil {
+			return nil, err
+		}
+		p, err := r.Store.Project(ctx, name)
+		return &reply[store.Project]{utc(p)}, err
+	})
+	projectChanges(r)
+}
+
+func projectChanges(r *room) {
+	line := operation{method: http.MethodPost, path: "/projects", id: "projects-create", tag: "Projects", role: access.Admin, recent: true,
+		status: http.StatusCreated, title: "Create a project", errors: withBody}
+	add(r, line, func(ctx context.Context, in *struct {
+		NoKey
+		Body NewProject
+	}) (*reply[ProjectWithSecret], error) {
+		if err := in.refuse(); err != nil {
+			return nil, err
+		}
+		if err := everywhere(ctx); err != nil {
+			return nil, err
+		}
+		p, secret, err := r.Store.CreateProject(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, access.From(ctx).Actor())
+		return &reply[ProjectWithSecret]{ProjectWithSecret{utc(p), secret}}, err
+	})
+	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set", "Change a project's settings", http.StatusOK
+	add(r, line, func(ctx context.Context, in *struct {
+		ProjectPath
+		Body Settings
+	}) (*reply[store.Project], error) {
+		name, err := r.inPath(ctx, in.ProjectPath)
+		if err != nil {
+			return nil, err
+		}
+		if in.Body == (Settings{}) {
+			return nil, web.New(http.StatusUnprocessableEntity, "say what to change")
+		}
+		p, err := r.Store.SetProject(ctx, name, in.Body.settings(), r.AllowNetworks, access.From(ctx).Actor())
+		return &reply[store.Project]{utc(p)}, err
+	})
+	line.method, line.path, line.id = http.MethodPost, "/projects/{name}/rotate-callback-secret", "projects-rotate-callback-secret"
+	line.title, line.text = "Make a new callback secret", "It signs from now on together with the older ones, which retire after the overlap."
+	add(r, line, func(ctx context.Context, in *struct {
+		ProjectPath
+		NoKey
+		Body Rotation
+	}) (*reply[CallbackSecret], error) {
+		if err := in.refuse(); err != nil {
+			return nil, err
+		}
+		name, err := r.inPath(ctx, in.ProjectPath)
+		if err != nil {
+			return nil, err
+		}
+		secret, err := r.Store.RotateCallbackSecret(ctx, name, *duration(&in.Body.OverlapSeconds), access.From(ctx).Actor())
+		return &reply[CallbackSecret]{CallbackSecret{secret}}, err
+	})
+}
+
+func utc(p store.Project) store.Project {
+	p.CreatedAt = p.CreatedAt.UTC()
+	return p
+}

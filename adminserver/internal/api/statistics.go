@@ -1,0 +1,88 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// Overview is how a project stands. Counts over 100,000 mean "more".
+type Overview struct {
+	Owed                  int            `json:"owed" doc:"Effects that wait for their outcome."`
+	Overdue               int            `json:"overdue" doc:"Those of them whose deadline passed and that no sweep has taken yet."`
+	Open                  int            `json:"open"`
+	OpenFailed            int            `json:"open_failed" doc:"Open with cause failed."`
+	OpenMissing           int            `json:"open_missing" doc:"Open with cause missing."`
+	Reprocessing          int            `json:"reprocessing" doc:"Open with an attempt in flight."`
+	Recovered             int            `json:"recovered" doc:"Incidents that a success resolved within the last 24 hours."`
+	MedianRecoverySeconds float64        `json:"median_recovery_seconds" doc:"How long those had been open; 0 where there are none."`
+	CallbacksWaiting      int            `json:"callbacks_waiting"`
+	Engines               []EngineHealth `json:"engines"`
+}
+
+// EngineHealth is the heartbeat of one engine.
+type EngineHealth struct {
+	ID            string     `json:"id"`
+	Version       string     `json:"version"`
+	Host          string     `json:"host"`
+	StartedAt     time.Time  `json:"started_at"`
+	SeenAt        time.Time  `json:"seen_at"`
+	Alive         bool       `json:"alive" doc:"Seen within the last 30 seconds."`
+	LastSweepAt   *time.Time `json:"last_sweep_at,omitempty"`
+	LagSeconds    float64    `json:"lag_seconds" doc:"How far the oldest deadline that nobody holds has passed."`
+	OverdueLocked int        `json:"overdue_locked" doc:"Overdue effects that the app holds locked."`
+}
+
+func newEngine(e store.EngineHealth) EngineHealth {
+	return EngineHealth{ID: e.ID, Version: e.Version, Host: e.Host, StartedAt: e.StartedAt.UTC(), SeenAt: e.SeenAt.UTC(), Alive: e.Alive,
+		LastSweepAt: at(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
+}
+
+// Bucket is what happened in one span of time.
+type Bucket struct {
+	At         time.Time `json:"at" doc:"When the span begins."`
+	Receipts   int       `json:"receipts"`
+	Failures   int       `json:"failures" doc:"Incidents that opened, whatever their cause."`
+	Recoveries int       `json:"recoveries"`
+	Closed     int       `json:"closed"`
+}
+
+// Statistics is a series without gaps, oldest first.
+type Statistics struct {
+	Buckets []Bucket `json:"buckets"`
+}
+
+func statistics(r *room) {
+	line := operation{method: http.MethodGet, path: "/overview", id: "overview-get", tag: "Statistics", role: access.Viewer, title: "Read how a project stands",
+		errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *InProject) (*reply[Overview], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		o, err := r.Store.Overview(ctx, project)
+		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.StateFailed],
+			OpenMissing: o.OpenByCause[engine.StateMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
+			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: list(o.Engines, newEngine)}}, err
+	})
+	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"
+	line.text = "Receipts, incidents opened, recoveries and closings, a moment after they happened."
+	add(r, line, func(ctx context.Context, in *struct {
+		InProject
+		Minutes int `query:"minutes" minimum:"1" maximum:"50400" default:"1440" doc:"How far back, at most 35 days."`
+		Step    int `query:"step_minutes" minimum:"1" maximum:"1440" default:"30" doc:"The width of a bucket. At most 2,000 buckets."`
+	}) (*reply[Statistics], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		series, err := r.Store.Statistics(ctx, project, time.Duration(in.Minutes)*time.Minute, time.Duration(in.Step)*time.Minute)
+		return &reply[Statistics]{Statistics{list(series, func(b store.Bucket) Bucket {
+			return Bucket{b.At.UTC(), b.Receipts, b.Failures, b.Recoveries, b.Closed}
+		})}}, err
+	})
+}

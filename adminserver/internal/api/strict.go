@@ -1,0 +1,175 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
+
+// maxDepth is how deep a body may nest; no operation needs more than three.
+const maxDepth = 16
+
+// strict refuses what huma would take: a body that is not declared JSON, members
+// that are unknown, come twice or are spelled in another case, parameters that
+// come twice or are badly escaped, a body where none belongs.
+type strict struct {
+	registry huma.Registry
+	op       *huma.Operation
+	next     http.Handler
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *strict) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if err := s.check(r); err != nil {
+		web.WriteProblem(w, r, web.Describe(err))
+		return
+	}
+	s.next.ServeHTTP(w, r)
+}
+
+func (s *strict) check(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return web.New(http.StatusUnprocessableEntity, "the query is badly escaped")
+	}
+	for name, values := range query {
+		if !s.takes(name) {
+			return web.New(http.StatusUnprocessableEntity, "the query holds a parameter that is not known")
+		}
+		if len(values) > 1 {
+			return web.New(http.StatusUnprocessableEntity, "a parameter of the query comes twice")
+		}
+		if !utf8.ValidString(values[0]) {
+			return web.New(http.StatusUnprocessableEntity, "the query is not UTF-8")
+		}
+	}
+	for _, name := range []string{"If-Match", "Idempotency-Key", "Last-Event-Id", "Content-Type"} {
+		if len(r.Header.Values(name)) > 1 {
+			return web.New(http.StatusUnprocessableEntity, name+" comes twice")
+		}
+	}
+	if s.op.RequestBody == nil {
+		if n, _ := io.ReadFull(r.Body, make([]byte, 1)); n > 0 {
+			return web.New(http.StatusUnprocessableEntity, "this takes no body")
+		}
+		return nil
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if charset := params["charset"]; err != nil || kind != "application/json" || charset != "" && charset != "utf-8" && charset != "UTF-8" {
+		return web.New(http.StatusUnsupportedMediaType, "say Content-Type: application/json")
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return bodyError(err)
+	}
+	if err := checkJSON(body, s.registry, s.op.RequestBody.Content["application/json"].Schema); err != nil {
+		return err
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return nil
+}
+
+// takes says whether the operation has a parameter of this name in its query.
+func (s *strict) takes(name string) bool {
+	return slices.ContainsFunc(s.op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
+}
+
+// bodyError says why a body could not be read.
+func bodyError(err error) error {
+	var tooBig *http.MaxBytesError
+	if errors.As(err, &tooBig) {
+		return err
+	}
+	return web.New(http.StatusBadRequest, "the body could not be read")
+}
+
+// notJSON is for everything that is no JSON value in UTF-8.
+var notJSON = web.New(http.StatusUnprocessableEntity, "the body is not one JSON value in UTF-8")
+
+// checkJSON reads a body token by token along its schema: one value, every
+// member known, in its own spelling, once.
+func checkJSON(body []byte, registry huma.Registry, schema *huma.Schema) error {
+	if !utf8.Valid(body) || !json.Valid(body) {
+		return notJSON
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	return checkValue(d, registry, schema, "body", 0)
+}
+
+func checkValue(d *json.Decoder, registry huma.Registry, schema *huma.Schema, at string, depth int) error {
+	token, err := d.Token()
+	if err != nil {
+		return notJSON
+	}
+	delim, composite := token.(json.Delim)
+	if !composite {
+		return nil
+	}
+	if depth == maxDepth {
+		return wrong(at, "nests too deep")
+	}
+	if schema != nil && schema.Ref != "" {
+		schema = registry.SchemaFromRef(schema.Ref)
+	}
+	if delim == '[' {
+		for i := 0; d.More(); i++ {
+			if err := checkValue(d, registry, items(schema), at+"["+strconv.Itoa(i)+"]", depth+1); err != nil {
+				return err
+			}
+		}
+	} else if err := checkMembers(d, registry, schema, at, depth); err != nil {
+		return err
+	}
+	_, err = d.Token() // the closing one
+	return err
+}
+
+func checkMembers(d *json.Decoder, registry huma.Registry, schema *huma.Schema, at string, depth int) error {
+	seen := map[string]bool{}
+	for d.More() {
+		token, err := d.Token()
+		name, ok := token.(string)
+		if err != nil || !ok {
+			return notJSON
+		}
+		var known *huma.Schema
+		if schema != nil {
+			known = schema.Properties[name]
+		}
+		switch {
+		case known == nil:
+			return wrong(at, "holds a member that is not known")
+		case seen[name]:
+			return wrong(at+"."+name, "comes twice")
+		}
+		seen[name] = true
+		if err := checkValue(d, registry, known, at+"."+name, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func items(schema *huma.Schema) *huma.Schema {
+	if schema == nil {
+		return nil
+	}
+	return schema.Items
+}
+
+func wrong(at, what string) error {
+	return &web.Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: fmt.Sprintf("%s %s", short(at), what)}
+}

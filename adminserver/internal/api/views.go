@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// SavedView is a filter that a team keeps by name.
+type SavedView struct {
+	ID        string    `json:"id" format:"uuid"`
+	Name      string    `json:"name"`
+	Filter    Filter    `json:"filter"`
+	CreatedBy string    `json:"created_by"`
+	CreatedAt time.Time `json:"created_at"`
+}
+
+func newView(v store.SavedView) SavedView {
+	return SavedView{v.ID, v.Name, newFilter(v.Filter), string(v.CreatedBy), v.CreatedAt.UTC()}
+}
+
+// SavedViews are all views of a project by name.
+type SavedViews struct {
+	Views []SavedView `json:"views"`
+}
+
+// ViewRequest keeps a filter.
+type ViewRequest struct {
+	Name   string `json:"name" minLength:"1" maxLength:"100" doc:"A view of this name is replaced."`
+	Filter Filter `json:"filter"`
+}
+
+func views(r *room) {
+	line := operation{method: http.MethodGet, path: "/views", id: "views-list", tag: "Saved views", role: access.Viewer, title: "List saved views",
+		errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *InProject) (*reply[SavedViews], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		all, err := r.Store.SavedViews(ctx, project)
+		return &reply[SavedViews]{SavedViews{list(all, newView)}}, err
+	})
+	line = operation{method: http.MethodPost, path: "/views", id: "views-save", tag: "Saved views", role: access.Operator, title: "Keep a filter by name",
+		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}
+	add(r, line, func(ctx context.Context, in *struct {
+		InProject
+		Body ViewRequest
+	}) (*reply[SavedView], error) {
+		project, err := r.project(ctx, in.Project)
+		if err != nil {
+			return nil, err
+		}
+		v, err := r.Store.SaveView(ctx, project, in.Body.Name, in.Body.Filter.filter(), access.From(ctx).Actor())
+		return &reply[SavedView]{newView(v)}, err
+	})
+	line = operation{method: http.MethodDelete, path: "/views/{id}", id: "views-delete", tag: "Saved views", role: access.Operator, title: "Delete a saved view",
+		status: http.StatusNoContent, errors: []int{http.StatusNotFound}}
+	add(r, line, func(ctx context.Context, in *struct {
+		ID string `path:"id" maxLength:"36"`
+	}) (*struct{}, error) {
+		name, err := r.Store.ProjectOfView(ctx, in.ID)
+		project, err := located(ctx, name, err)
+		if err != nil {
+			return nil, err
+		}
+		return nil, r.Store.DeleteView(ctx, project, in.ID)
+	})
+}

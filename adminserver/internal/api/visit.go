@@ -1,0 +1,91 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// InProject is the project that a request is about.
+type InProject struct {
+	Project string `query:"project" maxLength:"63" doc:"Name of the project. Default: the only one that the caller sees, else default."`
+}
+
+// project is the name of the project that exists for whoever asks, or
+// [store.ErrNotFound].
+func (r *room) project(ctx context.Context, name string) (string, error) {
+	who := access.From(ctx)
+	if name == "" {
+		if name = who.Project; name == "" {
+			name = "default"
+		}
+	}
+	if !who.Sees(name) {
+		return "", store.ErrNotFound
+	}
+	return name, nil
+}
+
+// engineFor is the engine of the project that exists for whoever asks.
+func (r *room) engineFor(ctx context.Context, name string) (string, *engine.Engine, error) {
+	project, err := r.project(ctx, name)
+	if err != nil {
+		return "", nil, err
+	}
+	e, err := r.Engines.For(project)
+	return project, e, err
+}
+
+// located is the project of a thing in a path, where that exists for whoever
+// asks. What is no id at all does not exist either.
+func located(ctx context.Context, project string, err error) (string, error) {
+	var field *engine.FieldError
+	switch {
+	case errors.As(err, &field), err == nil && !access.From(ctx).Sees(project):
+		return "", store.ErrNotFound
+	}
+	return project, err
+}
+
+// incidentIn is the incident of a path and the engine of its project.
+func (r *room) incidentIn(ctx context.Context, id string) (string, *engine.Engine, error) {
+	name, err := r.Store.ProjectOfIncident(ctx, engine.IncidentID(id))
+	project, err := located(ctx, name, err)
+	if err != nil {
+		return "", nil, err
+	}
+	e, err := r.Engines.For(project)
+	return project, e, err
+}
+
+// everywhere refuses an identity of one project what belongs to all of them.
+func everywhere(ctx context.Context) error {
+	if access.From(ctx).Project != "" {
+		return web.New(http.StatusForbidden, "this needs an identity that is not limited to one project")
+	}
+	return nil
+}
+
+// at is a moment in UTC, nil for none.
+func at(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// list is what a function makes of each element, never null.
+func list[A, B any](from []A, to func(A) B) []B {
+	made := make([]B, len(from))
+	for i, v := range from {
+		made[i] = to(v)
+	}
+	return made
+}
