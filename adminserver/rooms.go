@@ -1,6 +1,7 @@
 package adminserver
 
 import (
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/api"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/proofpage"
@@ -16,6 +17,8 @@ func (s *Server) rooms() []web.Route {
 	}
 	if s.serves(Console) {
 		routes = append(routes, console.Routes(s.deps)...)
+		routes = append(routes, api.Routes(s.deps)...)
+		s.steps = append(s.steps, api.Steps(s.deps)...)
 	}
 	if s.serves(Ingest) {
 		routes = append(routes, ingest.Routes(s.deps, s.cfg.IngestLimits)...)

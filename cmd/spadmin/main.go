@@ -53,6 +53,7 @@ type commands struct {
 	Key       keyCommand       `cmd:"" help:"Create, list and revoke API keys for the ingest API."`
 	Operator  operatorCommand  `cmd:"" help:"Let people in, and see who may what."`
 	Token     tokenCommand     `cmd:"" help:"Create, list and revoke tokens for the admin API."`
+	OpenAPI   openapiCommand   `cmd:"" name:"openapi" help:"Print the admin API's description in OpenAPI 3.1."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 

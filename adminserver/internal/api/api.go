@@ -40,6 +40,7 @@ func Spec() []byte { return specOf(newRoom(web.Deps{})) }
 
 func newRoom(d web.Deps) *room {
 	r := &room{Deps: d, streams: make(chan struct{}, maxStreams)}
+	format := huma.Format{Marshal: marshal, Unmarshal: unmarshal}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
@@ -53,7 +54,7 @@ func newRoom(d web.Deps) *room {
 				},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": {Marshal: marshal, Unmarshal: unmarshal}},
+		Formats:                      map[string]huma.Format{"application/json": format, "json": format}, // the second is for problem+json
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{humble},

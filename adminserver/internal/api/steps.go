@@ -1,0 +1,19 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+)
+
+// Steps is the background work: plans that were started go on.
+func Steps(d web.Deps) []web.Step {
+	return []web.Step{{Name: "plans", Every: time.Second, Do: func(ctx context.Context) error {
+		for {
+			if more, err := d.Store.RunPlans(ctx); err != nil || !more || ctx.Err() != nil {
+				return err
+			}
+		}
+	}}}
+}
