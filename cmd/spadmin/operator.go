@@ -1,9 +1,5 @@
 package main
 
-import (
-	"strings"
-)
-
 type operatorCommand struct {
 	Invite operatorInvite `cmd:"" help:"Let somebody in and print a one-time login link."`
 	Login  operatorLogin  `cmd:"" help:"Print a one-time login link for an operator."`
@@ -12,20 +8,10 @@ type operatorCommand struct {
 	Remove operatorRemove `cmd:"" help:"Remove an operator and end the sessions."`
 }
 
-// consoleURL is where the console is, for links.
-type consoleURL struct {
-	BaseURL string `name:"base-url" help:"Where users reach the server." default:"http://127.0.0.1:8787" env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
-}
-
-// link is the address of a one-time login link.
-func (b consoleURL) link(secret string) string {
-	return strings.TrimRight(b.BaseURL, "/") + "/login/" + secret
-}
-
 type operatorInvite struct {
 	Email string `arg:"" help:"The address."`
 	Role  string `help:"viewer, operator or admin." default:"operator" placeholder:"ROLE"`
-	consoleURL
+	issuer
 	operator
 	JSON bool `help:"Print JSON."`
 }
@@ -44,18 +30,24 @@ func (c operatorInvite) Run(s *session) error {
 	return c.sayLink(s, secret, c.JSON)
 }
 
-func (b consoleURL) sayLink(s *session, secret string, asJSON bool) error {
+// sayLink prints the address of a one-time login link.
+func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
+	base, err := i.base()
+	if err != nil {
+		return err
+	}
+	link := base + "/login/" + secret
 	if asJSON {
-		return sayJSON(s.stdout, map[string]string{"url": b.link(secret)})
+		return sayJSON(s.stdout, map[string]string{"url": link})
 	}
 	say(s.stdout, "login link, works once, for 15 minutes:")
-	say(s.stdout, "%s", strong.Render(b.link(secret)))
+	say(s.stdout, "%s", strong.Render(link))
 	return nil
 }
 
 type operatorLogin struct {
 	Email string `arg:"" help:"The operator's address."`
-	consoleURL
+	issuer
 	operator
 	JSON bool `help:"Print JSON."`
 }

@@ -7,24 +7,25 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
-	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 type serveCommand struct {
-	Listen         string   `help:"Address to listen on." default:"127.0.0.1:8787" env:"SENDPROMPTLY_LISTEN" placeholder:"HOST:PORT"`
-	BaseURL        string   `name:"base-url" help:"Where users reach the server; its path is the prefix. Default: http and the address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
-	Only           []string `help:"Serve a part alone: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
-	NoEngine       bool     `help:"Leave the engine's steps to others." env:"SENDPROMPTLY_NO_ENGINE"`
-	ProofKeys      string   `help:"Folder with the keys of proofs." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
-	TrustedProxies string   `help:"Networks of the proxies in front, whose X-Forwarded-For names the client." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
+	Listen         string    `help:"Address to listen on." default:"127.0.0.1:8787" env:"SENDPROMPTLY_LISTEN" placeholder:"HOST:PORT"`
+	BaseURL        string    `name:"base-url" help:"Where users reach the server; its path is the prefix. Default: the address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	Only           []string  `help:"Serve a part alone: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
+	NoEngine       bool      `help:"Leave the engine's steps to others." env:"SENDPROMPTLY_NO_ENGINE"`
+	Embedded       bool      `help:"Bring a Postgres along, for a first look: needs an installation of it, no server." env:"SENDPROMPTLY_EMBEDDED"`
+	Data           string    `help:"Folder of the embedded Postgres. Default: in the user's data folder." env:"SENDPROMPTLY_DATA" placeholder:"FOLDER"`
+	ProofKeys      string    `help:"Folder with the keys of proofs." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
+	TLSCert        string    `name:"tls-cert" help:"Certificate chain in PEM, read again when it changes. Default: plain http." env:"SENDPROMPTLY_TLS_CERT" placeholder:"FILE"`
+	TLSKey         string    `name:"tls-key" help:"The certificate's key in PEM." env:"SENDPROMPTLY_TLS_KEY" placeholder:"FILE"`
+	TrustedProxies string    `help:"Networks of the proxies in front, whose X-Forwarded-For names the client." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
+	OIDC           oidcFlags `embed:"" prefix:"oidc-" group:"Login by an identity provider"`
+	SMTP           smtpFlags `embed:"" prefix:"smtp-" group:"Mail, for login links and alerts"`
 }
 
 // How long the parts of an exchange may take, and how long the last ones have
@@ -40,50 +41,44 @@ const (
 
 // Run serves until interrupted.
 func (c serveCommand) Run(s *session) error {
-	pool, err := s.pool()
+	cfg, err := c.config(s)
 	if err != nil {
 		return err
 	}
-	defer pool.Close()
-	proxies, err := guardedhttp.ParseAllow(c.TrustedProxies)
+	stop, err := c.embed(s)
 	if err != nil {
-		return &engine.FieldError{Field: "--trusted-proxies", Reason: err.Error()}
+		return err
 	}
-	listener, err := net.Listen("tcp", c.Listen)
+	defer stop()
+	if cfg.Pool, err = s.pool(); err != nil {
+		return err
+	}
+	defer cfg.Pool.Close()
+	listener, err := c.listen(s.ctx)
 	if err != nil {
-		return hint{err, "another --listen, or who has the port?"}
+		return err
 	}
 	defer func() { _ = listener.Close() }()
-	if c.BaseURL == "" {
-		c.BaseURL = "http://" + listener.Addr().String()
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = c.scheme() + listener.Addr().String()
 	}
-	logger := slog.New(slog.NewTextHandler(s.stderr, nil))
-	keys, err := keyFolder{c.ProofKeys}.optional()
-	if err != nil {
-		return err
-	}
-	server, err := adminserver.New(c.config(s, pool, proxies, keys, logger))
+	server, err := adminserver.New(cfg)
 	if err != nil {
 		return err
 	}
 	work := []func(context.Context) error{server.Run}
 	if !c.NoEngine {
-		e, err := engine.New(pool, engine.Config{AllowNetworks: s.allow, Logger: logger})
+		e, err := engine.New(cfg.Pool, engine.Config{AllowNetworks: s.allow, Logger: cfg.Logger})
 		if err != nil {
 			return err
 		}
 		work = append(work, e.Run)
 	}
-	say(s.stdout, "serving %s", c.BaseURL)
-	return serve(s.ctx, listener, newHTTPServer(server, logger), work)
-}
-
-func (c serveCommand) config(s *session, pool *pgxpool.Pool, proxies []netip.Prefix, keys *proofs.Keys, logger *slog.Logger) adminserver.Config {
-	cfg := adminserver.Config{Pool: pool, BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, Logger: logger}
-	for _, part := range c.Only {
-		cfg.Only = append(cfg.Only, adminserver.Part(part))
+	if err := welcome(s, cfg, listener.Addr()); err != nil {
+		return err
 	}
-	return cfg
+	say(s.stdout, "serving %s", cfg.BaseURL)
+	return serve(s.ctx, listener, newHTTPServer(server, cfg.Logger), work)
 }
 
 func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {

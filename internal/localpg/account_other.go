@@ -25,3 +25,5 @@ func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
 func baseFolder(account, Config) (string, error) { return os.TempDir(), nil }
 
 func sweepStale(string) {}
+
+func searchable(string) bool { return true }

@@ -18,6 +18,8 @@ type cluster struct {
 	owner    account
 	password string
 	copied   bool // from a kept one
+	durable  bool // its files are on the disk before it is used
+	port     int  // what waitReady insists on, 0 for any
 }
 
 func (c cluster) data() string   { return filepath.Join(c.dir, "data") }
@@ -70,8 +72,11 @@ func (c *cluster) initialise(ctx context.Context, i installation) error {
 	if err := c.owner.own(file); err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, i.program("initdb"), "--pgdata="+c.data(), "--username=postgres",
-		"--auth=scram-sha-256", "--pwfile="+file, "--encoding=UTF8", "--locale=C", "--no-sync")
+	args := []string{"--pgdata=" + c.data(), "--username=postgres", "--auth=scram-sha-256", "--pwfile=" + file, "--encoding=UTF8", "--locale=C"}
+	if !c.durable {
+		args = append(args, "--no-sync")
+	}
+	cmd := exec.CommandContext(ctx, i.program("initdb"), args...)
 	cmd.Dir, cmd.Env = c.dir, serverEnv()
 	c.owner.run(cmd)
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -27,14 +27,21 @@ func start(t *testing.T, cfg Config) *Server {
 	return s
 }
 
-// query returns the one text that sql yields on dsn.
-func query(t *testing.T, dsn, sql string) string {
+// connection is one to dsn for the length of the test.
+func connection(t *testing.T, dsn string) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), dsn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = conn.Close(context.Background()) }()
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	return conn
+}
+
+// query returns the one text that sql yields on dsn.
+func query(t *testing.T, dsn, sql string) string {
+	t.Helper()
+	conn := connection(t, dsn)
 	var text string
 	if err := conn.QueryRow(t.Context(), sql).Scan(&text); err != nil {
 		t.Fatal(err)

@@ -101,7 +101,8 @@ func (c cluster) waitReady(ctx context.Context, process *guarded) error {
 	for {
 		if text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid")); err == nil {
 			lines := strings.Split(string(text), "\n")
-			if len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready" {
+			// A file that a crash left behind names another port.
+			if len(lines) > 7 && strings.TrimSpace(lines[7]) == "ready" && (c.port == 0 || lines[3] == strconv.Itoa(c.port)) {
 				return nil
 			}
 		}

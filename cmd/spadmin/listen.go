@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// listen opens the port, for TLS where a certificate is named.
+func (c serveCommand) listen(ctx context.Context) (net.Listener, error) {
+	var certificate *certificate
+	if c.TLSCert != "" {
+		certificate = newCertificate(c.TLSCert, c.TLSKey)
+		if _, err := certificate.get(nil); err != nil {
+			return nil, hint{err, "--tls-cert and --tls-key name PEM files that this user can read"}
+		}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return nil, hint{err, "another --listen, or who has the port?"}
+	}
+	if certificate == nil {
+		return listener, nil
+	}
+	return tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get, NextProtos: []string{"h2", "http/1.1"}}), nil
+}
+
+// certificate is read again when its file changes, so that a renewal needs no restart.
+type certificate struct {
+	cert, key string
+	mu        sync.Mutex
+	loaded    *tls.Certificate
+	changed   time.Time
+}
+
+func newCertificate(cert, key string) *certificate { return &certificate{cert: cert, key: key} }
+
+// get returns the newest certificate, the last good one where the file is half written.
+func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	file, err := os.Stat(c.cert)
+	if err == nil && c.loaded != nil && file.ModTime().Equal(c.changed) {
+		return c.loaded, nil
+	}
+	loaded, err := tls.LoadX509KeyPair(c.cert, c.key)
+	if err != nil {
+		if c.loaded != nil {
+			return c.loaded, nil
+		}
+		return nil, err
+	}
+	c.loaded, c.changed = &loaded, time.Time{}
+	if file != nil {
+		c.changed = file.ModTime()
+	}
+	return c.loaded, nil
+}

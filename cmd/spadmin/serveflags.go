@@ -1,0 +1,77 @@
+package main
+
+import (
+	"log/slog"
+	"strings"
+
+	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+)
+
+// oidcFlags name an identity provider.
+type oidcFlags struct {
+	Issuer       string `help:"The provider's URL. Default: none." env:"SENDPROMPTLY_OIDC_ISSUER" placeholder:"URL"`
+	ClientID     string `name:"client-id" help:"What the provider knows us by." env:"SENDPROMPTLY_OIDC_CLIENT_ID" placeholder:"ID"`
+	ClientSecret string `help:"The client's secret. The variable keeps it out of the process list." env:"SENDPROMPTLY_OIDC_CLIENT_SECRET" placeholder:"SECRET"`
+	RoleClaim    string `help:"The claim that gives roles." default:"roles" env:"SENDPROMPTLY_OIDC_ROLE_CLAIM" placeholder:"CLAIM"`
+	Roles        string `help:"Which of the claim's values give which role: admin=sre,operator=support. Default: the roles' own names." env:"SENDPROMPTLY_OIDC_ROLES" placeholder:"ROLE=VALUE,…"`
+	EmailClaim   string `help:"The claim with the address. email must come with email_verified." default:"email" env:"SENDPROMPTLY_OIDC_EMAIL_CLAIM" placeholder:"CLAIM"`
+}
+
+func (f oidcFlags) config() (adminserver.OIDC, error) {
+	cfg := adminserver.OIDC{Issuer: f.Issuer, ClientID: f.ClientID, ClientSecret: f.ClientSecret, RoleClaim: f.RoleClaim, EmailClaim: f.EmailClaim}
+	if f.Roles == "" {
+		return cfg, nil
+	}
+	cfg.Roles = map[string]string{}
+	for pair := range strings.SplitSeq(f.Roles, ",") {
+		role, value, found := strings.Cut(pair, "=")
+		if !found {
+			return cfg, &engine.FieldError{Field: "--oidc-roles", Reason: "must be ROLE=VALUE, separated by commas"}
+		}
+		cfg.Roles[strings.TrimSpace(value)] = strings.TrimSpace(role)
+	}
+	return cfg, nil
+}
+
+// smtpFlags name a mail server.
+type smtpFlags struct {
+	Address  string `help:"The mail server. Port 465 speaks TLS from the start, others by STARTTLS. Default: no mail." env:"SENDPROMPTLY_SMTP_ADDRESS" placeholder:"HOST:PORT"`
+	Username string `help:"The user, where it wants one." env:"SENDPROMPTLY_SMTP_USERNAME" placeholder:"NAME"`
+	Password string `help:"The password. The variable keeps it out of the process list." env:"SENDPROMPTLY_SMTP_PASSWORD" placeholder:"PASSWORD"`
+	From     string `help:"The sender's address." env:"SENDPROMPTLY_SMTP_FROM" placeholder:"ADDRESS"`
+	Plain    bool   `help:"Send without TLS where the server offers none: on this machine only." env:"SENDPROMPTLY_SMTP_PLAIN"`
+}
+
+// config is what the flags say; the pool comes later.
+func (c serveCommand) config(s *session) (adminserver.Config, error) {
+	proxies, err := guardedhttp.ParseAllow(c.TrustedProxies)
+	if err != nil {
+		return adminserver.Config{}, &engine.FieldError{Field: "--trusted-proxies", Reason: err.Error()}
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return adminserver.Config{}, &engine.FieldError{Field: "--tls-cert", Reason: "and --tls-key belong together"}
+	}
+	oidc, err := c.OIDC.config()
+	if err != nil {
+		return adminserver.Config{}, err
+	}
+	keys, err := keyFolder{c.ProofKeys}.optional()
+	if err != nil {
+		return adminserver.Config{}, err
+	}
+	cfg := adminserver.Config{BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, OIDC: oidc,
+		SMTP: adminserver.SMTP(c.SMTP), Logger: slog.New(slog.NewTextHandler(s.stderr, nil))}
+	for _, part := range c.Only {
+		cfg.Only = append(cfg.Only, adminserver.Part(part))
+	}
+	return cfg, nil
+}
+
+func (c serveCommand) scheme() string {
+	if c.TLSCert != "" {
+		return "https://"
+	}
+	return "http://"
+}
