@@ -214,3 +214,23 @@ func (v vectors) verify(t *testing.T, c caseVector) (Grant, error) {
 	}
 	return NewVerifier(keys, c.Issuer).For(c.Incident).VerifyText(c.Text, c.At)
 }
+
+// The document spells the first case out.
+func TestTheDocumentShowsTheFirstVector(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/proof-format.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := sign(t, testKey(t, 1), testGrant())
+	for _, want := range []string{testKey(t, 1).ID(), goodHeader(t), goodClaims(), token[strings.LastIndex(token, ".")+1:]} {
+		if !strings.Contains(string(page), "`"+want+"`") {
+			t.Errorf("docs/proof-format.md does not show %s", want)
+		}
+	}
+	for _, reason := range []Reason{Malformed, UnknownKey, BadSignature, Expired, NotYetValid, WrongIssuer, WrongIncident, Revoked, NotIssued, KeyNotTrusted, EntryAltered, EntriesMissing, HeadMismatch} {
+		if !strings.Contains(string(page), "`"+string(reason)+"`") {
+			t.Errorf("docs/proof-format.md does not explain %s", reason)
+		}
+	}
+}
