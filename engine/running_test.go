@@ -2,7 +2,9 @@ package engine_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http/httptest"
+	"net/url"
 	"strconv"
 	"testing"
 	"time"
@@ -93,4 +95,65 @@ func TestPagesOfIncidentsAndTimelines(t *testing.T) {
 	if err != nil || len(kinds) != 453 {
 		t.Errorf("%s entries, %v", strconv.Itoa(len(kinds)), err)
 	}
+}
+
+// Postgres goes away, every connection with it, and refuses new ones for a while. Run neither ends nor has to be started
+// again: what was missed meanwhile opens within 5 seconds of its return.
+func TestRunGoesOnWithin5SecondsOfPostgres(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{SweepInterval: 100 * time.Millisecond, Logger: slog.New(slog.DiscardHandler)})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	accept(t, db, e, engine.Acceptance{Key: key("evt_1"), Timeout: time.Second})
+
+	server, err := pgx.Connect(t.Context(), maintenanceURL(t, db))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = server.Close(context.WithoutCancel(t.Context())) }()
+	name := pgx.Identifier{db.Pool.Config().ConnConfig.Database}.Sanitize()
+	for _, statement := range []string{
+		"ALTER DATABASE " + name + " ALLOW_CONNECTIONS false",
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + db.Pool.Config().ConnConfig.Database + "'",
+		"SELECT pg_sleep(2)", // the deadline passes meanwhile
+		"ALTER DATABASE " + name + " ALLOW_CONNECTIONS true",
+	} {
+		if _, err := server.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	back := time.Now()
+	for {
+		incident, err := e.IncidentOf(t.Context(), key("evt_1"))
+		if err == nil && incident.State == engine.StateMissing {
+			break
+		}
+		if time.Since(back) > 5*time.Second {
+			t.Fatalf("no incident 5 seconds after Postgres came back: %v", err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("Run ended: %v", err)
+	default:
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Errorf("Run = %v", err)
+	}
+}
+
+// maintenanceURL is the database "postgres" of the test's server.
+func maintenanceURL(t *testing.T, db *enginetest.Database) string {
+	t.Helper()
+	u, err := url.Parse(db.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Path = "/postgres"
+	return u.String()
 }

@@ -116,6 +116,10 @@ func TestTheSchemaKeepsItsRules(t *testing.T) {
 			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')`,
 		"PUBLIC may read nothing": `
 			SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r' AND has_table_privilege('public', c.oid, 'SELECT')`,
+		// A plan that was discouraged and taken all the same counts as so expensive that it would be compiled first, for 60 ms.
+		"a step that discourages sequential scans does not compile its plans": `
+			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND 'enable_seqscan=off' = ANY (p.proconfig)
+			  AND NOT 'jit=off' = ANY (p.proconfig) AND p.prosrc ~ '_cursor|sendpromptly\.(engines|callback_secrets)\M'`,
 		"what runs with its owner's rights has a fixed search_path": `
 			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.prosecdef
 			  AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false)`,

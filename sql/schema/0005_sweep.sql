@@ -28,7 +28,7 @@ $$;
 -- again waits a second, so that it holds nobody up.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.fold_failures(batch integer, OUT taken integer, OUT folded integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();
@@ -60,7 +60,7 @@ $$;
 -- Attempts whose due time passed without an outcome: reprocessing becomes missing.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.expire_attempts(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();
@@ -91,7 +91,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.open_overdue(batch integer, last_pass timestamptz,
     OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_places tid[];
@@ -138,7 +138,7 @@ $$;
 -- in its place. A row set aside stays owed and is tried again: nothing is lost.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.set_aside(OUT problem text)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();

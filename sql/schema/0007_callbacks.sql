@@ -7,7 +7,7 @@
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.claim_callbacks(batch integer)
   RETURNS TABLE (project_id integer, replay_id uuid, incident_id uuid, effect_id uuid, try integer, token uuid, nonce text, signed_at timestamptz)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();

@@ -132,7 +132,7 @@ $$;
 -- any more; one engine at a time holds the cursor.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.seal_changed(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_cursor sendpromptly.seal_cursor;

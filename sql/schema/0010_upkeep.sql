@@ -70,7 +70,7 @@ $$;
 CREATE FUNCTION sendpromptly.look(OUT started timestamptz, OUT failures boolean, OUT attempts boolean, OUT deadlines boolean, OUT callbacks boolean,
     OUT unsealed boolean, OUT unfolded boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_sort = off AS $$
+  SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_settled xid8 := pg_snapshot_xmin(pg_current_snapshot());
@@ -92,7 +92,7 @@ $$;
 -- a week, secrets retired for a week, engines not seen for a day. At most batch rows of each.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.purge(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_rows integer;

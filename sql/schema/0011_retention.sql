@@ -41,7 +41,7 @@ $$;
 -- key: LIMIT keeps the planner from joining whole tables instead.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.settled_before(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
-  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   -- Failures that wait for a lock are few; they are read once.
@@ -71,7 +71,7 @@ $$;
 -- Changes go by themselves within a week (see purge).
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.forget(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
-  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_mine uuid[];
@@ -124,7 +124,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.retain(project text, settled_before timestamptz, after uuid, batch integer, dry_run boolean DEFAULT false,
     OUT taken integer, OUT gone integer, OUT last uuid)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -148,7 +148,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.retain_read(project text, settled_before timestamptz, after uuid, batch integer)
   RETURNS TABLE (effect_id uuid, accepted_at timestamptz, document text)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -190,7 +190,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.retain_forget(project text, settled_before timestamptz, effect_ids uuid[])
   RETURNS TABLE (effect_id uuid, gone boolean)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);

@@ -171,7 +171,7 @@ $$;
 -- it read before. Filters that name the person are emptied of the name.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.erase(project text, customer text, subject text, operator text, batch integer, OUT taken integer, OUT open integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);

@@ -299,7 +299,7 @@ $$;
 -- nothing can appear any more; one engine at a time holds the cursor. Buckets are
 -- taken in order, as index_terms takes them. Both tables keep 35 days.
 CREATE FUNCTION sendpromptly.fold_statistics(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_cursor sendpromptly.statistics_cursor;
