@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/demo"
 )
@@ -33,6 +34,10 @@ func (c demoCommand) Run(s *session) (err error) {
 		}
 	}
 	options := demo.Options{Story: s.stdout, Logger: slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelError}))}
+	stay := !c.Once && !c.JSON && isTerminal(s.stdout)
+	if stay {
+		options.Pause = 10 * time.Second
+	}
 	if c.JSON {
 		options.Story = io.Discard
 	}
@@ -48,7 +53,7 @@ func (c demoCommand) Run(s *session) (err error) {
 	if err != nil {
 		return sayMissing(ctx, s, err)
 	}
-	if !c.Once && !c.JSON && isTerminal(s.stdout) {
+	if stay {
 		return stage.Stay(ctx)
 	}
 	return nil

@@ -28,9 +28,29 @@ type Options struct {
 	Story io.Writer
 	// Logger hears what the engines and the shop meet. Default: nobody.
 	Logger *slog.Logger
+	// Pause leaves the reader time to open the console before the story begins.
+	// Default: none.
+	Pause time.Duration
 
 	// wrap lets a test break the shop.
 	wrap func(http.Handler) http.Handler
+}
+
+// pause waits for a reader who opens the console first.
+func (s *Stage) pause(ctx context.Context, d time.Duration) error {
+	if d == 0 {
+		return nil
+	}
+	s.tell.line("")
+	s.tell.line("Open it and keep it beside this window: the story begins in %d s.", int(d.Seconds()))
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // limit bounds the story. It takes less than half of that.

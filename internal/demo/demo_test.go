@@ -31,6 +31,7 @@ func TestTheStory(t *testing.T) {
 			t.Error(strings.Join(missing.Steps, "\n"))
 		}
 	}
+	requireConsole(t, stage, report)
 	if err := stage.Close(); err != nil {
 		t.Error(err)
 	}

@@ -36,6 +36,13 @@ func (n *narrator) shop(url string) {
 	n.say("what a webhook promises is owed within %d s (30 minutes unless you say otherwise)", int(timeout.Seconds()))
 }
 
+// console says where the story can be watched.
+func (n *narrator) console(url string) {
+	n.say("the console, live, by a link that lets %s in once:", ada)
+	n.line("")
+	n.line("  %s", named.Render(url))
+}
+
 // allTypes are the ten event types in the order in which a customer meets them.
 // stranger is one for a customer who may lose something: another account.
 var allTypes = []struct {

@@ -5,59 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
-	"os"
-	"sync"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
-
-// publicName and supportContact head what the shop's customers are shown.
-var publicName, supportContact = "The Corner Shop", "help@corner-shop.example"
-
-// openAdmin serves proof links on loopback, with keys that are thrown away at the end.
-func (s *Stage) openAdmin(logger *slog.Logger) error {
-	folder, err := os.MkdirTemp("", "sendpromptly-demo-keys-")
-	if err != nil {
-		return err
-	}
-	s.atClose(func(context.Context) error { return os.RemoveAll(folder) })
-	if _, err := proofs.Folder(folder).New(); err != nil {
-		return err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.atClose(func(context.Context) error { _ = listener.Close(); return nil }) // the server has closed it already
-	s.AdminURL = "http://" + listener.Addr().String()
-	s.admin, err = adminserver.New(adminserver.Config{Pool: s.Pool, BaseURL: s.AdminURL, Only: []adminserver.Part{adminserver.Proof},
-		ProofKeys: folder, AllowNetworks: loopback, Logger: logger})
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: s.admin, ReadHeaderTimeout: 5 * time.Second}
-	running, stop := context.WithCancel(context.Background())
-	var ended sync.WaitGroup
-	ended.Go(func() { _ = server.Serve(listener) }) // it ends by Shutdown
-	ended.Go(func() { _ = s.admin.Run(running) })   // it returns nil
-	s.atClose(func(ctx context.Context) error {
-		stop()
-		err := server.Shutdown(ctx)
-		ended.Wait()
-		if err != nil {
-			return fmt.Errorf("stopping the admin server: %w", err)
-		}
-		return nil
-	})
-	return nil
-}
 
 // showProof sends the customer of one scene a link, opens it as a stranger, and
 // checks it with nothing but the public keys.

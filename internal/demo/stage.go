@@ -53,7 +53,7 @@ type Stage struct {
 	OwnServer   bool
 	// BaseURL is where the shop listens.
 	BaseURL string
-	// AdminURL is where proof links are served.
+	// AdminURL is where the console and proof links are served.
 	AdminURL string
 	// Engines are the engines of the two projects, by name.
 	Engines map[string]*engine.Engine
@@ -86,7 +86,10 @@ func Open(ctx context.Context, options Options) (*Stage, error) {
 		err = s.openShop(ctx, logger, options.wrap)
 	}
 	if err == nil {
-		err = s.openAdmin(logger)
+		err = s.openAdmin(ctx, logger)
+	}
+	if err == nil {
+		err = s.pause(ctx, options.Pause)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

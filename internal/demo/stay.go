@@ -23,8 +23,17 @@ func (s *Stage) Stay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	link, err := s.store.LoginLink(ctx, string(ada), ada)
+	if err != nil {
+		return err
+	}
 	s.tell.line("")
-	s.tell.line("It is open. In another terminal%s:", s.passwordNote())
+	s.tell.line("It is open. Press Reprocess in the console (%s lets you in if you are not):", quiet.Render("the second link"))
+	s.tell.line("")
+	s.tell.line("  %s", named.Render(s.AdminURL+"/incidents/"+string(incident.ID)))
+	s.tell.line("  %s", named.Render(s.loginURL(link)))
+	s.tell.line("")
+	s.tell.line("Or in another terminal%s:", s.passwordNote())
 	s.tell.line("")
 	s.tell.line("  export DATABASE_URL='%s'", s.shownURL())
 	s.tell.line("  spadmin incidents --project %s", storefront)

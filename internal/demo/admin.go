@@ -1,0 +1,69 @@
+package demo
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/proofs"
+)
+
+// publicName and supportContact head what the shop's customers are shown.
+var publicName, supportContact = "The Corner Shop", "help@corner-shop.example"
+
+// openAdmin serves the console and proof links on loopback, with proof keys that
+// are thrown away at the end, and lets the operator of the story in.
+func (s *Stage) openAdmin(ctx context.Context, logger *slog.Logger) error {
+	folder, err := os.MkdirTemp("", "sendpromptly-demo-keys-")
+	if err != nil {
+		return err
+	}
+	s.atClose(func(context.Context) error { return os.RemoveAll(folder) })
+	if _, err := proofs.Folder(folder).New(); err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.atClose(func(context.Context) error { _ = listener.Close(); return nil }) // the server has closed it already
+	s.AdminURL = "http://" + listener.Addr().String()
+	s.admin, err = adminserver.New(adminserver.Config{Pool: s.Pool, BaseURL: s.AdminURL,
+		Only: []adminserver.Part{adminserver.Console, adminserver.Proof}, ProofKeys: folder, AllowNetworks: loopback, Logger: logger})
+	if err != nil {
+		return err
+	}
+	s.serveAdmin(listener)
+	invite, err := s.store.InviteOperator(ctx, string(ada), adminserver.Admin.String(), "demo")
+	if err != nil {
+		return err
+	}
+	s.tell.console(s.loginURL(invite))
+	return nil
+}
+
+// loginURL is where a one-time link is opened.
+func (s *Stage) loginURL(link string) string { return s.AdminURL + "/login/" + link }
+
+func (s *Stage) serveAdmin(listener net.Listener) {
+	server := &http.Server{Handler: s.admin, ReadHeaderTimeout: 5 * time.Second}
+	running, stop := context.WithCancel(context.Background())
+	var ended sync.WaitGroup
+	ended.Go(func() { _ = server.Serve(listener) }) // it ends by Shutdown
+	ended.Go(func() { _ = s.admin.Run(running) })   // it returns nil
+	s.atClose(func(ctx context.Context) error {
+		stop()
+		err := server.Shutdown(ctx)
+		ended.Wait()
+		if err != nil {
+			return fmt.Errorf("stopping the admin server: %w", err)
+		}
+		return nil
+	})
+}
