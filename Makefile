@@ -17,7 +17,7 @@ test: postgres compiler modules ## all tests of the module with the race detecto
 	bin/withpg -- go test $(RACE) -timeout=20m $(ARGS) ./...
 
 .PHONY: integration
-integration: postgres compiler ## the tests that need containers or other people's libraries; SENDPROMPTLY_POSTGRES_VERSIONS="15 17"
+integration: postgres compiler browser ## the tests that need containers or other people's libraries; SENDPROMPTLY_POSTGRES_VERSIONS="15 17"
 	cd integration && ../bin/withpg -- go test $(RACE) -timeout=40m $(ARGS) ./...
 
 .PHONY: bench
@@ -75,6 +75,11 @@ modules:
 .PHONY: compiler
 compiler:
 	@command -v gcc >/dev/null || command -v cc >/dev/null || tools/need.sh gcc libc6-dev
+
+# The console's tests look at it with Chromium.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || tools/need.sh chromium
 
 # Always asked for and mostly done: Go knows better than make whether it is up to date.
 .PHONY: bin/withpg

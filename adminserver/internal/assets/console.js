@@ -23,7 +23,10 @@
     }
   };
   const zone = document.querySelector("[data-zone]");
-  if (zone) zone.textContent = "in " + Intl.DateTimeFormat().resolvedOptions().timeZone + "; pointing at one shows it in UTC";
+  const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (zone && here && here !== "UTC") zone.textContent = "in " + here + "; pointing at one shows it in UTC";
+  const current = document.querySelector(".rail nav [aria-current]");
+  if (current && current.offsetLeft + current.offsetWidth > innerWidth) current.closest("nav").scrollLeft = current.offsetLeft;
   tell(document);
   setInterval(() => tell(document), 5000);
 
@@ -116,12 +119,12 @@
   const events = body.dataset.events;
   if (events && document.querySelector("[data-live]")) {
     const source = new EventSource(events);
-    let lost = false;
     const light = document.querySelector("[data-light]");
-    source.addEventListener("open", () => { if (lost) refresh(); lost = false; if (light) { light.textContent = "Live"; light.hidden = false; } });
-    source.addEventListener("error", () => { lost = true; if (light) light.textContent = "Reconnecting"; });
+    // What changed before the stream began, or while it was lost, is read now.
+    source.addEventListener("open", () => { refresh(); if (light) { light.textContent = "Live"; light.hidden = false; } });
+    source.addEventListener("error", () => { if (light) light.textContent = "Reconnecting"; });
     source.addEventListener("change", (event) => {
-      const only = body.dataset.only;
+      const only = body.dataset.of;
       if (!only || only === JSON.parse(event.data).id) refresh();
     });
     if (body.dataset.every) setInterval(refresh, Number(body.dataset.every) * 1000);

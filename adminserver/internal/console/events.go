@@ -33,49 +33,51 @@ type hub struct {
 
 func newHub(c *console) *hub { return &hub{console: c, open: map[chan engine.Change]string{}} }
 
-// join gives the changes of a project until leave is called. A reader that is
-// too slow misses some, which costs it nothing: every change makes the page
-// read everything anew.
-func (h *hub) join(project string) (changes chan engine.Change, leave func()) {
+// join gives the changes of a project from now on, until leave is called. A
+// reader that is too slow misses some, which costs it nothing: every change makes
+// the page read everything anew.
+func (h *hub) join(ctx context.Context, project string) (changes chan engine.Change, leave func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.stop == nil {
+		if err := h.start(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
 	changes = make(chan engine.Change, 64)
 	h.open[changes] = project
-	if h.stop == nil {
-		ctx, cancel := context.WithCancel(context.Background())
-		h.stop = cancel
-		go h.follow(ctx)
-	}
-	return changes, func() {
-		h.mu.Lock()
-		defer h.mu.Unlock()
-		if delete(h.open, changes); len(h.open) == 0 && h.stop != nil {
-			h.stop()
-			h.stop = nil
-		}
+	return changes, func() { h.leave(changes) }, nil
+}
+
+func (h *hub) leave(changes chan engine.Change) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if delete(h.open, changes); len(h.open) == 0 && h.stop != nil {
+		h.stop()
+		h.stop = nil
 	}
 }
 
-// follow reads the feed of all projects until ctx ends.
-func (h *hub) follow(ctx context.Context) {
+// start follows the feed of all projects until stop is called.
+func (h *hub) start(ctx context.Context) error {
 	after, err := h.console.Store.ChangesNow(ctx)
-	for err != nil {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Second):
-			after, err = h.console.Store.ChangesNow(ctx)
-		}
+	if err != nil {
+		return err
 	}
 	e, err := h.console.Engines.For("default")
 	if err != nil {
-		return
+		return err
 	}
-	for change, err := range e.Changes(ctx, after) {
-		if err == nil {
-			h.tell(change)
+	following, stop := context.WithCancel(context.Background())
+	h.stop = stop
+	go func() {
+		for change, err := range e.Changes(following, after) {
+			if err == nil { // after an error it goes on by itself
+				h.tell(change)
+			}
 		}
-	}
+	}()
+	return nil
 }
 
 func (h *hub) tell(change engine.Change) {
@@ -99,7 +101,11 @@ func (c *console) events(w http.ResponseWriter, r *http.Request) {
 		v.sayNo(err)
 		return
 	}
-	changes, leave := c.hub.join(v.project)
+	changes, leave, err := c.hub.join(r.Context(), v.project)
+	if err != nil {
+		v.sayNo(err)
+		return
+	}
 	defer leave()
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
