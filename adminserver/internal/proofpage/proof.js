@@ -10,11 +10,11 @@ const NOTHING = new Uint8Array([255, 255, 255, 255]);
 for (const time of document.querySelectorAll("time")) {
   const at = new Date(time.dateTime);
   time.title = time.textContent;
-  time.textContent = at.toLocaleString("en-GB", { day: "numeric", month: "long", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
+  time.textContent = at.toLocaleString("en-GB", { day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short" });
 }
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone && zone !== "UTC") {
-  document.getElementById("zone").textContent = "Times are those of your zone, " + zone + "; point at one for UTC.";
+  document.getElementById("zone").textContent = "Times are shown for your zone, " + zone + ".";
 }
 
 function bytes(base64url) {

@@ -67,7 +67,7 @@ func momentOf(t time.Time) moment {
 	if t.IsZero() {
 		return moment{}
 	}
-	return moment{t.UTC().Format("2 January 2006, 15:04 UTC"), t.UTC().Format(time.RFC3339)}
+	return moment{t.UTC().Format("2 Jan 2006, 15:04 UTC"), t.UTC().Format(time.RFC3339)}
 }
 
 // redact copies what a customer may see.

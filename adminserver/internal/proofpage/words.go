@@ -6,8 +6,7 @@ import (
 
 // effect is how a type of effect is told to a customer.
 type effect struct {
-	// done and notYet are headlines, owed completes "this was owed:", noun is
-	// what the rest of the page calls it.
+	// done and notYet are headlines, noun is what was owed.
 	done, notYet, noun string
 }
 
@@ -78,7 +77,7 @@ func stateOf(i engine.Incident) state {
 	case engine.StateReprocessing:
 		return state{toneWait, "We are on it", e.notYet + ". A repair is under way right now, and this page will say when it is done."}
 	case engine.StateFailed, engine.StateMissing:
-		return state{toneBad, "We are on it", e.notYet + ". Our team knows, and this page will say when it is done."}
+		return state{toneWait, "We are on it", e.notYet + ". Our team knows, and this page will say when it is done."}
 	case engine.StateClosed:
 		return state{tonePlain, "Our team settled this another way", e.notYet + ", and our team has closed the case. Ask us if you do not know why."}
 	}
@@ -90,7 +89,7 @@ func stateOf(i engine.Incident) state {
 func sentence(kind string, i engine.Incident) (tone, text string) {
 	e := effectOf(i.Effect)
 	told := map[string][2]string{
-		"receipt":   {tonePlain, "We received the news of " + about(i) + ", and promised to take care of " + e.noun + "."},
+		"receipt":   {tonePlain, providerName(i.Provider) + " told us about " + about(i) + ", and we took it on."},
 		"duplicate": {toneQuiet, "The same news arrived again. Nothing is done twice."},
 		"mismatch":  {toneQuiet, "The same news arrived again, with other details. The first ones count."},
 		"success":   {toneGood, e.done + "."},
@@ -99,7 +98,7 @@ func sentence(kind string, i engine.Incident) (tone, text string) {
 		"opened":    {toneWait, "We noticed, and opened a case."},
 		"alert":     {toneQuiet, "Our team was alerted."},
 		"reprocess": {toneWait, "Our team started a repair."},
-		"callback":  {toneQuiet, "The repair was handed to the system that does it."},
+		"callback":  {toneQuiet, "The system that does the repair has answered."},
 		"accepted":  {toneQuiet, "The system took the repair on."},
 		"gave_up":   {toneBad, "The repair did not get through."},
 		"stopped":   {tonePlain, "Our team stopped this repair."},
@@ -116,11 +115,10 @@ func sentence(kind string, i engine.Incident) (tone, text string) {
 	return toneQuiet, "The record was brought up to date."
 }
 
-// about names the event and who told of it.
+// about names the event.
 func about(i engine.Incident) string {
-	name := "a payment event"
-	if i.EventType != "" {
-		name = eventName(i.EventType)
+	if i.EventType == "" {
+		return "a payment event"
 	}
-	return name + " from " + providerName(i.Provider)
+	return eventName(i.EventType)
 }
