@@ -1,6 +1,7 @@
 package adminserver
 
 import (
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/api"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
@@ -27,5 +28,6 @@ func (s *Server) rooms() []web.Route {
 		routes = append(routes, proofpage.Routes(s.deps)...)
 	}
 	s.steps = append(s.steps, proofpage.Steps(s.deps)...)
+	s.steps = append(s.steps, alerts.Steps(s.deps, s.cfg.SMTP)...)
 	return routes
 }

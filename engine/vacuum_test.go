@@ -9,7 +9,7 @@ import (
 )
 
 // still are the tables that stay small and change only when a person changes something.
-var still = []string{"projects", "callback_secrets", "migrations", "audit"}
+var still = []string{"projects", "callback_secrets", "migrations", "audit", "alert_destinations"}
 
 // How a table is vacuumed decides whether it stays fast for years, and nobody
 // notices for months that it was forgotten: the head of 0002_tables.sql says

@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
@@ -16,19 +18,26 @@ type projectCommand struct {
 
 // projectSettings are the flags that create and set share.
 type projectSettings struct {
-	Mode            *string        `help:"test, live, or empty for none." placeholder:"MODE"`
-	Timeout         *time.Duration `help:"How long an outcome may take, 1s to 720h." placeholder:"30m"`
-	RepairURL       *string        `name:"repair-url" help:"Where Reprocess calls the app back." placeholder:"URL"`
-	PublicName      *string        `help:"The name that heads what a customer is shown." placeholder:"NAME"`
-	SupportContact  *string        `help:"Where a customer may ask." placeholder:"CONTACT"`
-	SignaturePrefix *bool          `help:"Write v1= before the callback's signature." negatable:""`
-	Snapshots       *bool          `help:"Keep payloads, encrypted, for 30 days." negatable:""`
-	Retention       *time.Duration `help:"How long settled effects are kept, 840h (35 days) at least; 0s keeps them for ever." placeholder:"0s"`
+	Mode              *string        `help:"test, live, or empty for none." placeholder:"MODE"`
+	Timeout           *time.Duration `help:"How long an outcome may take, 1s to 720h." placeholder:"30m"`
+	RepairURL         *string        `name:"repair-url" help:"Where Reprocess calls the app back." placeholder:"URL"`
+	PublicName        *string        `help:"The name that heads what a customer is shown." placeholder:"NAME"`
+	SupportContact    *string        `help:"Where a customer may ask." placeholder:"CONTACT"`
+	SignaturePrefix   *bool          `help:"Write v1= before the callback's signature." negatable:""`
+	Snapshots         *bool          `help:"Keep payloads, encrypted, for 30 days." negatable:""`
+	Suspended         *bool          `help:"Have the ingest API turn the project's keys away." negatable:""`
+	AlertEmail        *string        `help:"Who is mailed about incidents: addresses, separated by commas." placeholder:"ADDRESSES"`
+	AlertSlack        *string        `help:"An incoming webhook of Slack that is told about incidents." placeholder:"URL"`
+	AlertWebhook      *string        `help:"A webhook of your own that is told about incidents. Its signing secret is printed once." placeholder:"URL"`
+	AlertAfterFailed  *time.Duration `help:"How long a failed effect may take to recover before anybody is alerted." placeholder:"2m"`
+	AlertAfterMissing *time.Duration `help:"The same for a missing one." placeholder:"0s"`
+	Retention         *time.Duration `help:"How long settled effects are kept, 840h (35 days) at least; 0s keeps them for ever." placeholder:"0s"`
 }
 
 func (p projectSettings) settings() store.ProjectSettings {
 	return store.ProjectSettings{Mode: p.Mode, Timeout: p.Timeout, RepairURL: p.RepairURL, SignaturePrefix: p.SignaturePrefix,
-		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots, Retention: p.Retention}
+		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots, Retention: p.Retention, Suspended: p.Suspended,
+		AlertEmail: p.AlertEmail, AlertSlack: p.AlertSlack, AlertWebhook: p.AlertWebhook, AlertAfterFailed: p.AlertAfterFailed, AlertAfterMissing: p.AlertAfterMissing}
 }
 
 type projectCreate struct {
@@ -50,11 +59,22 @@ func (c projectCreate) Run(s *session) error {
 		return advise(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]string{"id": project.ID, "name": project.Name, "callback_secret": secret})
+		created := map[string]string{"id": project.ID, "name": project.Name, "callback_secret": secret}
+		if project.AlertWebhookSecret != "" {
+			created["alert_webhook_secret"] = project.AlertWebhookSecret
+		}
+		return sayJSON(s.stdout, created)
 	}
 	say(s.stdout, "created %s (%s)", strong.Render(project.Name), project.ID)
 	saySecret(s, secret)
+	sayAlertSecret(s, project)
 	return nil
+}
+
+func sayAlertSecret(s *session, project store.Project) {
+	if project.AlertWebhookSecret != "" {
+		say(s.stdout, "secret of the alert webhook, shown once: %s", strong.Render(project.AlertWebhookSecret))
+	}
 }
 
 func saySecret(s *session, secret string) {
@@ -81,10 +101,28 @@ func (c projectList) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, p := range projects {
-		rows = append(rows, []string{p.Name, p.Mode, p.Timeout.String(), printable(p.RepairURL), printable(p.PublicName), printable(p.SupportContact)})
+		rows = append(rows, []string{p.Name, p.Mode, p.Timeout.String(), printable(p.RepairURL), printable(p.PublicName), printable(p.SupportContact), alertsOf(p), suspended(p)})
 	}
-	sayTable(s.stdout, []string{"NAME", "MODE", "TIMEOUT", "REPAIR URL", "PUBLIC NAME", "SUPPORT"}, rows)
+	sayTable(s.stdout, []string{"NAME", "MODE", "TIMEOUT", "REPAIR URL", "PUBLIC NAME", "SUPPORT", "ALERTS", ""}, rows)
 	return nil
+}
+
+// alertsOf says by which channels a project's alerts go out.
+func alertsOf(p store.Project) string {
+	var channels []string
+	for _, c := range []struct{ name, target string }{{"email", p.AlertEmail}, {"slack", p.AlertSlack}, {"webhook", p.AlertWebhook}} {
+		if c.target != "" {
+			channels = append(channels, c.name)
+		}
+	}
+	return strings.Join(channels, " ")
+}
+
+func suspended(p store.Project) string {
+	if p.Suspended {
+		return bad.Render("suspended")
+	}
+	return ""
 }
 
 type projectSet struct {
@@ -120,6 +158,7 @@ func (c projectSet) Run(s *session) error {
 		}{project, secret})
 	}
 	say(s.stdout, "set %s", strong.Render(project.Name))
+	sayAlertSecret(s, project)
 	if secret != "" {
 		saySecret(s, secret)
 	}
@@ -132,7 +171,7 @@ func advise(err error) error {
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return hint{err, "spadmin project list shows the names"}
-	case errors.As(err, &field) && field.Field == "repair_url":
+	case errors.As(err, &field) && slices.Contains([]string{"repair_url", "alert_slack", "alert_webhook"}, field.Field):
 		return hint{err, "for a test on this machine: --allow-networks 127.0.0.0/8"}
 	case errors.As(err, &field) && field.Field == "snapshots":
 		return hint{err, "openssl rand -base64 32 makes a key; every engine needs the same one"}

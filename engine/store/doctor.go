@@ -15,7 +15,7 @@ import (
 
 // Finding is one thing that doctor looked at.
 type Finding struct {
-	// Area is schema, clock, roles, settings, secrets, engines or backlog.
+	// Area is schema, clock, roles, settings, secrets, engines, backlog or alerts.
 	Area string `json:"area"`
 	// Level is ok, warning or problem.
 	Level  string `json:"level"`
@@ -43,7 +43,7 @@ func (s *Store) Doctor(ctx context.Context) ([]Finding, error) {
 	}
 	findings := []Finding{pending}
 	for _, look := range []func(context.Context) ([]Finding, error){
-		s.schemaDrift, s.clock, s.roles, s.server, s.secrets, s.engines, s.backlog,
+		s.schemaDrift, s.clock, s.roles, s.server, s.secrets, s.engines, s.backlog, s.alerts,
 	} {
 		found, err := look(ctx)
 		if err != nil {

@@ -37,6 +37,14 @@ type Project struct {
 	// may take to resolve before anybody is alerted.
 	AlertAfterFailed  float64 `json:"alert_after_failed_seconds"`
 	AlertAfterMissing float64 `json:"alert_after_missing_seconds"`
+	// AlertEmail are the addresses that alerts go to, separated by commas.
+	// AlertSlack and AlertWebhook are only the hosts of the URLs that they go
+	// to, which may be secrets. Empty: no alerts that way.
+	AlertEmail   string `json:"alert_email,omitempty"`
+	AlertSlack   string `json:"alert_slack,omitempty"`
+	AlertWebhook string `json:"alert_webhook,omitempty"`
+	// AlertWebhookSecret is set once: in the answer to the change that made it.
+	AlertWebhookSecret string `json:"alert_webhook_secret,omitempty"`
 	// Retention is how long settled effects are kept; 0: for ever.
 	Retention        time.Duration `json:"-"`
 	RetentionSeconds float64       `json:"retention_seconds"`
@@ -61,6 +69,11 @@ type ProjectSettings struct {
 	Suspended *bool
 	// AlertAfterFailed and AlertAfterMissing lie between 0 and 7 days.
 	AlertAfterFailed, AlertAfterMissing *time.Duration
+	// AlertEmail is a list of at most 20 addresses, separated by commas.
+	AlertEmail *string
+	// AlertSlack is the URL of an incoming webhook of Slack, AlertWebhook any
+	// other URL, whose requests are signed. Both are kept sealed.
+	AlertSlack, AlertWebhook *string
 	// Retention is at least 35 days; 0 keeps settled effects for ever.
 	Retention *time.Duration
 }
@@ -79,7 +92,7 @@ func (s *Store) CreateProject(ctx context.Context, name string, settings Project
 	if err := s.checkSettings(settings, allow); err != nil {
 		return Project{}, "", err
 	}
-	secret := callback.NewSecret()
+	secret, alertSecret := callback.NewSecret(), ""
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		row, err := s.queries.ProjectCreate(ctx, tx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
@@ -91,12 +104,14 @@ func (s *Store) CreateProject(ctx context.Context, name string, settings Project
 		if err := s.addSecret(ctx, tx, row.ProjectID, secret); err != nil {
 			return err
 		}
-		return s.set(ctx, tx, row.ProjectID, name, settings, "project.create", by)
+		alertSecret, err = s.set(ctx, tx, row.ProjectID, name, settings, "project.create", by)
+		return err
 	})
 	if err != nil {
 		return Project{}, "", err
 	}
 	project, err := s.Project(ctx, name)
+	project.AlertWebhookSecret = alertSecret
 	return project, secret, err
 }
 
@@ -109,13 +124,17 @@ func (s *Store) SetProject(ctx context.Context, name string, settings ProjectSet
 	if err != nil {
 		return Project{}, err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		return s.set(ctx, tx, id, name, settings, "project.set", by)
+	alertSecret := ""
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		alertSecret, err = s.set(ctx, tx, id, name, settings, "project.set", by)
+		return err
 	})
 	if err != nil {
 		return Project{}, err
 	}
-	return s.Project(ctx, name)
+	project, err := s.Project(ctx, name)
+	project.AlertWebhookSecret = alertSecret
+	return project, err
 }
 
 // RotateCallbackSecret makes a new secret, which signs from now on together
@@ -152,17 +171,22 @@ func (s *Store) Project(ctx context.Context, name string) (Project, error) {
 	if err != nil {
 		return Project{}, err
 	}
-	return newProject(row), nil
+	project := newProject(row)
+	return project, s.showDestinations(ctx, map[int]*Project{row.Project.ProjectID: &project})
 }
 
 // Projects reads all projects by name.
 func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 	rows, err := s.queries.ProjectList(ctx, s.pool)
-	projects := make([]Project, len(rows))
+	if err != nil {
+		return nil, err
+	}
+	projects, byID := make([]Project, len(rows)), map[int]*Project{}
 	for i, row := range rows {
 		projects[i] = newProject(dbsqlc.ProjectGetRow(row))
+		byID[row.Project.ProjectID] = &projects[i]
 	}
-	return projects, err
+	return projects, s.showDestinations(ctx, byID)
 }
 
 func (s *Store) projectID(ctx context.Context, name string) (int, error) {
@@ -173,8 +197,9 @@ func (s *Store) projectID(ctx context.Context, name string) (int, error) {
 	return row.Project.ProjectID, err
 }
 
-// set writes settings, the change row and the audit entry.
-func (s *Store) set(ctx context.Context, tx pgx.Tx, id int, name string, to ProjectSettings, action string, by engine.Operator) error {
+// set writes settings, the change row and the audit entry. It returns the
+// secret of an alert webhook that is new.
+func (s *Store) set(ctx context.Context, tx pgx.Tx, id int, name string, to ProjectSettings, action string, by engine.Operator) (alertSecret string, err error) {
 	params := dbsqlc.ProjectSetParams{ProjectID: id, Mode: to.Mode, RepairUrl: to.RepairURL, SignaturePrefix: to.SignaturePrefix,
 		PublicName: to.PublicName, SupportContact: to.SupportContact, Snapshots: to.Snapshots, Suspended: to.Suspended,
 		Timeout: interval(to.Timeout), AlertAfterFailed: interval(to.AlertAfterFailed), AlertAfterMissing: interval(to.AlertAfterMissing)}
@@ -182,9 +207,12 @@ func (s *Store) set(ctx context.Context, tx pgx.Tx, id int, name string, to Proj
 		params.Retention = new(string) // empty: for ever
 	}
 	if err := s.queries.ProjectSet(ctx, tx, params); err != nil {
-		return err
+		return "", err
 	}
-	return s.enter(ctx, tx, id, name, action, by)
+	if alertSecret, err = s.setDestinations(ctx, tx, id, to); err != nil {
+		return "", err
+	}
+	return alertSecret, s.enter(ctx, tx, id, name, action, by)
 }
 
 // enter tells the change feed and the audit log.
@@ -218,6 +246,9 @@ func (s *Store) checkSettings(to ProjectSettings, allow []netip.Prefix) error {
 	}
 	if to.Retention != nil && *to.Retention != 0 && (*to.Retention < retention.Least || *to.Retention > 100*366*24*time.Hour) {
 		return &engine.FieldError{Field: "retention", Reason: "must be 0 for ever, or lie between 840h (35 days) and 100 years"}
+	}
+	if err := checkDestinations(to, allow); err != nil {
+		return err
 	}
 	if to.RepairURL != nil && *to.RepairURL != "" {
 		if err := guardedhttp.CheckURL(*to.RepairURL, allow); err != nil {

@@ -8,7 +8,7 @@
 --   history (effects, entries, terms, chains, seals, incidents, attempts, callbacks, changes, snapshots): at a twentieth instead of
 --     Postgres's fifth, because a fifth of a large table is months of dead rows, and inserted rows too, so that the
 --     visibility map keeps up and retention's deletions are soon room again;
---   queues (owed, outbox, deferred_failures, nonces, idempotency): nearly every row is deleted, so by a number of dead rows
+--   queues (owed, outbox, deferred_failures, nonces, idempotency, alerts, alert_incidents): nearly every row is deleted, so by a number of dead rows
 --     and not by a share of a table that may just be empty, and without pauses: what is dead at the front of an index
 --     is read by every look at it;
 --   single rows that change for ever (engines, seal_cursor, term_cursors): often, and with room in the page, so that

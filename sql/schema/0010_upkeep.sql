@@ -115,6 +115,7 @@ BEGIN
   taken := taken + v_rows;
   DELETE FROM sendpromptly.deferred_failures AS d WHERE d.not_before < v_now - interval '1 day' -- of effects that left while they were reported
     AND NOT EXISTS (SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = d.project_id AND e.effect_id = d.effect_id);
+  taken := taken + sendpromptly.purge_alerts(batch);
   DELETE FROM sendpromptly.callback_secrets AS s WHERE s.retires_at < v_now - interval '7 days';
   DELETE FROM sendpromptly.engines AS e WHERE e.seen_at < v_now - interval '1 day';
 END

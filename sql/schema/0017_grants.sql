@@ -35,8 +35,9 @@ BEGIN
     END IF;
   END LOOP;
   IF EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = 'sendpromptly_operator') THEN
-    REVOKE ALL ON sendpromptly.callback_secrets, sendpromptly.snapshots, sendpromptly.api_keys, sendpromptly.tokens,
+    REVOKE ALL ON sendpromptly.callback_secrets, sendpromptly.alert_destinations, sendpromptly.snapshots, sendpromptly.api_keys, sendpromptly.tokens,
       sendpromptly.login_links, sendpromptly.sessions FROM sendpromptly_operator;
+    GRANT SELECT (project_id, channel, shown) ON sendpromptly.alert_destinations TO sendpromptly_operator;
   END IF;
 END
 $$;

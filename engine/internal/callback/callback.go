@@ -88,6 +88,21 @@ func Headers(secrets []string, replayID, nonce string, at time.Time, body []byte
 	return header, nil
 }
 
+// StandardHeaders signs any webhook after Standard Webhooks alone. id is the
+// same for every try of a message.
+func StandardHeaders(secret, id string, at time.Time, body []byte) (http.Header, error) {
+	key, err := decodeSecret(secret)
+	if err != nil {
+		return nil, err
+	}
+	t := strconv.FormatInt(at.Unix(), 10)
+	header := http.Header{}
+	header.Set(StandardIDHeader, id)
+	header.Set(StandardTimestampHeader, t)
+	header.Set(StandardSignatureHeader, "v1,"+base64.StdEncoding.EncodeToString(mac(key, id, t, body)))
+	return header, nil
+}
+
 // Verify checks the X-SendPromptly signature of a body: made with one of the
 // secrets, no longer than [Tolerance] before or after now. Empty secrets are
 // skipped; without any other, everything is refused. The webhook-* headers are

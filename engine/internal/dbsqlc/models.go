@@ -22,6 +22,15 @@ type APIKey struct {
 	RevokedAt  *time.Time
 }
 
+type AlertDestination struct {
+	ProjectID int
+	Channel   string
+	Target    []byte
+	Secret    []byte
+	Sealed    bool
+	Shown     string
+}
+
 type Attempt struct {
 	ProjectID   int
 	ReplayID    string

@@ -60,3 +60,8 @@ func (b *Box) Open(sealed []byte, owner string) ([]byte, error) {
 func CallbackSecretOwner(projectID int) string {
 	return "callback_secret\x00" + strconv.Itoa(projectID)
 }
+
+// AlertOwner binds where a project's alerts go to its project and channel.
+func AlertOwner(projectID int, channel, part string) string {
+	return "alert\x00" + strconv.Itoa(projectID) + "\x00" + channel + "\x00" + part
+}

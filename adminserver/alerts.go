@@ -1,0 +1,32 @@
+package adminserver
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// AlertResult is what came of a test message to one destination.
+type AlertResult = alerts.Result
+
+// TestAlerts sends a test message to each alert destination of a project, once,
+// and says what came of each. It needs Pool, BaseURL and, for email, SMTP. The
+// error is about the project or the configuration, not about a destination.
+func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult, error) {
+	base, err := web.ParseBase(cfg.BaseURL)
+	if err != nil {
+		return nil, err
+	}
+	if err := cfg.SMTP.Validate(); err != nil {
+		return nil, err
+	}
+	st, err := store.New(cfg.Pool, cfg.SecretKey)
+	if err != nil {
+		return nil, err
+	}
+	deps := web.Deps{Base: base, Pool: cfg.Pool, Store: st, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
+	return alerts.New(deps, cfg.SMTP).Test(ctx, project)
+}

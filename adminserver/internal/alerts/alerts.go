@@ -1,0 +1,141 @@
+// Package alerts tells people and programs about incidents: by email, to Slack,
+// by a signed webhook. One message a project and pass, about everything that is
+// due by then; marked as sent only after its destination took it.
+package alerts
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+)
+
+const (
+	// interval is how often a server looks; so a project hears of a lasting
+	// trouble once an interval at most.
+	interval = 10 * time.Second
+	// maxFlying bounds the deliveries under way in one server.
+	maxFlying = 16
+	// sendWithin bounds one delivery, well within its lease of a minute.
+	sendWithin = 20 * time.Second
+)
+
+// delays are the waits after each failed try. After the last the delivery is
+// given up, about seven hours after the first.
+var delays = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	time.Hour, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour}
+
+// Sender sends alerts. It is safe for concurrent use, and any number of servers may send.
+type Sender struct {
+	deps   web.Deps
+	smtp   mail.SMTP
+	client *http.Client
+}
+
+// New makes a sender. Emails go out through smtp; without it they are refused
+// and tried again, until they are given up.
+func New(d web.Deps, smtp mail.SMTP) *Sender {
+	return &Sender{deps: d, smtp: smtp, client: guardedhttp.New(d.AllowNetworks)}
+}
+
+// Steps are the background work of this room.
+func Steps(d web.Deps, smtp mail.SMTP) []web.Step {
+	s := New(d, smtp)
+	return []web.Step{{Name: "alerts", Every: interval, Do: func(ctx context.Context) error { _, err := s.Send(ctx); return err }}}
+}
+
+// Send sends everything that is due and returns how many deliveries it made,
+// those that failed included. While one is under way it goes on looking, so
+// that a destination that hangs holds up nobody else.
+func (s *Sender) Send(ctx context.Context) (int, error) {
+	answered := make(chan error, maxFlying)
+	sent, flying := 0, 0
+	var failures []error
+	for {
+		if ctx.Err() == nil && flying < maxFlying {
+			due, err := s.due(ctx, maxFlying-flying)
+			if err != nil {
+				failures = append(failures, err)
+			}
+			for _, delivery := range due {
+				go func() { answered <- s.deliver(ctx, delivery) }()
+			}
+			flying += len(due)
+			sent += len(due)
+		}
+		if flying == 0 {
+			return sent, errors.Join(failures...)
+		}
+		select {
+		case err := <-answered:
+			flying--
+			if err != nil {
+				failures = append(failures, err)
+			}
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+func (s *Sender) due(ctx context.Context, limit int) ([]store.AlertDelivery, error) {
+	if _, err := s.deps.Store.GatherAlerts(ctx); err != nil {
+		return nil, err
+	}
+	return s.deps.Store.DueAlerts(ctx, limit)
+}
+
+// deliver makes one try and records what came of it. Where ctx ends meanwhile
+// nothing is recorded: the lease runs out, and the message is sent again under
+// the same id.
+func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) error {
+	err := s.try(ctx, d)
+	if ctx.Err() != nil {
+		return nil
+	}
+	var refused *refusedError
+	problem, retryIn := "", time.Duration(0)
+	if err != nil {
+		problem = clip(err.Error(), 500)
+		if d.Try <= len(delays) {
+			retryIn = delays[d.Try-1]
+			if errors.As(err, &refused) {
+				retryIn = max(retryIn, refused.retryAfter)
+			}
+		}
+		if retryIn == 0 {
+			s.deps.Logger.ErrorContext(ctx, "sendpromptly: an alert was given up", "project", d.Project, "channel", d.Channel, "alert", d.ID, "error", problem)
+		} else {
+			s.deps.Logger.WarnContext(ctx, "sendpromptly: an alert is tried again", "project", d.Project, "channel", d.Channel, "alert", d.ID,
+				"try", d.Try, "retry_in", retryIn, "error", problem)
+		}
+	}
+	_, err = s.deps.Store.MarkAlerted(ctx, d, problem, retryIn)
+	return err
+}
+
+func (s *Sender) try(ctx context.Context, d store.AlertDelivery) error {
+	ctx, cancel := context.WithTimeout(ctx, sendWithin)
+	defer cancel()
+	content, err := s.deps.Store.AlertContent(ctx, d)
+	if err != nil {
+		return err
+	}
+	if len(content.Groups) == 0 {
+		return nil // settled since the claim: there is nothing left to tell
+	}
+	destinations, err := s.deps.Store.AlertDestinations(ctx, d.Project)
+	if err != nil {
+		return err
+	}
+	for _, to := range destinations {
+		if to.Channel == d.Channel {
+			return s.send(ctx, to, message{id: d.ID, project: d.Project, mode: d.Mode, base: s.deps.Base, content: content})
+		}
+	}
+	return nil // the destination was taken away
+}
