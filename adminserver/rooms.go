@@ -11,7 +11,8 @@ import (
 
 // rooms puts the parts together: their routes, and their background steps in s.steps.
 func (s *Server) rooms() []web.Route {
-	routes := s.health()
+	routes := append(s.health(), s.metrics.Routes()...)
+	s.steps = append(s.steps, s.metrics.Step())
 	if s.login != nil && s.serves(Console) {
 		routes = append(routes, s.login.Routes()...)
 		s.steps = append(s.steps, s.login.Steps()...)

@@ -16,6 +16,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/metrics"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
@@ -30,7 +31,8 @@ type Server struct {
 	handler *web.Handler
 	steps   []web.Step
 	// login is nil where the embedding app says who asks.
-	login *login.Login
+	login   *login.Login
+	metrics *metrics.Metrics
 	// close ends the streams, so that a server can go down.
 	close context.CancelFunc
 }
@@ -58,7 +60,10 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
 	var closing context.Context
 	closing, s.close = context.WithCancel(context.Background())
-	options := web.Options{Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate, Pages: s.problems(),
+	if s.metrics, err = metrics.New(s.deps, cfg.Registry); err != nil {
+		return nil, err
+	}
+	options := web.Options{Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate, Pages: s.problems(),
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
 		Closing: closing}
 	if cfg.Authenticate == nil {

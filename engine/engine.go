@@ -37,6 +37,8 @@ type Engine struct {
 	lastPass time.Time
 	// locked is how many overdue rows that pass had to leave.
 	locked int
+	// took is how long the last pass lasted.
+	took time.Duration
 }
 
 // New makes an engine on a migrated database (see [Migrate]). It reads the

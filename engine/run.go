@@ -104,7 +104,8 @@ func (r *runner) shared(every time.Duration) func(context.Context) bool {
 func (r *runner) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
 	r.sweeping.Lock()
-	params := dbsqlc.EngineBeatParams{EngineID: r.id, Version: version(), Host: cut(host, 255), OverdueLocked: r.locked}
+	params := dbsqlc.EngineBeatParams{EngineID: r.id, Version: version(), Host: cut(host, 255), OverdueLocked: r.locked,
+		SweepSeconds: r.took.Seconds()}
 	if !r.lastPass.IsZero() {
 		last := r.lastPass
 		params.LastSweepAt = &last

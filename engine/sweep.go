@@ -33,6 +33,8 @@ func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
 
 // sweep does what waits. The caller holds the lock since before it asked.
 func (e *Engine) sweep(ctx context.Context, work dbsqlc.WorkWaitingRow) (opened int, err error) {
+	began := time.Now()
+	defer func() { e.took = time.Since(began) }()
 	if work.Failures {
 		n, err := e.foldFailures(ctx)
 		if err != nil {

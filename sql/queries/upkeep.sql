@@ -30,12 +30,13 @@ SELECT r::int AS taken FROM sendpromptly.purge(sqlc.arg(batch)::int) AS r;
 -- name: EngineBeat :one
 -- EngineBeat keeps an engine's heartbeat, and tells how many others are alive and how many of them come before it.
 WITH beat AS (
-  INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
+  INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked, sweep_seconds)
   SELECT sqlc.arg(engine_id)::uuid, sqlc.arg(version)::text, sqlc.arg(host)::text, c.now, c.now, sqlc.narg(last_sweep_at)::timestamptz,
-    greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), sqlc.arg(overdue_locked)::int
+    greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), sqlc.arg(overdue_locked)::int,
+    sqlc.arg(sweep_seconds)::float8
   FROM (SELECT sendpromptly.clock() AS now) AS c
   ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
-    overdue_locked = excluded.overdue_locked
+    overdue_locked = excluded.overdue_locked, sweep_seconds = excluded.sweep_seconds
 )
 SELECT count(*)::int AS others, (count(*) FILTER (WHERE a.engine_id < sqlc.arg(engine_id)::uuid))::int AS earlier
 FROM sendpromptly.engines AS a

@@ -311,7 +311,8 @@ CREATE TABLE sendpromptly.engines (
   seen_at        timestamptz NOT NULL,
   last_sweep_at  timestamptz,
   lag            interval,
-  overdue_locked integer NOT NULL DEFAULT 0
+  overdue_locked integer NOT NULL DEFAULT 0,
+  sweep_seconds  double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
 -- What operators did outside a timeline: settings, keys, people.

@@ -38,10 +38,11 @@ type Options struct {
 // Handler serves a table of routes below a base.
 type Handler struct {
 	Options
-	mux    *http.ServeMux
-	probes map[string]bool
-	table  []Route
-	origin *http.CrossOriginProtection
+	mux *http.ServeMux
+	// anywhere are the paths that need no prefix.
+	anywhere map[string]bool
+	table    []Route
+	origin   *http.CrossOriginProtection
 }
 
 // NewHandler mounts the routes.
@@ -55,7 +56,7 @@ func NewHandler(o Options, routes []Route) (*Handler, error) {
 	if o.Closing == nil {
 		o.Closing = context.Background()
 	}
-	h := &Handler{Options: o, mux: http.NewServeMux(), probes: map[string]bool{}, table: routes, origin: http.NewCrossOriginProtection()}
+	h := &Handler{Options: o, mux: http.NewServeMux(), anywhere: map[string]bool{}, table: routes, origin: http.NewCrossOriginProtection()}
 	// Behind a proxy the Host may differ from what the browser sees.
 	if err := h.origin.AddTrustedOrigin(o.Base.origin()); err != nil {
 		return nil, err
@@ -67,8 +68,8 @@ func NewHandler(o Options, routes []Route) (*Handler, error) {
 		if route.MaxBody == 0 {
 			route.MaxBody = 64 << 10
 		}
-		if route.Probe {
-			h.probes[route.path()] = true
+		if route.Probe || route.Anywhere {
+			h.anywhere[route.path()] = true
 		}
 		h.mux.Handle(route.Pattern, &guarded{h, route})
 	}
@@ -81,7 +82,7 @@ func (h *Handler) Routes() []Route { return h.table }
 // ServeHTTP answers requests below the base.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	inner, below := h.Base.strip(r)
-	if h.probes[r.URL.Path] {
+	if h.anywhere[r.URL.Path] {
 		inner, below = r, true
 	}
 	// What the mux itself would answer, such as a redirect to a cleaner path

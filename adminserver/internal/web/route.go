@@ -50,8 +50,10 @@ type Route struct {
 	// with its context, which also ends when the server goes down, and sets a
 	// write deadline of its own.
 	Stream bool
-	// Probe answers without the base's path too, asks for nobody's identity, and
-	// is logged only when it fails.
+	// Anywhere answers without the base's path too, for those who ask the
+	// process and not the site.
+	Anywhere bool
+	// Probe is Anywhere, asks for nobody's identity, and is logged only when it fails.
 	Probe bool
 	// Handler answers.
 	Handler http.Handler

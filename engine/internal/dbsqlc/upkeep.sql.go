@@ -145,12 +145,13 @@ func (q *Queries) EffectSeal(ctx context.Context, db DBTX, arg EffectSealParams)
 
 const engineBeat = `-- name: EngineBeat :one
 WITH beat AS (
-  INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked)
+  INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked, sweep_seconds)
   SELECT $1::uuid, $2::text, $3::text, c.now, c.now, $4::timestamptz,
-    greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), $5::int
+    greatest(interval '0', c.now - (SELECT min(o.deadline) FROM sendpromptly.owed AS o WHERE o.hold_until IS NULL)), $5::int,
+    $6::float8
   FROM (SELECT sendpromptly.clock() AS now) AS c
   ON CONFLICT (engine_id) DO UPDATE SET seen_at = excluded.seen_at, last_sweep_at = excluded.last_sweep_at, lag = excluded.lag,
-    overdue_locked = excluded.overdue_locked
+    overdue_locked = excluded.overdue_locked, sweep_seconds = excluded.sweep_seconds
 )
 SELECT count(*)::int AS others, (count(*) FILTER (WHERE a.engine_id < $1::uuid))::int AS earlier
 FROM sendpromptly.engines AS a
@@ -163,6 +164,7 @@ type EngineBeatParams struct {
 	Host          string
 	LastSweepAt   *time.Time
 	OverdueLocked int
+	SweepSeconds  float64
 }
 
 type EngineBeatRow struct {
@@ -178,6 +180,7 @@ func (q *Queries) EngineBeat(ctx context.Context, db DBTX, arg EngineBeatParams)
 		arg.Host,
 		arg.LastSweepAt,
 		arg.OverdueLocked,
+		arg.SweepSeconds,
 	)
 	var i EngineBeatRow
 	err := row.Scan(&i.Others, &i.Earlier)

@@ -1,0 +1,151 @@
+// Package metrics tells Prometheus how the deployment stands and what the
+// server answers. What it says of the deployment comes from the database, so
+// every server says the same: take the maximum over them, not the sum.
+package metrics
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// askWithin bounds the questions to the database of one scrape.
+const askWithin = 5 * time.Second
+
+// Metrics collects for one server.
+type Metrics struct {
+	web.Deps
+	registry *prometheus.Registry
+	requests *prometheus.HistogramVec
+
+	// mu makes scrapes take turns: each tally begins where the last one ended.
+	mu      sync.Mutex
+	mark    string
+	settled store.Counts
+}
+
+// New makes the collectors and registers them.
+func New(d web.Deps, registry *prometheus.Registry) (*Metrics, error) {
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	m := &Metrics{Deps: d, registry: registry, requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "sendpromptly_http_request_duration_seconds", Help: "What the server answered, by route.",
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}}, []string{"route", "method", "status"})}
+	if err := registry.Register(m.requests); err != nil {
+		return nil, err
+	}
+	return m, registry.Register(m)
+}
+
+// Observe notes an answer; route is a pattern, never a path.
+func (m *Metrics) Observe(route, method string, status int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// Step begins the counters, and keeps them from falling a week behind where
+// nobody scrapes.
+func (m *Metrics) Step() web.Step {
+	return web.Step{Name: "count changes", Every: 10 * time.Minute, Do: func(ctx context.Context) error {
+		_, err := m.count(ctx)
+		return err
+	}}
+}
+
+// Routes is /metrics. It is open to this machine, and to whoever has a token.
+func (m *Metrics) Routes() []web.Route {
+	serve := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askWithin})
+	return []web.Route{{Pattern: "GET /metrics", Kind: web.API, Anywhere: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if who := access.From(r.Context()); !who.May(access.Viewer) && !web.FromLoopback(r) || who.Project != "" {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			web.WriteProblem(w, r, web.New(http.StatusUnauthorized, "metrics need a token of all projects: spadmin token create --role viewer"))
+			return
+		}
+		serve.ServeHTTP(w, r)
+	})}}
+}
+
+// gauge describes a metric without labels.
+func gauge(name, help string) *prometheus.Desc {
+	return prometheus.NewDesc("sendpromptly_"+name, help, nil, nil)
+}
+
+var (
+	owed      = gauge("owed", "Effects that wait for their outcome, up to 100,001.")
+	overdue   = gauge("overdue", "Effects whose deadline passed and that no sweep has taken yet, up to 100,001.")
+	locked    = gauge("overdue_locked", "Overdue effects that the app holds locked.")
+	waiting   = gauge("callbacks_waiting", "Callbacks that are to be sent or just being sent, up to 100,001.")
+	engines   = gauge("engines", "Engines seen within the last 30 seconds.")
+	lag       = gauge("lag_seconds", "How far the oldest deadline that nobody holds has passed.")
+	sweep     = gauge("sweep_duration_seconds", "The longest last sweep of the running engines.")
+	opened    = gauge("incidents_opened_total", "Incidents that opened since this server began to count.")
+	resolved  = gauge("incidents_resolved_total", "Incidents that a success resolved since this server began to count.")
+	callbacks = prometheus.NewDesc("sendpromptly_callbacks_total", "Callbacks sent since this server began to count, by what came of them.", []string{"outcome"}, nil)
+	up        = gauge("database_up", "1 if the database answered this scrape; without it the others are absent.")
+)
+
+// Describe implements prometheus.Collector.
+func (m *Metrics) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{owed, overdue, locked, waiting, engines, lag, sweep, opened, resolved, callbacks, up} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Metrics) Collect(to chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), askWithin)
+	defer cancel()
+	set := func(d *prometheus.Desc, value float64) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
+	}
+	vitals, err := m.Store.Vitals(ctx)
+	var sums store.Counts
+	if err == nil {
+		sums, err = m.count(ctx)
+	}
+	if err != nil {
+		m.Logger.WarnContext(ctx, "metrics without the database's", "error", err)
+		set(up, 0)
+		return
+	}
+	set(up, 1)
+	set(owed, float64(vitals.Owed))
+	set(overdue, float64(vitals.Overdue))
+	set(locked, float64(vitals.OverdueLocked))
+	set(waiting, float64(vitals.CallbacksWaiting))
+	set(engines, float64(vitals.Engines))
+	set(lag, vitals.Lag.Seconds())
+	set(sweep, vitals.Sweep.Seconds())
+	add := func(d *prometheus.Desc, n int, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), labels...)
+	}
+	add(opened, sums.Opened)
+	add(resolved, sums.Resolved)
+	for _, outcome := range []string{"accepted", "refused", "failed", "unreachable"} {
+		add(callbacks, sums.Callbacks[outcome], outcome)
+	}
+}
+
+// count adds what happened since the last time, and returns the sums.
+func (m *Metrics) count(ctx context.Context) (store.Counts, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	t, err := m.Store.Tally(ctx, m.mark)
+	if err != nil {
+		return store.Counts{}, err
+	}
+	m.mark, m.settled = t.Mark, m.settled.Plus(t.Settled)
+	return m.settled.Plus(t.Pending), nil
+}
