@@ -56,11 +56,7 @@ func (f Folder) New() (string, error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return "", err
 	}
-	_, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return "", err
-	}
-	key, err := jws.NewKey(private)
+	key, err := generate()
 	if err != nil {
 		return "", err
 	}
@@ -74,6 +70,20 @@ func (f Folder) New() (string, error) {
 	}
 	name := at.Format(stamp) + "-" + key.ID() + signs
 	return key.ID(), f.write(name, append(text, '\n'))
+}
+
+// generate makes a key whose thumbprint does not look like a flag on a command
+// line.
+func generate() (jws.Key, error) {
+	for {
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		if err != nil {
+			return jws.Key{}, err
+		}
+		if key, err := jws.NewKey(private); err != nil || key.ID()[0] != '-' {
+			return key, err
+		}
+	}
 }
 
 // nextStamp is now, or later where a key of the folder says that it is newer.
@@ -110,23 +120,26 @@ func (f Folder) write(name string, text []byte) error {
 	return err
 }
 
-// List returns all keys, retired ones too, the newest first.
+// List returns all keys, retired ones too, the newest first. An error says which
+// files could not be read; the others are returned all the same.
 func (f Folder) List() ([]KeyFile, error) {
 	names, err := f.names()
 	if err != nil {
 		return nil, err
 	}
-	var files []KeyFile
+	files := []KeyFile{}
+	var unread []error
 	for _, name := range names {
 		key, err := f.read(name)
 		if err != nil {
-			return nil, fmt.Errorf("proof key %s: %w", name, err)
+			unread = append(unread, fmt.Errorf("proof key %s: %w", name, err))
+			continue
 		}
 		files = append(files, KeyFile{Key: key, Name: name, Retired: strings.HasSuffix(name, retired),
 			VerifyOnly: !key.Signs() || strings.HasSuffix(strings.TrimSuffix(name, retired), verify)})
 	}
 	slices.Reverse(files)
-	return files, nil
+	return files, errors.Join(unread...)
 }
 
 // names are the names of all key files, sorted. A folder that is not there has none.
@@ -177,22 +190,17 @@ func (f Folder) load() ([]jws.Key, error) {
 		}
 		files, err = f.List()
 	}
-	if err != nil {
+	if files == nil {
 		return nil, err
 	}
-	var keys []jws.Key
+	keys := []jws.Key{}
 	for _, file := range slices.Backward(files) {
-		switch {
-		case file.Retired:
-		case file.VerifyOnly:
-			public, err := jws.PublicKey(file.Public())
-			if err != nil {
-				return nil, err
-			}
-			keys = append(keys, public)
-		default:
+		if file.VerifyOnly {
+			file.Key = file.Key.PublicHalf()
+		}
+		if !file.Retired {
 			keys = append(keys, file.Key)
 		}
 	}
-	return keys, nil
+	return keys, err
 }

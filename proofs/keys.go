@@ -20,7 +20,10 @@ type Keys struct {
 // and at every [Keys.Reload]; a key of a KMS or HSM comes from [jws.NewKey].
 func KeysFrom(source func() ([]jws.Key, error)) (*Keys, error) {
 	k := &Keys{source: source}
-	return k, k.Reload()
+	if err := k.Reload(); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // LoadKeys takes the keys of a [Folder]. A folder that is empty, or not there
@@ -39,11 +42,12 @@ func ParseKeys(text []byte) (*Keys, error) {
 }
 
 // Reload asks the source again. From then on a new key signs, and a retired one
-// does not verify any more. Where the source has an error, everything stays as
-// it was. Call it every few seconds; it is cheap.
+// does not verify any more. Keys that cannot be read are left out, so that they
+// keep no other from being retired; where the source has an error and no keys,
+// everything stays as it was. Call it every few seconds; it is cheap.
 func (k *Keys) Reload() error {
 	keys, err := k.source()
-	if err != nil {
+	if err != nil && keys == nil {
 		return err
 	}
 	set := &keySet{byID: map[string]jws.Key{}}
@@ -57,7 +61,7 @@ func (k *Keys) Reload() error {
 		set.order = append(slices.DeleteFunc(set.order, func(id string) bool { return id == key.ID() }), key.ID())
 	}
 	k.set.Store(set)
-	return nil
+	return err
 }
 
 // Signer signs with the newest key, whichever that is at the moment of signing.

@@ -32,8 +32,17 @@ func newRotating(t *testing.T) rotating {
 // newKey makes a key and reloads.
 func (r rotating) newKey() string {
 	r.Helper()
+	id := r.mustNew()
+	r.done(nil)
+	return id
+}
+
+func (r rotating) mustNew() string {
+	r.Helper()
 	id, err := r.folder.New()
-	r.done(err)
+	if err != nil {
+		r.Fatal(err)
+	}
 	return id
 }
 
@@ -145,6 +154,19 @@ func TestANewKeyIsNewerThanAllOthers(t *testing.T) {
 	}
 }
 
+func TestNoThumbprintLooksLikeAFlag(t *testing.T) {
+	t.Parallel()
+	for range 300 { // of others one in 64 does
+		key, err := generate()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(key.ID(), "-") {
+			t.Fatal(key.ID())
+		}
+	}
+}
+
 func TestPrivateKeysAreTheirOwnersAlone(t *testing.T) {
 	t.Parallel()
 	r := newRotating(t)
@@ -165,7 +187,9 @@ func TestPrivateKeysAreTheirOwnersAlone(t *testing.T) {
 	if err := r.keys.Reload(); err == nil || !strings.Contains(err.Error(), "chmod 600") {
 		t.Errorf("a private key that everybody may read: %v", err)
 	}
-	r.sign(id) // what was loaded stays
+	if _, err := r.keys.Signer().Sign(testGrant()); !errors.Is(err, ErrNoKey) {
+		t.Errorf("%s signs all the same: %v", id, err)
+	}
 	public, err := json.Marshal(files[0].Key)
 	if err != nil {
 		t.Fatal(err)
@@ -194,9 +218,30 @@ func TestOtherFilesInTheFolderAreLeftAlone(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("no key"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	second := r.mustNew()
+	byFirst := r.sign(id)
 	if err := r.keys.Reload(); err == nil || !strings.Contains(err.Error(), "zzz.jwk") {
 		t.Errorf("a broken key: %v", err)
 	}
+	r.sign(second)
+	r.verifies(byFirst)
+	if err := r.folder.Retire(id); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.keys.Reload(); err == nil || !strings.Contains(err.Error(), "zzz.jwk") {
+		t.Errorf("a broken key: %v", err)
+	}
+	r.verifies(byFirst, UnknownKey) // a broken file keeps no key from being retired
+	if err := os.Rename(string(r.folder), string(r.folder)+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(string(r.folder), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.keys.Reload(); err == nil {
+		t.Error("a folder that cannot be read is one")
+	}
+	r.sign(second) // what was loaded stays
 	if _, err := LoadKeys(""); err == nil {
 		t.Error("a folder without a name is one")
 	}

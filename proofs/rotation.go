@@ -1,6 +1,7 @@
 package proofs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -44,12 +45,10 @@ func (f Folder) Restore(id string) error {
 	})
 }
 
-// renameAll renames the files of one key as to says.
+// renameAll renames the files of one key as to says. Other files that cannot be
+// read do not keep it from that.
 func (f Folder) renameAll(id string, to func(KeyFile) (string, bool)) error {
 	files, err := f.List()
-	if err != nil {
-		return err
-	}
 	found := false
 	for _, k := range files {
 		name, wanted := to(k)
@@ -62,7 +61,7 @@ func (f Folder) renameAll(id string, to func(KeyFile) (string, bool)) error {
 		}
 	}
 	if !found {
-		return ErrNoSuchKey
+		return errors.Join(ErrNoSuchKey, err)
 	}
 	return nil
 }

@@ -55,9 +55,11 @@ func (c keysList) Run(s *session) error {
 			rows = append(rows, []string{key.ID(), keyState(key.Signs(), &signs), keysInEnvironment})
 		}
 	}
-	files, err := proofs.Folder(c.KeyFolder).List()
-	if c.KeyFolder != "" && err != nil {
-		return err
+	var files []proofs.KeyFile
+	if c.KeyFolder != "" {
+		if files, err = proofs.Folder(c.KeyFolder).List(); err != nil {
+			return err
+		}
 	}
 	for _, f := range files {
 		state := quiet.Render("retired")

@@ -3,6 +3,8 @@ package jws
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"go/parser"
+	"go/token"
 	"strings"
 	"testing"
 )
@@ -136,6 +138,52 @@ func TestOtherFormsAreRefused(t *testing.T) {
 	} {
 		if _, err := Parse(token, testType); err == nil {
 			t.Errorf("%s is taken", name)
+		}
+	}
+}
+
+// A signature is one of two numbers and another modulo the group's order L:
+// adding L to it gives the same equation and other bytes, which must not pass.
+func TestASignatureHasOneSpelling(t *testing.T) {
+	t.Parallel()
+	key := rfcKey(t)
+	token, err := Sign(key, testType, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := strings.LastIndex(token, ".") + 1
+	signature, err := Base64(token[at:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := []byte{0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, 31: 0x10}
+	carry := 0
+	for i, add := range order {
+		sum := int(signature[32+i]) + int(add) + carry
+		signature[32+i], carry = byte(sum), sum>>8
+	}
+	message, err := Parse(token[:at]+encode(string(signature)), testType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := message.Verify(key); err == nil {
+		t.Error("the other spelling verifies")
+	}
+}
+
+// The rules of form are in files that do not know the library: what it accepts
+// cannot widen what they accept.
+func TestTheRulesOfFormDoNotKnowTheLibrary(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"jws.go", "../grant.go", "../verifier.go", "../chain.go", "../readbundle.go", "../internal/canonical/decode.go", "../internal/canonical/canonical.go"} {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, imported := range parsed.Imports {
+			if strings.Contains(imported.Path.Value, "jose") || imported.Path.Value == `"encoding/json"` {
+				t.Errorf("%s imports %s", file, imported.Path.Value)
+			}
 		}
 	}
 }

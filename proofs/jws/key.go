@@ -131,6 +131,9 @@ func (k Key) String() string { return k.ID() }
 // GoString is the key's id.
 func (k Key) GoString() string { return k.ID() }
 
+// PublicHalf is the key without its private half.
+func (k Key) PublicHalf() Key { return Key{public: k.public} }
+
 // Signs says whether the private half is at hand.
 func (k Key) Signs() bool { return k.signer != nil }
 
