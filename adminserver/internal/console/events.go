@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -27,16 +28,16 @@ const (
 type hub struct {
 	console *console
 	mu      sync.Mutex
-	open    map[chan engine.Change]string
+	open    map[chan engine.Change][]string // the projects that each hears of
 	stop    context.CancelFunc
 }
 
-func newHub(c *console) *hub { return &hub{console: c, open: map[chan engine.Change]string{}} }
+func newHub(c *console) *hub { return &hub{console: c, open: map[chan engine.Change][]string{}} }
 
-// join gives the changes of a project from now on, until leave is called. A
+// join gives the changes of projects from now on, until leave is called. A
 // reader that is too slow misses some, which costs it nothing: every change makes
 // the page read everything anew.
-func (h *hub) join(ctx context.Context, project string) (changes chan engine.Change, leave func(), err error) {
+func (h *hub) join(ctx context.Context, projects []string) (changes chan engine.Change, leave func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stop == nil {
@@ -45,7 +46,7 @@ func (h *hub) join(ctx context.Context, project string) (changes chan engine.Cha
 		}
 	}
 	changes = make(chan engine.Change, 64)
-	h.open[changes] = project
+	h.open[changes] = projects
 	return changes, func() { h.leave(changes) }, nil
 }
 
@@ -83,8 +84,8 @@ func (h *hub) start(ctx context.Context) error {
 func (h *hub) tell(change engine.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for changes, project := range h.open {
-		if project == change.Project {
+	for changes, projects := range h.open {
+		if slices.Contains(projects, change.Project) {
 			select {
 			case changes <- change:
 			default:
@@ -93,15 +94,19 @@ func (h *hub) tell(change engine.Change) {
 	}
 }
 
-// events tells an open page what changes in its project, as server-sent events
-// that carry ids only.
+// events tells an open page what changes in its project, or in all that the
+// visitor sees, as server-sent events that carry ids only.
 func (c *console) events(w http.ResponseWriter, r *http.Request) {
 	v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
 	if err := v.enter(); err != nil {
 		v.sayNo(err)
 		return
 	}
-	changes, leave, err := c.hub.join(r.Context(), v.project)
+	projects := []string{v.project}
+	if r.FormValue("all") != "" {
+		projects = v.projects
+	}
+	changes, leave, err := c.hub.join(r.Context(), projects)
 	if err != nil {
 		v.sayNo(err)
 		return

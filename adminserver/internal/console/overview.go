@@ -14,12 +14,38 @@ type overviewPage struct {
 	// Shares are the open incidents by cause, as widths of a bar of 100.
 	Shares []share
 	Charts []chart
+	// Elsewhere are the visitor's other projects with something open.
+	Elsewhere []elsewhere
 	// New says that the project has no effect at all.
 	New bool
 	// Here is the server's address, for the snippet to paste.
 	Here string
 	// RepairURL says that the project has one.
 	RepairURL bool
+}
+
+// elsewhere is another project with open incidents.
+type elsewhere struct {
+	Name, Link string
+	Open       int
+	Capped     bool
+}
+
+// openElsewhere counts what is open in the visitor's other projects.
+func (v *visit) openElsewhere() (found []elsewhere, err error) {
+	for _, name := range v.projects[:min(len(v.projects), projectsAsked)] {
+		if name == v.project {
+			continue
+		}
+		e := elsewhere{Name: name, Link: v.link("/", "project", name)}
+		if e.Open, e.Capped, err = v.Store.IncidentCount(v.ctx(), name, engine.IncidentFilter{Open: true}); err != nil {
+			return nil, err
+		}
+		if e.Open > 0 {
+			found = append(found, e)
+		}
+	}
+	return found, nil
 }
 
 // share is a part of a bar.
@@ -50,6 +76,9 @@ func (c *console) overview(v *visit) error {
 	}
 	data := overviewPage{Overview: overview, Failed: overview.OpenByCause[engine.StateFailed], Missing: overview.OpenByCause[engine.StateMissing],
 		Here: v.Base.String(), RepairURL: project.RepairURL != ""}
+	if data.Elsewhere, err = v.openElsewhere(); err != nil {
+		return err
+	}
 	data.Shares = shares(data.Failed, data.Missing)
 	data.Charts = []chart{
 		newChart("receipts", overview.Series, func(b store.Bucket) int { return b.Receipts }),
@@ -63,7 +92,7 @@ func (c *console) overview(v *visit) error {
 		}
 		data.New = len(any.Effects) == 0
 	}
-	return v.render(http.StatusOK, "overview", page{Title: "Overview", Nav: "Overview", Live: true, Every: 15, Data: data})
+	return v.render(http.StatusOK, "overview", page{Title: "Overview", Nav: "Overview", Live: true, All: true, Every: 15, Data: data})
 }
 
 // shares divides a bar of 100 between two causes.

@@ -121,6 +121,17 @@ func TestPagesShowWhatTheRoleMayDo(t *testing.T) {
 	}
 }
 
+func TestTheOverviewTellsOfOtherProjects(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.fail("billing", invoice("evt_1", "acct_1"), "boom")
+	s.has(s.get(viewer, "/?project=shop"), "Also open", "<bdi>billing</bdi> 1", "all=yes")
+	if page := s.get(shopOnly, "/"); strings.Contains(page, "Also open") {
+		t.Error("another project is told of")
+	}
+	s.has(s.get(viewer, "/effects?project=shop&q=acct_1"), "It is known in another project", "billing")
+}
+
 func TestTheEmptyConsoleTeachesTheNextStep(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

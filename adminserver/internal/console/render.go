@@ -48,7 +48,9 @@ type page struct {
 	Live  bool
 	Only  string
 	Every int
-	Data  any
+	// All makes it follow all projects that the visitor sees.
+	All  bool
+	Data any
 }
 
 type menuItem struct{ Name, Path, Key string }
@@ -85,6 +87,14 @@ func (p page) Path(path string) string { return p.v.Base.Path(path) }
 
 // Asset is the address of a file of ours.
 func (p page) Asset(name string) string { return p.v.Base.Path(assets.Path(name)) }
+
+// Events is the stream of changes that the page follows.
+func (p page) Events() string {
+	if p.All {
+		return p.Link("/events", "all", "yes")
+	}
+	return p.Link("/events")
+}
 
 // HasLogin says that people log in and out here.
 func (p page) HasLogin() bool { return p.v.Deps.Login }
