@@ -23,6 +23,8 @@ type visit struct {
 	projects []string
 	project  string
 	engine   *engine.Engine
+	// configured is the first project with a repair URL.
+	configured string
 }
 
 // handle answers a visit. An error is answered in its place.
@@ -59,6 +61,9 @@ func (v *visit) enter() error {
 	for _, p := range all {
 		if v.who.Sees(p.Name) {
 			v.projects = append(v.projects, p.Name)
+			if v.configured == "" && p.RepairURL != "" {
+				v.configured = p.Name
+			}
 		}
 	}
 	if v.project = v.r.PathValue("name"); v.project == "" {
@@ -77,7 +82,7 @@ func (v *visit) enter() error {
 }
 
 // usualProject is where somebody starts who names none: where something is
-// open, else where anything was accepted, else in the default one.
+// open, else where anything was accepted, else where somebody set something up.
 func (v *visit) usualProject() (string, error) {
 	switch len(v.projects) {
 	case 0:
@@ -109,6 +114,8 @@ func (v *visit) usualProject() (string, error) {
 	switch {
 	case used != "":
 		return used, nil
+	case v.configured != "":
+		return v.configured, nil
 	case slices.Contains(v.projects, "default"):
 		return "default", nil
 	}
