@@ -46,18 +46,42 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(tx pgx.Tx) er
 			panic(p)
 		}
 	}()
-	err = pgx.BeginTxFunc(ctx, e.pool, readCommitted, func(tx pgx.Tx) error {
-		run, err := e.beginApply(ctx, tx, k)
-		if err != nil || !run {
-			return err
+	conn, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Release()
+	tx, err := conn.BeginTx(ctx, readCommitted)
+	if err != nil {
+		return false, err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			_ = tx.Rollback(ctx) // what it says, the broken connection says again
 		}
-		ran = true
-		if err := effect(tx); err != nil {
-			return err
-		}
-		return e.Succeed(ctx, tx, k, options...)
-	})
-	return ran, err
+	}()
+	run, err := e.beginApply(ctx, tx, k)
+	if err != nil || !run {
+		return false, err
+	}
+	if err := effect(tx); err != nil {
+		return true, err
+	}
+	err = e.succeedAndCommit(ctx, tx, k, options)
+	committed = err == nil
+	return true, err
+}
+
+// succeedAndCommit sends both at once, which spares a round trip: where the
+// success cannot be recorded, Postgres skips the commit.
+func (e *Engine) succeedAndCommit(ctx context.Context, tx pgx.Tx, k Key, options []Option) error {
+	batch := &pgx.Batch{}
+	if err := e.QueueSucceed(batch, k, options...); err != nil {
+		return err
+	}
+	batch.Queue("commit")
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 // beginApply takes the effects row and says whether there is anything to do.

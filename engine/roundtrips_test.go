@@ -104,7 +104,7 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 		}},
 		{"a batch of the app alone", 1 + 2, func() func() { return func() { inTx(func(tx pgx.Tx) error { return batched(tx, false) }) } }},
 		{"the same with both signals in it", 1 + 2, func() func() { return func() { inTx(func(tx pgx.Tx) error { return batched(tx, true) }) } }},
-		{"Apply, without the effect's own", 2 + 2, func() func() {
+		{"Apply, without the effect's own", 1 + 2, func() func() {
 			k := accepted()
 			return func() {
 				if err := e.Apply(ctx, k, func(pgx.Tx) error { return nil }); err != nil {

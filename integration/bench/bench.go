@@ -37,7 +37,7 @@ func init() { // a variable would refer to itself by way of the options
 			if o.quick {
 				return quick
 			}
-			return full
+			return full * o.share
 		}
 	}
 	parts = []part{
@@ -95,6 +95,7 @@ func (b *bench) state(ctx context.Context) error {
 		"quick": b.opts.quick, "key_only": b.opts.keyOnly, "clients": b.opts.clients, "slice_ms": b.opts.slice.Milliseconds(), "queue_depth": queueDepth,
 		"history": b.opts.sizes.history, "overdue": b.opts.sizes.overdue, "owed": b.opts.sizes.owed, "dead_entries": b.opts.sizes.dead,
 		"list_effects": b.opts.sizes.listEffects, "list_incidents": b.opts.sizes.listIncident, "cost_flows": b.opts.sizes.costFlows,
+		"budget_minutes": b.opts.budget.Minutes(), "share_of_full": b.opts.share, "due_per_second": b.opts.sizes.duePerSecond,
 		"started_at": time.Now().UTC().Format(time.RFC3339),
 		"modules":    moduleVersions("github.com/riverqueue/river", "github.com/dbos-inc/dbos-transact-golang", "github.com/jackc/pgx/v5"),
 	}
@@ -121,6 +122,8 @@ func (b *bench) tell(ctx context.Context, started time.Time) error {
 	if err := b.report.WriteTable(os.Stdout); err != nil {
 		return err
 	}
+	fmt.Println("\nThe same for a document (docs/performance.md takes it with --report):")
+	b.report.WriteMarkdown(os.Stdout, func(report.Row) bool { return true })
 	if err := b.report.WriteFile(b.opts.out); err != nil {
 		return err
 	}
@@ -226,4 +229,11 @@ func moduleVersions(paths ...string) map[string]string {
 		}
 	}
 	return versions
+}
+
+// skip notes that the budget did not suffice for a part.
+func (b *bench) skip(p part) {
+	b.progress.Note("%s: left out, the time is up", p.title)
+	skipped, _ := b.report.Settings["skipped"].([]string)
+	b.report.Settings["skipped"] = append(skipped, p.name)
 }

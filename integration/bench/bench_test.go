@@ -151,3 +151,36 @@ func TestOptions(t *testing.T) {
 		t.Error("a system brings its own baseline and nothing else")
 	}
 }
+
+func TestABudgetShrinksTheRunAndIsTold(t *testing.T) {
+	t.Parallel()
+	parse := func(args ...string) (options, error) { return parseOptions(append(args, "--out", "x"), io.Discard) }
+	full, err := parse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, err := parse("--budget", "25m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if short.share >= 0.5 || short.share < 0.2 || short.sizes.history[2] >= full.sizes.history[2] || short.sizes.history[2] < quickSizes.history[2] ||
+		short.slice >= full.slice || short.sizes.overdue != full.sizes.overdue {
+		t.Errorf("%+v", short)
+	}
+	seconds := 0.0
+	for _, p := range parts {
+		seconds += p.seconds(short)
+	}
+	if seconds > 25*60+1 {
+		t.Errorf("the parts are expected to take %.0f seconds", seconds)
+	}
+	if long, err := parse("--budget", "10h"); err != nil || long.sizes != full.sizes || long.slice != full.slice {
+		t.Errorf("with time enough: %+v, %v", long, err)
+	}
+	if short.spent(time.Now().Add(-24*time.Minute)) || !short.spent(time.Now().Add(-26*time.Minute)) || full.spent(time.Now().Add(-time.Hour)) {
+		t.Error("only a budget is used up, and only at its end")
+	}
+	if _, err := parse("--quick", "--budget", "25m"); err == nil {
+		t.Error("a quick run takes a budget")
+	}
+}

@@ -3,6 +3,8 @@
 //
 //	make bench QUICK=1        a few minutes
 //	make bench                at most 90 minutes and 25 GB of disk
+//	make bench ARGS="--budget 25m"
+//	make bench ARGS="--report ../docs/performance.md"
 //
 // It starts a Postgres of its own, prints a table and writes bench.json at the top of the repository. Systems take
 // turns in short slices, and a ratio is made of slices of the same round, so that a machine that drifts cancels out.
@@ -31,6 +33,13 @@ func main() {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
+	}
+	if len(opts.report) > 0 {
+		if err := writeDocuments(opts); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err = run(ctx, opts)
@@ -67,6 +76,10 @@ func run(ctx context.Context, opts options) error {
 	took := map[string]float64{}
 	b.report.Settings["part_seconds"] = took
 	for _, p := range chosen {
+		if !p.always && opts.spent(started) {
+			b.skip(p)
+			continue
+		}
 		began := time.Now()
 		b.progress.Part(p.title, p.seconds(opts))
 		if !p.compares {

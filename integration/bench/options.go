@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -26,7 +27,12 @@ type options struct {
 	set     map[string]string
 	keyOnly bool
 	record  string
+	report  []string
 	sizes   sizes
+	// budget is how long the run may take; 0 where the sizes say it.
+	budget time.Duration
+	// share is what part of a full run's sizes a budget leaves.
+	share float64
 }
 
 // sizes are how much each part does.
@@ -100,6 +106,8 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.BoolVar(&o.keyOnly, "key-only", false, "receipts with nothing but their key, to see what the columns cost")
 	flags.StringVar(&o.out, "out", "", "the file to write (default bench.json at the top of the repository)")
 	flags.StringVar(&o.record, "record", "", "also write the exact costs of our own systems to this file, for the test that holds later versions against them")
+	flags.DurationVar(&o.budget, "budget", 0, "how long the run may take, as in 25m: sizes shrink, and what the time does not suffice for is left out")
+	documents := flags.String("report", "", "run nothing: write the figures of the last run's file into the marked regions of these documents, separated by commas")
 	flags.Func("set", "a server setting as name=value, may be repeated", func(text string) error {
 		name, value, found := strings.Cut(text, "=")
 		if !found {
@@ -114,19 +122,28 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	if flags.NArg() > 0 {
 		return o, fmt.Errorf("%q is not an option", flags.Arg(0))
 	}
+	if o.quick && o.budget > 0 {
+		return o, errors.New("a quick run has no budget")
+	}
+	if *documents != "" {
+		o.report = strings.Split(*documents, ",")
+	}
 	err := o.complete(*only, *systems, *clients)
 	return o, err
 }
 
 // complete fills in what follows from the rest.
 func (o *options) complete(only, systems, clients string) (err error) {
-	o.sizes = fullSizes
+	o.sizes, o.share = fullSizes, 1
 	slice := time.Second
 	if o.quick {
 		o.sizes, slice = quickSizes, 250*time.Millisecond
 	}
 	if o.slice == 0 {
 		o.slice = slice
+	}
+	if o.budget > 0 {
+		o.within(o.budget)
 	}
 	if o.only, err = oneOf(only, partNames()); err != nil {
 		return err
@@ -198,6 +215,9 @@ func topFile(name string) (string, error) {
 func limitText(o options) string {
 	if o.quick {
 		return "4 minutes"
+	}
+	if o.budget > 0 {
+		return fmt.Sprintf("about %.0f minutes", o.budget.Minutes())
 	}
 	return "90 minutes"
 }

@@ -92,18 +92,7 @@ func (r *Report) WriteTable(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "name\tsystem\tvalue\tunit\ttarget\tmet")
 	for _, row := range r.Rows {
-		target, met := "", ""
-		if row.Target != nil {
-			target = "≤ " + number(row.Target.Value)
-			if row.Target.AtLeast {
-				target = "≥ " + number(row.Target.Value)
-			}
-			met = map[bool]string{true: "yes", false: "NO"}[*row.Met()]
-		}
-		value := number(row.Value)
-		if row.Spread != nil {
-			value += fmt.Sprintf(" [%s, %s]", number(row.Spread.Q1), number(row.Spread.Q3))
-		}
+		value, target, met := row.texts()
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.Name, row.System, value, row.Unit, target, met)
 	}
 	return table.Flush()
