@@ -49,7 +49,12 @@ func fine[T any](t *testing.T) func(T, error) T {
 
 func deploy(t *testing.T) *deployment {
 	t.Helper()
-	db := enginetest.New(t)
+	return deployOn(t, enginetest.New(t))
+}
+
+// deployOn takes any migrated database.
+func deployOn(t *testing.T, db *enginetest.Database) *deployment {
+	t.Helper()
 	d := &deployment{Database: db, t: t, st: fine[*store.Store](t)(store.New(db.Pool, "")), log: &bytes.Buffer{}, tokens: map[string]string{},
 		incidents: map[string]engine.Incident{}, engines: map[string]*engine.Engine{}}
 	url := "https://shop.example/repair"
@@ -59,7 +64,7 @@ func deploy(t *testing.T) *deployment {
 			fine[int](t)(0, err)
 		}
 		fine[store.Project](t)(d.st.SetProject(t.Context(), name, store.ProjectSettings{RepairURL: &url}, nil, "ada"))
-		d.engines[name] = db.Engine(engine.Config{Project: name})
+		d.engines[name] = fine[*engine.Engine](t)(engine.New(db.Pool, engine.Config{Project: name}))
 		d.incidents[name] = d.incident(name, "evt_1")
 	}
 	for name, project := range map[string]string{"viewer": "", "operator": "", "admin": "", "other": "other"} {
