@@ -1,16 +1,8 @@
 -- name: OverviewGet :one
 -- OverviewGet reads what a project's front page says; what is counted is counted up to a bound.
-SELECT
-  (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.project_id = sqlc.arg(project_id) LIMIT 100001) AS a)::int AS owed,
-  (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline < (SELECT sendpromptly.clock()) AND o.project_id = sqlc.arg(project_id)
-    LIMIT 100001) AS b)::int AS overdue,
-  (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.callbacks AS c WHERE c.project_id = sqlc.arg(project_id) AND c.state IN ('waiting', 'leased')
-    LIMIT 100001) AS d)::int AS callbacks_waiting,
-  coalesce(r.recovered, 0)::int AS recovered, coalesce(r.median, 0)::float8 AS median_seconds
-FROM (
-  SELECT count(*) AS recovered, percentile_cont(0.5) WITHIN GROUP (ORDER BY n.seconds) AS median FROM (
-    SELECT x.seconds FROM sendpromptly.recoveries AS x
-    WHERE x.project_id = sqlc.arg(project_id) AND x.at > (SELECT sendpromptly.clock()) - interval '1 day' ORDER BY x.at DESC LIMIT 100001) AS n) AS r;
+SELECT coalesce(r.owed, 0)::int AS owed, coalesce(r.overdue, 0)::int AS overdue, coalesce(r.callbacks_waiting, 0)::int AS callbacks_waiting,
+  coalesce(r.recovered, 0)::int AS recovered, coalesce(r.median_seconds, 0)::float8 AS median_seconds
+FROM sendpromptly.overview_counts(sqlc.arg(project_id)::int) AS r(owed, overdue, callbacks_waiting, recovered, median_seconds);
 
 -- name: OpenCount :many
 -- OpenCount counts the newest 100,001 open incidents by state and cause.

@@ -282,6 +282,24 @@ BEGIN
 END
 $$;
 
+-- What a project's front page says; what is counted is counted up to 100,001.
+CREATE FUNCTION sendpromptly.overview_counts(project_id integer, OUT owed integer, OUT overdue integer, OUT callbacks_waiting integer,
+    OUT recovered integer, OUT median_seconds double precision)
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  SELECT
+    (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.project_id = overview_counts.project_id LIMIT 100001) AS a)::integer,
+    (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o
+      WHERE o.deadline < (SELECT sendpromptly.clock()) AND o.project_id = overview_counts.project_id LIMIT 100001) AS b)::integer,
+    (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.callbacks AS c
+      WHERE c.project_id = overview_counts.project_id AND c.state IN ('waiting', 'leased') LIMIT 100001) AS d)::integer,
+    r.recovered::integer, coalesce(r.median, 0)
+  FROM (
+    SELECT count(*) AS recovered, percentile_cont(0.5) WITHIN GROUP (ORDER BY n.seconds) AS median FROM (
+      SELECT x.seconds FROM sendpromptly.recoveries AS x
+      WHERE x.project_id = overview_counts.project_id AND x.at > (SELECT sendpromptly.clock()) - interval '1 day'
+      ORDER BY x.at DESC LIMIT 100001) AS n) AS r
+$$;
+
 -- Counts receipts into their minutes. index_terms calls it as its cursor passes
 -- them, which it does once.
 CREATE FUNCTION sendpromptly.count_receipts(project_id integer, effect_ids uuid[]) RETURNS void
