@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	_ "embed" // the page's template
+	"fmt"
 	"html/template"
 	"maps"
 	"slices"
@@ -23,10 +24,10 @@ var referenceTemplate = template.Must(template.New("reference").Parse(referenceP
 func reference(r *room, base web.Base) []byte {
 	spec := r.api.OpenAPI()
 	page := struct {
-		Title, Text, Style, Root, Spec string
-		Groups                         []group
-		Shapes                         []shape
-	}{spec.Info.Title, spec.Info.Description, base.Path(assets.Path("console.css")), base.Path(Prefix), base.Path(Prefix + "/openapi.json"), groups(r), shapes(spec)}
+		Title, Text, Style, Home, Root, Spec string
+		Groups                               []group
+		Shapes                               []shape
+	}{spec.Info.Title, spec.Info.Description, base.Path(assets.Path("console.css")), base.Path("/"), base.Path(Prefix), base.Path(Prefix + "/openapi.json"), groups(r), shapes(spec)}
 	var out bytes.Buffer
 	if err := referenceTemplate.Execute(&out, page); err != nil {
 		panic(err) // the page is made from types alone: a test would have met it
@@ -39,6 +40,9 @@ type group struct {
 	Name  string
 	Calls []call
 }
+
+// Anchor is where the group stands in the page.
+func (g group) Anchor() string { return strings.ToLower(strings.ReplaceAll(g.Name, " ", "-")) }
 
 type call struct {
 	*huma.Operation
@@ -114,8 +118,8 @@ func shapes(spec *huma.OpenAPI) []shape {
 			if f.Shape = strings.TrimPrefix(inner.Ref, "#/components/schemas/"); f.Shape != "" {
 				f.Type = strings.TrimSuffix(f.Type, " ")
 			}
-			for _, v := range p.Enum {
-				f.Type += " " + strings.TrimSpace(template.HTMLEscaper(v))
+			if len(p.Enum) > 0 {
+				f.Type = "one of " + strings.Trim(strings.ReplaceAll(fmt.Sprint(p.Enum), " ", ", "), "[], ")
 			}
 			s.Fields = append(s.Fields, f)
 		}

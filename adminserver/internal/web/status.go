@@ -53,7 +53,11 @@ func Describe(err error) *Problem {
 	case errors.As(err, &field):
 		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: field.Field + " " + field.Reason, Field: field.Field}
 	case errors.As(err, &refused):
-		return &Problem{Status: http.StatusConflict, Title: "Refused", Detail: refused.Reason, State: string(refused.State), Revision: refused.Revision}
+		title := "Refused"
+		if refused.Changed {
+			title = "Changed meanwhile"
+		}
+		return &Problem{Status: http.StatusConflict, Title: title, Detail: refused.Reason, State: string(refused.State), Revision: refused.Revision}
 	case errors.Is(err, store.ErrIdempotencyConflict), errors.Is(err, store.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
