@@ -96,7 +96,10 @@ func looks(t *testing.T, e *engine.Engine, st *store.Store) (all []look) {
 		look{"one effect", page, func() error { _, err := st.Effect(ctx, "default", incident.EffectID); return err }},
 		look{"related effects", 2 * page, func() error { _, err := st.RelatedEffects(ctx, "default", incident.EffectID); return err }},
 		look{"attempts", 100, func() error { _, err := st.Attempts(ctx, "default", incident.ID); return err }},
-		look{"count: open", 100_000, func() error { _, _, err := st.IncidentCount(ctx, "default", engine.IncidentFilter{Open: true}); return err }},
+		look{"count: open", 100_000, func() error {
+			_, _, err := st.IncidentCount(ctx, "default", engine.IncidentFilter{Open: true})
+			return err
+		}},
 		look{"overview", 100_001, func() error { _, err := st.Overview(ctx, "default"); return err }},
 		look{"statistics", 51_000, func() error { _, err := st.Statistics(ctx, "default", 24*time.Hour, time.Hour); return err }},
 		look{"plans", page, func() error { _, err := st.Plans(ctx, "default"); return err }},
