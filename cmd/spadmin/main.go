@@ -40,6 +40,7 @@ type commands struct {
 	Run       runCommand       `cmd:"" help:"Run the engine's steps until interrupted."`
 	Retain    retainCommand    `cmd:"" help:"Remove effects that were settled long ago, into an archive if wanted."`
 	Project   projectCommand   `cmd:"" help:"Create, list and change projects."`
+	Alert     alertCommand     `cmd:"" help:"Check that alerts arrive."`
 	Incidents incidentsCommand `cmd:"" help:"List incidents, newest first."`
 	Show      showCommand      `cmd:"" help:"Tell an incident's timeline."`
 	Reprocess reprocessCommand `cmd:"" help:"Ask the app to repair an incident."`

@@ -14,18 +14,19 @@ import (
 )
 
 type serveCommand struct {
-	Listen         string    `help:"Address to listen on." default:"127.0.0.1:8787" env:"SENDPROMPTLY_LISTEN" placeholder:"HOST:PORT"`
-	BaseURL        string    `name:"base-url" help:"Where users reach the server; its path is the prefix. Default: the address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
-	Only           []string  `help:"Serve a part alone: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
-	NoEngine       bool      `help:"Leave the engine's steps to others." env:"SENDPROMPTLY_NO_ENGINE"`
-	Embedded       bool      `help:"Bring a Postgres along, for a first look: needs an installation of it, no server." env:"SENDPROMPTLY_EMBEDDED"`
-	Data           string    `help:"Folder of the embedded Postgres. Default: in the user's data folder." env:"SENDPROMPTLY_DATA" placeholder:"FOLDER"`
-	ProofKeys      string    `help:"Folder with the keys of proofs." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
-	TLSCert        string    `name:"tls-cert" help:"Certificate chain in PEM, read again when it changes. Default: plain http." env:"SENDPROMPTLY_TLS_CERT" placeholder:"FILE"`
-	TLSKey         string    `name:"tls-key" help:"The certificate's key in PEM." env:"SENDPROMPTLY_TLS_KEY" placeholder:"FILE"`
-	TrustedProxies string    `help:"Networks of the proxies in front, whose X-Forwarded-For names the client." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
-	OIDC           oidcFlags `embed:"" prefix:"oidc-" group:"Login by an identity provider"`
-	SMTP           smtpFlags `embed:"" prefix:"smtp-" group:"Mail, for login links and alerts"`
+	Listen         string      `help:"Address to listen on." default:"127.0.0.1:8787" env:"SENDPROMPTLY_LISTEN" placeholder:"HOST:PORT"`
+	BaseURL        string      `name:"base-url" help:"Where users reach the server; its path is the prefix. Default: the address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	Only           []string    `help:"Serve a part alone: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
+	NoEngine       bool        `help:"Leave the engine's steps to others." env:"SENDPROMPTLY_NO_ENGINE"`
+	Embedded       bool        `help:"Bring a Postgres along, for a first look: needs an installation of it, no server." env:"SENDPROMPTLY_EMBEDDED"`
+	Data           string      `help:"Folder of the embedded Postgres. Default: in the user's data folder." env:"SENDPROMPTLY_DATA" placeholder:"FOLDER"`
+	ProofKeys      string      `help:"Folder with the keys of proofs." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
+	TLSCert        string      `name:"tls-cert" help:"Certificate chain in PEM, read again when it changes. Default: plain http." env:"SENDPROMPTLY_TLS_CERT" placeholder:"FILE"`
+	TLSKey         string      `name:"tls-key" help:"The certificate's key in PEM." env:"SENDPROMPTLY_TLS_KEY" placeholder:"FILE"`
+	TrustedProxies string      `help:"Networks of the proxies in front, whose X-Forwarded-For names the client." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
+	OIDC           oidcFlags   `embed:"" prefix:"oidc-" group:"Login by an identity provider"`
+	SMTP           smtpFlags   `embed:"" prefix:"smtp-" group:"Mail, for login links and alerts"`
+	Ingest         ingestFlags `embed:"" prefix:"ingest-" group:"Limits of the ingest API, for each project"`
 }
 
 // How long the parts of an exchange may take, and how long the last ones have

@@ -44,6 +44,15 @@ type smtpFlags struct {
 	Plain    bool   `help:"Send without TLS where the server offers none: on this machine only." env:"SENDPROMPTLY_SMTP_PLAIN"`
 }
 
+// ingestFlags bound the ingest API.
+type ingestFlags struct {
+	Rate         float64 `help:"Requests a second, in the long run." default:"100" env:"SENDPROMPTLY_INGEST_RATE" placeholder:"N"`
+	Burst        int     `help:"Requests at once." default:"1000" env:"SENDPROMPTLY_INGEST_BURST" placeholder:"N"`
+	Body         int64   `help:"Bytes of a body." default:"65536" env:"SENDPROMPTLY_INGEST_BODY" placeholder:"BYTES"`
+	SnapshotBody int64   `help:"Bytes of a body where payloads are kept." default:"524288" env:"SENDPROMPTLY_INGEST_SNAPSHOT_BODY" placeholder:"BYTES"`
+	Fields       int     `help:"Top-level fields of a body." default:"64" env:"SENDPROMPTLY_INGEST_FIELDS" placeholder:"N"`
+}
+
 // config is what the flags say; the pool comes later.
 func (c serveCommand) config(s *session) (adminserver.Config, error) {
 	proxies, err := guardedhttp.ParseAllow(c.TrustedProxies)
@@ -62,11 +71,15 @@ func (c serveCommand) config(s *session) (adminserver.Config, error) {
 		return adminserver.Config{}, err
 	}
 	cfg := adminserver.Config{BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, OIDC: oidc,
-		SMTP: adminserver.SMTP(c.SMTP), Logger: slog.New(slog.NewTextHandler(s.stderr, nil))}
+		SMTP: adminserver.SMTP(c.SMTP), IngestLimits: c.Ingest.limits(), Logger: slog.New(slog.NewTextHandler(s.stderr, nil))}
 	for _, part := range c.Only {
 		cfg.Only = append(cfg.Only, adminserver.Part(part))
 	}
 	return cfg, nil
+}
+
+func (f ingestFlags) limits() adminserver.IngestLimits {
+	return adminserver.IngestLimits{Rate: f.Rate, Burst: f.Burst, Body: f.Body, SnapshotBody: f.SnapshotBody, Fields: f.Fields}
 }
 
 func (c serveCommand) scheme() string {

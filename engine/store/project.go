@@ -172,7 +172,8 @@ func (s *Store) Project(ctx context.Context, name string) (Project, error) {
 		return Project{}, err
 	}
 	project := newProject(row)
-	return project, s.showDestinations(ctx, map[int]*Project{row.Project.ProjectID: &project})
+	err = s.showDestinations(ctx, map[int]*Project{row.Project.ProjectID: &project})
+	return project, err
 }
 
 // Projects reads all projects by name.

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"github.com/sendpromptly/sendpromptly/adminserver"
+)
+
+type alertCommand struct {
+	Test alertTest `cmd:"" help:"Send a test message to each of a project's alert destinations."`
+}
+
+type alertTest struct {
+	Project string    `help:"The project." default:"default" placeholder:"NAME"`
+	BaseURL string    `name:"base-url" help:"Where users reach the server, for the link." default:"http://127.0.0.1:8787" env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	SMTP    smtpFlags `embed:"" prefix:"smtp-" group:"Mail"`
+	JSON    bool      `help:"Print JSON."`
+}
+
+// Run sends the messages and says what came of each.
+func (c alertTest) Run(s *session) error {
+	pool, err := s.pool()
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	results, err := adminserver.TestAlerts(s.ctx, adminserver.Config{Pool: pool, BaseURL: c.BaseURL, AllowNetworks: s.allow, SMTP: adminserver.SMTP(c.SMTP)}, c.Project)
+	if err != nil {
+		return adviseProject(err)
+	}
+	failed := false
+	for _, r := range results {
+		failed = failed || !r.OK
+	}
+	if c.JSON {
+		err = sayJSON(s.stdout, results)
+	} else {
+		for _, r := range results {
+			outcome := good.Render("sent")
+			if !r.OK {
+				outcome = bad.Render(printable(r.Error))
+			}
+			say(s.stdout, "%s %s: %s", strong.Render(r.Channel), printable(r.Target), outcome)
+		}
+	}
+	if err == nil && failed {
+		return errFound
+	}
+	return err
+}
