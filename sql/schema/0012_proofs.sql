@@ -137,6 +137,10 @@ BEGIN
     SELECT CASE WHEN f.name = ANY (v_kept) THEN sha256(v_head.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END
     FROM unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)
   WHERE s.project_id = erase_effect.project_id AND s.effect_id = erase_effect.effect_id AND s.seq > v_head.erased;
+  DELETE FROM sendpromptly.terms AS t USING (
+    SELECT DISTINCT lower(w.term) AS term FROM sendpromptly.effects AS e, LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS w(term)
+    WHERE e.project_id = erase_effect.project_id AND e.effect_id = erase_effect.effect_id AND w.term <> '') AS d
+  WHERE t.project_id = erase_effect.project_id AND t.term = d.term AND t.effect_id = erase_effect.effect_id;
   UPDATE sendpromptly.effects AS e SET subject = '', shop = '', customer = '', objects = ''
   WHERE e.project_id = erase_effect.project_id AND e.effect_id = erase_effect.effect_id;
   UPDATE sendpromptly.entries AS n SET error_code = NULL, error_message = NULL, note = NULL, url = NULL, answer = NULL
@@ -144,14 +148,14 @@ BEGIN
   UPDATE sendpromptly.deferred_failures AS d SET error_code = NULL, error_message = NULL
   WHERE d.project_id = erase_effect.project_id AND d.effect_id = erase_effect.effect_id;
   UPDATE sendpromptly.nonces AS n SET answer = '' WHERE n.project_id = erase_effect.project_id AND n.replay_id IN (
-    SELECT c.replay_id FROM sendpromptly.callbacks AS c WHERE c.project_id = erase_effect.project_id AND c.effect_id = erase_effect.effect_id);
+    SELECT a.replay_id FROM sendpromptly.incidents AS i JOIN sendpromptly.attempts AS a ON a.project_id = i.project_id AND a.incident_id = i.incident_id
+    WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id);
   UPDATE sendpromptly.proofs AS f SET audience = NULL
   WHERE f.project_id = erase_effect.project_id AND f.effect_id = erase_effect.effect_id;
   UPDATE sendpromptly.plans AS p SET note = '(erased)' WHERE p.note IS NOT NULL AND EXISTS (
     SELECT 1 FROM sendpromptly.incidents AS i JOIN sendpromptly.plan_items AS m ON m.project_id = i.project_id AND m.incident_id = i.incident_id
     WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id AND m.project_id = p.project_id AND m.plan_id = p.plan_id);
   DELETE FROM sendpromptly.snapshots AS s WHERE s.project_id = erase_effect.project_id AND s.effect_id = erase_effect.effect_id;
-  DELETE FROM sendpromptly.terms AS t WHERE t.project_id = erase_effect.project_id AND t.effect_id = erase_effect.effect_id;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor)
   VALUES (erase_effect.effect_id, v_now, erase_effect.project_id, 'erased', left(operator, 255));
   UPDATE sendpromptly.chains AS c SET salt = uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()), erased = c.seq
