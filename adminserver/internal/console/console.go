@@ -91,6 +91,7 @@ func (c *console) changing() []line {
 		{"POST /projects", access.Admin, true, wholeDeployment(c.createProject)},
 		{"POST /projects/{name}/settings", access.Admin, false, c.setProject},
 		{"POST /projects/{name}/suspend", access.Admin, false, c.suspend},
+		{"POST /projects/{name}/alerts", access.Admin, true, c.setAlerts},
 		{"POST /projects/{name}/repair-url", access.Admin, true, c.setRepairURL},
 		{"POST /projects/{name}/secret", access.Admin, true, c.rotateSecret},
 		{"POST /projects/{name}/keys", access.Admin, true, c.createKey},

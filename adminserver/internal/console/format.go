@@ -89,5 +89,8 @@ func thousands(n int) string {
 // minutes writes seconds as a number of minutes for a form.
 func minutes(seconds float64) string { return strconv.FormatFloat(seconds/60, 'f', -1, 64) }
 
+// days does the same in days.
+func days(seconds float64) string { return strconv.FormatFloat(seconds/86400, 'f', -1, 64) }
+
 // list makes a list in a template.
 func list(items ...any) []any { return items }

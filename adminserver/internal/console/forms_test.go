@@ -31,7 +31,7 @@ func TestNobodyGetsPastTheTableOfRoutes(t *testing.T) {
 	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
 	fill := strings.NewReplacer("{id}", string(incident.ID), "{name}", "billing", "{jti}", string(incident.ID), "{$}", "")
 	form := url.Values{"project": {"billing"}, "revision": {"1"}, "note": {"n"}, "name": {"n"}, "label": {"n"}, "email": {"a@example.com"}, "role": {"admin"},
-		"days": {"1"}, "action": {"close"}, "timeout": {"1"}, "alert_after_failed": {"1"}, "alert_after_missing": {"1"}, "overlap_hours": {"1"}}
+		"days": {"1"}, "action": {"close"}, "timeout": {"1"}, "alert_after_failed": {"1"}, "alert_after_missing": {"1"}, "retention_days": {"0"}, "channel": {"email"}, "target": {"a@example.com"}, "overlap_hours": {"1"}}
 	before := s.changes()
 	for _, route := range console.Routes(web.Deps{}) {
 		method, pattern, _ := strings.Cut(route.Pattern, " ")
@@ -61,7 +61,7 @@ func TestNobodyGetsPastTheTableOfRoutes(t *testing.T) {
 			if got := s.do(stale, method, path, form); got.status != http.StatusForbidden {
 				t.Errorf("%s after an old login: %d", route.Pattern, got.status)
 			}
-		} else if regexp.MustCompile(`/(keys|secret|repair-url|operators|tokens)\b`).MatchString(pattern) {
+		} else if regexp.MustCompile(`/(keys|secret|repair-url|operators|tokens|alerts)\b`).MatchString(pattern) {
 			t.Errorf("%s needs no recent login", route.Pattern)
 		}
 	}
@@ -162,6 +162,29 @@ func TestSecretsAreShownOnce(t *testing.T) {
 		}
 	}
 	s.has(s.get(admin, "/audit"), "key.create", "operator.invite", "worker-1")
+}
+
+func TestAlertsAreTurnedOnAndOff(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const path = "/projects/billing/alerts"
+	s.has(s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})), "oncall@example.com", "The destination is saved.")
+	s.post(admin, path, url.Values{"channel": {"slack"}, "target": {"http://127.0.0.1:1/services/T0/B0/secret"}})
+	got := s.do(admin, http.MethodPost, path, url.Values{"channel": {"webhook"}, "target": {"http://127.0.0.1:1/hook"}})
+	s.has(got.body, "whsec_", "shown this once")
+	page := s.get(admin, "/projects/billing")
+	if strings.Contains(page, "T0/B0") || strings.Contains(page, "whsec_") {
+		t.Error("a secret of an alert's destination is shown")
+	}
+	page = s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {""}}))
+	if s.has(page, "The destination is gone."); strings.Contains(page, "oncall@example.com") {
+		t.Error("email is still on")
+	}
+	for _, form := range []url.Values{{"channel": {"email"}, "target": {"nobody"}}, {"channel": {"slack"}, "target": {"ftp://x"}}, {"channel": {"pager"}, "target": {"x"}}} {
+		if got := s.do(admin, http.MethodPost, path, form); got.status != http.StatusUnprocessableEntity {
+			t.Errorf("%v: %d", form, got.status)
+		}
+	}
 }
 
 func TestSavedViewsComeBack(t *testing.T) {

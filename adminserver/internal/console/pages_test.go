@@ -42,7 +42,7 @@ func TestNoFieldThatReachesAPageDoesAnythingThere(t *testing.T) {
 		plan, _, _ = strings.Cut(strings.TrimPrefix(plan, "/plans/"), "?")
 		paths = append(paths, pagesOf(incident, plan)...)
 		paths = append(paths, "/incidents?project=billing&show=all&q="+url.QueryEscape(probe)+"&effect="+url.QueryEscape(probe), "/audit?actor="+url.QueryEscape(probe))
-		settings := url.Values{"public_name": {probe}, "support_contact": {probe}, "timeout": {"30"}, "alert_after_failed": {"2"}, "alert_after_missing": {"0"}}
+		settings := url.Values{"public_name": {probe}, "support_contact": {probe}, "timeout": {"30"}, "alert_after_failed": {"2"}, "alert_after_missing": {"0"}, "retention_days": {"0"}}
 		s.post(by, "/projects/billing/settings", settings)
 		if got := s.do(by, http.MethodPost, "/projects/billing/keys", url.Values{"label": {probe}}); got.status != http.StatusOK {
 			t.Errorf("a key labelled %q: %d", probe, got.status)

@@ -132,12 +132,43 @@ func (c *console) setProject(v *visit) error {
 		d := time.Duration(minutes * float64(time.Minute))
 		*to = &d
 	}
+	days, err := strconv.ParseFloat(form.Get("retention_days"), 64)
+	if err != nil || days < 0 || days > 36500 {
+		return v.showProject(http.StatusUnprocessableEntity, "Nothing was saved: the days to keep effects must be a number.")
+	}
+	keep := time.Duration(days * 24 * float64(time.Hour))
+	settings.Retention = &keep
 	return v.set(settings)
 }
 
 func (c *console) setRepairURL(v *visit) error {
 	url := strings.TrimSpace(v.r.PostFormValue("repair_url"))
 	return v.set(store.ProjectSettings{RepairURL: &url})
+}
+
+// setAlerts sets where alerts go on one channel; an empty target ends them there.
+func (c *console) setAlerts(v *visit) error {
+	target, done := strings.TrimSpace(v.r.PostFormValue("target")), "alert"
+	if target == "" {
+		done = "alert-removed"
+	}
+	var settings store.ProjectSettings
+	switch v.r.PostFormValue("channel") {
+	case store.AlertEmail:
+		settings.AlertEmail = &target
+	case store.AlertSlack:
+		settings.AlertSlack = &target
+	case store.AlertWebhook:
+		settings.AlertWebhook = &target
+	default:
+		return web.New(http.StatusUnprocessableEntity, "the channel must be email, slack or webhook")
+	}
+	project, err := v.Store.SetProject(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
+	if err == nil && project.AlertWebhookSecret != "" {
+		return v.showOnce(shownOnce{Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
+			What: "Alerts to it are signed with this, after Standard Webhooks."})
+	}
+	return v.afterwards(err, done)
 }
 
 func (c *console) suspend(v *visit) error {

@@ -20,7 +20,7 @@ var sources embed.FS
 var pages = parse()
 
 func parse() map[string]*template.Template {
-	funcs := template.FuncMap{"when": when, "short": short, "ago": ago, "money": money, "spell": spell, "took": took, "thousands": thousands, "minutes": minutes, "list": list}
+	funcs := template.FuncMap{"when": when, "short": short, "ago": ago, "money": money, "spell": spell, "took": took, "thousands": thousands, "minutes": minutes, "days": days, "list": list}
 	layout := template.Must(template.New("").Funcs(funcs).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
 	entries, err := sources.ReadDir("templates")
 	if err != nil {
