@@ -19,8 +19,8 @@ func clockTime(t time.Time, class, layout string) template.HTML {
 		return "—"
 	}
 	t = t.UTC()
-	return template.HTML(fmt.Sprintf(`<time class="%s" datetime="%s" title="%s">%s</time>`, class, t.Format(time.RFC3339Nano),
-		t.Format("2006-01-02 15:04:05.000 UTC"), t.Format(layout)))
+	return template.HTML(`<time class="` + class + `" datetime="` + t.Format(time.RFC3339Nano) + `" title="` + t.Format("2006-01-02 15:04:05.000 UTC") + `">` +
+		t.Format(layout) + `</time>`)
 }
 
 // when is a moment to the second.
