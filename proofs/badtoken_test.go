@@ -59,7 +59,7 @@ func badClaims(t testing.TB) map[string]string {
 		"exp NaN": claims(t, exp, "NaN"), "exp Infinity": claims(t, exp, "Infinity"), "exp in 100 years": claims(t, exp, strconv.FormatInt(testNow.AddDate(100, 0, 0).Unix(), 10)),
 		"exp 90 days and a second": claims(t, exp, strconv.FormatInt(testNow.Add(MaxLifetime+time.Second).Unix(), 10)), "exp at iat": claims(t, exp, iat),
 		"exp before iat": claims(t, exp, "1"), "exp a list": claims(t, exp, "["+exp+"]"), "exp true": claims(t, exp, "true"),
-		"no iat": claims(t, `"iat":`+iat+`,`, ""), "iat 0": claims(t, iat, "0"), "iat as text": claims(t, iat, `"`+iat+`"`), "iat negative": claims(t, iat, "-5"),
+		"no iat": claims(t, `"iat":`+iat+`,`, ""), "iat 0": claims(t, iat, "0"), "iat 0 and exp soon": strings.Replace(claims(t, iat, "0"), exp, "100", 1), "iat as text": claims(t, iat, `"`+iat+`"`), "iat negative": claims(t, iat, "-5"),
 		"iat a float": claims(t, iat, iat+".25"), "iat 2^63": claims(t, iat, "9223372036854775808"), "iat after year 9999": claims(t, iat, "253402300800"),
 
 		"no iss": claims(t, `"iss":"`+testIssuer+`",`, ""), "iss empty": claims(t, testIssuer, ""), "iss a list": claims(t, `"`+testIssuer+`"`, `["`+testIssuer+`"]`),

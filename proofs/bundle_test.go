@@ -2,6 +2,7 @@ package proofs
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
@@ -253,7 +254,7 @@ func TestOtherSpellingsOfABundleAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"nothing": "", "a line end": "\n", "no line end": strings.TrimSuffix(good, "\n"), "two line ends": good + "\n", "CR LF": strings.TrimSuffix(good, "\n") + "\r\n", "BOM": "\ufeff" + good,
+		"nothing": "", "a line end": "\n", "no line end": strings.TrimSuffix(good, "\n"), "a space for the line end": strings.TrimSuffix(good, "\n") + " ", "two line ends": good + "\n", "CR LF": strings.TrimSuffix(good, "\n") + "\r\n", "BOM": "\ufeff" + good,
 		"two bundles": good + good, "spaces": replace(`,"token"`, `, "token"`), "another format": replace("bundle.v1", "bundle.v2"), "no format": replace(`"format":"sendpromptly.bundle.v1",`, ""),
 		"one member more": replace(`"format"`, `"extra":1,"format"`), "token twice": replace(`"token":`, `"token":"","token":`), "a list": "[" + good + "]\n", "no token": replace(`"token":"e`, `"tokem":"e`),
 		"token a list": replace(`"token":"`+b64(good), `"token":[],"x":"`+b64(good)), "empty token": `{"effect":` + between(good, `"effect":`, `,"token"`) + `,"token":""}` + "\n",
@@ -264,7 +265,7 @@ func TestOtherSpellingsOfABundleAreRefused(t *testing.T) {
 		"a state null": replace(`,"state":"awaiting"`, `,"state":null`), "a field more in an entry": replace(`,"seq":1`, `,"seq":1,"sex":1`), "a field with both": replace(`{"commitment":`, `{"commitment":"x","commitment":`),
 		"a commitment and a value": replace(`,"name":"customer"`, `,"name":"customer","value":"x"`), "a field without a name": replace(`"name":"event_id",`, ""), "a value as a number": replace(`"value":"evt_1"`, `"value":1`),
 		"a value as a list": replace(`"value":"evt_1"`, `"value":["evt_1"]`), "objects as text": replace(`"value":["in_1"`, `"value":"in_1","x":["in_1"`), "objects of numbers": replace(`"value":["in_1"`, `"value":[1`),
-		"a short salt": replace(`"salt":"`, `"salt":"AA`), "no effect": replace(`"effect":{`, `"effecs":{`), "effect a list": replace(`"effect":{`, `"effect":[{`), "entries an object": replace(`"entries":[`, `"entries":{`),
+		"a value with more": replace(`,"value":"evt_1"`, `,"value":"evt_1","z":1`), "a short salt": replace(`"salt":"`, `"salt":"AA`), "no effect": replace(`"effect":{`, `"effecs":{`), "effect a list": replace(`"effect":{`, `"effect":[{`), "entries an object": replace(`"entries":[`, `"entries":{`),
 		"an empty event type": replace(`"event_type":"invoice.paid"`, `"event_type":""`), "no provider": replace(`,"provider":"stripe"`, ""), "more in effect": replace(`"provider":"stripe"`, `"provider":"stripe","pump":1`),
 		"no fields": replace(`"fields":[],`, ""), "deep": strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100) + "\n", "not UTF-8": replace("世", "\xff"), "a lone surrogate": replace("世", `\ud800`), "an escape": replace("世", `\u4e16`),
 		"larger than allowed": good[:len(good)-1] + strings.Repeat(" ", MaxBundle) + "\n",
@@ -277,6 +278,17 @@ func TestOtherSpellingsOfABundleAreRefused(t *testing.T) {
 	if _, err := ParseBundle([]byte("{")); !errors.As(err, new(*Refusal)) {
 		t.Errorf("%v", err)
 	}
+}
+
+// Somebody signs with a key of their own and names one that is trusted.
+func TestABundleWhoseTokenNamesAnotherKeyIsRefused(t *testing.T) {
+	t.Parallel()
+	foreign, g := string(signedBy2(t)), withHead(testGrant(), testEntries())
+	own := ed25519.NewKeyFromSeed(slices.Repeat([]byte{2}, ed25519.SeedSize))
+	input := base64.RawURLEncoding.EncodeToString([]byte(goodHeader(t))) + "." + base64.RawURLEncoding.EncodeToString(g.Claims())
+	token := input + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(own, []byte(input)))
+	_, _, err := NewVerifier(testKeys(t, testKey(t, 1)), testIssuer).VerifyBundle([]byte(strings.Replace(foreign, b64(foreign), token, 1)), testNow)
+	requireReasons(t, err, Malformed)
 }
 
 // b64 is the token of a bundle.

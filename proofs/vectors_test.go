@@ -107,6 +107,7 @@ func makeVectors(t *testing.T) vectors {
 		{Name: "a bundle without a trusted key", Text: bundle, JWKS: json.RawMessage(`{"keys":[]}`), Reasons: []Reason{KeyNotTrusted}, Claims: bundleClaims},
 		{Name: "a bundle with a key of its own", Text: string(signedBy2(t)), Reasons: []Reason{KeyNotTrusted}, Claims: bundleClaims},
 		{Name: "the same, trusted", Text: string(signedBy2(t)), JWKS: foreign.JWKS(), Valid: true, Claims: bundleClaims},
+		{Name: "a bundle whose key is not the token's", Text: strings.Replace(bundle, b64(bundle), b64(string(signedBy2(t))), 1), Reasons: []Reason{Malformed}},
 		{Name: "a bundle after its end", Text: bundle, At: testNow.AddDate(1, 0, 0), Reasons: []Reason{Expired}, Claims: bundleClaims},
 		{Name: "a bundle whose value was altered", Text: strings.Replace(bundle, "evt_1", "evt_2", 1), Reasons: []Reason{EntryAltered}, Claims: bundleClaims},
 		{Name: "a bundle whose time was altered", Text: strings.Replace(bundle, `"at":17673230456`, `"at":17673230457`, 1), Reasons: []Reason{EntryAltered}, Claims: bundleClaims},
