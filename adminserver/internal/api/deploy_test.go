@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -201,5 +200,3 @@ func (d *deployment) fingerprint() string {
 	}
 	return sum
 }
-
-func quoted(n int) string { return fmt.Sprintf("%q", fmt.Sprint(n)) }
