@@ -118,14 +118,22 @@ func (s *Store) AlertContent(ctx context.Context, d AlertDelivery) (AlertContent
 	return content, err
 }
 
-// MarkAlerted records what came of a delivery. problem is empty where the
-// destination took it; otherwise it is tried again after retryIn, or given up
-// if that is zero. A delivery whose lease ran out is somebody else's by now:
-// done is false, and nothing changes.
-func (s *Store) MarkAlerted(ctx context.Context, d AlertDelivery, problem string, retryIn time.Duration) (done bool, err error) {
-	params := dbsqlc.AlertCompleteParams{ProjectID: d.projectID, AlertID: d.ID, Channel: d.Channel, Token: d.token, Error: optional(problem)}
-	if problem != "" && retryIn > 0 {
-		params.RetryIn = interval(&retryIn)
+// AlertOutcome is what came of a delivery. The zero value: the destination took it.
+type AlertOutcome struct {
+	// Problem says why the destination did not take it. It is then tried again
+	// after RetryIn, or given up if that is zero.
+	Problem string
+	RetryIn time.Duration
+	// Dropped says that there was nothing to send any more.
+	Dropped bool
+}
+
+// MarkAlerted records what came of a delivery. One whose lease ran out is
+// somebody else's by now: done is false, and nothing changes.
+func (s *Store) MarkAlerted(ctx context.Context, d AlertDelivery, o AlertOutcome) (done bool, err error) {
+	params := dbsqlc.AlertCompleteParams{ProjectID: d.projectID, AlertID: d.ID, Channel: d.Channel, Token: d.token, Error: optional(o.Problem), Dropped: o.Dropped}
+	if o.Problem != "" && o.RetryIn > 0 {
+		params.RetryIn = interval(&o.RetryIn)
 	}
 	err = s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		done, err = s.queries.AlertComplete(ctx, tx, params)

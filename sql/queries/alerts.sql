@@ -30,7 +30,7 @@ JOIN sendpromptly.projects AS p ON p.project_id = r.project_id;
 -- name: AlertComplete :one
 -- AlertComplete records what came of a delivery.
 SELECT r::boolean AS done FROM sendpromptly.complete_alert(sqlc.arg(project_id)::int, sqlc.arg(alert_id)::uuid, sqlc.arg(channel)::text,
-  sqlc.arg(token)::uuid, sqlc.narg(error)::text, sqlc.narg(retry_in)::text::interval) AS r;
+  sqlc.arg(token)::uuid, sqlc.narg(error)::text, sqlc.narg(retry_in)::text::interval, sqlc.arg(dropped)::boolean) AS r;
 
 -- name: AlertGroupList :many
 -- AlertGroupList counts a message's open incidents by what they have in common.

@@ -156,9 +156,9 @@ $$;
 -- Records what came of a delivery; one whose lease ran out meanwhile is
 -- discarded. error is null where the destination took the message: the first
 -- that did leaves an entry on each incident's timeline. retry_in is null when it
--- is given up.
+-- is given up. dropped says that there was nothing to send any more.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.complete_alert(project_id integer, alert_id uuid, channel text, token uuid, error text, retry_in interval,
+CREATE FUNCTION sendpromptly.complete_alert(project_id integer, alert_id uuid, channel text, token uuid, error text, retry_in interval, dropped boolean,
     OUT done boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -169,12 +169,12 @@ BEGIN
   PERFORM 1 FROM sendpromptly.alerts AS a
   WHERE a.project_id = complete_alert.project_id AND a.alert_id = complete_alert.alert_id ORDER BY a.channel FOR UPDATE;
   UPDATE sendpromptly.alerts AS a SET lease_token = NULL, error = left(complete_alert.error, 2000),
-    state = CASE WHEN complete_alert.error IS NULL THEN 'sent' WHEN retry_in IS NULL THEN 'gave_up' ELSE 'waiting' END,
+    state = CASE WHEN dropped THEN 'dropped' WHEN complete_alert.error IS NULL THEN 'sent' WHEN retry_in IS NULL THEN 'gave_up' ELSE 'waiting' END,
     next_at = v_now + coalesce(retry_in, interval '0')
   WHERE a.project_id = complete_alert.project_id AND a.alert_id = complete_alert.alert_id AND a.channel = complete_alert.channel
     AND a.lease_token = token;
   done := FOUND;
-  IF NOT done OR error IS NOT NULL OR EXISTS (SELECT 1 FROM sendpromptly.alerts AS s
+  IF NOT done OR dropped OR error IS NOT NULL OR EXISTS (SELECT 1 FROM sendpromptly.alerts AS s
       WHERE s.project_id = complete_alert.project_id AND s.alert_id = complete_alert.alert_id
         AND s.channel <> complete_alert.channel AND s.state = 'sent') THEN
     RETURN;

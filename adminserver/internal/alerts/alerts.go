@@ -97,25 +97,31 @@ func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	var refused *refusedError
-	problem, retryIn := "", time.Duration(0)
-	if err != nil {
-		problem = clip(err.Error(), 500)
-		if d.Try <= len(delays) {
-			retryIn = delays[d.Try-1]
-			if errors.As(err, &refused) {
-				retryIn = max(retryIn, refused.retryAfter)
-			}
-		}
-		if retryIn == 0 {
-			s.deps.Logger.ErrorContext(ctx, "sendpromptly: an alert was given up", "project", d.Project, "channel", d.Channel, "alert", d.ID, "error", problem)
-		} else {
-			s.deps.Logger.WarnContext(ctx, "sendpromptly: an alert is tried again", "project", d.Project, "channel", d.Channel, "alert", d.ID,
-				"try", d.Try, "retry_in", retryIn, "error", problem)
-		}
-	}
-	_, err = s.deps.Store.MarkAlerted(ctx, d, problem, retryIn)
+	_, err = s.deps.Store.MarkAlerted(ctx, d, s.outcome(ctx, d, err))
 	return err
+}
+
+// errNothing means that there is nothing to send any more.
+var errNothing = errors.New("nothing to send")
+
+// outcome decides how a try ends, and logs the ones that failed.
+func (s *Sender) outcome(ctx context.Context, d store.AlertDelivery, err error) store.AlertOutcome {
+	if err == nil || errors.Is(err, errNothing) {
+		return store.AlertOutcome{Dropped: err != nil}
+	}
+	o := store.AlertOutcome{Problem: clip(err.Error(), 500)}
+	if d.Try > len(delays) {
+		s.deps.Logger.ErrorContext(ctx, "sendpromptly: an alert was given up", "project", d.Project, "channel", d.Channel, "alert", d.ID, "error", o.Problem)
+		return o
+	}
+	o.RetryIn = delays[d.Try-1]
+	var refused *refusedError
+	if errors.As(err, &refused) {
+		o.RetryIn = max(o.RetryIn, refused.retryAfter)
+	}
+	s.deps.Logger.WarnContext(ctx, "sendpromptly: an alert is tried again", "project", d.Project, "channel", d.Channel, "alert", d.ID,
+		"try", d.Try, "retry_in", o.RetryIn, "error", o.Problem)
+	return o
 }
 
 func (s *Sender) try(ctx context.Context, d store.AlertDelivery) error {
@@ -126,7 +132,7 @@ func (s *Sender) try(ctx context.Context, d store.AlertDelivery) error {
 		return err
 	}
 	if len(content.Groups) == 0 {
-		return nil // settled since the claim: there is nothing left to tell
+		return errNothing // settled since the claim
 	}
 	destinations, err := s.deps.Store.AlertDestinations(ctx, d.Project)
 	if err != nil {
@@ -137,5 +143,5 @@ func (s *Sender) try(ctx context.Context, d store.AlertDelivery) error {
 			return s.send(ctx, to, message{id: d.ID, project: d.Project, mode: d.Mode, base: s.deps.Base, content: content})
 		}
 	}
-	return nil // the destination was taken away
+	return errNothing // the destination was taken away
 }

@@ -233,6 +233,35 @@ func TestWhatResolvedMeanwhileWakesNobody(t *testing.T) {
 	d.db.RequireSound()
 }
 
+// Where nothing is left to tell, or nobody to be told, no timeline says that
+// somebody was.
+func TestWhatWasNotSentIsNotOnTheTimeline(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.set(store.ProjectSettings{AlertSlack: &d.slack.url, AlertWebhook: &d.webhook.url})
+	d.slack.answer(500, nil)
+	d.webhook.answer(500, nil)
+	d.miss("default", key(1))
+	d.send()
+	empty := ""
+	d.set(store.ProjectSettings{AlertSlack: &empty})
+	d.db.Travel(31 * time.Second)
+	due, err := d.store.DueAlerts(t.Context(), 10)
+	if err != nil || len(due) != 1 {
+		t.Fatalf("due: %v, %v", due, err)
+	}
+	if done, err := d.store.MarkAlerted(t.Context(), due[0], store.AlertOutcome{Dropped: true}); !done || err != nil {
+		t.Fatalf("%v, %v", done, err)
+	}
+	var states string
+	if err := d.db.Pool.QueryRow(t.Context(), "SELECT string_agg(state, ' ') FROM sendpromptly.alerts").Scan(&states); err != nil || states != "dropped dropped" {
+		t.Errorf("%s, %v", states, err)
+	}
+	if n := d.entries(key(1)); n != 0 {
+		t.Errorf("%d alert entries", n)
+	}
+}
+
 // 5,000 incidents at once are one message that Slack takes.
 func TestAStormIsOneMessageThatFits(t *testing.T) {
 	t.Parallel()
@@ -397,7 +426,7 @@ func TestManyServersSendEachMessageOnce(t *testing.T) {
 	if n := d.send(); n != 1 {
 		t.Errorf("%d deliveries after the lease", n)
 	}
-	if done, err := d.store.MarkAlerted(t.Context(), leased[0], "too late", time.Minute); done || err != nil {
+	if done, err := d.store.MarkAlerted(t.Context(), leased[0], store.AlertOutcome{Problem: "too late", RetryIn: time.Minute}); done || err != nil {
 		t.Errorf("a stale lease was recorded: %v, %v", done, err)
 	}
 	if len(d.mail.all()) != 1 || len(d.slack.all()) != 1 || len(d.webhook.all()) != 1 {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
@@ -190,4 +192,23 @@ func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
 	}
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": true}), header: live}).accepted(t)
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": false})}).accepted(t)
+}
+
+// What an app records in its own transaction is never refused.
+func TestASuspendedProjectStillWatchesItsApp(t *testing.T) {
+	t.Parallel()
+	s := start(t, adminserver.IngestLimits{})
+	if got := s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: s.as("paused")}); got.status != 402 {
+		t.Errorf("over HTTP: %d %s", got.status, got.body)
+	}
+	e := s.db.Engine(engine.Config{Project: "paused"})
+	err := pgx.BeginFunc(t.Context(), s.db.Pool, func(tx pgx.Tx) error {
+		if _, err := e.Accept(t.Context(), tx, engine.Acceptance{Key: evt1}); err != nil {
+			return err
+		}
+		return e.Succeed(t.Context(), tx, evt1)
+	})
+	if state, stateErr := e.State(t.Context(), evt1); err != nil || state != engine.StateApplied {
+		t.Errorf("in the app: %v, %s, %v", err, state, stateErr)
+	}
 }

@@ -58,7 +58,7 @@ func (q *Queries) AlertClaim(ctx context.Context, db DBTX, batch int) ([]AlertCl
 
 const alertComplete = `-- name: AlertComplete :one
 SELECT r::boolean AS done FROM sendpromptly.complete_alert($1::int, $2::uuid, $3::text,
-  $4::uuid, $5::text, $6::text::interval) AS r
+  $4::uuid, $5::text, $6::text::interval, $7::boolean) AS r
 `
 
 type AlertCompleteParams struct {
@@ -68,6 +68,7 @@ type AlertCompleteParams struct {
 	Token     string
 	Error     *string
 	RetryIn   *string
+	Dropped   bool
 }
 
 // AlertComplete records what came of a delivery.
@@ -79,6 +80,7 @@ func (q *Queries) AlertComplete(ctx context.Context, db DBTX, arg AlertCompleteP
 		arg.Token,
 		arg.Error,
 		arg.RetryIn,
+		arg.Dropped,
 	)
 	var done bool
 	err := row.Scan(&done)
