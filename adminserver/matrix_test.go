@@ -101,9 +101,22 @@ func (m *matrix) state() string {
 	return state
 }
 
+// What an old session must not do is found by its name, so that a new route is not forgotten either.
+func TestKeysSecretsAndOperatorsAskForARecentLogin(t *testing.T) {
+	t.Parallel()
+	for _, route := range newSite(t, nil).server.Table() {
+		writes := !strings.HasPrefix(route.Pattern, "GET ")
+		if about := regexp.MustCompile(`/(keys|secret|operators|tokens|members|repair-url)\b`).FindString(route.Pattern); about != "" && writes && route.Role > 0 && !route.Recent {
+			t.Errorf("%s asks for no recent login", route.Pattern)
+		}
+	}
+}
+
 func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 	t.Parallel()
 	m := newMatrix(t)
+	long := m.invited("long-here@example.com", "admin")
+	m.db.Travel(16 * time.Minute)
 	admin := m.invited("admin@example.com", "admin")
 	removed := m.invited("gone@example.com", "admin")
 	if err := m.store.RemoveOperator(t.Context(), "gone@example.com", "test"); err != nil {
@@ -139,6 +152,11 @@ func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 					t.Errorf("%s: %d", who, a.StatusCode)
 				}
 				m.requireSmallAndSilent(t, who, a)
+			}
+			if route.Recent {
+				if a := long.do(method, path, form(method)); a.StatusCode != 403 && (method != "GET" || !strings.HasPrefix(a.Header.Get("Location"), "/login?")) {
+					t.Errorf("an admin who logged in 16 minutes ago: %d", a.StatusCode)
+				}
 			}
 			if route.Role > access.Viewer {
 				if a := m.browser().do(method, path, form(method), viewer...); a.StatusCode != 403 {
