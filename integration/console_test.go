@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // consoleSite is a real deployment: a database, an app with a repair endpoint, a running engine, the admin server.
@@ -49,9 +51,13 @@ func newConsoleSite(t *testing.T) *consoleSite {
 		t.Fatal(err)
 	}
 	s.engine = s.db.Engine(engine.Config{Project: "billing", AllowNetworks: allow, SweepInterval: 100 * time.Millisecond})
+	keys := t.TempDir()
+	if _, err := proofs.Folder(keys).New(); err != nil {
+		t.Fatal(err)
+	}
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String() + "/ops"
-	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler), ProofKeys: t.TempDir()})
+	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler), ProofKeys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,6 +160,14 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	b.sees("Their credits have been added.", "Incident resolved", "Answered 200", "ada@example.com")
 	b.accessible("resolved incident")
 	b.snap("resolved-desktop")
+	b.click("#proof > summary")
+	b.click("#proof button")
+	b.sees("It is shown this once.")
+	b.accessible("a secret")
+	b.snap("secret-desktop")
+	if link := eval[string](b, `document.getElementById("secret").textContent`); !strings.HasPrefix(link, s.url+"/p/") {
+		t.Errorf("the proof link is %.60s", link)
+	}
 	if n := s.repairs.Load(); n != 1 {
 		t.Errorf("the app repaired %d times, want once", n)
 	}
@@ -163,7 +177,7 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 func TestTheConsoleWorksWithoutScript(t *testing.T) {
 	s := newConsoleSite(t)
 	id := s.fails("acct_ines", "card network timeout")
-	s.fails("acct_bruno", "deadlock detected")
+	bruno := s.fails("acct_bruno", "deadlock detected")
 	b := openBrowser(t, s.url)
 	b.expected = []string{"409"}
 	b.looks(1280, 900, "light")
@@ -193,7 +207,10 @@ func TestTheConsoleWorksWithoutScript(t *testing.T) {
 	b.click("#reprocess > summary")
 	b.click("#reprocess button")
 	b.sees("Reprocess is asked for.")
-	for end := time.Now().Add(seeWithin); s.repairs.Load() < 2 && time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(seeWithin); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if i, err := s.engine.Incident(t.Context(), bruno); err != nil || i.State == engine.StateApplied {
+			break
+		}
 	}
 	b.open("/effects?q=acct_bruno")
 	b.sees("Yes, it arrived.")

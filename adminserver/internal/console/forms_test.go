@@ -11,6 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // changes counts everything that a form could have changed.
@@ -184,6 +185,49 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 		if got := s.do(admin, http.MethodPost, path, form); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", form, got.status)
 		}
+	}
+}
+
+func TestSharingAProofWithoutAKeySaysSo(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
+	got := s.do(operator, http.MethodPost, "/incidents/"+string(incident.ID)+"/proof", url.Values{"days": {"7"}, "audience": {"ticket 4711"}})
+	if got.status != http.StatusUnprocessableEntity {
+		t.Errorf("%d", got.status)
+	}
+	s.has(got.body, "no key to sign with", `value="ticket 4711"`)
+}
+
+func TestAProofLinkIsSharedShownOnceAndEnded(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if _, err := proofs.Folder(s.keys).New(); err != nil {
+		t.Fatal(err)
+	}
+	s.restart()
+	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
+	path := "/incidents/" + string(incident.ID)
+	got := s.do(operator, http.MethodPost, path+"/proof", url.Values{"days": {"7"}, "audience": {"ticket 4711"}})
+	link := regexp.MustCompile(`http://[^<]*/p/[\w.-]+`).FindString(got.body)
+	if got.status != http.StatusOK || link == "" {
+		t.Fatalf("%d\n%s", got.status, got.body)
+	}
+	page := s.get(operator, path)
+	if s.has(page, "ticket 4711", "Proof link issued"); strings.Contains(page, link) {
+		t.Error("the link is shown again")
+	}
+	open := func() int { return s.do("", http.MethodGet, strings.TrimPrefix(link, s.url), nil).status }
+	if status := open(); status != http.StatusOK {
+		t.Errorf("the link is answered %d", status)
+	}
+	revoke := regexp.MustCompile(path + `/proofs/[^/"]+/revoke`).FindString(page)
+	s.has(s.get(operator, s.post(operator, revoke, url.Values{})), "The proof link is dead.", "revoked")
+	if status := open(); status != http.StatusNotFound {
+		t.Errorf("the dead link is answered %d", status)
+	}
+	if got := s.do(shopOnly, http.MethodPost, revoke, url.Values{}); got.status != http.StatusNotFound {
+		t.Errorf("another project's proof is ended: %d", got.status)
 	}
 }
 

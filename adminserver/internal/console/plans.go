@@ -50,11 +50,20 @@ func (p planPage) Waiting() bool { return !p.Started() && p.StoppedBy == "" && p
 // plansPage lists the plans.
 type plansPage struct{ Plans []planPage }
 
+// filterWords are the fields of a filter in words.
+var filterWords = map[string]string{"show": "State", "q": "Search", "cause": "Cause", "provider": "Provider", "event_type": "Event type", "effect": "Effect",
+	"version": "Version", "customer": "Customer", "reference": "Reference", "from": "Opened from", "to": "Opened until"}
+
 func newPlanPage(v *visit, p store.Plan) planPage {
 	f := filterOf(p.Filter)
 	page := planPage{Plan: p, Filter: f.Pairs(), Link: v.link("/incidents", f.Values()...)}
 	if p.Filter.Open {
 		page.Filter = append([][2]string{{"show", "open"}}, page.Filter...)
+	}
+	for i, pair := range page.Filter {
+		if word, ok := filterWords[pair[0]]; ok {
+			page.Filter[i][0] = word
+		}
 	}
 	for _, o := range outcomes {
 		if n := p.Results[o[0]]; n > 0 {

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // issued is a proof as an incident's page shows it.
@@ -49,6 +51,9 @@ func (c *console) share(v *visit) error {
 	}
 	_, link, err := v.IssueProof(v.ctx(), store.ProofRequest{Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
 		Audience: audience, By: v.who.Actor()})
+	if errors.Is(err, proofs.ErrNoKey) {
+		return refuse("Nothing was shared: the server has no key to sign with. Its folder of keys gets one by spadmin proof keys new.")
+	}
 	if problem, ok := fieldProblem(err); ok {
 		return refuse(problem)
 	}

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,6 +31,8 @@ type site struct {
 	db      *enginetest.Database
 	store   *store.Store
 	url     string
+	keys    string
+	handler atomic.Pointer[adminserver.Server]
 	engines map[string]*engine.Engine
 	// broken is why repairs fail; nil lets them pass.
 	broken error
@@ -47,20 +50,28 @@ func newSite(t *testing.T) *site {
 	for _, project := range []string{"billing", "shop"} {
 		s.addProject(project)
 	}
-	server := httptest.NewUnstartedServer(nil)
+	s.keys = t.TempDir()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.Load().ServeHTTP(w, r) }))
 	s.url = "http://" + server.Listener.Addr().String() + prefix
-	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: t.TempDir(),
+	s.restart()
+	server.Start()
+	t.Cleanup(server.Close)
+	return s
+}
+
+// restart makes another admin server in place of the one before.
+func (s *site) restart() {
+	t := s.t
+	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: s.keys,
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = admin
-	server.Start()
+	s.handler.Store(admin)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{})
 	go func() { defer close(ended); _ = admin.Run(ctx) }()
-	t.Cleanup(func() { stop(); <-ended; server.Close() })
-	return s
+	t.Cleanup(func() { stop(); <-ended })
 }
 
 func (s *site) addProject(project string) {
