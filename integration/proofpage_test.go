@@ -261,7 +261,7 @@ func TestABrowserThatCannotCheckSaysSo(t *testing.T) {
 		if result, text := b.checked(); result != "unable" || !strings.Contains(text, want) {
 			t.Errorf("%s: %s, %s", want, result, text)
 		}
-		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams{Identifier: added.Identifier}); err != nil {
+		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package proofpage
 
 import (
+	"bytes"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -52,7 +53,8 @@ func (l *limits) allow(from netip.Addr) bool {
 	return limiter.Allow()
 }
 
-// bounded lets a request through, or asks to come again.
+// bounded lets a request through, or asks to come again. The answer is made in
+// whole before it is written, so that a slow reader holds up nobody.
 func (l *limits) bounded(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !l.allow(web.Client(r.Context())) {
@@ -61,13 +63,31 @@ func (l *limits) bounded(next http.HandlerFunc) http.Handler {
 		}
 		select {
 		case l.making <- struct{}{}:
-			defer func() { <-l.making }()
-			next(w, r)
+			made := &answer{ResponseWriter: w, status: http.StatusOK}
+			func() {
+				defer func() { <-l.making }()
+				next(made, r)
+			}()
+			w.WriteHeader(made.status)
+			_, _ = w.Write(made.body.Bytes()) // the reader may be gone
 		case <-r.Context().Done():
 			busy(w, http.StatusServiceUnavailable)
 		}
 	})
 }
+
+// answer keeps what is written.
+type answer struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+// Write implements [http.ResponseWriter].
+func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 func busy(w http.ResponseWriter, status int) {
 	setHeaders(w.Header())
