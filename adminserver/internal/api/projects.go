@@ -28,13 +28,17 @@ type Settings struct {
 	Suspended         *bool    `json:"suspended,omitempty"`
 	AlertAfterFailed  *float64 `json:"alert_after_failed_seconds,omitempty" minimum:"0" maximum:"604800"`
 	AlertAfterMissing *float64 `json:"alert_after_missing_seconds,omitempty" minimum:"0" maximum:"604800"`
+	AlertEmail        *string  `json:"alert_email,omitempty" maxLength:"5120" doc:"Addresses that alerts go to, separated by commas; empty for none."`
+	AlertSlack        *string  `json:"alert_slack,omitempty" maxLength:"2048" doc:"The URL of an incoming webhook of Slack. Its host alone is shown again."`
+	AlertWebhook      *string  `json:"alert_webhook,omitempty" maxLength:"2048" doc:"The URL of a webhook of your own. The answer to the change that sets it first holds its signing secret."`
 	Retention         *float64 `json:"retention_seconds,omitempty" minimum:"0" maximum:"3153600000" doc:"At least 35 days; 0 keeps settled effects for ever."`
 }
 
 func (s Settings) settings() store.ProjectSettings {
 	return store.ProjectSettings{Mode: s.Mode, Timeout: duration(s.TimeoutSeconds), RepairURL: s.RepairURL, SignaturePrefix: s.SignaturePrefix,
 		PublicName: s.PublicName, SupportContact: s.SupportContact, Snapshots: s.Snapshots, Suspended: s.Suspended,
-		AlertAfterFailed: duration(s.AlertAfterFailed), AlertAfterMissing: duration(s.AlertAfterMissing), Retention: duration(s.Retention)}
+		AlertAfterFailed: duration(s.AlertAfterFailed), AlertAfterMissing: duration(s.AlertAfterMissing), Retention: duration(s.Retention),
+		AlertEmail: s.AlertEmail, AlertSlack: s.AlertSlack, AlertWebhook: s.AlertWebhook}
 }
 
 func duration(seconds *float64) *time.Duration {
