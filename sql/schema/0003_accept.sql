@@ -154,6 +154,9 @@ DECLARE
   v_now timestamptz;
   v_problem text;
   v_new uuid[];
+  v_ids uuid[];
+  v_dues timestamptz[];
+  v_snapshots bigint;
   v_answered bigint;
 BEGIN
   SELECT p.project_id, p.timeout INTO v_project FROM sendpromptly.projects AS p WHERE p.name = project;
@@ -172,16 +175,20 @@ BEGIN
   END IF;
   PERFORM pg_current_xact_id();
   v_now := sendpromptly.clock();
-  WITH born AS (
+  WITH listed AS MATERIALIZED (
+    SELECT i.*, sendpromptly.uuid7(v_now) AS new_id,
+      v_now + make_interval(secs => extract(epoch FROM coalesce(i.timeout, v_project.timeout))::double precision) AS due
+    FROM sendpromptly.receipt_rows(receipts) AS i
+  ), born AS (
     INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
         effect, event_type, subject, shop, currency, customer, version, objects)
-    SELECT sendpromptly.uuid7(v_now), v_now, v_now + make_interval(secs => extract(epoch FROM coalesce(i.timeout, v_project.timeout))::double precision),
+    SELECT i.new_id, v_now, i.due,
         CASE WHEN i.occurred_at BETWEEN '1970-01-01Z' AND '9999-12-31Z' THEN i.occurred_at ELSE '-infinity' END,
         coalesce(i.amount, 0), v_project.project_id, i.event_id, sendpromptly.short(i.provider), sendpromptly.short(i.effect),
         coalesce(sendpromptly.short(left(i.event_type, 128)), ''), coalesce(left(i.subject, 255), ''), coalesce(left(i.shop, 255), ''),
         coalesce(upper(left(i.currency, 3)), ''), coalesce(left(i.customer, 255), ''), coalesce(left(i.version, 128), ''),
         CASE WHEN i.objects IS NULL THEN '' ELSE sendpromptly.join_objects(i.objects) END
-    FROM sendpromptly.receipt_rows(receipts) AS i
+    FROM listed AS i
     ORDER BY i.event_id, i.provider, i.effect, i.ordinal
     ON CONFLICT (project_id, event_id, provider, effect) DO NOTHING
     RETURNING effect_id, deadline
@@ -189,7 +196,12 @@ BEGIN
     INSERT INTO sendpromptly.owed (deadline, effect_id, project_id)
     SELECT b.deadline, b.effect_id, v_project.project_id FROM born AS b
   )
-  SELECT array_agg(b.effect_id) INTO v_new FROM born AS b;
+  SELECT (SELECT array_agg(b.effect_id) FROM born AS b), array_agg(l.new_id ORDER BY l.ordinal), array_agg(l.due ORDER BY l.ordinal), count(l.snapshot)
+  INTO v_new, v_ids, v_dues, v_snapshots FROM listed AS l;
+  IF cardinality(v_new) = cardinality(v_ids) AND v_snapshots = 0 THEN -- an import: all of it is new
+    RETURN QUERY SELECT u.ordinal, u.id, u.due, false FROM unnest(v_ids, v_dues) WITH ORDINALITY AS u(id, due, ordinal);
+    RETURN;
+  END IF;
 
   -- A fresh snapshot: what a concurrent transaction committed is visible now.
   RETURN QUERY
