@@ -24,6 +24,10 @@ integration: postgres compiler browser ## the tests that need containers or othe
 bench: postgres ## what it costs an app and how fast it is, about an hour; QUICK=1 takes minutes; ARGS="--only flow" and the like are passed on
 	cd integration && go run ./bench $(if $(QUICK),--quick) $(ARGS)
 
+.PHONY: soak
+soak: postgres ## ten million transitions on a throw-away Postgres, twenty minutes or more; ARGS="--idle 1,100" and the like are passed on
+	cd integration && go run ./soak $(ARGS)
+
 .PHONY: generate
 generate: bin/sqlc ## what is generated: the queries' Go code, the documents
 	bin/sqlc generate

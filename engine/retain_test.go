@@ -248,7 +248,7 @@ func TestLateWebhooksMeetRetention(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
-	const n = 400
+	const n = 90
 	acceptEvents(t, db, e, n)
 	exec(t, db.Pool, "SELECT sendpromptly.succeed('stripe', event_id) FROM sendpromptly.effects")
 	retention(t, db, 35*day)

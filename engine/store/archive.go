@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/engine/internal/retention"
@@ -48,8 +46,8 @@ const (
 
 	manifestSuffix = ".manifest.json"
 	perFile        = 50_000
-	// forgetAtOnce bounds the ids of one statement; the pace may ask for fewer.
-	forgetAtOnce = 1000
+	// readAtOnce is how many effects are read with all their rows at once.
+	readAtOnce = 200
 )
 
 // archive first finishes what an earlier run began in the folder, then writes
@@ -115,16 +113,16 @@ func (s *Store) writeFile(ctx context.Context, o RetainOptions, before time.Time
 	defer out.abandon()
 	for full := true; full && out.manifest.Effects < o.PerFile; {
 		var rows []dbsqlc.EffectsReadForArchiveRow
-		err := pace.InTx(ctx, s.pool, s.queries, func(tx pgx.Tx, batch int) (err error) {
-			batch = min(batch, o.PerFile-out.manifest.Effects)
-			rows, err = s.queries.EffectsReadForArchive(ctx, tx, dbsqlc.EffectsReadForArchiveParams{Project: o.Project,
-				SettledBefore: before, After: after, Batch: batch})
-			full = len(rows) == batch
-			return err
+		batch := min(readAtOnce, o.PerFile-out.manifest.Effects)
+		params := dbsqlc.EffectsReadForArchiveParams{Project: o.Project, SettledBefore: before, After: after, Batch: batch}
+		err := pace.Step(ctx, s.pool, func(db dbsqlc.DBTX) (held float64, err error) {
+			rows, err = s.queries.EffectsReadForArchive(ctx, db, params)
+			return 0, err // it locks nothing
 		})
 		if err != nil {
 			return m, nil, after, err
 		}
+		full = len(rows) == batch
 		for _, row := range rows {
 			report.Seen++
 			after = row.EffectID
@@ -149,23 +147,26 @@ func (s *Store) removeArchived(ctx context.Context, o RetainOptions, pace *reten
 	m.Stayed = []string{}
 	for len(ids) > 0 {
 		var rows []dbsqlc.EffectsForgetRow
-		taken := 0
-		err := pace.InTx(ctx, s.pool, s.queries, func(tx pgx.Tx, batch int) (err error) {
-			taken = min(batch, forgetAtOnce, len(ids))
-			rows, err = s.queries.EffectsForget(ctx, tx, dbsqlc.EffectsForgetParams{Project: o.Project, SettledBefore: m.SettledBefore, EffectIds: ids[:taken]})
-			return err
+		params := dbsqlc.EffectsForgetParams{Project: o.Project, SettledBefore: m.SettledBefore, EffectIds: ids[:min(retention.Batch, len(ids))]}
+		err := pace.Step(ctx, s.pool, func(db dbsqlc.DBTX) (held float64, err error) {
+			rows, err = s.queries.EffectsForget(ctx, db, params)
+			for _, row := range rows {
+				held = max(held, row.HeldSeconds)
+			}
+			return held, err
 		})
+		for _, row := range rows {
+			switch {
+			case row.Gone:
+				report.Removed++
+			case row.There:
+				m.Stayed = append(m.Stayed, row.EffectID)
+			}
+		}
 		if err != nil {
 			return err
 		}
-		for _, row := range rows {
-			if row.Gone {
-				report.Removed++
-				continue
-			}
-			m.Stayed = append(m.Stayed, row.EffectID)
-		}
-		ids = ids[taken:]
+		ids = ids[len(rows):]
 	}
 	m.State = stateRemoved
 	report.Archives = append(report.Archives, m)

@@ -176,7 +176,8 @@ func readManifest(path string) (m Manifest, err error) {
 	if err != nil {
 		return m, err
 	}
-	return m, json.Unmarshal(body, &m)
+	err = json.Unmarshal(body, &m)
+	return m, err
 }
 
 // writeManifest replaces a manifest as a whole or not at all.

@@ -38,7 +38,8 @@ type RetainReport struct {
 	// Archives are the files that were finished, those of an earlier run that
 	// had been interrupted included.
 	Archives []Manifest `json:"archives,omitempty"`
-	// LongestMilliseconds is the longest transaction, and so the longest lock.
+	// LongestMilliseconds is how long a statement held its locks at most, by
+	// Postgres's clock, up to its commit.
 	LongestMilliseconds float64 `json:"longest_ms"`
 }
 
@@ -46,7 +47,7 @@ type RetainReport struct {
 // their rows: receipt, timeline, chain, incident, attempts, callbacks, search
 // terms. It never removes one that is awaiting, has an open incident or an
 // issued proof, or to which anything happened within the time. The work is done
-// in transactions of at most 100 ms, and nobody's lock is waited for.
+// in statements of about 30 ms, and nobody's lock is waited for.
 //
 // With an archive it goes file by file: written, synced and named, then the
 // effects in it leave, then its manifest says so. Interrupted anywhere, the next

@@ -7,9 +7,10 @@ RETURNING p.name, (c.now - make_interval(secs => extract(epoch FROM p.retention)
 
 -- name: EffectsRetain :one
 -- EffectsRetain removes the effects of one page that may leave, or counts them.
-SELECT r.taken::int AS taken, r.gone::int AS gone, r.last::uuid AS last
+SELECT r.taken::int AS taken, r.gone::int AS gone, r.last::uuid AS last,
+  extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(after)::uuid, sqlc.arg(batch)::int,
-  sqlc.arg(dry_run)::boolean) AS r(taken, gone, last);
+  sqlc.arg(dry_run)::boolean) AS r(taken, gone, last, held);
 
 -- name: EffectsReadForArchive :many
 -- EffectsReadForArchive reads one page of effects with all their rows; document is empty where an effect stays.
@@ -18,10 +19,8 @@ FROM sendpromptly.retain_read(sqlc.arg(project)::text, sqlc.arg(settled_before):
   AS r(effect_id, accepted_at, document);
 
 -- name: EffectsForget :many
--- EffectsForget removes archived effects that did not change since, and says of each that was there whether it went.
-SELECT r.effect_id::uuid AS effect_id, r.gone::boolean AS gone
-FROM sendpromptly.retain_forget(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(effect_ids)::text[]::uuid[]) AS r(effect_id, gone);
-
--- name: StatementBound :exec
--- StatementBound ends each of the transaction's statements after so long.
-SELECT set_config('statement_timeout', sqlc.arg(milliseconds)::text, true);
+-- EffectsForget removes archived effects that did not change since, as far as its time lets it, and says of each what became of it.
+SELECT r.effect_id::uuid AS effect_id, coalesce(r.gone, false)::boolean AS gone, (r.gone IS NOT NULL)::boolean AS there,
+  extract(epoch FROM r.held)::float8 AS held_seconds
+FROM sendpromptly.retain_forget(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(effect_ids)::text[]::uuid[])
+  AS r(effect_id, gone, held);

@@ -12,7 +12,9 @@ ALTER TABLE sendpromptly.projects ADD COLUMN retention interval CHECK (retention
 ALTER TABLE sendpromptly.projects ADD COLUMN retained_at timestamptz;
 
 -- The bound before which an effect must have been settled to leave: 35 days ago
--- at the latest, in hours, because a day is not as long in every time zone.
+-- at the latest, in hours, because a day is not as long in every time zone. What
+-- is judged after the locks were taken needs a snapshot of its own, so a stricter
+-- isolation than READ COMMITTED is refused.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.retention_bound(settled_before timestamptz) RETURNS timestamptz
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -20,6 +22,9 @@ BEGIN
   IF settled_before IS NULL OR settled_before > sendpromptly.clock() - interval '840 hours' THEN
     RAISE EXCEPTION USING ERRCODE = 'SP004', MESSAGE = 'sendpromptly.retain: argument settled_before: want 35 days ago at the latest',
       HINT = 'providers redeliver events for 30 days, and their duplicates must be recognised';
+  END IF;
+  IF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE EXCEPTION USING ERRCODE = 'SP005', MESSAGE = 'sendpromptly.retain: call it at READ COMMITTED';
   END IF;
   RETURN settled_before;
 END
@@ -38,7 +43,7 @@ CREATE FUNCTION sendpromptly.retention_page(project_id integer, bound timestampt
 $$;
 
 -- Which of these effects were settled before the bound. Every look goes to one
--- key: LIMIT keeps the planner from joining whole tables instead.
+-- key: LIMIT and OFFSET 0 keep the planner from joining whole tables instead.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.settled_before(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
@@ -49,16 +54,18 @@ DECLARE
 BEGIN
   RETURN (SELECT coalesce(array_agg(u.id), '{}') FROM unnest(effect_ids) AS u(id)
     CROSS JOIN LATERAL (SELECT f.deadline, f.succeeded_at FROM sendpromptly.effects AS f
-      WHERE f.project_id = settled_before.project_id AND f.effect_id = u.id LIMIT 1) AS e
+      WHERE f.project_id = settled_before.project_id AND f.effect_id = u.id
+      ORDER BY f.project_id, f.effect_id LIMIT 1) AS e
     LEFT JOIN LATERAL (SELECT o.state, greatest(o.opened_at, o.resolved_at, o.closed_at) AS at FROM sendpromptly.incidents AS o
-      WHERE o.project_id = settled_before.project_id AND o.effect_id = u.id LIMIT 1) AS i ON true
+      WHERE o.project_id = settled_before.project_id AND o.effect_id = u.id
+      ORDER BY o.project_id, o.effect_id LIMIT 1) AS i ON true
     WHERE CASE WHEN i.state IS NULL THEN e.succeeded_at < bound ELSE i.state IN ('applied', 'closed') AND i.at < bound END
       AND u.id <> ALL (v_deferred)
       AND NOT sendpromptly.proof_bearing(settled_before.project_id, u.id)
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline = e.deadline
-        AND o.project_id = settled_before.project_id AND o.effect_id = u.id)
+        AND o.project_id = settled_before.project_id AND o.effect_id = u.id OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.entries AS n WHERE n.project_id = settled_before.project_id
-        AND n.effect_id = u.id AND n.at >= bound));
+        AND n.effect_id = u.id AND n.at >= bound OFFSET 0));
 END
 $$;
 -- +goose StatementEnd
@@ -68,6 +75,8 @@ $$;
 -- lock order is the usual one, effects before incidents, and what is judged is
 -- judged in a fresh snapshot after the locks.
 --
+-- Every row is looked up by its own key and then removed by its place: given the
+-- list of keys at once, a planner without statistics reads the whole project.
 -- Changes go by themselves within a week (see purge).
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.forget(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
@@ -75,70 +84,95 @@ CREATE FUNCTION sendpromptly.forget(project_id integer, effect_ids uuid[], bound
 #variable_conflict use_column
 DECLARE
   v_mine uuid[];
-  v_held uuid[];
+  v_locked uuid[];
   v_incidents uuid[];
   v_replays uuid[];
   v_first timestamptz;
   v_last timestamptz;
 BEGIN
-  v_mine := ARRAY(SELECT e.effect_id FROM sendpromptly.effects AS e
-    WHERE e.project_id = forget.project_id AND e.effect_id = ANY (effect_ids) ORDER BY e.effect_id FOR UPDATE SKIP LOCKED);
-  v_incidents := ARRAY(SELECT i.incident_id FROM sendpromptly.incidents AS i
-    WHERE i.project_id = forget.project_id AND i.effect_id = ANY (v_mine) FOR UPDATE SKIP LOCKED);
-  SELECT coalesce(array_agg(i.effect_id), '{}') INTO v_held FROM sendpromptly.incidents AS i
-  WHERE i.project_id = forget.project_id AND i.effect_id = ANY (v_mine) AND i.incident_id <> ALL (v_incidents);
-  v_mine := sendpromptly.settled_before(project_id, ARRAY(SELECT u.id FROM unnest(v_mine) AS u(id) WHERE u.id <> ALL (v_held)), bound);
+  v_mine := ARRAY(SELECT x.effect_id FROM unnest(effect_ids) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.effect_id FROM sendpromptly.effects AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id
+    ORDER BY r.project_id, r.effect_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS x);
+  v_locked := ARRAY(SELECT x.effect_id FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.effect_id FROM sendpromptly.incidents AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id
+    ORDER BY r.project_id, r.effect_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS x);
+  SELECT coalesce(array_agg(u.id), '{}'), coalesce(array_agg(x.incident_id) FILTER (WHERE x.incident_id IS NOT NULL), '{}'), min(x.opened_at), max(x.opened_at)
+  INTO v_mine, v_incidents, v_first, v_last
+  FROM unnest(sendpromptly.settled_before(project_id, v_mine, bound)) AS u(id) LEFT JOIN LATERAL (
+    SELECT r.incident_id, r.opened_at FROM sendpromptly.incidents AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id
+    ORDER BY r.project_id, r.effect_id LIMIT 1) AS x ON true
+  WHERE x.incident_id IS NULL OR u.id = ANY (v_locked);
   IF cardinality(v_mine) = 0 THEN
     RETURN v_mine;
   END IF;
-  SELECT coalesce(array_agg(i.incident_id), '{}'), min(i.opened_at), max(i.opened_at) INTO v_incidents, v_first, v_last
-  FROM sendpromptly.incidents AS i WHERE i.project_id = forget.project_id AND i.effect_id = ANY (v_mine);
-  DELETE FROM sendpromptly.terms AS t USING (
-    SELECT DISTINCT lower(w.term) AS term, e.effect_id FROM sendpromptly.effects AS e,
-      LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS w(term)
-    WHERE e.project_id = forget.project_id AND e.effect_id = ANY (v_mine) AND w.term <> '') AS d
-  WHERE t.project_id = forget.project_id AND t.term = d.term AND t.effect_id = d.effect_id;
+  DELETE FROM sendpromptly.terms WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+      SELECT DISTINCT lower(w.term) AS term FROM (SELECT r.subject, r.customer, r.objects FROM sendpromptly.effects AS r
+        WHERE r.project_id = forget.project_id AND r.effect_id = u.id ORDER BY r.project_id, r.effect_id LIMIT 1) AS e,
+        LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS w(term)) AS d
+    CROSS JOIN LATERAL (SELECT r.ctid AS place FROM sendpromptly.terms AS r
+      WHERE r.project_id = forget.project_id AND r.term = d.term AND r.effect_id = u.id OFFSET 0) AS x));
   IF cardinality(v_incidents) > 0 THEN
-    WITH gone AS (
-      DELETE FROM sendpromptly.attempts AS a WHERE a.project_id = forget.project_id AND a.incident_id = ANY (v_incidents) RETURNING a.replay_id)
-    SELECT coalesce(array_agg(g.replay_id), '{}') INTO v_replays FROM gone AS g;
-    DELETE FROM sendpromptly.callbacks AS c WHERE c.project_id = forget.project_id AND c.replay_id = ANY (v_replays);
-    DELETE FROM sendpromptly.nonces AS n WHERE n.project_id = forget.project_id AND n.replay_id = ANY (v_replays);
+    v_replays := ARRAY(SELECT x.replay_id FROM unnest(v_incidents) AS u(id) CROSS JOIN LATERAL (
+      SELECT r.replay_id FROM sendpromptly.attempts AS r WHERE r.project_id = forget.project_id AND r.incident_id = u.id OFFSET 0) AS x);
+    DELETE FROM sendpromptly.attempts WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_replays) AS u(id) CROSS JOIN LATERAL (
+      SELECT r.ctid AS place FROM sendpromptly.attempts AS r WHERE r.project_id = forget.project_id AND r.replay_id = u.id OFFSET 0) AS x));
+    DELETE FROM sendpromptly.callbacks WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_replays) AS u(id) CROSS JOIN LATERAL (
+      SELECT r.ctid AS place FROM sendpromptly.callbacks AS r WHERE r.project_id = forget.project_id AND r.replay_id = u.id OFFSET 0) AS x));
+    DELETE FROM sendpromptly.nonces WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_replays) AS u(id) CROSS JOIN LATERAL (
+      SELECT r.ctid AS place FROM sendpromptly.nonces AS r WHERE r.project_id = forget.project_id AND r.replay_id = u.id OFFSET 0) AS x));
     -- No setting lets an alert wait longer than a week.
     DELETE FROM sendpromptly.outbox AS o WHERE o.due_at BETWEEN v_first AND v_last + interval '7 days'
       AND o.project_id = forget.project_id AND o.incident_id = ANY (v_incidents);
-    DELETE FROM sendpromptly.incidents AS i WHERE i.project_id = forget.project_id AND i.incident_id = ANY (v_incidents);
+    DELETE FROM sendpromptly.incidents WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_incidents) AS u(id) CROSS JOIN LATERAL (
+      SELECT r.ctid AS place FROM sendpromptly.incidents AS r WHERE r.project_id = forget.project_id AND r.incident_id = u.id OFFSET 0) AS x));
   END IF;
-  DELETE FROM sendpromptly.seals AS s WHERE s.project_id = forget.project_id AND s.effect_id = ANY (v_mine);
-  DELETE FROM sendpromptly.chains AS c WHERE c.project_id = forget.project_id AND c.effect_id = ANY (v_mine);
-  DELETE FROM sendpromptly.entries AS n WHERE n.project_id = forget.project_id AND n.effect_id = ANY (v_mine);
-  DELETE FROM sendpromptly.snapshots AS s WHERE s.project_id = forget.project_id AND s.effect_id = ANY (v_mine);
-  DELETE FROM sendpromptly.effects AS e WHERE e.project_id = forget.project_id AND e.effect_id = ANY (v_mine);
+  DELETE FROM sendpromptly.seals WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.ctid AS place FROM sendpromptly.seals AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id OFFSET 0) AS x));
+  DELETE FROM sendpromptly.chains WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.ctid AS place FROM sendpromptly.chains AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id OFFSET 0) AS x));
+  DELETE FROM sendpromptly.entries WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.ctid AS place FROM sendpromptly.entries AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id OFFSET 0) AS x));
+  DELETE FROM sendpromptly.snapshots WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.ctid AS place FROM sendpromptly.snapshots AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id OFFSET 0) AS x));
+  DELETE FROM sendpromptly.effects WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
+    SELECT r.ctid AS place FROM sendpromptly.effects AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id OFFSET 0) AS x));
   RETURN v_mine;
 END
 $$;
 -- +goose StatementEnd
 
--- One step without an archive: looks at batch effects after a place, removes
--- those that may leave (or only counts them), and says where the next step goes on.
+-- One step without an archive: looks at up to batch effects after a place,
+-- removes those that may leave (or only counts them), and says where the next
+-- step goes on and how long it held its locks. It goes in small groups and ends
+-- after the group in which the budget ran out: no batch is too large.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.retain(project text, settled_before timestamptz, after uuid, batch integer, dry_run boolean DEFAULT false,
-    OUT taken integer, OUT gone integer, OUT last uuid)
+    budget interval DEFAULT '30 milliseconds', OUT taken integer, OUT gone integer, OUT last uuid, OUT held interval)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
   v_bound timestamptz := sendpromptly.retention_bound(settled_before);
-  v_page uuid[] := sendpromptly.retention_page(v_project, v_bound, after, batch);
-  v_gone uuid[];
+  v_started timestamptz := sendpromptly.clock();
+  v_page uuid[];
 BEGIN
-  taken := cardinality(v_page);
-  last := coalesce(v_page[taken], after);
-  v_gone := sendpromptly.settled_before(v_project, v_page, v_bound);
-  IF NOT dry_run THEN
-    v_gone := sendpromptly.forget(v_project, v_gone, v_bound);
-  END IF;
-  gone := cardinality(v_gone);
+  taken := 0;
+  gone := 0;
+  last := after;
+  LOOP
+    v_page := sendpromptly.retention_page(v_project, v_bound, last, least(batch - taken, 20));
+    EXIT WHEN cardinality(v_page) = 0;
+    taken := taken + cardinality(v_page);
+    last := v_page[cardinality(v_page)];
+    IF dry_run THEN
+      gone := gone + cardinality(sendpromptly.settled_before(v_project, v_page, v_bound));
+    ELSE
+      gone := gone + cardinality(sendpromptly.forget(v_project, v_page, v_bound));
+    END IF;
+    held := sendpromptly.clock() - v_started;
+    EXIT WHEN taken >= batch OR held >= budget;
+  END LOOP;
+  held := sendpromptly.clock() - v_started;
 END
 $$;
 -- +goose StatementEnd
@@ -158,7 +192,8 @@ DECLARE
 BEGIN
   RETURN QUERY SELECT u.id, e.accepted_at, CASE WHEN u.id = ANY (v_leaving) THEN sendpromptly.archived(v_project, u.id)::text END
   FROM unnest(v_page) WITH ORDINALITY AS u(id, n)
-  CROSS JOIN LATERAL (SELECT f.accepted_at FROM sendpromptly.effects AS f WHERE f.project_id = v_project AND f.effect_id = u.id LIMIT 1) AS e
+  CROSS JOIN LATERAL (SELECT f.accepted_at FROM sendpromptly.effects AS f WHERE f.project_id = v_project AND f.effect_id = u.id
+      ORDER BY f.project_id, f.effect_id LIMIT 1) AS e
   ORDER BY u.n;
 END
 $$;
@@ -185,19 +220,33 @@ CREATE FUNCTION sendpromptly.archived(project_id integer, effect_id uuid) RETURN
 $$;
 -- +goose StatementEnd
 
--- Removes what an archive holds. Of the effects that were still there, it says
--- which are gone now; the others changed since they were read, and stay.
+-- Removes what an archive holds, in the order of the list and as far as the
+-- budget lets it. gone is null for an effect that was not there any more, and
+-- false for one that changed since it was read, and stays.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.retain_forget(project text, settled_before timestamptz, effect_ids uuid[])
-  RETURNS TABLE (effect_id uuid, gone boolean)
+CREATE FUNCTION sendpromptly.retain_forget(project text, settled_before timestamptz, effect_ids uuid[], budget interval DEFAULT '30 milliseconds')
+  RETURNS TABLE (effect_id uuid, gone boolean, held interval)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
-  v_there uuid[] := ARRAY(SELECT e.effect_id FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = ANY (effect_ids));
-  v_gone uuid[] := sendpromptly.forget(v_project, v_there, sendpromptly.retention_bound(settled_before));
+  v_bound timestamptz := sendpromptly.retention_bound(settled_before);
+  v_started timestamptz := sendpromptly.clock();
+  v_done integer := 0;
+  v_group uuid[];
+  v_there uuid[];
+  v_gone uuid[];
 BEGIN
-  RETURN QUERY SELECT u.id, u.id = ANY (v_gone) FROM unnest(v_there) AS u(id);
+  WHILE v_done < cardinality(effect_ids) AND (v_done = 0 OR sendpromptly.clock() - v_started < budget) LOOP
+    v_group := effect_ids[v_done + 1 : v_done + 20];
+    v_there := ARRAY(SELECT x.effect_id FROM unnest(v_group) AS u(id) CROSS JOIN LATERAL (
+      SELECT r.effect_id FROM sendpromptly.effects AS r WHERE r.project_id = v_project AND r.effect_id = u.id
+      ORDER BY r.project_id, r.effect_id LIMIT 1) AS x);
+    v_gone := sendpromptly.forget(v_project, v_there, v_bound);
+    RETURN QUERY SELECT u.id, CASE WHEN u.id = ANY (v_there) THEN u.id = ANY (v_gone) END, sendpromptly.clock() - v_started
+    FROM unnest(v_group) WITH ORDINALITY AS u(id, n) ORDER BY u.n;
+    v_done := v_done + cardinality(v_group);
+  END LOOP;
 END
 $$;
 -- +goose StatementEnd

@@ -11,8 +11,10 @@ import (
 )
 
 const effectsForget = `-- name: EffectsForget :many
-SELECT r.effect_id::uuid AS effect_id, r.gone::boolean AS gone
-FROM sendpromptly.retain_forget($1::text, $2::timestamptz, $3::text[]::uuid[]) AS r(effect_id, gone)
+SELECT r.effect_id::uuid AS effect_id, coalesce(r.gone, false)::boolean AS gone, (r.gone IS NOT NULL)::boolean AS there,
+  extract(epoch FROM r.held)::float8 AS held_seconds
+FROM sendpromptly.retain_forget($1::text, $2::timestamptz, $3::text[]::uuid[])
+  AS r(effect_id, gone, held)
 `
 
 type EffectsForgetParams struct {
@@ -22,11 +24,13 @@ type EffectsForgetParams struct {
 }
 
 type EffectsForgetRow struct {
-	EffectID string
-	Gone     bool
+	EffectID    string
+	Gone        bool
+	There       bool
+	HeldSeconds float64
 }
 
-// EffectsForget removes archived effects that did not change since, and says of each that was there whether it went.
+// EffectsForget removes archived effects that did not change since, as far as its time lets it, and says of each what became of it.
 func (q *Queries) EffectsForget(ctx context.Context, db DBTX, arg EffectsForgetParams) ([]EffectsForgetRow, error) {
 	rows, err := db.Query(ctx, effectsForget, arg.Project, arg.SettledBefore, arg.EffectIds)
 	if err != nil {
@@ -36,7 +40,12 @@ func (q *Queries) EffectsForget(ctx context.Context, db DBTX, arg EffectsForgetP
 	var items []EffectsForgetRow
 	for rows.Next() {
 		var i EffectsForgetRow
-		if err := rows.Scan(&i.EffectID, &i.Gone); err != nil {
+		if err := rows.Scan(
+			&i.EffectID,
+			&i.Gone,
+			&i.There,
+			&i.HeldSeconds,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -93,9 +102,10 @@ func (q *Queries) EffectsReadForArchive(ctx context.Context, db DBTX, arg Effect
 }
 
 const effectsRetain = `-- name: EffectsRetain :one
-SELECT r.taken::int AS taken, r.gone::int AS gone, r.last::uuid AS last
+SELECT r.taken::int AS taken, r.gone::int AS gone, r.last::uuid AS last,
+  extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain($1::text, $2::timestamptz, $3::uuid, $4::int,
-  $5::boolean) AS r(taken, gone, last)
+  $5::boolean) AS r(taken, gone, last, held)
 `
 
 type EffectsRetainParams struct {
@@ -107,9 +117,10 @@ type EffectsRetainParams struct {
 }
 
 type EffectsRetainRow struct {
-	Taken int
-	Gone  int
-	Last  string
+	Taken       int
+	Gone        int
+	Last        string
+	HeldSeconds float64
 }
 
 // EffectsRetain removes the effects of one page that may leave, or counts them.
@@ -122,7 +133,12 @@ func (q *Queries) EffectsRetain(ctx context.Context, db DBTX, arg EffectsRetainP
 		arg.DryRun,
 	)
 	var i EffectsRetainRow
-	err := row.Scan(&i.Taken, &i.Gone, &i.Last)
+	err := row.Scan(
+		&i.Taken,
+		&i.Gone,
+		&i.Last,
+		&i.HeldSeconds,
+	)
 	return i, err
 }
 
@@ -157,14 +173,4 @@ func (q *Queries) RetentionClaim(ctx context.Context, db DBTX) ([]RetentionClaim
 		return nil, err
 	}
 	return items, nil
-}
-
-const statementBound = `-- name: StatementBound :exec
-SELECT set_config('statement_timeout', $1::text, true)
-`
-
-// StatementBound ends each of the transaction's statements after so long.
-func (q *Queries) StatementBound(ctx context.Context, db DBTX, milliseconds string) error {
-	_, err := db.Exec(ctx, statementBound, milliseconds)
-	return err
 }

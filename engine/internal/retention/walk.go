@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
@@ -20,17 +19,15 @@ const First = "00000000-0000-0000-0000-000000000000"
 // oldest to the newest, or only counts them. It returns how many it looked at
 // and how many went.
 func Walk(ctx context.Context, pool *pgxpool.Pool, q *dbsqlc.Queries, p *Pace, project string, before time.Time, dryRun bool) (seen, gone int, err error) {
-	for after := First; ; {
-		full := false
-		err := p.InTx(ctx, pool, q, func(tx pgx.Tx, batch int) error {
-			row, err := q.EffectsRetain(ctx, tx, dbsqlc.EffectsRetainParams{Project: project, SettledBefore: before, After: after, Batch: batch, DryRun: dryRun})
-			if err != nil {
-				return err
-			}
-			seen, gone, after, full = seen+row.Taken, gone+row.Gone, row.Last, row.Taken == batch
-			return nil
+	params := dbsqlc.EffectsRetainParams{Project: project, SettledBefore: before, After: First, Batch: Batch, DryRun: dryRun}
+	for {
+		var row dbsqlc.EffectsRetainRow
+		err := p.Step(ctx, pool, func(db dbsqlc.DBTX) (held float64, err error) {
+			row, err = q.EffectsRetain(ctx, db, params)
+			return row.HeldSeconds, err
 		})
-		if err != nil || !full {
+		seen, gone, params.After = seen+row.Taken, gone+row.Gone, row.Last
+		if err != nil || row.Taken == 0 {
 			return seen, gone, err
 		}
 	}
