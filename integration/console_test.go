@@ -31,7 +31,9 @@ type consoleSite struct {
 	engine  *engine.Engine
 	url     string
 	repairs atomic.Int64
-	n       int
+	// refuse is how many streams are refused, as while Postgres is away.
+	refuse atomic.Int64
+	n      int
 }
 
 func newConsoleSite(t *testing.T) *consoleSite {
@@ -61,7 +63,13 @@ func newConsoleSite(t *testing.T) *consoleSite {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server.Config.Handler = admin
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/events") && s.refuse.Add(-1) >= 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		admin.ServeHTTP(w, r)
+	})
 	server.Start()
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan struct{}, 2)
@@ -115,6 +123,7 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	first := s.fails("acct_ines", "card network timeout")
 	s.fails("acct_bruno", "deadlock detected")
 	b := openBrowser(t, s.url)
+	b.expected = []string{"503"}
 	b.looks(1280, 900, "light")
 	s.login(b, "ada@example.com", "operator")
 	b.sees("2 incidents are open.", "running")
@@ -126,7 +135,9 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	b.accessible("incidents")
 	b.do(chromedp.SendKeys(chromedp.CSS("#q"), "deadlock\r"))
 	b.waits(`location.search.includes("q=deadlock") && document.querySelectorAll("[data-row]").length === 1`)
+	s.refuse.Store(1)
 	b.open("/incidents")
+	b.sees("Reconnecting")
 	b.sees("Live")
 
 	// One arrives while somebody reads the top of the list: it is put above.

@@ -118,15 +118,24 @@
   news?.querySelector("button").addEventListener("click", () => location.reload());
   const events = body.dataset.events;
   if (events && document.querySelector("[data-live]")) {
-    const source = new EventSource(events);
     const light = document.querySelector("[data-light]");
-    // What changed before the stream began, or while it was lost, is read now.
-    source.addEventListener("open", () => { refresh(); if (light) { light.textContent = "Live"; light.hidden = false; } });
-    source.addEventListener("error", () => { if (light) light.textContent = "Reconnecting"; });
-    source.addEventListener("change", (event) => {
-      const only = body.dataset.of;
-      if (!only || only === JSON.parse(event.data).id) refresh();
-    });
+    const say = (text) => { if (light) { light.textContent = text; light.hidden = false; } };
+    let source;
+    const follow = () => {
+      source = new EventSource(events);
+      // What changed before the stream began, or while it was lost, is read now.
+      source.addEventListener("open", () => { refresh(); say("Live"); });
+      source.addEventListener("error", () => {
+        say("Reconnecting");
+        // The browser connects again by itself, but not after an answer such as 503.
+        if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+      });
+      source.addEventListener("change", (event) => {
+        const only = body.dataset.of;
+        if (!only || only === JSON.parse(event.data).id) refresh();
+      });
+    };
+    follow();
     if (body.dataset.every) setInterval(refresh, Number(body.dataset.every) * 1000);
     addEventListener("pagehide", () => source.close());
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
