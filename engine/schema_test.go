@@ -160,6 +160,11 @@ func TestTheRolesHaveWhatTheyNeed(t *testing.T) {
 		{"sendpromptly_operator", "SELECT * FROM sendpromptly.snapshots", denied},
 		{"sendpromptly_operator", "SELECT * FROM sendpromptly.succeed('stripe', 'evt_1')", denied},
 		{"sendpromptly_operator", "UPDATE sendpromptly.incidents SET state = 'closed'", denied},
+		{"sendpromptly_operator", "SELECT * FROM sendpromptly.issue_proof(gen_random_uuid(), 'https://a', NULL, '1 day', 'ada')", ""},
+		{"sendpromptly_operator", "SELECT * FROM sendpromptly.erase('default', 'cus_1', NULL, 'ada', 10)", ""},
+		{"sendpromptly_operator", "UPDATE sendpromptly.proofs SET revoked_at = NULL", denied},
+		{"sendpromptly_app", "SELECT * FROM sendpromptly.issue_proof(gen_random_uuid(), 'https://a', NULL, '1 day', 'eve')", denied},
+		{"sendpromptly_app", "SELECT * FROM sendpromptly.erase('default', 'cus_1', NULL, 'eve', 10)", denied},
 	} {
 		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(t.Context(), "SET LOCAL ROLE "+test.role); err != nil {
