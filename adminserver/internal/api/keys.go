@@ -39,12 +39,8 @@ func keys(r *room) {
 		status: http.StatusCreated, title: "Create an API key", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
-		NoKey
 		Body Label
 	}) (*reply[KeyWithSecret], error) {
-		if err := in.refuse(); err != nil {
-			return nil, err
-		}
 		name, err := r.inPath(ctx, in.ProjectPath)
 		if err != nil {
 			return nil, err

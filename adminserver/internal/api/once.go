@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
@@ -57,17 +56,4 @@ func once[T any](ctx context.Context, r *room, key, project, action string, aske
 		out.Replayed = "true"
 	}
 	return out, json.Unmarshal(answer.Body, &out.Body)
-}
-
-// NoKey refuses an Idempotency-Key where it could not be honoured: the answer
-// holds a secret, which is kept nowhere.
-type NoKey struct {
-	Key string `header:"Idempotency-Key" hidden:"true"`
-}
-
-func (k NoKey) refuse() error {
-	if k.Key != "" {
-		return web.New(http.StatusUnprocessableEntity, "this takes no Idempotency-Key: the answer holds a secret, which is kept nowhere")
-	}
-	return nil
 }

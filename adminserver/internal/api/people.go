@@ -58,10 +58,9 @@ func people(r *room) {
 	line = operation{method: http.MethodPost, path: "/operators", id: "operators-invite", tag: "People", role: access.Admin, recent: true,
 		status: http.StatusCreated, title: "Invite an operator", text: "One who is there gets the role and a new link.", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
-		NoKey
 		Body Invitation
 	}) (*reply[LoginLink], error) {
-		if err := errors.Join(in.refuse(), everywhere(ctx)); err != nil {
+		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		token, err := r.Store.InviteOperator(ctx, in.Body.Email, in.Body.Role, access.From(ctx).Actor())
@@ -119,10 +118,9 @@ func tokens(r *room) {
 	line = operation{method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: access.Admin, recent: true,
 		status: http.StatusCreated, title: "Create an API token", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
-		NoKey
 		Body NewToken
 	}) (*reply[TokenWithSecret], error) {
-		if err := errors.Join(in.refuse(), everywhere(ctx)); err != nil {
+		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		b := in.Body

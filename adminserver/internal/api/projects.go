@@ -115,12 +115,8 @@ func projectChanges(r *room) {
 	line := operation{method: http.MethodPost, path: "/projects", id: "projects-create", tag: "Projects", role: access.Admin, recent: true,
 		status: http.StatusCreated, title: "Create a project", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
-		NoKey
 		Body NewProject
 	}) (*reply[ProjectWithSecret], error) {
-		if err := in.refuse(); err != nil {
-			return nil, err
-		}
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
@@ -146,12 +142,8 @@ func projectChanges(r *room) {
 	line.title, line.text = "Make a new callback secret", "It signs from now on together with the older ones, which retire after the overlap."
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
-		NoKey
 		Body Rotation
 	}) (*reply[CallbackSecret], error) {
-		if err := in.refuse(); err != nil {
-			return nil, err
-		}
 		name, err := r.inPath(ctx, in.ProjectPath)
 		if err != nil {
 			return nil, err

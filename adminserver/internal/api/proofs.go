@@ -51,11 +51,10 @@ func issuedProofs(r *room) {
 		title: "Issue a proof link", errors: append([]int{http.StatusConflict}, withBody...)}
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
-		NoKey
 		Body ProofRequest
 	}) (*reply[ProofWithLink], error) {
 		project, _, err := r.incidentIn(ctx, in.ID)
-		if err := errors.Join(in.refuse(), err); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		proof, link, err := r.IssueProof(ctx, store.ProofRequest{Incident: engine.IncidentID(in.ID), Project: project, Audience: in.Body.Audience,

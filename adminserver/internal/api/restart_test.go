@@ -19,7 +19,7 @@ import (
 // a gap. The server is one of our own, because everybody's connections die.
 func TestTheStreamOutlivesARestartOfPostgres(t *testing.T) {
 	t.Parallel()
-	server, err := localpg.Start(t.Context(), localpg.Config{})
+	server, err := localpg.Start(t.Context(), localpg.Config{Durable: true}) // what committed survives the crash
 	if err != nil {
 		t.Fatal(err)
 	}

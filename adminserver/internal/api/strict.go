@@ -45,7 +45,7 @@ func (s *strict) check(r *http.Request) error {
 		return web.New(http.StatusUnprocessableEntity, "the query is badly escaped")
 	}
 	for name, values := range query {
-		if !s.takes(name) {
+		if !s.takes("query", name) {
 			return web.New(http.StatusUnprocessableEntity, "the query holds a parameter that is not known")
 		}
 		if len(values) > 1 {
@@ -59,6 +59,10 @@ func (s *strict) check(r *http.Request) error {
 		if len(r.Header.Values(name)) > 1 {
 			return web.New(http.StatusUnprocessableEntity, name+" comes twice")
 		}
+	}
+	// Who sends a key relies on it; where the answer may hold a secret it could not be kept.
+	if r.Method != http.MethodGet && r.Header.Get("Idempotency-Key") != "" && !s.takes("header", "Idempotency-Key") {
+		return web.New(http.StatusUnprocessableEntity, "this takes no Idempotency-Key")
 	}
 	if s.op.RequestBody == nil {
 		if n, _ := io.ReadFull(r.Body, make([]byte, 1)); n > 0 {
@@ -81,9 +85,9 @@ func (s *strict) check(r *http.Request) error {
 	return nil
 }
 
-// takes says whether the operation has a parameter of this name in its query.
-func (s *strict) takes(name string) bool {
-	return slices.ContainsFunc(s.op.Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name })
+// takes says whether the operation has a parameter of this name.
+func (s *strict) takes(in, name string) bool {
+	return slices.ContainsFunc(s.op.Parameters, func(p *huma.Param) bool { return p.In == in && p.Name == name })
 }
 
 // bodyError says why a body could not be read.
