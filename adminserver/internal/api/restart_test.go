@@ -33,13 +33,13 @@ func TestTheStreamOutlivesARestartOfPostgres(t *testing.T) {
 	stream.until("opened", d.incident("default", "evt_before").ID)
 
 	var pid int
-	victim := fine[*pgx.Conn](t)(pgx.Connect(t.Context(), url))
+	victim, bystander := fine[*pgx.Conn](t)(pgx.Connect(t.Context(), url)), fine[*pgx.Conn](t)(pgx.Connect(t.Context(), url))
 	fine[int](t)(0, victim.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid))
 	fine[int](t)(0, syscall.Kill(pid, syscall.SIGKILL)) // the postmaster ends all others and recovers
 	// The app's pool is another one than the server's, which has to find out by itself.
 	d.Pool = fine[*pgxpool.Pool](t)(pgxpool.New(t.Context(), url))
 	t.Cleanup(d.Pool.Close)
-	for end := time.Now().Add(30 * time.Second); victim.Ping(t.Context()) == nil || d.Pool.Ping(t.Context()) != nil; {
+	for end := time.Now().Add(30 * time.Second); bystander.Ping(t.Context()) == nil || d.Pool.Ping(t.Context()) != nil; {
 		if time.Now().After(end) {
 			t.Fatal("Postgres does not come back")
 		}
