@@ -39,25 +39,25 @@ $$;
 CREATE FUNCTION sendpromptly.clock() RETURNS timestamptz
   LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';
 
--- A UUID of version 7 (RFC 9562): 48 bits of milliseconds, the rest random, so
--- that ids insert at the right edge of an index and reveal no count.
+-- A UUID of version 7 (RFC 9562): 48 bits of milliseconds, then, by its method 3, 12 bits of the millisecond's fraction,
+-- so that ids of one backend sort as they were made; the rest is random. They insert at the right edge of an index and
+-- reveal no count.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.uuid7(at timestamptz) RETURNS uuid
   LANGUAGE sql VOLATILE AS $$
-  SELECT pg_catalog.encode(
-    pg_catalog.set_bit(pg_catalog.set_bit(
-      pg_catalog.overlay(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()),
-        pg_catalog.substring(pg_catalog.int8send(pg_catalog.floor(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000)::bigint), 3), 1, 6),
-      52, 1), 53, 1), 'hex')::uuid
+  SELECT pg_catalog.encode(pg_catalog.overlay(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()), pg_catalog.int8send(
+    ((pg_catalog.round(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000000)::bigint OPERATOR(pg_catalog./) 1000) OPERATOR(pg_catalog.<<) 16)
+    OPERATOR(pg_catalog.|) 28672
+    OPERATOR(pg_catalog.|) ((pg_catalog.round(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000000)::bigint OPERATOR(pg_catalog.%) 1000) OPERATOR(pg_catalog.*) 4096 OPERATOR(pg_catalog./) 1000)), 1, 8), 'hex')::uuid
 $$;
 -- +goose StatementEnd
 
--- The smallest id of version 7 at a moment: every id made later is greater.
+-- The smallest id of version 7 at a moment's millisecond: every id made later is greater.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.uuid7_floor(at timestamptz) RETURNS uuid
   LANGUAGE sql IMMUTABLE AS $$
   SELECT (pg_catalog.encode(pg_catalog.substring(pg_catalog.int8send(
-    pg_catalog.floor(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000)::bigint), 3), 'hex')
+    pg_catalog.round(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000000)::bigint OPERATOR(pg_catalog./) 1000), 3), 'hex')
     OPERATOR(pg_catalog.||) '70008000000000000000')::uuid
 $$;
 -- +goose StatementEnd
