@@ -239,7 +239,11 @@ func TestEverybodyAtOnceLeavesASoundDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.RequireSound()
-	for _, kind := range []string{"reprocess", "reopened", "callback", "gave_up", "stopped", "failure", "success", "closed", "duplicate"} {
+	kinds := []string{"reprocess", "reopened", "callback", "stopped", "failure", "success", "closed", "duplicate"}
+	if heavy() {
+		kinds = append(kinds, "gave_up") // takes luck: all tries of one request fail before somebody meddles
+	}
+	for _, kind := range kinds {
 		if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.entries WHERE kind = $1`, kind); n == 0 {
 			t.Errorf("nothing of the kind %s happened", kind)
 		}
