@@ -35,6 +35,7 @@ type Engine struct {
 	// that was invisible or locked then).
 	sweeping sync.Mutex
 	lastPass time.Time
+	frontier frontier
 	// locked is how many overdue rows that pass had to leave.
 	locked int
 	// took is how long the last pass lasted.

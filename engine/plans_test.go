@@ -166,6 +166,7 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 	defer func() { _ = tx.Rollback(ctx) }()
 	for _, doing = range []string{
 		"SELECT * FROM sendpromptly.work_waiting()",
+		"SELECT * FROM sendpromptly.work_waiting(clock_timestamp())",
 		"SELECT * FROM sendpromptly.look()",
 		fmt.Sprintf("SELECT * FROM sendpromptly.retain('default', clock_timestamp() - interval '36 days', '00000000-0000-0000-0000-000000000000', %d)", batch),
 		fmt.Sprintf("SELECT count(*) FROM sendpromptly.retain_read('default', clock_timestamp() - interval '36 days', '00000000-0000-0000-0000-000000000000', %d)", batch),
@@ -173,6 +174,7 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 			SELECT r.effect_id FROM sendpromptly.retain_read('default', clock_timestamp() - interval '36 days', '00000000-0000-0000-0000-000000000000', %d) AS r))`, batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.open_overdue(%d, NULL)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.open_overdue(%d, clock_timestamp())", batch),
+		fmt.Sprintf("SELECT * FROM sendpromptly.open_overdue(%d, NULL, clock_timestamp() - interval '1 hour')", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.expire_attempts(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.fold_failures(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.claim_callbacks(%d)", batch),

@@ -79,7 +79,8 @@ func (r *runner) loops() []loop {
 func (r *runner) look(ctx context.Context) error {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
-	work, err := r.queries.WorkLook(ctx, r.pool)
+	since := r.frontier.since(time.Now())
+	work, err := r.queries.WorkLook(ctx, r.pool, since)
 	if err != nil {
 		return err
 	}
@@ -87,8 +88,8 @@ func (r *runner) look(ctx context.Context) error {
 	r.callbacks.ring(work.Callbacks)
 	r.unsealed.ring(work.Unsealed)
 	r.unfolded.ring(work.Unfolded)
-	_, err = r.sweep(ctx, dbsqlc.WorkWaitingRow{Started: work.Started, Failures: work.Failures, Attempts: work.Attempts,
-		Deadlines: work.Deadlines, Callbacks: work.Callbacks})
+	_, err = r.sweep(ctx, since, dbsqlc.WorkWaitingRow{Started: work.Started, Failures: work.Failures, Attempts: work.Attempts,
+		Deadlines: work.Deadlines, Callbacks: work.Callbacks, DeadlinesMs: work.DeadlinesMs})
 	return err
 }
 

@@ -24,16 +24,18 @@ import (
 func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
-	work, err := e.queries.WorkWaiting(ctx, e.pool)
+	since := e.frontier.since(time.Now())
+	work, err := e.queries.WorkWaiting(ctx, e.pool, since)
 	if err != nil {
 		return 0, err
 	}
-	return e.sweep(ctx, work)
+	return e.sweep(ctx, since, work)
 }
 
-// sweep does what waits. The caller holds the lock since before it asked.
-func (e *Engine) sweep(ctx context.Context, work dbsqlc.WorkWaitingRow) (opened int, err error) {
+// sweep does what waits behind since. The caller holds the lock since before it asked.
+func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWaitingRow) (opened int, err error) {
 	began := time.Now()
+	e.frontier.looked(began, since, work.DeadlinesMs)
 	defer func() { e.took = time.Since(began) }()
 	if work.Failures {
 		n, err := e.foldFailures(ctx)
@@ -48,9 +50,10 @@ func (e *Engine) sweep(ctx context.Context, work dbsqlc.WorkWaitingRow) (opened 
 	}
 	if !work.Deadlines {
 		e.lastPass, e.locked = work.Started, 0
+		e.frontier.passed(work.Started)
 		return 0, nil
 	}
-	return e.openOverdue(ctx)
+	return e.openOverdue(ctx, since)
 }
 
 // foldFailures runs until a batch is not full.
@@ -83,11 +86,11 @@ func (e *Engine) expireAttempts(ctx context.Context) error {
 }
 
 // openOverdue takes full batches until one is not full, and remembers when that
-// pass started.
-func (e *Engine) openOverdue(ctx context.Context) (opened int, err error) {
+// pass started. Each batch begins where the one before it ended.
+func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int, err error) {
 	var started time.Time
-	for {
-		row, err := e.openBatch(ctx)
+	for from := since; ; {
+		row, err := e.openBatch(ctx, from)
 		if err != nil {
 			return opened, fmt.Errorf("sendpromptly: opening incidents: %w", err)
 		}
@@ -96,10 +99,14 @@ func (e *Engine) openOverdue(ctx context.Context) (opened int, err error) {
 		}
 		opened += row.Opened
 		if row.Taken >= sweepBatch {
+			from = &row.Reached
 			continue
 		}
 		e.lastPass = started
-		e.locked, err = e.queries.OverdueLockedCount(ctx, e.pool, started)
+		e.locked, err = e.queries.OverdueLockedCount(ctx, e.pool, dbsqlc.OverdueLockedCountParams{Started: started, Since: since})
+		if err == nil && e.locked == 0 {
+			e.frontier.passed(started)
+		}
 		return opened, err
 	}
 }
@@ -107,10 +114,10 @@ func (e *Engine) openOverdue(ctx context.Context) (opened int, err error) {
 // openBatch opens one batch. Where that fails for a reason that lies in a row,
 // the batch is halved until the poisonous row stands alone and is set aside, so
 // that it delays the others by this one pass at most.
-func (e *Engine) openBatch(ctx context.Context) (dbsqlc.OverdueOpenRow, error) {
+func (e *Engine) openBatch(ctx context.Context, since *time.Time) (dbsqlc.OverdueOpenRow, error) {
 	total := dbsqlc.OverdueOpenRow{}
 	for size := sweepBatch; total.Taken < sweepBatch; {
-		row, err := e.openSize(ctx, min(size, sweepBatch-total.Taken))
+		row, err := e.openSize(ctx, since, min(size, sweepBatch-total.Taken))
 		switch {
 		case err == nil:
 			if total.Started.IsZero() {
@@ -118,6 +125,7 @@ func (e *Engine) openBatch(ctx context.Context) (dbsqlc.OverdueOpenRow, error) {
 			}
 			total.Taken += row.Taken
 			total.Opened += row.Opened
+			total.Reached = row.Reached
 			if row.Taken < size {
 				return total, nil
 			}
@@ -141,8 +149,8 @@ func (e *Engine) openBatch(ctx context.Context) (dbsqlc.OverdueOpenRow, error) {
 }
 
 // openSize is one short transaction.
-func (e *Engine) openSize(ctx context.Context, size int) (dbsqlc.OverdueOpenRow, error) {
-	params := dbsqlc.OverdueOpenParams{Batch: size}
+func (e *Engine) openSize(ctx context.Context, since *time.Time, size int) (dbsqlc.OverdueOpenRow, error) {
+	params := dbsqlc.OverdueOpenParams{Batch: size, Since: since}
 	if !e.lastPass.IsZero() {
 		params.LastPass = &e.lastPass
 	}

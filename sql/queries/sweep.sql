@@ -1,13 +1,14 @@
 -- name: WorkWaiting :one
 -- WorkWaiting tells which steps have something to do, in one round trip.
-SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines, r.callbacks::boolean AS callbacks
-FROM sendpromptly.work_waiting() AS r(started, failures, attempts, deadlines, callbacks);
+SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
+  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms
+FROM sendpromptly.work_waiting(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms);
 
 -- name: WorkLook :one
 -- WorkLook tells whether any step of an engine has something to do, in one round trip.
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
-  r.callbacks::boolean AS callbacks, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
-FROM sendpromptly.look() AS r(started, failures, attempts, deadlines, callbacks, unsealed, unfolded);
+  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
+FROM sendpromptly.look(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms, unsealed, unfolded);
 
 -- name: FailuresFold :one
 -- FailuresFold folds in failures that had found their arbiter locked.
@@ -19,8 +20,10 @@ SELECT r::int AS taken FROM sendpromptly.expire_attempts(sqlc.arg(batch)::int) A
 
 -- name: OverdueOpen :one
 -- OverdueOpen opens incidents for first deadlines that passed.
-SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened
-FROM sendpromptly.open_overdue(sqlc.arg(batch)::int, sqlc.narg(last_pass)::timestamptz) AS r(started, taken, held, opened);
+SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened,
+  coalesce(r.reached, r.started)::timestamptz AS reached
+FROM sendpromptly.open_overdue(sqlc.arg(batch)::int, sqlc.narg(last_pass)::timestamptz, sqlc.narg(since)::timestamptz)
+  AS r(started, taken, held, opened, reached);
 
 -- name: OverdueSetAside :one
 -- OverdueSetAside sets the first overdue row aside for an hour if it does not open, and says why.
@@ -28,4 +31,4 @@ SELECT coalesce(r, '')::text AS problem FROM sendpromptly.set_aside() AS r;
 
 -- name: OverdueLockedCount :one
 -- OverdueLockedCount counts overdue rows that a complete pass left, up to 1,000.
-SELECT r::int AS locked FROM sendpromptly.overdue_locked(sqlc.arg(started)::timestamptz) AS r;
+SELECT r::int AS locked FROM sendpromptly.overdue_locked(sqlc.arg(started)::timestamptz, sqlc.narg(since)::timestamptz) AS r;

@@ -6,17 +6,25 @@
 
 -- What is waiting, in one round trip, so that an idle engine asks once. started
 -- is read before the tables: where no deadline waits, this was a complete pass
--- over them.
+-- over them. since is where the look at the deadlines begins, null for the
+-- first: whoever knows that nothing older waits need not read what an old
+-- transaction keeps of rows long gone. deadlines_ms is what that look took.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.work_waiting(OUT started timestamptz, OUT failures boolean, OUT attempts boolean, OUT deadlines boolean, OUT callbacks boolean)
+CREATE FUNCTION sendpromptly.work_waiting(since timestamptz DEFAULT NULL, OUT started timestamptz, OUT failures boolean, OUT attempts boolean,
+    OUT deadlines boolean, OUT callbacks boolean, OUT deadlines_ms double precision)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 DECLARE
   v_now timestamptz := sendpromptly.clock();
+  v_since timestamptz := coalesce(since, '-infinity');
+  v_began timestamptz;
 BEGIN
   started := v_now;
   failures := EXISTS (SELECT 1 FROM sendpromptly.deferred_failures AS d WHERE d.not_before <= v_now);
   attempts := EXISTS (SELECT 1 FROM sendpromptly.incidents AS i WHERE i.due_at <= v_now);
-  deadlines := EXISTS (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline <= v_now AND (o.hold_until IS NULL OR o.hold_until <= v_now));
+  v_began := clock_timestamp(); -- a duration, and no time of day: tests that move the clock do not move it
+  deadlines := EXISTS (SELECT 1 FROM sendpromptly.owed AS o
+    WHERE o.deadline BETWEEN v_since AND v_now AND (o.hold_until IS NULL OR o.hold_until <= v_now));
+  deadlines_ms := date_part('epoch', clock_timestamp() - v_began) * 1000;
   callbacks := EXISTS (SELECT 1 FROM sendpromptly.projects AS p, LATERAL (
     SELECT 1 FROM sendpromptly.callbacks AS c
     WHERE c.project_id = p.project_id AND c.state IN ('waiting', 'leased') AND c.next_at <= v_now LIMIT 1) AS due);
@@ -88,12 +96,16 @@ $$;
 -- an older deadline was invisible or locked then, and its owner gets one hold
 -- of min(timeout, 60 s) to report. The rows are taken by their physical place,
 -- which cannot move while they are locked, so that no plan can take more than batch.
+-- since is where to begin, null for the first deadline, and reached where the
+-- next batch of the same pass does: the rows that this one deleted lie before it.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.open_overdue(batch integer, last_pass timestamptz,
-    OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
+CREATE FUNCTION sendpromptly.open_overdue(batch integer, last_pass timestamptz, since timestamptz DEFAULT NULL,
+    OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer, OUT reached timestamptz)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+  SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
+  v_since timestamptz := coalesce(since, '-infinity');
   v_places tid[];
   v_late tid[];
   v_projects integer[];
@@ -102,12 +114,12 @@ BEGIN
   started := sendpromptly.clock();
   opened := 0;
   held := 0;
-  SELECT count(*), array_agg(d.place) FILTER (WHERE NOT d.late), array_agg(d.place) FILTER (WHERE d.late)
-  INTO taken, v_places, v_late
+  SELECT count(*), max(d.deadline), array_agg(d.place) FILTER (WHERE NOT d.late), array_agg(d.place) FILTER (WHERE d.late)
+  INTO taken, reached, v_places, v_late
   FROM (
-    SELECT o.ctid AS place, o.hold_until IS NULL AND coalesce(o.deadline < last_pass, false) AS late
+    SELECT o.ctid AS place, o.deadline, o.hold_until IS NULL AND coalesce(o.deadline < last_pass, false) AS late
     FROM sendpromptly.owed AS o
-    WHERE o.deadline <= started AND (o.hold_until IS NULL OR o.hold_until <= started)
+    WHERE o.deadline BETWEEN v_since AND started AND (o.hold_until IS NULL OR o.hold_until <= started)
     ORDER BY o.deadline, o.project_id, o.effect_id LIMIT batch FOR UPDATE SKIP LOCKED) AS d;
   IF v_late IS NOT NULL THEN
     UPDATE sendpromptly.owed AS o SET hold_until = started + least(interval '60 seconds', (
@@ -175,12 +187,12 @@ $$;
 -- +goose StatementEnd
 
 -- How many overdue rows a complete pass had to leave because the app holds
--- them locked, counted up to 1,000.
-CREATE FUNCTION sendpromptly.overdue_locked(started timestamptz) RETURNS integer
+-- them locked, counted up to 1,000, from where that pass began.
+CREATE FUNCTION sendpromptly.overdue_locked(started timestamptz, since timestamptz DEFAULT NULL) RETURNS integer
   LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
   SELECT count(*)::integer FROM (
     SELECT 1 FROM sendpromptly.owed AS o
-    WHERE o.deadline <= started AND (o.hold_until IS NULL OR o.hold_until <= started) LIMIT 1000) AS left_over
+    WHERE o.deadline BETWEEN coalesce(since, '-infinity') AND started AND (o.hold_until IS NULL OR o.hold_until <= started) LIMIT 1000) AS left_over
 $$;
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;

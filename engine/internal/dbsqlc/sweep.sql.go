@@ -40,25 +40,33 @@ func (q *Queries) FailuresFold(ctx context.Context, db DBTX, batch int) (Failure
 }
 
 const overdueLockedCount = `-- name: OverdueLockedCount :one
-SELECT r::int AS locked FROM sendpromptly.overdue_locked($1::timestamptz) AS r
+SELECT r::int AS locked FROM sendpromptly.overdue_locked($1::timestamptz, $2::timestamptz) AS r
 `
 
+type OverdueLockedCountParams struct {
+	Started time.Time
+	Since   *time.Time
+}
+
 // OverdueLockedCount counts overdue rows that a complete pass left, up to 1,000.
-func (q *Queries) OverdueLockedCount(ctx context.Context, db DBTX, started time.Time) (int, error) {
-	row := db.QueryRow(ctx, overdueLockedCount, started)
+func (q *Queries) OverdueLockedCount(ctx context.Context, db DBTX, arg OverdueLockedCountParams) (int, error) {
+	row := db.QueryRow(ctx, overdueLockedCount, arg.Started, arg.Since)
 	var locked int
 	err := row.Scan(&locked)
 	return locked, err
 }
 
 const overdueOpen = `-- name: OverdueOpen :one
-SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened
-FROM sendpromptly.open_overdue($1::int, $2::timestamptz) AS r(started, taken, held, opened)
+SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened,
+  coalesce(r.reached, r.started)::timestamptz AS reached
+FROM sendpromptly.open_overdue($1::int, $2::timestamptz, $3::timestamptz)
+  AS r(started, taken, held, opened, reached)
 `
 
 type OverdueOpenParams struct {
 	Batch    int
 	LastPass *time.Time
+	Since    *time.Time
 }
 
 type OverdueOpenRow struct {
@@ -66,17 +74,19 @@ type OverdueOpenRow struct {
 	Taken   int
 	Held    int
 	Opened  int
+	Reached time.Time
 }
 
 // OverdueOpen opens incidents for first deadlines that passed.
 func (q *Queries) OverdueOpen(ctx context.Context, db DBTX, arg OverdueOpenParams) (OverdueOpenRow, error) {
-	row := db.QueryRow(ctx, overdueOpen, arg.Batch, arg.LastPass)
+	row := db.QueryRow(ctx, overdueOpen, arg.Batch, arg.LastPass, arg.Since)
 	var i OverdueOpenRow
 	err := row.Scan(
 		&i.Started,
 		&i.Taken,
 		&i.Held,
 		&i.Opened,
+		&i.Reached,
 	)
 	return i, err
 }
@@ -95,23 +105,24 @@ func (q *Queries) OverdueSetAside(ctx context.Context, db DBTX) (string, error) 
 
 const workLook = `-- name: WorkLook :one
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
-  r.callbacks::boolean AS callbacks, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
-FROM sendpromptly.look() AS r(started, failures, attempts, deadlines, callbacks, unsealed, unfolded)
+  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
+FROM sendpromptly.look($1::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms, unsealed, unfolded)
 `
 
 type WorkLookRow struct {
-	Started   time.Time
-	Failures  bool
-	Attempts  bool
-	Deadlines bool
-	Callbacks bool
-	Unsealed  bool
-	Unfolded  bool
+	Started     time.Time
+	Failures    bool
+	Attempts    bool
+	Deadlines   bool
+	Callbacks   bool
+	DeadlinesMs float64
+	Unsealed    bool
+	Unfolded    bool
 }
 
 // WorkLook tells whether any step of an engine has something to do, in one round trip.
-func (q *Queries) WorkLook(ctx context.Context, db DBTX) (WorkLookRow, error) {
-	row := db.QueryRow(ctx, workLook)
+func (q *Queries) WorkLook(ctx context.Context, db DBTX, since *time.Time) (WorkLookRow, error) {
+	row := db.QueryRow(ctx, workLook, since)
 	var i WorkLookRow
 	err := row.Scan(
 		&i.Started,
@@ -119,6 +130,7 @@ func (q *Queries) WorkLook(ctx context.Context, db DBTX) (WorkLookRow, error) {
 		&i.Attempts,
 		&i.Deadlines,
 		&i.Callbacks,
+		&i.DeadlinesMs,
 		&i.Unsealed,
 		&i.Unfolded,
 	)
@@ -126,21 +138,23 @@ func (q *Queries) WorkLook(ctx context.Context, db DBTX) (WorkLookRow, error) {
 }
 
 const workWaiting = `-- name: WorkWaiting :one
-SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines, r.callbacks::boolean AS callbacks
-FROM sendpromptly.work_waiting() AS r(started, failures, attempts, deadlines, callbacks)
+SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
+  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms
+FROM sendpromptly.work_waiting($1::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms)
 `
 
 type WorkWaitingRow struct {
-	Started   time.Time
-	Failures  bool
-	Attempts  bool
-	Deadlines bool
-	Callbacks bool
+	Started     time.Time
+	Failures    bool
+	Attempts    bool
+	Deadlines   bool
+	Callbacks   bool
+	DeadlinesMs float64
 }
 
 // WorkWaiting tells which steps have something to do, in one round trip.
-func (q *Queries) WorkWaiting(ctx context.Context, db DBTX) (WorkWaitingRow, error) {
-	row := db.QueryRow(ctx, workWaiting)
+func (q *Queries) WorkWaiting(ctx context.Context, db DBTX, since *time.Time) (WorkWaitingRow, error) {
+	row := db.QueryRow(ctx, workWaiting, since)
 	var i WorkWaitingRow
 	err := row.Scan(
 		&i.Started,
@@ -148,6 +162,7 @@ func (q *Queries) WorkWaiting(ctx context.Context, db DBTX) (WorkWaitingRow, err
 		&i.Attempts,
 		&i.Deadlines,
 		&i.Callbacks,
+		&i.DeadlinesMs,
 	)
 	return i, err
 }
