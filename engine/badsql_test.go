@@ -68,6 +68,8 @@ func TestAListInSQLIsRefusedWhole(t *testing.T) {
 		`{"provider":"stripe","event_id":"evt_2"}`:                                                     "SP001 receipt 2: argument effect:",
 		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"-1 second"}`:                  "SP002 receipt 2: argument timeout:",
 		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"31 days"}`:                    "SP002 receipt 2: argument timeout:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"170000000 years"}`:            "SP002 receipt 2: argument timeout:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"-170000000 years"}`:           "SP002 receipt 2: argument timeout:",
 		`{"provider":"stripe","event_id":"evt_2","effect":"x"},{"provider":"stripe","event_id":"b b"}`: "SP001 receipt 3: argument event_id:",
 	} {
 		_, err := db.Pool.Exec(t.Context(), `SELECT * FROM sendpromptly.accept_many($1)`, "["+fine+","+second+"]")

@@ -164,20 +164,13 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept_many: argument project: no such project',
       HINT = 'create it with: spadmin project create NAME';
   END IF;
-  SELECT format('receipt %s: %s', r.ordinal, r.problem) INTO v_problem FROM (
-    SELECT i.ordinal, coalesce(sendpromptly.key_problem(i.provider, i.event_id, i.effect),
-      CASE WHEN i.timeout < interval '1 second' OR i.timeout > interval '30 days' THEN 'argument timeout: want 1 second to 30 days' END) AS problem
-    FROM sendpromptly.receipt_rows(receipts) AS i) AS r
-  WHERE r.problem IS NOT NULL ORDER BY r.ordinal LIMIT 1;
-  IF v_problem IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = CASE WHEN v_problem LIKE '%argument timeout%' THEN 'SP002' ELSE 'SP001' END,
-      MESSAGE = 'sendpromptly.accept_many: ' || v_problem;
-  END IF;
   PERFORM pg_current_xact_id();
   v_now := sendpromptly.clock();
   WITH listed AS MATERIALIZED (
     SELECT i.*, sendpromptly.uuid7(v_now) AS new_id,
-      v_now + make_interval(secs => extract(epoch FROM coalesce(i.timeout, v_project.timeout))::double precision) AS due
+      coalesce(sendpromptly.key_problem(i.provider, i.event_id, i.effect),
+        CASE WHEN i.timeout < interval '1 second' OR i.timeout > interval '30 days' THEN 'argument timeout: want 1 second to 30 days' END) AS problem,
+      v_now + make_interval(secs => least(greatest(extract(epoch FROM coalesce(i.timeout, v_project.timeout)), 0), 2592000)::double precision) AS due
     FROM sendpromptly.receipt_rows(receipts) AS i
   ), born AS (
     INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
@@ -188,7 +181,7 @@ BEGIN
         coalesce(sendpromptly.short(left(i.event_type, 128)), ''), coalesce(left(i.subject, 255), ''), coalesce(left(i.shop, 255), ''),
         coalesce(upper(left(i.currency, 3)), ''), coalesce(left(i.customer, 255), ''), coalesce(left(i.version, 128), ''),
         CASE WHEN i.objects IS NULL THEN '' ELSE sendpromptly.join_objects(i.objects) END
-    FROM listed AS i
+    FROM listed AS i WHERE i.problem IS NULL
     ORDER BY i.event_id, i.provider, i.effect, i.ordinal
     ON CONFLICT (project_id, event_id, provider, effect) DO NOTHING
     RETURNING effect_id, deadline
@@ -196,8 +189,13 @@ BEGIN
     INSERT INTO sendpromptly.owed (deadline, effect_id, project_id)
     SELECT b.deadline, b.effect_id, v_project.project_id FROM born AS b
   )
-  SELECT (SELECT array_agg(b.effect_id) FROM born AS b), array_agg(l.new_id ORDER BY l.ordinal), array_agg(l.due ORDER BY l.ordinal), count(l.snapshot)
-  INTO v_new, v_ids, v_dues, v_snapshots FROM listed AS l;
+  SELECT (SELECT array_agg(b.effect_id) FROM born AS b), array_agg(l.new_id ORDER BY l.ordinal), array_agg(l.due ORDER BY l.ordinal), count(l.snapshot),
+    (array_agg(format('receipt %s: %s', l.ordinal, l.problem) ORDER BY l.ordinal) FILTER (WHERE l.problem IS NOT NULL))[1]
+  INTO v_new, v_ids, v_dues, v_snapshots, v_problem FROM listed AS l;
+  IF v_problem IS NOT NULL THEN -- which takes back what was written
+    RAISE EXCEPTION USING ERRCODE = CASE WHEN v_problem LIKE '%argument timeout%' THEN 'SP002' ELSE 'SP001' END,
+      MESSAGE = 'sendpromptly.accept_many: ' || v_problem;
+  END IF;
   IF cardinality(v_new) = cardinality(v_ids) AND v_snapshots = 0 THEN -- an import: all of it is new
     RETURN QUERY SELECT u.ordinal, u.id, u.due, false FROM unnest(v_ids, v_dues) WITH ORDINALITY AS u(id, due, ordinal);
     RETURN;
