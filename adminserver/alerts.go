@@ -9,7 +9,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
-// AlertResult is what came of a test message to one destination.
+// AlertResult is what came of a test message to one destination: its Channel
+// (email, slack or webhook), the Target as it may be shown, and OK or an Error.
 type AlertResult = alerts.Result
 
 // TestAlerts sends a test message to each alert destination of a project, once,

@@ -25,7 +25,11 @@ const (
 	Proof   Part = "proof"
 )
 
-// Identity is who asks, as the embedding app vouches for them.
+// Identity is who asks, as the embedding app vouches for them: its Name enters
+// timelines and the audit log, its Role says what it may do, its Project is the
+// only one that it sees ("" for all), and Recent says that it logged in within
+// the last 15 minutes, which keys, secrets, repair URLs and operators need. The
+// zero value may nothing.
 type Identity = access.Identity
 
 // Role is what an [Identity] may do.
@@ -39,18 +43,27 @@ const (
 	Admin    = access.Admin
 )
 
-// Authenticate finds out who sent a request. ok is false where nobody known
-// did; err is for what kept it from finding out.
+// Authenticate is func(*http.Request) (who Identity, ok bool, err error). It
+// finds out who sent a request. ok is false where nobody known did; err is for
+// what kept it from finding out, and is answered with 503.
 type Authenticate = access.Authenticate
 
-// OIDC names an identity provider.
+// OIDC names an identity provider: its Issuer, our ClientID and ClientSecret
+// there, the RoleClaim ("roles") that gives roles and how its values map to them
+// (Roles), the EmailClaim ("email"), and Scopes (email and profile). The
+// redirect URI to register is the base URL with /login/oidc/callback.
 type OIDC = login.OIDC
 
-// SMTP names the mail server.
+// SMTP names the mail server: its Address (host:port; port 465 speaks TLS from
+// the start, every other one by STARTTLS), Username and Password where it wants
+// them, and From, the sender. Plain sends without TLS where the server offers
+// none: on this machine only.
 type SMTP = mail.SMTP
 
-// IngestLimits bound what one project may ask of the ingest API. The zero value
-// takes the defaults.
+// IngestLimits bound what one project may ask of the ingest API: the bytes of a
+// Body (64 KiB) and of a SnapshotBody (512 KiB, where the project keeps payloads),
+// its top-level Fields (64), and requests to this process, Rate a second (100)
+// and Burst at once (1,000). Zero takes the default.
 type IngestLimits = ingest.Limits
 
 // Config is how the server runs. Pool and BaseURL are required.

@@ -1,7 +1,16 @@
 // Package adminserver is one http.Handler with everything that is not the
 // library: the ingest API for apps that cannot share the transaction, the admin
-// API, the console, and the page that proof links open. Mount it anywhere, and
-// call Run beside it.
+// API, the console, and the page that proof links open. Mount it below the path
+// of its base URL, and call Run beside it:
+//
+//	admin, err := adminserver.New(adminserver.Config{Pool: pool, BaseURL: "https://app.example.com/sendpromptly"})
+//	…
+//	mux.Handle("/sendpromptly/", admin)
+//	go admin.Run(ctx)
+//
+// It lets in operators by login links, tokens and OIDC, or whoever
+// Config.Authenticate says. It runs no engine: that is engine.Run, which any
+// process may do. `spadmin serve` is this handler and an engine in one program.
 package adminserver
 
 import (
@@ -37,7 +46,10 @@ type Server struct {
 	close context.CancelFunc
 }
 
-// New makes a server on a migrated database.
+// New makes a server on a migrated database. A setting that cannot work gives an
+// [*engine.FieldError]; a schema older than this build, or keys of proofs that
+// cannot be read, an error. It reads the database once and starts nothing: see
+// [Server.Run].
 func New(cfg Config) (*Server, error) {
 	cfg, base, err := cfg.complete()
 	if err != nil {

@@ -15,8 +15,11 @@ import (
 )
 
 // Run does the engine's background work until ctx ends: it sweeps, delivers
-// callbacks, seals timelines, keeps the search terms and deletes what has had
-// its time. Run it in any number of processes: they take turns in looking for
+// callbacks, seals timelines, keeps the search terms and the statistics, deletes
+// what has had its time, and removes settled effects where a project's retention
+// says so. Those are the steps [Engine.Sweep], [Engine.Deliver], [Engine.Seal],
+// [Engine.Index], [Engine.Purge] and [Engine.Retain], which tests call one by
+// one. Run it in any number of processes: they take turns in looking for
 // work, all together about twice an interval, and an engine that finds none has
 // asked one question in one round trip. It returns nil after the steps under way
 // have ended; what Postgres or the network do meanwhile is logged, and each step

@@ -39,8 +39,11 @@ func (e *Engine) Index(ctx context.Context) (int, error) {
 	return taken, errors.Join(err, err2)
 }
 
-// Purge deletes expired payload snapshots, nonces and kept answers of the ingest
-// API, changes older than a week and the heartbeats of engines not seen for a day, and returns how many rows went.
+// Purge deletes what has had its time, and returns how many rows went: payload
+// snapshots after 30 days, nonces and kept answers of the ingest API after a day,
+// changes and retired callback secrets after a week, alerts after a month, and
+// the heartbeats of engines not seen for a day. Of effects and their timelines it
+// deletes nothing; that is [Engine.Retain].
 func (e *Engine) Purge(ctx context.Context) (int, error) {
 	return untilPartial(ctx, e, sweepBatch, e.queries.ExpiredPurge)
 }

@@ -1,6 +1,8 @@
 // Package store holds what the admin server and spadmin need and an app does
-// not: projects and their secrets, the checks of verify and doctor, and where
-// the schema stands. It is not for the payment path.
+// not: projects, their secrets, keys and alerts; operators, tokens and sessions;
+// statistics, plans and views of the console; issued proofs, erasing and the
+// archive; the checks of verify, doctor and audit; and where the schema stands.
+// It is not for the payment path.
 package store
 
 import (
