@@ -21,7 +21,7 @@ integration: postgres compiler browser ## the tests that need containers or othe
 	cd integration && ../bin/withpg -- go test $(RACE) -timeout=40m $(ARGS) ./...
 
 .PHONY: bench
-bench: postgres ## what it costs an app and how fast it is, about an hour; QUICK=1 takes minutes; ARGS="--only flow" and the like are passed on
+bench: postgres ## what it costs an app and how fast it is, at most 90 minutes; QUICK=1 takes four; ARGS="--only flow" and the like are passed on
 	cd integration && go run ./bench $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: soak

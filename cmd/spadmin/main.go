@@ -1,6 +1,6 @@
 // Command spadmin operates SendPromptly: it migrates and checks the database,
-// runs the engine's steps, and reads and repairs incidents. One file a
-// subcommand.
+// serves the console and the APIs, runs the engine's steps, reads and repairs
+// incidents, and issues and checks proofs. One file a subcommand.
 package main
 
 import (

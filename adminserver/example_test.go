@@ -1,0 +1,48 @@
+package adminserver_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+)
+
+// region embed
+func mountAdmin(ctx context.Context, mux *http.ServeMux, pool *pgxpool.Pool, who adminserver.Authenticate) error {
+	admin, err := adminserver.New(adminserver.Config{Pool: pool, BaseURL: "https://app.example.com/ops", Authenticate: who})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/ops/", admin)
+	go admin.Run(ctx)
+	return nil
+}
+
+// staff is the app's own answer to who asks: here a name that its proxy vouches for.
+func staff(r *http.Request) (adminserver.Identity, bool, error) {
+	name := r.Header.Get("X-Staff")
+	return adminserver.Identity{Name: name, Role: adminserver.Operator, Recent: true}, name != "", nil
+}
+
+// endregion
+
+func TestAnAppMountsTheAdminServerAndSaysWhoAsks(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	if err := mountAdmin(t.Context(), mux, enginetest.New(t).Pool, staff); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]int{"": http.StatusUnauthorized, "ada@example.com": http.StatusOK} {
+		request := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/ops/api/admin/v1/incidents", nil)
+		request.Header.Set("X-Staff", name)
+		answer := httptest.NewRecorder()
+		if mux.ServeHTTP(answer, request); answer.Code != want {
+			t.Errorf("%q is answered %d, want %d", name, answer.Code, want)
+		}
+	}
+}
