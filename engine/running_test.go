@@ -126,15 +126,12 @@ func TestRunGoesOnWithin5SecondsOfPostgres(t *testing.T) {
 		}
 	}
 	back := time.Now()
-	for {
+	eventually(t, "the incident", func() bool {
 		incident, err := e.IncidentOf(t.Context(), key("evt_1"))
-		if err == nil && incident.State == engine.StateMissing {
-			break
-		}
-		if time.Since(back) > 5*time.Second {
-			t.Fatalf("no incident 5 seconds after Postgres came back: %v", err)
-		}
-		time.Sleep(10 * time.Millisecond)
+		return err == nil && incident.State == engine.StateMissing
+	})
+	if took := time.Since(back); took > 5*time.Second {
+		t.Errorf("the incident opened %v after Postgres came back", took)
 	}
 	select {
 	case err := <-ended:
