@@ -3,14 +3,18 @@
 
 -- The state of an effect, derived: an owed row means awaiting, else the
 -- incident's state, else applied.
+-- +goose StatementBegin
 CREATE FUNCTION sendpromptly.effect_state(project_id integer, effect_id uuid, deadline timestamptz) RETURNS text
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ -- not SQL, which would be planned with every call
+BEGIN
+  RETURN CASE
     WHEN EXISTS (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline = effect_state.deadline
       AND o.project_id = effect_state.project_id AND o.effect_id = effect_state.effect_id) THEN 'awaiting'
     ELSE coalesce((SELECT i.state FROM sendpromptly.incidents AS i
-      WHERE i.project_id = effect_state.project_id AND i.effect_id = effect_state.effect_id), 'applied') END
+      WHERE i.project_id = effect_state.project_id AND i.effect_id = effect_state.effect_id), 'applied') END;
+END
 $$;
+-- +goose StatementEnd
 
 -- begin_apply takes the effects row, which only others that apply the same
 -- effect wait for, and then reads the state. It leaves the arbiter alone: a

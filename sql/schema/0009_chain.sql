@@ -23,27 +23,34 @@ CREATE FUNCTION sendpromptly.timeline(project_id integer, effect_id uuid)
 $$;
 -- +goose StatementEnd
 
--- A value with its length before it: 4 bytes, big-endian, -1 for null.
+-- A value with its length before it: 4 bytes, big-endian, -1 for null. These three are plain expressions that Postgres
+-- writes into the caller's (hence no settings of their own, every name with its schema, and STABLE as what they call);
+-- the functions after them keep their plans for the session, which SQL functions do not.
+-- +goose StatementBegin
 CREATE FUNCTION sendpromptly.prefixed(value bytea) RETURNS bytea
-  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT CASE WHEN value IS NULL THEN int4send(-1) ELSE int4send(octet_length(value)) || value END
+  LANGUAGE sql IMMUTABLE AS $$
+  SELECT CASE WHEN value IS NULL THEN pg_catalog.int4send(-1)
+    ELSE pg_catalog.int4send(pg_catalog.octet_length(value)) OPERATOR(pg_catalog.||) value END
 $$;
 
 CREATE FUNCTION sendpromptly.prefixed_text(value text) RETURNS bytea
-  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT sendpromptly.prefixed(convert_to(value, 'UTF8'))
+  LANGUAGE sql STABLE AS $$
+  SELECT sendpromptly.prefixed(pg_catalog.convert_to(value, 'UTF8'))
 $$;
 
 CREATE FUNCTION sendpromptly.micros(at timestamptz) RETURNS text
-  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT (extract(epoch FROM at) * 1000000)::bigint::text
+  LANGUAGE sql STABLE AS $$
+  SELECT (pg_catalog.extract('epoch', at) OPERATOR(pg_catalog.*) 1000000)::bigint::text
 $$;
+-- +goose StatementEnd
 
 -- The hidden fields of one entry that have a value, in their fixed order.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.hidden_fields(project_id integer, effect_id uuid, entry_id bigint, OUT fields text[], OUT bodies bytea[])
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(array_agg(f.name ORDER BY f.place), '{}'), coalesce(array_agg(f.body ORDER BY f.place), '{}') FROM (
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  SELECT coalesce(array_agg(f.name ORDER BY f.place), '{}'), coalesce(array_agg(f.body ORDER BY f.place), '{}') INTO fields, bodies FROM (
     SELECT v.name, v.body, v.place FROM sendpromptly.receipts AS e, LATERAL (VALUES
       (1, 'event_id', convert_to(e.event_id, 'UTF8')), (2, 'subject', convert_to(e.subject, 'UTF8')),
       (3, 'shop', convert_to(e.shop, 'UTF8')), (4, 'occurred_at', convert_to(sendpromptly.micros(e.occurred_at), 'UTF8')),
@@ -62,27 +69,32 @@ CREATE FUNCTION sendpromptly.hidden_fields(project_id integer, effect_id uuid, e
       (9, 'answer', convert_to(n.answer, 'UTF8'))
     ) AS v(place, name, body)
     WHERE n.project_id = hidden_fields.project_id AND n.effect_id = hidden_fields.effect_id AND n.entry_id = hidden_fields.entry_id
-  ) AS f WHERE f.body IS NOT NULL
+  ) AS f WHERE f.body IS NOT NULL;
+END
 $$;
 -- +goose StatementEnd
 
 -- commitment = SHA-256(field_salt, value); field_salt = SHA-256(effect_salt, seq as 8 bytes, field name).
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.commitments(salt bytea, seq integer, fields text[], bodies bytea[]) RETURNS bytea[]
-  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(array_agg(sha256(sha256(salt || int8send(seq) || convert_to(u.name, 'UTF8')) || u.body) ORDER BY u.n), '{}')
-  FROM unnest(fields, bodies) WITH ORDINALITY AS u(name, body, n)
+  LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT coalesce(array_agg(sha256(sha256(salt || int8send(seq) || convert_to(u.name, 'UTF8')) || u.body) ORDER BY u.n), '{}')
+    FROM unnest(fields, bodies) WITH ORDINALITY AS u(name, body, n));
+END
 $$;
 
 CREATE FUNCTION sendpromptly.entry_hash(previous bytea, seq integer, kind text, at timestamptz, state text, cause text,
     provider text, event_type text, effect text, effect_id uuid, fields text[], commitments bytea[]) RETURNS bytea
-  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT sha256(previous || sendpromptly.prefixed_text('sendpromptly.entry.v1') || sendpromptly.prefixed_text(seq::text)
+  LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN (SELECT sha256(previous || sendpromptly.prefixed_text('sendpromptly.entry.v1') || sendpromptly.prefixed_text(seq::text)
     || sendpromptly.prefixed_text(kind) || sendpromptly.prefixed_text(sendpromptly.micros(at)) || sendpromptly.prefixed_text(state)
     || sendpromptly.prefixed_text(cause) || sendpromptly.prefixed_text(provider) || sendpromptly.prefixed_text(event_type)
     || sendpromptly.prefixed_text(effect) || sendpromptly.prefixed_text(effect_id::text)
-    || coalesce((SELECT string_agg(sendpromptly.prefixed_text(u.name) || sendpromptly.prefixed(u.commitment), ''::bytea ORDER BY u.n)
-      FROM unnest(fields, commitments) WITH ORDINALITY AS u(name, commitment, n)), ''::bytea))
+    || coalesce(string_agg(sendpromptly.prefixed_text(u.name) || sendpromptly.prefixed(u.commitment), ''::bytea ORDER BY u.n), ''::bytea))
+    FROM unnest(fields, commitments) WITH ORDINALITY AS u(name, commitment, n));
+END
 $$;
 -- +goose StatementEnd
 
