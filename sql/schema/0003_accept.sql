@@ -129,13 +129,17 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.note_duplicate(project_id integer, effect_id uuid, at timestamptz,
     old_subject text, new_subject text, old_shop text, new_shop text) RETURNS void
-  LANGUAGE sql VOLATILE AS $$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_what text := nullif(concat_ws(', ',
+    CASE WHEN nullif(old_subject, '') <> new_subject THEN 'subject differs from the first receipt' END,
+    CASE WHEN nullif(old_shop, '') <> new_shop THEN 'shop differs from the first receipt' END), '');
+BEGIN
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, note)
-  SELECT note_duplicate.effect_id, note_duplicate.at, note_duplicate.project_id,
-    CASE WHEN d.what IS NULL THEN 'duplicate' ELSE 'mismatch' END, d.what
-  FROM (SELECT nullif(pg_catalog.concat_ws(', ',
-    CASE WHEN nullif(old_subject, '') OPERATOR(pg_catalog.<>) new_subject THEN 'subject differs from the first receipt' END,
-    CASE WHEN nullif(old_shop, '') OPERATOR(pg_catalog.<>) new_shop THEN 'shop differs from the first receipt' END), '') AS what) AS d
+  VALUES (note_duplicate.effect_id, note_duplicate.at, note_duplicate.project_id,
+    CASE WHEN v_what IS NULL THEN 'duplicate' ELSE 'mismatch' END, v_what);
+END
 $$;
 -- +goose StatementEnd
 
