@@ -72,9 +72,9 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) error 
 	if ctx.Err() != nil {
 		return nil
 	}
-	outcome := callback.OutcomeOf(answer.status, answer.err)
+	verdict := callback.VerdictOn(answer.status, answer.err)
 	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
-		Outcome: string(outcome), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: optional(answer.text)}
+		Verdict: string(verdict), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: optional(answer.text)}
 	if answer.status != 0 {
 		params.Status = &answer.status
 	}

@@ -88,7 +88,7 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 		State: State(i.State), Cause: State(i.Cause), OpenedAt: i.OpenedAt, DueAt: value(i.DueAt),
 		ResolvedAt: value(i.ResolvedAt), ClosedAt: value(i.ClosedAt), ClosedBy: Operator(value(i.ClosedBy)), Note: value(i.Note),
 		Attempt: i.Attempt, ReplayID: value(i.ReplayID), ErrorCode: value(i.ErrorCode), ErrorMessage: value(i.ErrorMessage),
-		Revision: i.Version,
+		Revision: i.Revision,
 	}
 }
 

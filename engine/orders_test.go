@@ -42,9 +42,9 @@ func statement(name, sql string, args func(s *scene) []any) move {
 }
 
 // answered is the sender's recording of an answer to its callback.
-func answered(outcome string) move {
-	return statement(outcome, `SELECT sendpromptly.complete_callback(1, $1, $2, $3, 200, '5 seconds', 1, 'https://shop.example', NULL, NULL)`,
-		func(s *scene) []any { return []any{s.replay, s.token, outcome} })
+func answered(verdict string) move {
+	return statement(verdict, `SELECT sendpromptly.complete_callback(1, $1, $2, $3, 200, '5 seconds', 1, 'https://shop.example', NULL, NULL)`,
+		func(s *scene) []any { return []any{s.replay, s.token, verdict} })
 }
 
 func ofIncident(s *scene) []any { return []any{string(s.incident.ID)} }
@@ -73,7 +73,7 @@ var (
 	expiring   = move{"expiry", statement("", `SELECT sendpromptly.expire_attempts(1000)`, ofNothing).held, opening.call}
 	claiming   = statement("claim", `SELECT sendpromptly.claim_callbacks(32)`, ofNothing)
 	isAccepted = answered("accepted")
-	isRetried  = answered("retry")
+	isRetried  = answered("again")
 	isHalted   = answered("halted")
 )
 

@@ -118,8 +118,8 @@ func (s *Store) AlertContent(ctx context.Context, d AlertDelivery) (AlertContent
 	return content, err
 }
 
-// AlertOutcome is what came of a delivery. The zero value: the destination took it.
-type AlertOutcome struct {
+// AlertVerdict is what came of a delivery. The zero value: the destination took it.
+type AlertVerdict struct {
 	// Problem says why the destination did not take it. It is then tried again
 	// after RetryIn, or given up if that is zero.
 	Problem string
@@ -130,7 +130,7 @@ type AlertOutcome struct {
 
 // MarkAlerted records what came of a delivery. One whose lease ran out is
 // somebody else's by now: done is false, and nothing changes.
-func (s *Store) MarkAlerted(ctx context.Context, d AlertDelivery, o AlertOutcome) (done bool, err error) {
+func (s *Store) MarkAlerted(ctx context.Context, d AlertDelivery, o AlertVerdict) (done bool, err error) {
 	params := dbsqlc.AlertCompleteParams{ProjectID: d.projectID, AlertID: d.ID, Channel: d.Channel, Token: d.token, Error: optional(o.Problem), Dropped: o.Dropped}
 	if o.Problem != "" && o.RetryIn > 0 {
 		params.RetryIn = interval(&o.RetryIn)

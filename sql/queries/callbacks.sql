@@ -16,7 +16,7 @@ WHERE a.project_id = sqlc.arg(project_id) AND a.replay_id = sqlc.arg(replay_id);
 -- name: CallbackComplete :one
 -- CallbackComplete records the answer to one try; a stale token is discarded.
 SELECT r::boolean AS done FROM sendpromptly.complete_callback(sqlc.arg(project_id)::int, sqlc.arg(replay_id)::uuid, sqlc.arg(token)::uuid,
-  sqlc.arg(outcome)::text, sqlc.narg(status)::int, sqlc.narg(retry_in)::text::interval, sqlc.arg(duration_ms)::int, sqlc.arg(url)::text,
+  sqlc.arg(verdict)::text, sqlc.narg(status)::int, sqlc.narg(retry_in)::text::interval, sqlc.arg(duration_ms)::int, sqlc.arg(url)::text,
   sqlc.narg(answer)::text, sqlc.narg(error)::text) AS r;
 
 -- name: RepairBegin :one

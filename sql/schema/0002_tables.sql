@@ -160,7 +160,7 @@ CREATE TABLE sendpromptly.incidents (
   incident_id   uuid NOT NULL,
   effect_id     uuid NOT NULL,
   project_id    integer NOT NULL,
-  version       integer NOT NULL DEFAULT 1,
+  revision      integer NOT NULL DEFAULT 1,
   attempt       integer NOT NULL DEFAULT 0,
   state         text NOT NULL CHECK (state IN ('failed', 'missing', 'reprocessing', 'applied', 'closed')),
   cause         text NOT NULL CHECK (cause IN ('failed', 'missing')),

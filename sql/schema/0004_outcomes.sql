@@ -78,7 +78,7 @@ BEGIN
   IF NOT changed THEN
     RETURN;
   END IF;
-  UPDATE sendpromptly.incidents AS i SET state = 'applied', due_at = NULL, version = i.version + 1,
+  UPDATE sendpromptly.incidents AS i SET state = 'applied', due_at = NULL, revision = i.revision + 1,
     resolved_at = CASE WHEN i.state <> 'closed' THEN v_now END
   WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
   IF v_incident.state <> 'closed' THEN
@@ -264,7 +264,7 @@ CREATE FUNCTION sendpromptly.mark_failed(incident sendpromptly.incidents, result
 DECLARE
   v_now timestamptz := sendpromptly.clock();
 BEGIN
-  UPDATE sendpromptly.incidents AS i SET state = 'failed', cause = 'failed', due_at = NULL, version = i.version + 1,
+  UPDATE sendpromptly.incidents AS i SET state = 'failed', cause = 'failed', due_at = NULL, revision = i.revision + 1,
     error_code = coalesce(mark_failed.error_code, i.error_code), error_message = coalesce(mark_failed.error_message, i.error_message)
   WHERE i.project_id = incident.project_id AND i.incident_id = incident.incident_id;
   IF incident.state = 'reprocessing' THEN

@@ -79,7 +79,7 @@ BEGIN
     SELECT i.* FROM sendpromptly.incidents AS i WHERE i.due_at <= v_now ORDER BY i.due_at LIMIT batch FOR NO KEY UPDATE SKIP LOCKED
   LOOP
     taken := taken + 1;
-    UPDATE sendpromptly.incidents AS i SET state = 'missing', cause = 'missing', due_at = NULL, version = i.version + 1
+    UPDATE sendpromptly.incidents AS i SET state = 'missing', cause = 'missing', due_at = NULL, revision = i.revision + 1
     WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, replay_id)
     VALUES (v_incident.effect_id, v_incident.due_at, v_incident.project_id, 'deadline', 'missing', 'missing', v_incident.replay_id);

@@ -27,10 +27,10 @@ DECLARE
   v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
 BEGIN
   state := v_incident.state;
-  current_revision := v_incident.version;
+  current_revision := v_incident.revision;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
-    WHEN v_incident.version <> revision THEN 'changed'
+    WHEN v_incident.revision <> revision THEN 'changed'
     WHEN state = 'reprocessing' THEN 'in_flight'
     WHEN state = 'applied' THEN 'applied'
     WHEN NOT EXISTS (SELECT 1 FROM sendpromptly.projects AS p WHERE p.project_id = v_incident.project_id AND p.repair_url IS NOT NULL) THEN 'no_repair_url'
@@ -44,7 +44,7 @@ BEGIN
   SELECT reprocess.requested_at + last_try + (e.deadline - e.accepted_at) INTO due_at
   FROM sendpromptly.effects AS e WHERE e.project_id = v_incident.project_id AND e.effect_id = v_incident.effect_id;
   UPDATE sendpromptly.incidents AS i SET state = 'reprocessing', due_at = reprocess.due_at, attempt = reprocess.number,
-    replay_id = reprocess.replay_id, version = i.version + 1, closed_at = NULL, closed_by = NULL
+    replay_id = reprocess.replay_id, revision = i.revision + 1, closed_at = NULL, closed_by = NULL
   WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
   INSERT INTO sendpromptly.attempts (project_id, replay_id, incident_id, number, operator, requested_at)
   VALUES (v_incident.project_id, reprocess.replay_id, v_incident.incident_id, reprocess.number, left(operator, 255), reprocess.requested_at);
@@ -60,7 +60,7 @@ BEGIN
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
   VALUES (v_incident.incident_id, reprocess.requested_at, v_incident.project_id, 'attempt', 'requested');
   state := 'reprocessing';
-  current_revision := v_incident.version + 1;
+  current_revision := v_incident.revision + 1;
 END
 $$;
 -- +goose StatementEnd
@@ -76,10 +76,10 @@ DECLARE
   v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
 BEGIN
   state := v_incident.state;
-  current_revision := v_incident.version;
+  current_revision := v_incident.revision;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
-    WHEN v_incident.version <> revision THEN 'changed'
+    WHEN v_incident.revision <> revision THEN 'changed'
   END;
   IF refusal IS NOT NULL THEN
     RETURN;
@@ -91,7 +91,7 @@ BEGIN
   IF state = 'reprocessing' THEN
     PERFORM sendpromptly.mark_failed(v_incident, 'stopped', NULL, NULL);
     state := 'failed';
-    current_revision := v_incident.version + 1;
+    current_revision := v_incident.revision + 1;
   END IF;
 END
 $$;
@@ -108,10 +108,10 @@ DECLARE
   v_now timestamptz := sendpromptly.clock();
 BEGIN
   state := v_incident.state;
-  current_revision := v_incident.version;
+  current_revision := v_incident.revision;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
-    WHEN v_incident.version <> revision THEN 'changed'
+    WHEN v_incident.revision <> revision THEN 'changed'
     WHEN state = 'reprocessing' THEN 'in_flight'
     WHEN state IN ('applied', 'closed') THEN state
   END;
@@ -119,14 +119,14 @@ BEGIN
     RETURN;
   END IF;
   UPDATE sendpromptly.incidents AS i SET state = 'closed', closed_at = v_now, closed_by = left(operator, 255),
-    note = left(close.note, 2000), version = i.version + 1
+    note = left(close.note, 2000), revision = i.revision + 1
   WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, actor, note)
   VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'closed', 'closed', left(operator, 255), left(close.note, 2000));
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
   VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'incident', 'closed');
   state := 'closed';
-  current_revision := v_incident.version + 1;
+  current_revision := v_incident.revision + 1;
 END
 $$;
 -- +goose StatementEnd
@@ -142,10 +142,10 @@ DECLARE
   v_now timestamptz := sendpromptly.clock();
 BEGIN
   state := v_incident.state;
-  current_revision := v_incident.version;
+  current_revision := v_incident.revision;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
-    WHEN v_incident.version <> revision THEN 'changed'
+    WHEN v_incident.revision <> revision THEN 'changed'
   END;
   IF refusal IS NOT NULL THEN
     RETURN;
@@ -171,10 +171,10 @@ DECLARE
   v_now timestamptz;
 BEGIN
   state := v_incident.state;
-  current_revision := v_incident.version;
+  current_revision := v_incident.revision;
   refusal := CASE
     WHEN state IS NULL THEN 'not_found'
-    WHEN v_incident.version <> revision THEN 'changed'
+    WHEN v_incident.revision <> revision THEN 'changed'
     WHEN state <> 'reprocessing' THEN 'not_in_flight'
   END;
   IF refusal IS NOT NULL THEN

@@ -45,11 +45,11 @@ END
 $$;
 -- +goose StatementEnd
 
--- Records the answer to one try. outcome is accepted (2xx), retry or halted.
+-- Records the answer to one try. verdict is accepted (2xx), again or halted.
 -- retry_in null means that the tries have run out. A stale token is discarded;
 -- an answer to a callback cancelled meanwhile is recorded and moves nothing.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.complete_callback(project_id integer, replay_id uuid, token uuid, outcome text,
+CREATE FUNCTION sendpromptly.complete_callback(project_id integer, replay_id uuid, token uuid, verdict text,
     status integer, retry_in interval, duration_ms integer, url text, answer text, error text,
     OUT done boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -87,14 +87,14 @@ BEGIN
   END IF;
   SELECT e.deadline - e.accepted_at INTO v_timeout FROM sendpromptly.effects AS e
   WHERE e.project_id = v_callback.project_id AND e.effect_id = v_callback.effect_id;
-  IF outcome = 'accepted' THEN
+  IF verdict = 'accepted' THEN
     UPDATE sendpromptly.callbacks AS c SET state = 'accepted', lease_token = NULL
     WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
     UPDATE sendpromptly.incidents AS i SET due_at = v_now + greatest(v_timeout, interval '60 seconds')
     WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, replay_id)
     VALUES (v_callback.effect_id, v_now, v_callback.project_id, 'accepted', v_callback.replay_id);
-  ELSIF outcome = 'retry' AND retry_in IS NOT NULL THEN
+  ELSIF verdict = 'again' AND retry_in IS NOT NULL THEN
     UPDATE sendpromptly.callbacks AS c SET state = 'waiting', next_at = v_now + retry_in, lease_token = NULL
     WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
     UPDATE sendpromptly.incidents AS i SET due_at = greatest(i.due_at, v_now + retry_in + v_timeout)
@@ -104,7 +104,7 @@ BEGIN
     WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, replay_id, note)
     VALUES (v_callback.effect_id, v_now, v_callback.project_id, 'gave_up', 'failed', 'failed', v_callback.replay_id,
-      CASE WHEN outcome = 'halted' THEN 'the repair endpoint refused' ELSE 'all tries ran out' END);
+      CASE WHEN verdict = 'halted' THEN 'the repair endpoint refused' ELSE 'all tries ran out' END);
     PERFORM sendpromptly.mark_failed(v_incident, 'gave_up', NULL, NULL);
   END IF;
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)

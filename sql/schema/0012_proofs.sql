@@ -128,7 +128,7 @@ DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_head record;
 BEGIN
-  UPDATE sendpromptly.incidents AS i SET note = NULL, error_code = NULL, error_message = NULL, version = i.version + 1
+  UPDATE sendpromptly.incidents AS i SET note = NULL, error_code = NULL, error_message = NULL, revision = i.revision + 1
   WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id;
   PERFORM sendpromptly.seal(erase_effect.project_id, erase_effect.effect_id);
   SELECT c.seq, c.salt, c.erased INTO v_head FROM sendpromptly.chains AS c

@@ -387,8 +387,8 @@ BEGIN
   END IF;
   plan_id := sendpromptly.uuid7(v_now);
   INSERT INTO sendpromptly.plan_items (project_id, plan_id, incident_id, revision)
-  SELECT v_project, create_plan.plan_id, u.incident_id, i.version FROM unnest(v_ids) AS u(incident_id)
-  CROSS JOIN LATERAL (SELECT o.version FROM sendpromptly.incidents AS o
+  SELECT v_project, create_plan.plan_id, u.incident_id, i.revision FROM unnest(v_ids) AS u(incident_id)
+  CROSS JOIN LATERAL (SELECT o.revision FROM sendpromptly.incidents AS o
     WHERE o.project_id = v_project AND o.incident_id = u.incident_id LIMIT 1) AS i;
   INSERT INTO sendpromptly.plans (project_id, plan_id, action, filter, note, size, created_at, created_by)
   VALUES (v_project, create_plan.plan_id, create_plan.action, create_plan.filter, left(create_plan.note, 2000), create_plan.size, v_now,

@@ -97,19 +97,19 @@ func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	_, err = s.deps.Store.MarkAlerted(ctx, d, s.outcome(ctx, d, err))
+	_, err = s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, err))
 	return err
 }
 
 // errNothing means that there is nothing to send any more.
 var errNothing = errors.New("nothing to send")
 
-// outcome decides how a try ends, and logs the ones that failed.
-func (s *Sender) outcome(ctx context.Context, d store.AlertDelivery, err error) store.AlertOutcome {
+// verdict decides how a try ends, and logs the ones that failed.
+func (s *Sender) verdict(ctx context.Context, d store.AlertDelivery, err error) store.AlertVerdict {
 	if err == nil || errors.Is(err, errNothing) {
-		return store.AlertOutcome{Dropped: err != nil}
+		return store.AlertVerdict{Dropped: err != nil}
 	}
-	o := store.AlertOutcome{Problem: clip(err.Error(), 500)}
+	o := store.AlertVerdict{Problem: clip(err.Error(), 500)}
 	if d.Try > len(delays) {
 		s.deps.Logger.ErrorContext(ctx, "sendpromptly: an alert was given up", "project", d.Project, "channel", d.Channel, "alert", d.ID, "error", o.Problem)
 		return o

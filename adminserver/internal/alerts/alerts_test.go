@@ -250,7 +250,7 @@ func TestWhatWasNotSentIsNotOnTheTimeline(t *testing.T) {
 	if err != nil || len(due) != 1 {
 		t.Fatalf("due: %v, %v", due, err)
 	}
-	if done, err := d.store.MarkAlerted(t.Context(), due[0], store.AlertOutcome{Dropped: true}); !done || err != nil {
+	if done, err := d.store.MarkAlerted(t.Context(), due[0], store.AlertVerdict{Dropped: true}); !done || err != nil {
 		t.Fatalf("%v, %v", done, err)
 	}
 	var states string
@@ -426,7 +426,7 @@ func TestManyServersSendEachMessageOnce(t *testing.T) {
 	if n := d.send(); n != 1 {
 		t.Errorf("%d deliveries after the lease", n)
 	}
-	if done, err := d.store.MarkAlerted(t.Context(), leased[0], store.AlertOutcome{Problem: "too late", RetryIn: time.Minute}); done || err != nil {
+	if done, err := d.store.MarkAlerted(t.Context(), leased[0], store.AlertVerdict{Problem: "too late", RetryIn: time.Minute}); done || err != nil {
 		t.Errorf("a stale lease was recorded: %v, %v", done, err)
 	}
 	if len(d.mail.all()) != 1 || len(d.slack.all()) != 1 || len(d.webhook.all()) != 1 {

@@ -10,33 +10,33 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 
-// Outcome is what one try came to.
-type Outcome string
+// Verdict is what one try came to.
+type Verdict string
 
 // A try is accepted, worth another one, or the end of the attempt.
 const (
-	Accepted Outcome = "accepted"
-	Retry    Outcome = "retry"
-	Halted   Outcome = "halted"
+	Accepted Verdict = "accepted"
+	Again    Verdict = "again"
+	Halted   Verdict = "halted"
 )
 
-// OutcomeOf says what an answer means. 2xx is accepted. 3xx and 4xx halt: the
+// VerdictOn says what an answer means. 2xx is accepted. 3xx and 4xx halt: the
 // endpoint understood and said no, or lives elsewhere. Everything else, an
 // error of the network before all, is tried again; only an address that we
 // ourselves refuse to reach halts, for no later try would reach it. status
 // counts only where err is nil.
-func OutcomeOf(status int, err error) Outcome {
+func VerdictOn(status int, err error) Verdict {
 	switch {
 	case errors.Is(err, guardedhttp.ErrBlocked):
 		return Halted
 	case err != nil:
-		return Retry
+		return Again
 	case status >= 200 && status <= 299:
 		return Accepted
 	case status >= 300 && status <= 499:
 		return Halted
 	}
-	return Retry
+	return Again
 }
 
 // delays are the waits before each try of one attempt.

@@ -14,20 +14,20 @@ func TestOnlySilenceAndServerErrorsAreTriedAgain(t *testing.T) {
 	for _, test := range []struct {
 		status int
 		err    error
-		want   Outcome
+		want   Verdict
 	}{
 		{200, nil, Accepted}, {202, nil, Accepted}, {204, nil, Accepted}, {299, nil, Accepted},
 		{300, nil, Halted}, {301, nil, Halted}, {307, nil, Halted}, {399, nil, Halted},
 		{400, nil, Halted}, {404, nil, Halted}, {408, nil, Halted}, {409, nil, Halted}, {422, nil, Halted}, {429, nil, Halted}, {499, nil, Halted},
-		{500, nil, Retry}, {503, nil, Retry}, {599, nil, Retry},
+		{500, nil, Again}, {503, nil, Again}, {599, nil, Again},
 		// No answer that anybody could mean: a proxy's, more likely than an app's.
-		{101, nil, Retry}, {600, nil, Retry},
-		{0, errors.New("connection refused"), Retry},
-		{200, errors.New("cut off"), Retry},
+		{101, nil, Again}, {600, nil, Again},
+		{0, errors.New("connection refused"), Again},
+		{200, errors.New("cut off"), Again},
 		{0, fmt.Errorf("dial: %w", guardedhttp.ErrBlocked), Halted},
 	} {
-		if got := OutcomeOf(test.status, test.err); got != test.want {
-			t.Errorf("OutcomeOf(%d, %v) = %s, want %s", test.status, test.err, got, test.want)
+		if got := VerdictOn(test.status, test.err); got != test.want {
+			t.Errorf("VerdictOn(%d, %v) = %s, want %s", test.status, test.err, got, test.want)
 		}
 	}
 }

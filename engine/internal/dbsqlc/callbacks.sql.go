@@ -67,7 +67,7 @@ type CallbackCompleteParams struct {
 	ProjectID  int
 	ReplayID   string
 	Token      string
-	Outcome    string
+	Verdict    string
 	Status     *int
 	RetryIn    *string
 	DurationMs int
@@ -82,7 +82,7 @@ func (q *Queries) CallbackComplete(ctx context.Context, db DBTX, arg CallbackCom
 		arg.ProjectID,
 		arg.ReplayID,
 		arg.Token,
-		arg.Outcome,
+		arg.Verdict,
 		arg.Status,
 		arg.RetryIn,
 		arg.DurationMs,

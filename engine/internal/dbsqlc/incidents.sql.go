@@ -171,7 +171,7 @@ func (q *Queries) IncidentCount(ctx context.Context, db DBTX, arg IncidentCountP
 }
 
 const incidentGet = `-- name: IncidentGet :one
-SELECT i.incident_id, i.effect_id, i.project_id, i.version, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects FROM sendpromptly.incidents AS i
+SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects FROM sendpromptly.incidents AS i
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
 WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = $1) AND i.incident_id = $2
 `
@@ -194,7 +194,7 @@ func (q *Queries) IncidentGet(ctx context.Context, db DBTX, arg IncidentGetParam
 		&i.Incident.IncidentID,
 		&i.Incident.EffectID,
 		&i.Incident.ProjectID,
-		&i.Incident.Version,
+		&i.Incident.Revision,
 		&i.Incident.Attempt,
 		&i.Incident.State,
 		&i.Incident.Cause,
@@ -229,7 +229,7 @@ func (q *Queries) IncidentGet(ctx context.Context, db DBTX, arg IncidentGetParam
 }
 
 const incidentGetByEffect = `-- name: IncidentGetByEffect :one
-SELECT i.incident_id, i.effect_id, i.project_id, i.version, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects FROM sendpromptly.incidents AS i
+SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects FROM sendpromptly.incidents AS i
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
 WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = $1) AND i.effect_id = $2
 `
@@ -252,7 +252,7 @@ func (q *Queries) IncidentGetByEffect(ctx context.Context, db DBTX, arg Incident
 		&i.Incident.IncidentID,
 		&i.Incident.EffectID,
 		&i.Incident.ProjectID,
-		&i.Incident.Version,
+		&i.Incident.Revision,
 		&i.Incident.Attempt,
 		&i.Incident.State,
 		&i.Incident.Cause,
@@ -287,7 +287,7 @@ func (q *Queries) IncidentGetByEffect(ctx context.Context, db DBTX, arg Incident
 }
 
 const incidentList = `-- name: IncidentList :many
-SELECT i.incident_id, i.effect_id, i.project_id, i.version, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects
+SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects
 FROM sendpromptly.incident_page($1::text, $2::uuid, $3::int, $4::int,
   $5::text::json) AS page(project_id, incident_id)
 JOIN sendpromptly.incidents AS i ON i.project_id = page.project_id AND i.incident_id = page.incident_id
@@ -328,7 +328,7 @@ func (q *Queries) IncidentList(ctx context.Context, db DBTX, arg IncidentListPar
 			&i.Incident.IncidentID,
 			&i.Incident.EffectID,
 			&i.Incident.ProjectID,
-			&i.Incident.Version,
+			&i.Incident.Revision,
 			&i.Incident.Attempt,
 			&i.Incident.State,
 			&i.Incident.Cause,

@@ -103,7 +103,7 @@ type Incident struct {
 	IncidentID   string
 	EffectID     string
 	ProjectID    int
-	Version      int
+	Revision     int
 	Attempt      int
 	State        string
 	Cause        string
