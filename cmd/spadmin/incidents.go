@@ -1,10 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/currency"
 )
 
 type incidentsCommand struct {
@@ -100,11 +100,11 @@ func newIncidentJSON(i engine.Incident) incidentJSON {
 	return j
 }
 
-// money writes minor units as they are, beside their currency: how many of
-// them make a whole is the currency's business.
+// money writes an amount with the decimals of its currency, as the customer
+// knows it. JSON has the minor units.
 func money(m engine.Money) string {
 	if m == (engine.Money{}) {
 		return ""
 	}
-	return fmt.Sprintf("%d %s", m.Amount, m.Currency)
+	return printable(currency.Format(m.Amount, m.Currency) + " " + m.Currency)
 }

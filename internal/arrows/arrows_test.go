@@ -89,7 +89,7 @@ var rooms = map[string]room{
 
 	"internal/demo": {ours: []string{"adminserver", "proofs", "engine", "engine/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},
-	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "engine/store", "internal/demo", "internal/guardedhttp", "internal/localpg", "internal/qr", "proofs"}, others: []string{pgx, kong, lipgloss}},
+	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "engine/store", "internal/currency", "internal/demo", "internal/guardedhttp", "internal/localpg", "internal/qr", "proofs"}, others: []string{pgx, kong, lipgloss}},
 	"docs/example": {ours: []string{"engine", "engine/stripe"}, others: []string{pgx}},
 }
 
