@@ -2,6 +2,8 @@ package adminserver_test
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 func TestALinkLogsInOnceAfterAConfirmation(t *testing.T) {
@@ -45,7 +48,7 @@ func TestATokenLogsInAndGoesOnToWhereOneWas(t *testing.T) {
 	s := newSite(t, nil)
 	secret := s.token("viewer", "")
 	for next, to := range map[string]string{"/incidents?state=failed": "/incidents?state=failed", "": "/", "//evil.example/": "/",
-		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/"} {
+		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/", "/../elsewhere": "/", "/%2e%2e/elsewhere": "/"} {
 		b := s.browser()
 		b.do("POST", "/login", url.Values{"token": {secret}, "next": {next}}).require(t, 303, to)
 		b.get("/incidents").require(t, 200, "")
@@ -220,6 +223,85 @@ func TestTheLoginPageMailsALinkAndTellsNobodyWhoExists(t *testing.T) {
 	case again := <-mails:
 		t.Errorf("a second mail within a minute: %s", again)
 	default:
+	}
+}
+
+// Letters that fold into ASCII, such as the Kelvin sign, make another address
+// out of somebody's: its owner is not theirs.
+func TestAnAddressThatOnlyFoldsIntoAnothersIsNotTheirs(t *testing.T) {
+	t.Parallel()
+	address, mails := postOffice(t)
+	s := newSite(t, func(c *adminserver.Config) {
+		c.SMTP = adminserver.SMTP{Address: address, From: "ops@example.com", Plain: true}
+	})
+	if _, err := s.store.InviteOperator(t.Context(), "mike@example.com", "admin", "test"); err != nil {
+		t.Fatal(err)
+	}
+	s.db.Travel(2 * time.Minute)
+	s.browser().do("POST", "/login", url.Values{"email": {"mi\u212Ae@example.com"}}).require(t, 200, "")
+	s.waitForLog("no login link was mailed")
+	s.browser().do("POST", "/login", url.Values{"email": {" Mike@Example.com"}}).require(t, 200, "")
+	if mail := <-mails; !strings.Contains(mail, "To: <mike@example.com>") {
+		t.Errorf("mailed to another address than the operator's: %s", mail)
+	}
+	if _, err := s.store.LogInByOIDC(t.Context(), "mi\u212Ae@example.com", ""); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("an identity provider's user: %v", err)
+	}
+}
+
+// An open page asks by itself. That keeps nobody logged in who went away.
+func TestAnOpenPageKeepsNobodyLoggedIn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	b := s.invited("ada@example.com", "viewer")
+	listen := func() int {
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/events", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := b.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		return response.StatusCode
+	}
+	for range 5 {
+		if status := listen(); status != 200 {
+			t.Fatal(status)
+		}
+		b.do("GET", "/incidents", nil, "X-Refresh: 1").require(t, 200, "")
+		s.db.Travel(5 * time.Minute)
+	}
+	b.get("/incidents").require(t, 200, "") // she is there
+	s.db.Travel(20 * time.Minute)
+	if status := listen(); status != 200 {
+		t.Fatal(status)
+	}
+	s.db.Travel(11 * time.Minute)
+	if status := listen(); status != 401 {
+		t.Errorf("31 minutes after the last click: %d", status)
+	}
+	b.do("GET", "/incidents", nil, "X-Refresh: 1").require(t, 303, "/login?next=%2Fincidents")
+}
+
+func TestTwoCredentialsAreNone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+"/api/admin/v1/incidents", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header["Authorization"] = []string{"Bearer " + s.token("viewer", ""), "Bearer " + s.token("admin", "")}
+	response, err := s.invited("ada@example.com", "viewer").client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	if response.StatusCode != 401 {
+		t.Error(response.StatusCode)
 	}
 }
 

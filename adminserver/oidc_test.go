@@ -17,6 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 // idp is a small identity provider: discovery, keys, codes bound to a PKCE
@@ -153,13 +154,53 @@ func TestTheIdentityProviderGivesTheRole(t *testing.T) {
 			t.Errorf("%v gives %s", test.roles, role())
 		}
 	}
-	// Without a role in the claim only those who were invited get in.
-	p.claims = nil
-	b := s.browser()
-	b.get(b.through("/")).require(t, 303, "/")
+	// Without a role in the claim only those get in whose role was given here.
 	p.claims = map[string]any{"email": "eve@example.com"}
-	b = s.browser()
+	b := s.browser()
 	b.get(b.through("/")).require(t, 401, "")
+	s.invited("eve@example.com", "viewer")
+	b = s.browser()
+	b.get(b.through("/")).require(t, 303, "/")
+}
+
+// A role that the provider gave ends where the provider takes it back, whatever
+// way in is tried; one that is given here holds again.
+func TestTheProviderTakesTheRoleBack(t *testing.T) {
+	t.Parallel()
+	address, mails := postOffice(t)
+	p := newIDP(t)
+	s := newSite(t, func(c *adminserver.Config) {
+		c.OIDC = adminserver.OIDC{Issuer: p.URL, ClientID: "console", ClientSecret: "hunter2"}
+		c.SMTP = adminserver.SMTP{Address: address, From: "ops@example.com", Plain: true}
+	})
+	// She was a viewer here before the provider made her an admin.
+	if _, err := s.store.InviteOperator(t.Context(), "ada@example.com", "viewer", "test"); err != nil {
+		t.Fatal(err)
+	}
+	s.db.Travel(2 * time.Minute)
+	for _, roles := range []any{"admin", "admin", "operator"} {
+		p.claims = map[string]any{"roles": roles}
+		b := s.browser()
+		b.get(b.through("/")).require(t, 303, "/")
+	}
+	page, err := s.store.Audit(t.Context(), store.AuditFilter{Action: "operator.role"})
+	if err != nil || len(page.Entries) != 2 || page.Entries[0].Detail != "operator" || page.Entries[1].Detail != "admin" || page.Entries[1].Actor != "oidc" {
+		t.Errorf("the audit log says %+v, %v", page.Entries, err)
+	}
+	p.claims = map[string]any{"roles": []string{}}
+	b := s.browser()
+	b.get(b.through("/")).require(t, 401, "")
+	s.browser().do("POST", "/login", url.Values{"email": {"ada@example.com"}}).require(t, 200, "")
+	s.waitForLog("no login link was mailed")
+	select {
+	case mail := <-mails:
+		t.Errorf("mailed: %s", mail)
+	default:
+	}
+	if err := s.store.SetOperator(t.Context(), "ada@example.com", "viewer", "bob@example.com"); err != nil {
+		t.Fatal(err)
+	}
+	b.get(b.through("/")).require(t, 303, "/")
 }
 
 func TestWhatTheProviderDidNotSayLetsNobodyIn(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
@@ -32,7 +33,12 @@ type site struct {
 // newSite starts a server; change completes its configuration.
 func newSite(t *testing.T, change func(*adminserver.Config)) *site {
 	t.Helper()
-	db := enginetest.New(t)
+	return newSiteOn(t, enginetest.New(t), change)
+}
+
+// newSiteOn is newSite on a database that is there.
+func newSiteOn(t *testing.T, db *enginetest.Database, change func(*adminserver.Config)) *site {
+	t.Helper()
 	st, err := store.New(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
@@ -49,6 +55,16 @@ func newSite(t *testing.T, change func(*adminserver.Config)) *site {
 		t.Fatal(err)
 	}
 	return s
+}
+
+// waitForLog waits until the log says something, as what goes on in the background does.
+func (s *site) waitForLog(text string) {
+	s.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !strings.Contains(s.log.String(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.t.Fatalf("the log does not say %q", text)
+		}
+	}
 }
 
 // browser is somebody with cookies who follows no redirect by itself.

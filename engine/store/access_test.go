@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -283,4 +284,27 @@ func TestWhatIsNoAddressOrRoleIsRefused(t *testing.T) {
 			t.Errorf("role %q", role)
 		}
 	}
+}
+
+func TestLookingIsNotUsingWhereItSaysSo(t *testing.T) {
+	t.Parallel()
+	db, st := open(t)
+	sessions := st.Sessions()
+	find := func(ctx context.Context, want bool) {
+		t.Helper()
+		if _, found, err := sessions.FindCtx(ctx, "token"); err != nil || found != want {
+			t.Errorf("found %v, %v", found, err)
+		}
+	}
+	if err := sessions.CommitCtx(t.Context(), "token", []byte("{}"), time.Now().Add(store.SessionIdle)); err != nil {
+		t.Fatal(err)
+	}
+	db.Travel(20 * time.Minute)
+	find(store.Unused(t.Context()), true)
+	db.Travel(9 * time.Minute)
+	find(t.Context(), true)
+	db.Travel(29 * time.Minute)
+	find(store.Unused(t.Context()), true)
+	db.Travel(2 * time.Minute)
+	find(t.Context(), false)
 }

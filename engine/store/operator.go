@@ -24,7 +24,10 @@ type OperatorAccount struct {
 	// Email is in lower case.
 	Email string `json:"email"`
 	// Role is viewer, operator or admin.
-	Role        string    `json:"role"`
+	Role string `json:"role"`
+	// Vouched says that the role is the identity provider's, and holds only
+	// while the provider gives one.
+	Vouched     bool      `json:"-"`
 	CreatedAt   time.Time `json:"created_at"`
 	CreatedBy   string    `json:"created_by"`
 	LastLoginAt time.Time `json:"last_login_at,omitzero"`
@@ -48,11 +51,18 @@ func checkRole(role string) error {
 
 // checkEmail returns the address as it is stored.
 func checkEmail(email string) (string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
-	name, host, found := strings.Cut(email, "@")
 	if err := checkName("email", email); err != nil {
 		return "", err
 	}
+	// ASCII alone is folded: other letters fold into it, as the Kelvin sign into
+	// k, and their addresses are somebody else's.
+	email = strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, strings.TrimSpace(email))
+	name, host, found := strings.Cut(email, "@")
 	if !found || name == "" || host == "" || strings.ContainsAny(email, " <>\"',;:") {
 		return "", &engine.FieldError{Field: "email", Reason: "must be an address such as ada@example.com"}
 	}
@@ -139,8 +149,8 @@ func (s *Store) UseLoginLink(ctx context.Context, secret string) (Login, error) 
 }
 
 // LogInByOIDC logs in whom an identity provider vouches for. A role that the
-// provider gives is the operator's from now on; with "" only somebody who was
-// invited gets in, and [ErrNotFound] says that nobody was.
+// provider gives is the operator's from now on; with "" only somebody gets in
+// whose role was given here, and [ErrNotFound] says that it was not.
 func (s *Store) LogInByOIDC(ctx context.Context, email, role string) (Login, error) {
 	email, err := checkEmail(email)
 	if err != nil {
@@ -148,18 +158,33 @@ func (s *Store) LogInByOIDC(ctx context.Context, email, role string) (Login, err
 	}
 	var login Login
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if role != "" {
-			if err := checkRole(role); err != nil {
-				return err
-			}
-			if _, err := s.queries.OperatorInvite(ctx, tx, dbsqlc.OperatorInviteParams{Email: email, Role: role, CreatedBy: "oidc"}); err != nil {
-				return err
-			}
+		if err := s.vouch(ctx, tx, email, role); err != nil {
+			return err
 		}
 		login, err = s.logIn(ctx, tx, email, "oidc")
 		return err
 	})
 	return login, err
+}
+
+// vouch gives an operator the role that an identity provider says. Without one
+// it refuses those whose role was the provider's.
+func (s *Store) vouch(ctx context.Context, tx pgx.Tx, email, role string) error {
+	if role == "" {
+		row, err := s.queries.OperatorGet(ctx, tx, email)
+		if err == nil && row.Vouched {
+			err = pgx.ErrNoRows
+		}
+		return notFound(err, "a role of "+email)
+	}
+	if err := checkRole(role); err != nil {
+		return err
+	}
+	changed, err := s.queries.OperatorVouch(ctx, tx, dbsqlc.OperatorVouchParams{Email: email, Role: role})
+	if err != nil || !changed {
+		return err
+	}
+	return s.audit(ctx, tx, 0, "oidc", "operator.role", email, role)
 }
 
 func (s *Store) logIn(ctx context.Context, tx pgx.Tx, email, how string) (Login, error) {
@@ -179,6 +204,16 @@ func (s *Store) OperatorSession(ctx context.Context, email string, loggedInAt ti
 		return OperatorAccount{}, false, notFound(err, "session")
 	}
 	return newOperator(row.OperatorRow), row.Recent, nil
+}
+
+// Operator reads one operator, or returns [ErrNotFound].
+func (s *Store) Operator(ctx context.Context, email string) (OperatorAccount, error) {
+	email, err := checkEmail(email)
+	if err != nil {
+		return OperatorAccount{}, err
+	}
+	row, err := s.queries.OperatorGet(ctx, s.pool, email)
+	return newOperator(row), notFound(err, "operator "+email)
 }
 
 // Operators reads all operators by email.
@@ -254,7 +289,7 @@ func (s *Store) AccessConfigured(ctx context.Context) (bool, error) {
 }
 
 func newOperator(row dbsqlc.OperatorRow) OperatorAccount {
-	return OperatorAccount{Email: row.Email, Role: row.Role, CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy, LastLoginAt: value(row.LastLoginAt)}
+	return OperatorAccount{Email: row.Email, Role: row.Role, Vouched: row.Vouched, CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy, LastLoginAt: value(row.LastLoginAt)}
 }
 
 // notFound turns the driver's word for no row into ours.

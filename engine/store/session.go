@@ -20,15 +20,21 @@ type Sessions struct{ store *Store }
 // Sessions are the deployment's.
 func (s *Store) Sessions() *Sessions { return &Sessions{s} }
 
+type unusedKey struct{}
+
+// Unused returns a context in which finding a session is not using it, for what
+// a page does by itself while nobody may be sitting before it.
+func Unused(ctx context.Context) context.Context { return context.WithValue(ctx, unusedKey{}, true) }
+
 // FindCtx reads a session; found is false where it is unknown or was idle for
-// too long. Finding it is using it, which is noted once a minute.
+// too long. Finding it is using it, which is noted once a minute, but for [Unused].
 func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	hash := hashOf(token)
 	row, err := s.store.queries.SessionFind(ctx, s.store.pool, dbsqlc.SessionFindParams{Idle: seconds(SessionIdle), SessionHash: hash})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
-	if err == nil && row.Stale {
+	if err == nil && row.Stale && ctx.Value(unusedKey{}) == nil {
 		err = s.store.queries.SessionUsed(ctx, s.store.pool, dbsqlc.SessionUsedParams{Idle: seconds(SessionIdle), SessionHash: hash})
 	}
 	return row.Data, err == nil, err

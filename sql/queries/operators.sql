@@ -2,8 +2,16 @@
 -- OperatorInvite adds an operator, or gives one that is there the role.
 INSERT INTO sendpromptly.operators (email, role, created_at, created_by)
 SELECT sqlc.arg(email), sqlc.arg(role), c.now, sqlc.arg(created_by) FROM (SELECT sendpromptly.clock() AS now) AS c
-ON CONFLICT (email) DO UPDATE SET role = excluded.role
+ON CONFLICT (email) DO UPDATE SET role = excluded.role, vouched = false
 RETURNING *;
+
+-- name: OperatorVouch :one
+-- OperatorVouch adds an operator with the role that an identity provider gives, or gives one that is there that role; changed says whether it is a new one.
+WITH vouched AS (
+  INSERT INTO sendpromptly.operators (email, role, vouched, created_at, created_by)
+  SELECT sqlc.arg(email), sqlc.arg(role), true, c.now, 'oidc' FROM (SELECT sendpromptly.clock() AS now) AS c
+  ON CONFLICT (email) DO UPDATE SET role = excluded.role, vouched = true)
+SELECT (NOT EXISTS (SELECT 1 FROM sendpromptly.operators AS o WHERE o.email = sqlc.arg(email) AND o.role = sqlc.arg(role)))::boolean AS changed;
 
 -- name: OperatorGet :one
 -- OperatorGet reads one operator.
@@ -19,7 +27,7 @@ SELECT o.email FROM sendpromptly.operators AS o WHERE o.role = 'admin' ORDER BY 
 
 -- name: OperatorSetRole :execrows
 -- OperatorSetRole changes what an operator may do.
-UPDATE sendpromptly.operators AS o SET role = sqlc.arg(role) WHERE o.email = sqlc.arg(email);
+UPDATE sendpromptly.operators AS o SET role = sqlc.arg(role), vouched = false WHERE o.email = sqlc.arg(email);
 
 -- name: OperatorRemove :execrows
 -- OperatorRemove removes an operator.

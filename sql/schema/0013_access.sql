@@ -24,10 +24,12 @@ CREATE TABLE sendpromptly.api_keys (
 CREATE UNIQUE INDEX api_keys_hash ON sendpromptly.api_keys (key_hash, project_id);
 
 -- email is lower case. Sessions that began before created_at are dead: somebody
--- who was removed and invited again starts anew.
+-- who was removed and invited again starts anew. vouched: the role is the
+-- identity provider's, and holds only while the provider gives one.
 CREATE TABLE sendpromptly.operators (
   email         text PRIMARY KEY,
   role          text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+  vouched       boolean NOT NULL DEFAULT false,
   created_at    timestamptz NOT NULL,
   created_by    text NOT NULL,
   last_login_at timestamptz

@@ -97,12 +97,13 @@
     }
     tell(list);
   };
-  let reading = false, again = false;
+  let reading = false, again = false, loggedOut = () => {};
   const refresh = async () => {
     if (reading) { again = true; return; }
     reading = true;
     try {
-      const answer = await fetch(location.href.split("#")[0], { headers: { Accept: "text/html" }, cache: "no-store", redirect: "error" });
+      const answer = await fetch(location.href.split("#")[0], { headers: { Accept: "text/html", "X-Refresh": "1" }, cache: "no-store", redirect: "manual" });
+      if (answer.type === "opaqueredirect" || answer.status === 401) loggedOut();
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
@@ -120,15 +121,18 @@
   if (events && document.querySelector("[data-live]")) {
     const light = document.querySelector("[data-light]");
     const say = (text) => { if (light) { light.textContent = text; light.hidden = false; } };
-    let source;
+    let source, over = false;
+    loggedOut = () => { over = true; source.close(); say("Logged out: load the page again"); };
     const follow = () => {
       source = new EventSource(events);
       // What changed before the stream began, or while it was lost, is read now.
       source.addEventListener("open", () => { refresh(); say("Live"); });
       source.addEventListener("error", () => {
         say("Reconnecting");
-        // The browser connects again by itself, but not after an answer such as 503.
-        if (source.readyState === EventSource.CLOSED) setTimeout(follow, 3000);
+        // The browser connects again by itself, but not after an answer such as 503 or 401.
+        if (source.readyState !== EventSource.CLOSED) return;
+        refresh();
+        setTimeout(() => { if (!over) follow(); }, 3000);
       });
       source.addEventListener("change", (event) => {
         const only = body.dataset.of;

@@ -92,8 +92,11 @@ func (l *Login) Steps() []web.Step {
 // Authenticate finds out who sent a request. A token in the Authorization
 // header counts alone: a wrong one is not made good by a cookie.
 func (l *Login) Authenticate(r *http.Request) (access.Identity, bool, error) {
-	if header := r.Header.Get("Authorization"); header != "" {
-		return l.bearer(r.Context(), header)
+	switch headers := r.Header.Values("Authorization"); {
+	case len(headers) > 1: // one of them might be a proxy's
+		return access.Identity{}, false, nil
+	case len(headers) == 1 && headers[0] != "":
+		return l.bearer(r.Context(), headers[0])
 	}
 	cookie, err := r.Cookie(l.sessions.Cookie.Name)
 	if err != nil || cookie.Value == "" {

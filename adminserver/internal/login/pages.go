@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -114,15 +115,24 @@ func (l *Login) mailLink(r *http.Request, email string) {
 	}()
 }
 
-func (l *Login) sendLink(ctx context.Context, email string) error {
-	if fresh, err := l.Store.LoginLinkFresh(ctx, email); err != nil || fresh {
-		return errors.Join(err, map[bool]error{true: errors.New("one was made within the last minute")}[fresh])
-	}
-	secret, err := l.Store.LoginLink(ctx, email, "login page")
+// sendLink mails a link to the address of the operator, never to one as it was
+// typed. Whose role is the identity provider's gets none: it would outlive that role.
+func (l *Login) sendLink(ctx context.Context, typed string) error {
+	account, err := l.Store.Operator(ctx, typed)
 	if err != nil {
 		return err
 	}
-	return l.Mail.Send(ctx, mail.Message{To: []string{email}, Subject: "Your login link for SendPromptly",
+	if account.Vouched {
+		return errors.New("the role is the identity provider's: log in there")
+	}
+	if fresh, err := l.Store.LoginLinkFresh(ctx, account.Email); err != nil || fresh {
+		return errors.Join(err, map[bool]error{true: errors.New("one was made within the last minute")}[fresh])
+	}
+	secret, err := l.Store.LoginLink(ctx, account.Email, "login page")
+	if err != nil {
+		return err
+	}
+	return l.Mail.Send(ctx, mail.Message{To: []string{account.Email}, Subject: "Your login link for SendPromptly",
 		Text: "Somebody asked for a link to log in at " + l.Base.String() + ".\n\n" + l.Base.URL("/login/"+secret) +
 			"\n\nIt works once, for 15 minutes. If it was not you, do nothing.\n"})
 }
@@ -150,7 +160,7 @@ func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
 // lead elsewhere.
 func local(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 2000 || !strings.HasPrefix(next, "/") ||
+	if err != nil || slices.Contains(strings.Split(u.Path, "/"), "..") || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 2000 || !strings.HasPrefix(next, "/") ||
 		strings.HasPrefix(next, "//") || strings.ContainsFunc(next, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) {
 		return "/"
 	}

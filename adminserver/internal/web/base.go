@@ -44,8 +44,15 @@ func (b Base) Prefix() string { return b.prefix }
 // Secure says whether users come over https.
 func (b Base) Secure() bool { return b.secure }
 
-// origin is the base without its path, as browsers write an Origin.
-func (b Base) origin() string { return strings.TrimSuffix(b.url, b.prefix) }
+// origin is the base without its path, as browsers write an Origin: in lower
+// case and without the port that the scheme has anyway.
+func (b Base) origin() string {
+	origin := strings.ToLower(strings.TrimSuffix(b.url, b.prefix))
+	if b.secure {
+		return strings.TrimSuffix(origin, ":443")
+	}
+	return strings.TrimSuffix(origin, ":80")
+}
 
 // strip returns the request as it is below the base; false where it is not.
 func (b Base) strip(r *http.Request) (*http.Request, bool) {

@@ -7,13 +7,15 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
-// answerWithin bounds the writing of an answer, and readWithin the reading of a
-// body, whatever server we are mounted in.
+// readWithin bounds the reading of a body, workWithin the work on an answer, and
+// answerWithin the writing of it too, whatever server we are mounted in.
 const (
-	answerWithin = 30 * time.Second
 	readWithin   = 15 * time.Second
+	workWithin   = 25 * time.Second
+	answerWithin = 30 * time.Second
 )
 
 // guarded keeps everybody out whom its route is not for.
@@ -25,17 +27,24 @@ type guarded struct {
 // ServeHTTP implements [http.Handler].
 func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h, route := g.h, g.route
-	g.setDeadlines(w)
-	if r.ContentLength > route.MaxBody {
+	deadlines(w, time.Now().Add(readWithin), time.Now().Add(answerWithin))
+	switch {
+	case route.Stream && r.ContentLength != 0: // it would be waited for as long as the stream is open
+		w.Header().Set("Connection", "close")
+		h.answer(w, r, route.Kind, New(http.StatusBadRequest, "this takes no body"))
+		return
+	case r.ContentLength > route.MaxBody:
 		w.Header().Set("Connection", "close")
 		h.answer(w, r, route.Kind, New(http.StatusRequestEntityTooLarge, ""))
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
-	if route.Stream {
-		ctx, cancel := context.WithCancel(r.Context())
+	if route.Stream || r.Header.Get("X-Refresh") != "" { // the page asks, not its reader
+		r = r.WithContext(store.Unused(r.Context()))
+	}
+	if !route.Stream {
+		ctx, cancel := context.WithTimeout(r.Context(), workWithin)
 		defer cancel()
-		defer context.AfterFunc(h.Closing, cancel)()
 		r = r.WithContext(ctx)
 	}
 	if route.Kind == Wire || route.Probe {
@@ -46,18 +55,20 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, r, route.Kind, New(http.StatusForbidden, "the request comes from another site"))
 		return
 	}
-	if r, ok := h.admit(w, r, route); ok {
+	r, admitted := h.admit(w, r, route)
+	switch {
+	case !admitted:
+	case route.Stream:
+		g.stream(w, r)
+	default:
 		route.Handler.ServeHTTP(w, r)
 	}
 }
 
-// setDeadlines bounds the exchange. A server that knows no deadlines, as in
-// tests, is its owner's choice.
-func (g *guarded) setDeadlines(w http.ResponseWriter) {
-	control, read, write := http.NewResponseController(w), time.Time{}, time.Time{}
-	if !g.route.Stream {
-		read, write = time.Now().Add(readWithin), time.Now().Add(answerWithin)
-	}
+// deadlines bound the exchange; zero lifts them. A server that knows none, as
+// in tests, is its owner's choice.
+func deadlines(w http.ResponseWriter, read, write time.Time) {
+	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(read)
 	_ = control.SetWriteDeadline(write)
 }

@@ -43,6 +43,7 @@ type Handler struct {
 	anywhere map[string]bool
 	table    []Route
 	origin   *http.CrossOriginProtection
+	streams  streams
 }
 
 // NewHandler mounts the routes.
@@ -56,7 +57,8 @@ func NewHandler(o Options, routes []Route) (*Handler, error) {
 	if o.Closing == nil {
 		o.Closing = context.Background()
 	}
-	h := &Handler{Options: o, mux: http.NewServeMux(), anywhere: map[string]bool{}, table: routes, origin: http.NewCrossOriginProtection()}
+	h := &Handler{Options: o, mux: http.NewServeMux(), anywhere: map[string]bool{}, table: routes, origin: http.NewCrossOriginProtection(),
+		streams: streams{open: map[string]int{}}}
 	// Behind a proxy the Host may differ from what the browser sees.
 	if err := h.origin.AddTrustedOrigin(o.Base.origin()); err != nil {
 		return nil, err

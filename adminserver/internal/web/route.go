@@ -47,8 +47,9 @@ type Route struct {
 	// MaxBody bounds the body in bytes. Default: 64 KiB.
 	MaxBody int64
 	// Stream lifts the time limits, for server-sent events: the handler ends
-	// with its context, which also ends when the server goes down, and sets a
-	// write deadline of its own.
+	// with its context, which also ends when the server goes down or the reader
+	// may no longer read, and sets a write deadline of its own. A stream is not
+	// a use of the session: an open page keeps nobody logged in.
 	Stream bool
 	// Anywhere answers without the base's path too, for those who ask the
 	// process and not the site.

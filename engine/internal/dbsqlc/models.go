@@ -121,6 +121,7 @@ type Incident struct {
 type OperatorRow struct {
 	Email       string
 	Role        string
+	Vouched     bool
 	CreatedAt   time.Time
 	CreatedBy   string
 	LastLoginAt *time.Time

@@ -76,7 +76,7 @@ func (q *Queries) LoginLinkUse(ctx context.Context, db DBTX, linkHash []byte) (s
 }
 
 const operatorGet = `-- name: OperatorGet :one
-SELECT email, role, created_at, created_by, last_login_at FROM sendpromptly.operators AS o WHERE o.email = $1
+SELECT email, role, vouched, created_at, created_by, last_login_at FROM sendpromptly.operators AS o WHERE o.email = $1
 `
 
 // OperatorGet reads one operator.
@@ -86,6 +86,7 @@ func (q *Queries) OperatorGet(ctx context.Context, db DBTX, email string) (Opera
 	err := row.Scan(
 		&i.Email,
 		&i.Role,
+		&i.Vouched,
 		&i.CreatedAt,
 		&i.CreatedBy,
 		&i.LastLoginAt,
@@ -96,8 +97,8 @@ func (q *Queries) OperatorGet(ctx context.Context, db DBTX, email string) (Opera
 const operatorInvite = `-- name: OperatorInvite :one
 INSERT INTO sendpromptly.operators (email, role, created_at, created_by)
 SELECT $1, $2, c.now, $3 FROM (SELECT sendpromptly.clock() AS now) AS c
-ON CONFLICT (email) DO UPDATE SET role = excluded.role
-RETURNING email, role, created_at, created_by, last_login_at
+ON CONFLICT (email) DO UPDATE SET role = excluded.role, vouched = false
+RETURNING email, role, vouched, created_at, created_by, last_login_at
 `
 
 type OperatorInviteParams struct {
@@ -113,6 +114,7 @@ func (q *Queries) OperatorInvite(ctx context.Context, db DBTX, arg OperatorInvit
 	err := row.Scan(
 		&i.Email,
 		&i.Role,
+		&i.Vouched,
 		&i.CreatedAt,
 		&i.CreatedBy,
 		&i.LastLoginAt,
@@ -121,7 +123,7 @@ func (q *Queries) OperatorInvite(ctx context.Context, db DBTX, arg OperatorInvit
 }
 
 const operatorList = `-- name: OperatorList :many
-SELECT email, role, created_at, created_by, last_login_at FROM sendpromptly.operators AS o ORDER BY o.email LIMIT 1000
+SELECT email, role, vouched, created_at, created_by, last_login_at FROM sendpromptly.operators AS o ORDER BY o.email LIMIT 1000
 `
 
 // OperatorList reads all operators by email.
@@ -137,6 +139,7 @@ func (q *Queries) OperatorList(ctx context.Context, db DBTX) ([]OperatorRow, err
 		if err := rows.Scan(
 			&i.Email,
 			&i.Role,
+			&i.Vouched,
 			&i.CreatedAt,
 			&i.CreatedBy,
 			&i.LastLoginAt,
@@ -178,7 +181,7 @@ func (q *Queries) OperatorLockAdmins(ctx context.Context, db DBTX) ([]string, er
 
 const operatorLoggedIn = `-- name: OperatorLoggedIn :one
 UPDATE sendpromptly.operators AS o SET last_login_at = (SELECT sendpromptly.clock()) WHERE o.email = $1
-RETURNING email, role, created_at, created_by, last_login_at
+RETURNING email, role, vouched, created_at, created_by, last_login_at
 `
 
 // OperatorLoggedIn notes a login and returns its time.
@@ -188,6 +191,7 @@ func (q *Queries) OperatorLoggedIn(ctx context.Context, db DBTX, email string) (
 	err := row.Scan(
 		&i.Email,
 		&i.Role,
+		&i.Vouched,
 		&i.CreatedAt,
 		&i.CreatedBy,
 		&i.LastLoginAt,
@@ -209,7 +213,7 @@ func (q *Queries) OperatorRemove(ctx context.Context, db DBTX, email string) (in
 }
 
 const operatorSession = `-- name: OperatorSession :one
-SELECT o.email, o.role, o.created_at, o.created_by, o.last_login_at, ($1::timestamptz > (SELECT sendpromptly.clock()) - interval '15 minutes')::boolean AS recent
+SELECT o.email, o.role, o.vouched, o.created_at, o.created_by, o.last_login_at, ($1::timestamptz > (SELECT sendpromptly.clock()) - interval '15 minutes')::boolean AS recent
 FROM sendpromptly.operators AS o
 WHERE o.email = $2 AND o.created_at <= $1::timestamptz
   AND $1::timestamptz > (SELECT sendpromptly.clock()) - interval '12 hours'
@@ -232,6 +236,7 @@ func (q *Queries) OperatorSession(ctx context.Context, db DBTX, arg OperatorSess
 	err := row.Scan(
 		&i.OperatorRow.Email,
 		&i.OperatorRow.Role,
+		&i.OperatorRow.Vouched,
 		&i.OperatorRow.CreatedAt,
 		&i.OperatorRow.CreatedBy,
 		&i.OperatorRow.LastLoginAt,
@@ -241,7 +246,7 @@ func (q *Queries) OperatorSession(ctx context.Context, db DBTX, arg OperatorSess
 }
 
 const operatorSetRole = `-- name: OperatorSetRole :execrows
-UPDATE sendpromptly.operators AS o SET role = $1 WHERE o.email = $2
+UPDATE sendpromptly.operators AS o SET role = $1, vouched = false WHERE o.email = $2
 `
 
 type OperatorSetRoleParams struct {
@@ -256,4 +261,25 @@ func (q *Queries) OperatorSetRole(ctx context.Context, db DBTX, arg OperatorSetR
 		return 0, err
 	}
 	return result.RowsAffected(), nil
+}
+
+const operatorVouch = `-- name: OperatorVouch :one
+WITH vouched AS (
+  INSERT INTO sendpromptly.operators (email, role, vouched, created_at, created_by)
+  SELECT $1, $2, true, c.now, 'oidc' FROM (SELECT sendpromptly.clock() AS now) AS c
+  ON CONFLICT (email) DO UPDATE SET role = excluded.role, vouched = true)
+SELECT (NOT EXISTS (SELECT 1 FROM sendpromptly.operators AS o WHERE o.email = $1 AND o.role = $2))::boolean AS changed
+`
+
+type OperatorVouchParams struct {
+	Email string
+	Role  string
+}
+
+// OperatorVouch adds an operator with the role that an identity provider gives, or gives one that is there that role; changed says whether it is a new one.
+func (q *Queries) OperatorVouch(ctx context.Context, db DBTX, arg OperatorVouchParams) (bool, error) {
+	row := db.QueryRow(ctx, operatorVouch, arg.Email, arg.Role)
+	var changed bool
+	err := row.Scan(&changed)
+	return changed, err
 }

@@ -1,0 +1,78 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+)
+
+const (
+	// askAgain is how often the reader of a stream is asked for again: who lost
+	// their access meanwhile stops hearing.
+	askAgain = 15 * time.Second
+	// maxStreams bounds the streams of one identity, so that nobody takes all
+	// the room that there is.
+	maxStreams = 32
+)
+
+// streams counts the open streams of each identity.
+type streams struct {
+	mu   sync.Mutex
+	open map[string]int
+}
+
+func (s *streams) enter(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[name] == maxStreams {
+		return false
+	}
+	s.open[name]++
+	return true
+}
+
+func (s *streams) leave(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[name]--; s.open[name] == 0 {
+		delete(s.open, name)
+	}
+}
+
+// stream answers with a route that goes on: without the time limits of others,
+// until the server closes, or its reader leaves or may no longer read.
+func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
+	who := access.From(r.Context())
+	if !g.h.streams.enter(who.Name) {
+		g.h.answer(w, r, g.route.Kind, New(http.StatusServiceUnavailable, "too many streams are open"))
+		return
+	}
+	defer g.h.streams.leave(who.Name)
+	ctx, cancel := context.WithCancel(r.Context())
+	defer cancel()
+	defer context.AfterFunc(g.h.Closing, cancel)()
+	deadlines(w, time.Time{}, time.Time{})
+	r = r.WithContext(ctx)
+	go g.watch(r, who, cancel)
+	g.route.Handler.ServeHTTP(w, r)
+}
+
+// watch ends a stream whose reader is not who they were when it began. While
+// that cannot be found out, as over a restart of Postgres, the stream goes on.
+func (g *guarded) watch(r *http.Request, who access.Identity, end context.CancelFunc) {
+	for ticker := time.NewTicker(askAgain); ; {
+		select {
+		case <-r.Context().Done():
+			ticker.Stop()
+			return
+		case <-ticker.C:
+		}
+		now, known, err := g.h.Authenticate(r)
+		if err == nil && (!known || !now.May(g.route.Role) || now.Name != who.Name || now.Project != who.Project) {
+			end()
+		}
+	}
+}
