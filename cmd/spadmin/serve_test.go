@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 // served is a running spadmin serve.
@@ -131,6 +132,43 @@ func TestServeIsReadyAndGoesDownOnSIGTERM(t *testing.T) {
 	if took := s.stop(t); took > 10*time.Second {
 		t.Errorf("it took %s", took)
 	}
+}
+
+// Streams have no end of their own: they must not hold up the server's.
+func TestServeGoesDownWhilePagesAreLive(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	st, err := store.New(db.Pool, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, token, err := st.CreateToken(t.Context(), "viewer", "stream", "", 0, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := startServe(t, db)
+	var ended sync.WaitGroup
+	for _, path := range []string{"/events", "/api/admin/v1/events", "/events", "/api/admin/v1/events?after=0-0"} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.url+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+token)
+		response, err := http.DefaultClient.Do(r)
+		if err != nil || response.StatusCode != 200 {
+			t.Fatalf("%s: %v, %v", path, response, err)
+		}
+		ended.Go(func() {
+			defer func() { _ = response.Body.Close() }()
+			if _, err := io.Copy(io.Discard, response.Body); err != nil {
+				t.Errorf("%s was cut off: %v", path, err)
+			}
+		})
+	}
+	if took := s.stop(t); took > 4*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	ended.Wait()
 }
 
 func TestTheFirstInviteLinkLetsAnAdminIn(t *testing.T) {

@@ -164,10 +164,7 @@ func (s *Store) RotateCallbackSecret(ctx context.Context, name string, overlap t
 
 // Project reads one project by its name, or [ErrNotFound].
 func (s *Store) Project(ctx context.Context, name string) (Project, error) {
-	row, err := s.queries.ProjectGet(ctx, s.pool, name)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Project{}, fmt.Errorf("project %q: %w", name, ErrNotFound)
-	}
+	row, err := s.projectRow(ctx, name)
 	if err != nil {
 		return Project{}, err
 	}
@@ -191,11 +188,20 @@ func (s *Store) Projects(ctx context.Context) ([]Project, error) {
 }
 
 func (s *Store) projectID(ctx context.Context, name string) (int, error) {
+	row, err := s.projectRow(ctx, name)
+	return row.Project.ProjectID, err
+}
+
+// projectRow reads a project. What could not even be asked for does not exist.
+func (s *Store) projectRow(ctx context.Context, name string) (dbsqlc.ProjectGetRow, error) {
+	if checkText("project", name, 255) != nil {
+		return dbsqlc.ProjectGetRow{}, fmt.Errorf("project: %w", ErrNotFound)
+	}
 	row, err := s.queries.ProjectGet(ctx, s.pool, name)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, fmt.Errorf("project %q: %w", name, ErrNotFound)
+		err = fmt.Errorf("project %q: %w", name, ErrNotFound)
 	}
-	return row.Project.ProjectID, err
+	return row, err
 }
 
 // set writes settings, the change row and the audit entry. It returns the
@@ -257,8 +263,11 @@ func (s *Store) checkSettings(to ProjectSettings, allow []netip.Prefix) error {
 		}
 	}
 	for field, text := range map[string]*string{"public_name": to.PublicName, "support_contact": to.SupportContact} {
-		if text != nil && len(*text) > 255 {
-			return &engine.FieldError{Field: field, Reason: "is longer than 255 bytes"}
+		if text == nil {
+			continue
+		}
+		if err := checkText(field, *text, 255); err != nil {
+			return err
 		}
 	}
 	if to.Snapshots != nil && *to.Snapshots && s.box == nil {

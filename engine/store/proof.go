@@ -180,6 +180,11 @@ func (s *Store) Proofs(ctx context.Context, f ProofFilter) (ProofPage, error) {
 	case f.Incident != "" && !id.Valid(string(f.Incident)):
 		return ProofPage{}, &engine.FieldError{Field: "incident", Reason: notAnID}
 	}
+	if f.Project != "" {
+		if _, err := s.projectID(ctx, f.Project); err != nil {
+			return ProofPage{}, err
+		}
+	}
 	rows, err := s.queries.ProofList(ctx, s.pool, params)
 	page := ProofPage{Proofs: []Proof{}}
 	if len(rows) == params.Page {

@@ -216,8 +216,14 @@ func TestProofsAreListedNewestFirst(t *testing.T) {
 	if rest, end := jtis(store.ProofFilter{Limit: 2, Before: next}); len(got) != 2 || len(rest) != 1 || rest[0] != first.JTI || end != "" {
 		t.Errorf("pages: %v, %v, %q", got, rest, end)
 	}
+	if _, _, err := w.store.CreateProject(t.Context(), "elsewhere", store.ProjectSettings{}, nil, "ada"); err != nil {
+		t.Fatal(err)
+	}
 	if got, _ := jtis(store.ProofFilter{Project: "elsewhere"}); len(got) != 0 {
 		t.Errorf("of another project: %v", got)
+	}
+	if _, err := w.store.Proofs(t.Context(), store.ProofFilter{Project: "nosuch"}); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of a project that does not exist: %v", err)
 	}
 }
 

@@ -59,6 +59,9 @@ func TestWrongRequestsAreAnsweredSmallAndWithoutTheirWords(t *testing.T) {
 		"a long key":            {call{method: "POST", path: incident + "/stop", header: http.Header{"If-Match": {"*"}, "Idempotency-Key": {strings.Repeat("k", 300)}}}, 422},
 		"a key beside a secret": {call{method: "POST", path: "/projects/default/keys", body: `{"label":"l"}`, header: http.Header{"Idempotency-Key": {"k"}}}, 422},
 		"not an event":          {call{method: "GET", path: "/events?after=" + secretWord}, 422},
+		"not an event's number": {call{method: "GET", path: "/events?after=99999999999999999999-9999999999999999999"}, 422},
+		"a key that is no text": {call{method: "POST", path: incident + "/stop", header: http.Header{"If-Match": {"*"}, "Idempotency-Key": {"\xff\x80"}}}, 422},
+		"compressed":            {call{method: "POST", path: incident + "/notes", body: `{"note":"a"}`, header: http.Header{"Content-Encoding": {"gzip"}}}, 415},
 		"a private repair URL":  {call{method: "PATCH", path: "/projects/default", body: `{"repair_url":"http://10.0.0.1/` + secretWord + `"}`}, 422},
 		"nothing to change":     {call{method: "PATCH", path: "/projects/default", body: `{}`}, 422},
 	} {

@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -43,8 +44,13 @@ type eventsInput struct {
 	Last    string `header:"Last-Event-ID" maxLength:"41" doc:"What readers of event streams send by themselves when they connect again."`
 }
 
-// cursorForm is how the engine writes its cursors.
-var cursorForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,19})-(0|[1-9][0-9]{0,18})$`)
+// isCursor says whether a text is what the engine writes as a cursor.
+func isCursor(text string) bool {
+	xid, seq, _ := strings.Cut(text, "-")
+	x, err := strconv.ParseUint(xid, 10, 64)
+	n, err2 := strconv.ParseInt(seq, 10, 64)
+	return err == nil && err2 == nil && n >= 0 && strconv.FormatUint(x, 10)+"-"+strconv.FormatInt(n, 10) == text
+}
 
 func events(r *room) {
 	line := operation{method: http.MethodGet, path: "/events", id: "events-stream", tag: "Changes", role: access.Viewer, stream: true,
@@ -92,7 +98,7 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 	var err error
 	if s.after == "" {
 		s.after, err = r.Store.ChangesNow(ctx)
-	} else if !cursorForm.MatchString(s.after) {
+	} else if !isCursor(s.after) {
 		err = web.New(http.StatusUnprocessableEntity, "after or Last-Event-ID is not the id of an event")
 	}
 	if err != nil {

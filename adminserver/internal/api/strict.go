@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -56,8 +57,12 @@ func (s *strict) check(r *http.Request) error {
 		}
 	}
 	for _, name := range []string{"If-Match", "Idempotency-Key", "Last-Event-Id", "Content-Type"} {
-		if len(r.Header.Values(name)) > 1 {
+		values := r.Header.Values(name)
+		if len(values) > 1 {
 			return web.New(http.StatusUnprocessableEntity, name+" comes twice")
+		}
+		if len(values) == 1 && strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }) {
+			return web.New(http.StatusUnprocessableEntity, name+" holds more than ASCII characters")
 		}
 	}
 	// Who sends a key relies on it; where the answer may hold a secret it could not be kept.
@@ -73,6 +78,9 @@ func (s *strict) check(r *http.Request) error {
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := params["charset"]; err != nil || kind != "application/json" || charset != "" && charset != "utf-8" && charset != "UTF-8" {
 		return web.New(http.StatusUnsupportedMediaType, "say Content-Type: application/json")
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return web.New(http.StatusUnsupportedMediaType, "send the body without a content encoding")
 	}
 	body, err := io.ReadAll(r.Body)
 	if err != nil {

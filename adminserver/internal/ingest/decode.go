@@ -44,7 +44,7 @@ func decode(body []byte, maxFields int) (object, error) {
 	if start, err := d.Token(); err != nil || start != json.Delim('{') {
 		return nil, malformed("is not a JSON object")
 	}
-	members := object{}
+	members, doubled := object{}, false
 	for fields := 1; d.More(); fields++ {
 		if fields > maxFields {
 			return nil, errTooManyFields
@@ -58,10 +58,12 @@ func decode(body []byte, maxFields int) (object, error) {
 			return nil, malformed("is not one valid JSON value")
 		}
 		text := name.(string) // before a value, Token returns a name
-		if _, twice := members[text]; twice {
-			return nil, malformed("holds a member twice")
-		}
+		_, twice := members[text]
+		doubled = doubled || twice // the number of fields is checked first
 		members[text] = value
+	}
+	if doubled {
+		return nil, malformed("holds a member twice")
 	}
 	for _, value := range members {
 		if err := checkNested(value); err != nil {

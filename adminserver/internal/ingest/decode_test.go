@@ -17,6 +17,9 @@ func TestDecodeKeepsMembersAsTheyWereWritten(t *testing.T) {
 	if _, err := decode([]byte(`{"a":1,"b":2,"c":3,"d":4}`), 3); !errors.Is(err, errTooManyFields) {
 		t.Errorf("four of three fields: %v", err)
 	}
+	if _, err := decode([]byte(`{"a":1,"a":2,"c":3,"d":4}`), 3); !errors.Is(err, errTooManyFields) {
+		t.Errorf("four of three fields, one of them twice: %v", err)
+	}
 }
 
 func TestNestingIsBounded(t *testing.T) {
