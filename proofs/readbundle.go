@@ -47,7 +47,7 @@ func parseBundle(text []byte) (Bundle, error) {
 	if !isList || !isObject {
 		return Bundle{}, errors.New("entries or effect are missing or of another type")
 	}
-	shared := Entry{EffectID: c.text(effect, "id"), Provider: c.text(effect, "provider"), Effect: c.text(effect, "type"), EventType: c.optional(effect, "event_type")}
+	shared := Entry{EffectID: c.full(effect, "id"), Provider: c.full(effect, "provider"), Effect: c.full(effect, "type"), EventType: c.optional(effect, "event_type")}
 	if len(effect) != 3+present(shared.EventType) || c.err != nil {
 		return Bundle{}, errors.New("effect is not exactly id, provider, type and perhaps event_type")
 	}
@@ -66,6 +66,11 @@ func (c *claimReader) optional(o canonical.Object, name string) string {
 	if _, there := o[name]; !there {
 		return ""
 	}
+	return c.full(o, name)
+}
+
+// full reads a text that may not be empty.
+func (c *claimReader) full(o canonical.Object, name string) string {
 	s := c.text(o, name)
 	if s == "" {
 		c.fail(name)
@@ -99,7 +104,7 @@ func readEntry(item any, shared Entry) (Entry, error) {
 	o, _ := item.(canonical.Object)
 	var c claimReader
 	e := shared
-	e.Kind, e.State, e.Cause, e.Hash = c.text(o, "kind"), c.optional(o, "state"), c.optional(o, "cause"), c.hash(o, "hash")
+	e.Kind, e.State, e.Cause, e.Hash = c.full(o, "kind"), c.optional(o, "state"), c.optional(o, "cause"), c.hash(o, "hash")
 	e.At = time.UnixMicro(c.number(o, "at")).UTC()
 	seq := c.number(o, "seq")
 	list, isList := o["fields"].([]any)
@@ -125,11 +130,11 @@ func readEntry(item any, shared Entry) (Entry, error) {
 func readField(item any) (Field, error) {
 	o, _ := item.(canonical.Object)
 	var c claimReader
-	f := Field{Name: c.text(o, "name")}
+	f := Field{Name: c.full(o, "name")}
 	if _, hidden := o["commitment"]; hidden {
 		f.Commitment = c.hash(o, "commitment")
-		if len(o) != 2 || f.Name == "" {
-			c.fail("name or commitment")
+		if len(o) != 2 {
+			c.fail("commitment")
 		}
 		return f, c.err
 	}
@@ -149,8 +154,8 @@ func readField(item any) (Field, error) {
 	} else {
 		f.Value = []byte(c.text(o, "value"))
 	}
-	if len(o) != 3 || f.Name == "" {
-		c.fail("name, salt or value")
+	if len(o) != 3 {
+		c.fail("salt or value")
 	}
 	return f, c.err
 }

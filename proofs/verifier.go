@@ -101,6 +101,11 @@ func (v *Verifier) For(incident string) *Verifier {
 // Verify checks a token as of a moment; the error is a [*Refusal]. It does not
 // know whether the proof was revoked.
 func (v *Verifier) Verify(token string, at time.Time) (Grant, error) {
+	return v.verify(token, "", at)
+}
+
+// verify checks a token that came in a link which begins with base, or in none.
+func (v *Verifier) verify(token, base string, at time.Time) (Grant, error) {
 	message, g, err := parse(token)
 	if err != nil {
 		return Grant{}, err
@@ -112,7 +117,7 @@ func (v *Verifier) Verify(token string, at time.Time) (Grant, error) {
 	if err := message.Verify(key); err != nil {
 		return Grant{}, refuse(BadSignature, "")
 	}
-	if reasons := v.against(g, at); len(reasons) > 0 {
+	if reasons := v.against(g, base, at); len(reasons) > 0 {
 		return Grant{}, &Refusal{Reasons: reasons, Grant: &g}
 	}
 	return g, nil
@@ -141,7 +146,7 @@ func (v *Verifier) VerifyBundle(text []byte, at time.Time) (Grant, Bundle, error
 		refusal.Reasons = append(refusal.Reasons, KeyNotTrusted)
 		refusal.Detail = "compare its thumbprint " + message.KeyID + " with what the issuer publishes"
 	}
-	refusal.Reasons = append(refusal.Reasons, v.against(g, at)...)
+	refusal.Reasons = append(refusal.Reasons, v.against(g, "", at)...)
 	var broken *Refusal
 	if errors.As(VerifyChain(b.Entries, g.Head), &broken) {
 		refusal.Reasons = append(refusal.Reasons, broken.Reasons...)
@@ -160,15 +165,10 @@ func (v *Verifier) VerifyText(text string, at time.Time) (Grant, error) {
 		g, _, err := v.VerifyBundle([]byte(text), at)
 		return g, err
 	}
-	base, token, isLink := SplitLink(text)
-	if !isLink {
-		return v.Verify(text, at)
+	if base, token, isLink := SplitLink(text); isLink {
+		return v.verify(token, base, at)
 	}
-	g, err := v.Verify(token, at)
-	if err == nil && g.Issuer != base {
-		return Grant{}, &Refusal{Reasons: []Reason{WrongIssuer}, Grant: &g}
-	}
-	return g, err
+	return v.Verify(text, at)
 }
 
 // trusted finds a key that the verifier was given.
@@ -180,9 +180,9 @@ func (v *Verifier) trusted(id string) (jws.Key, bool) {
 }
 
 // against holds what was signed against what is asked for.
-func (v *Verifier) against(g Grant, at time.Time) []Reason {
+func (v *Verifier) against(g Grant, base string, at time.Time) []Reason {
 	var reasons []Reason
-	if v.issuer != "" && g.Issuer != v.issuer {
+	if v.issuer != "" && g.Issuer != v.issuer || base != "" && g.Issuer != base {
 		reasons = append(reasons, WrongIssuer)
 	}
 	if v.incident != "" && g.Incident != v.incident {

@@ -51,13 +51,13 @@ const hidden = object({ commitment: bytes(32), name: some });
 const disclosed = object({ name: some, salt: bytes(32), value: string() });
 const objects = object({ name: exactly("objects"), salt: bytes(32), value: list(string()) });
 const field = (f) => hidden(f) || (f.name === "objects" ? objects(f) : disclosed(f));
-const entry = object({ at: whole(0, 2 ** 53 - 1), "cause?": some, fields: list(field), hash: bytes(32), kind: string(), seq, "state?": some });
-const bundleShape = object({ effect: object({ "event_type?": some, id: string(), provider: string(), type: string() }), entries: list(entry),
+const entry = object({ at: whole(0, 2 ** 53 - 1), "cause?": some, fields: list(field), hash: bytes(32), kind: some, seq, "state?": some });
+const bundleShape = object({ effect: object({ "event_type?": some, id: some, provider: some, type: some }), entries: list(entry),
   format: exactly("sendpromptly.bundle.v1"), jwks: object({ keys: (keys) => list(jwkShape)(keys) && keys.length === 1 }), token: string() });
 
 function parseToken(token) {
   const segments = token.split(".");
-  must(token.length <= 8192 && segments.length === 3);
+  must(utf8(token).length <= 8192 && segments.length === 3);
   const [head, payload] = segments.slice(0, 2).map((s) => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(decode64(s)));
   const { kid } = parse(head, header), claims = parse(payload, claimsShape), signature = decode64(segments[2]);
   must(signature.length === 64 && claims.exp > claims.iat && claims.exp - claims.iat <= 90 * 86400);
@@ -107,8 +107,9 @@ function against(c, link, { issuer = "", incident, at = new Date() }) {
 }
 
 async function check(input, options) {
-  const [, link, linked] = /^(https?:\/\/.*)\/p\/([^]*)$/.exec(input) ?? [], bundle = input.startsWith("{");
-  const b = bundle && must(input.length <= 2 ** 24 && input.endsWith("\n")) && parse(input.slice(0, -1), bundleShape);
+  const bundle = input.startsWith("{"), cut = /^https?:\/\//.test(input) ? input.lastIndexOf("/p/") : -1;
+  const [link, linked] = cut < 0 ? [] : [input.slice(0, cut), input.slice(cut + 3)];
+  const b = bundle && must(utf8(input).length <= 2 ** 24 && input.endsWith("\n")) && parse(input.slice(0, -1), bundleShape);
   const { claims, ...token } = parseToken(bundle ? b.token : linked ?? input);
   const known = options.jwks ? await trusted(token.kid, options) : bundle && options.key === token.kid;
   if (bundle) must(b.jwks.keys[0].kid === token.kid && (await thumbprint(b.jwks.keys[0])) === token.kid);
