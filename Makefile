@@ -10,7 +10,8 @@ help: ## this list
 
 .PHONY: demo
 demo: postgres ## the demo, on a throw-away Postgres; ARGS="--once --json" and the like are passed on
-	@go run ./cmd/spadmin demo $(ARGS)
+	@go build -o bin/spadmin ./cmd/spadmin
+	@exec bin/spadmin demo $(ARGS)
 
 .PHONY: test
 test: postgres compiler modules ## all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test

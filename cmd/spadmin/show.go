@@ -37,7 +37,7 @@ func (c showCommand) Run(s *session) error {
 	}
 	say(s.stdout, "%s %s is %s", strong.Render("incident"), incident.ID, stateStyle(incident.State))
 	for _, line := range [][2]string{
-		{"owed", incident.Effect + " for " + incident.EventType + " " + incident.EventID + " (" + incident.Provider + ")"},
+		{"owed", incident.Effect + " for " + strings.TrimSpace(incident.EventType+" "+incident.EventID) + " (" + incident.Provider + ")"},
 		{"to", incident.Subject}, {"customer", incident.Customer}, {"amount", money(incident.Amount)}, {"shop", incident.Shop},
 		{"objects", strings.Join(incident.Objects, " ")}, {"version", incident.Acceptance.Version},
 		{"cause", string(incident.Cause)}, {"error", incident.ErrorMessage}, {"due", moment(incident.DueAt)}, {"note", incident.Note},

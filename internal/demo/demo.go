@@ -28,6 +28,8 @@ type Options struct {
 	Story io.Writer
 	// Logger hears what the engines and the shop meet. Default: nobody.
 	Logger *slog.Logger
+	// Command is how the reader calls spadmin. Default: spadmin.
+	Command string
 	// Pause leaves the reader time to open the console before the story begins.
 	// Default: none.
 	Pause time.Duration

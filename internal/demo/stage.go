@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,7 @@ type Stage struct {
 	Engines map[string]*engine.Engine
 
 	tell     *narrator
+	command  string
 	books    shop.Books
 	services map[string]*shop.Service
 	store    *store.Store
@@ -75,7 +77,7 @@ type Stage struct {
 // to close.
 func Open(ctx context.Context, options Options) (*Stage, error) {
 	s := &Stage{tell: newNarrator(options.Story), Engines: map[string]*engine.Engine{}, services: map[string]*shop.Service{},
-		expected: map[string]shop.Account{}}
+		expected: map[string]shop.Account{}, command: cmp.Or(options.Command, "spadmin")}
 	logger := options.Logger
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)

@@ -36,11 +36,9 @@ func (s *Stage) Stay(ctx context.Context) error {
 	s.tell.line("Or in another terminal%s:", s.passwordNote())
 	s.tell.line("")
 	s.tell.line("  export DATABASE_URL='%s'", s.shownURL())
-	s.tell.line("  spadmin incidents --project %s", storefront)
-	s.tell.line("  spadmin show %s", incident.ID)
-	s.tell.line("  spadmin reprocess %s", incident.ID)
-	s.tell.line("  spadmin verify")
-	s.tell.line("  spadmin audit verify")
+	for _, line := range []string{"incidents --project " + storefront, "show " + string(incident.ID), "reprocess " + string(incident.ID), "verify", "audit verify"} {
+		s.tell.line("  %s %s", s.command, line)
+	}
 	s.tell.line("")
 	s.tell.line("The customer's link above opens in a browser, for as long as the shop is open.")
 	s.tell.line("%s stops the shop and drops its database.", strong.Render("Ctrl-C"))
