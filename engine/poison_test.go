@@ -101,3 +101,72 @@ func TestAnInnocentRowIsNotSetAside(t *testing.T) {
 	requireStory(t, db, key("evt_1"), "receipt→awaiting deadline→missing opened")
 	requireStory(t, db, key("evt_0"), "receipt→awaiting note")
 }
+
+// A failure that was stored aside and cannot be folded in waits an hour, and keeps no other failure and no deadline from
+// being found in the same pass.
+func TestAPoisonousFailureNeverWedgesTheSweep(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	accept(t, db, e, engine.Acceptance{Key: key("evt_1")})
+	for _, event := range []string{"evt_0", "evt_2", "evt_3"} {
+		accept(t, db, e, engine.Acceptance{Key: key(event), Timeout: 24 * time.Hour})
+		tx := open(t, db.Pool, pgx.TxOptions{})
+		if err := e.Succeed(t.Context(), tx, key(event)); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Fail(t.Context(), key(event), errNoAccount); err != nil {
+			t.Fatal(err)
+		}
+		finish(t, tx, false)
+	}
+	if n := aside(t, db); n != 3 {
+		t.Fatalf("%d failures aside, want 3", n)
+	}
+	poison(t, db)
+	db.Travel(31 * time.Minute)
+	if opened := sweep(t, e); opened != 1 {
+		t.Errorf("%d deadlines found, want 1", opened)
+	}
+	requireStory(t, db, key("evt_1"), "receipt→awaiting deadline→missing opened")
+	requireStory(t, db, key("evt_2"), "receipt→awaiting failure→failed opened")
+	requireStory(t, db, key("evt_3"), "receipt→awaiting failure→failed opened")
+	requireStory(t, db, key("evt_0"), "receipt→awaiting note")
+	sweep(t, e) // it waits
+	requireStory(t, db, key("evt_0"), "receipt→awaiting note")
+	run(t, db.Pool, `DROP TRIGGER poison ON sendpromptly.incidents`)
+	db.Travel(61 * time.Minute)
+	sweep(t, e)
+	requireStory(t, db, key("evt_0"), "receipt→awaiting note failure→failed opened")
+	db.RequireSound()
+}
+
+// The same for an attempt that cannot be ended.
+func TestAPoisonousAttemptNeverWedgesTheSweep(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	run(t, db.Pool, `UPDATE sendpromptly.projects SET repair_url = 'https://shop.example/repair'`)
+	for _, i := range missing(t, db, e, key("evt_0"), key("evt_1"), key("evt_2")) {
+		if _, err := e.Reprocess(t.Context(), i.ID, "ada"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accept(t, db, e, engine.Acceptance{Key: key("evt_3")})
+	poison(t, db)
+	run(t, db.Pool, `DROP TRIGGER poison ON sendpromptly.incidents`)
+	run(t, db.Pool, `CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW WHEN (NEW.state = 'missing') EXECUTE FUNCTION public.poison()`)
+	db.Travel(3 * time.Hour)
+	if opened := sweep(t, e); opened != 1 {
+		t.Errorf("%d deadlines found, want 1", opened)
+	}
+	db.RequireState(key("evt_0"), engine.StateReprocessing)
+	for _, event := range []string{"evt_1", "evt_2", "evt_3"} {
+		db.RequireState(key(event), engine.StateMissing)
+	}
+	run(t, db.Pool, `DROP TRIGGER poison ON sendpromptly.incidents`)
+	db.Travel(61 * time.Minute)
+	sweep(t, e)
+	requireStory(t, db, key("evt_0"), askedFor+" note deadline→missing")
+	db.RequireSound()
+}

@@ -37,50 +37,51 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	began := time.Now()
 	e.frontier.looked(began, since, work.DeadlinesMs)
 	defer func() { e.took = time.Since(began) }()
+	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
+	var broken error
 	if work.Failures {
-		n, err := e.foldFailures(ctx)
-		if err != nil {
-			return n, err
-		}
+		broken = errors.Join(broken, e.untilTaken(ctx, "folding failures in", e.foldFailures))
 	}
 	if work.Attempts {
-		if err := e.expireAttempts(ctx); err != nil {
-			return 0, err
-		}
+		broken = errors.Join(broken, e.untilTaken(ctx, "ending attempts", e.expireAttempts))
 	}
 	if !work.Deadlines {
 		e.lastPass, e.locked = work.Started, 0
 		e.frontier.passed(work.Started)
-		return 0, nil
+		return 0, broken
 	}
-	return e.openOverdue(ctx, since)
+	opened, err = e.openOverdue(ctx, since)
+	return opened, errors.Join(broken, err)
 }
 
-// foldFailures runs until a batch is not full.
-func (e *Engine) foldFailures(ctx context.Context) (folded int, err error) {
-	for {
-		row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.FailuresFoldRow, error) {
-			return e.queries.FailuresFold(ctx, tx, sweepBatch)
-		})
-		if err != nil {
-			return folded, fmt.Errorf("sendpromptly: folding failures in: %w", err)
-		}
-		folded += row.Folded
-		if row.Taken < sweepBatch {
-			return folded, nil
-		}
-	}
+func (e *Engine) foldFailures(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
+	row, err := e.queries.FailuresFold(ctx, tx, dbsqlc.FailuresFoldParams{Batch: batch, Apart: apart})
+	return row.Taken, err
 }
 
-// expireAttempts runs until a batch is not full.
-func (e *Engine) expireAttempts(ctx context.Context) error {
-	for {
-		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return e.queries.AttemptsExpire(ctx, tx, sweepBatch) })
-		if err != nil {
-			return fmt.Errorf("sendpromptly: ending attempts: %w", err)
-		}
-		if taken < sweepBatch {
+func (e *Engine) expireAttempts(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
+	return e.queries.AttemptsExpire(ctx, tx, dbsqlc.AttemptsExpireParams{Batch: batch, Apart: apart})
+}
+
+// apartBatch is how many rows of a batch that broke are taken one by one: no
+// more subtransactions than Postgres keeps at hand.
+const apartBatch = 50
+
+// untilTaken repeats a step until a batch is not full. Where one breaks for a
+// reason that lies in a row, some rows are taken apart, which sets the poisonous
+// ones aside.
+func (e *Engine) untilTaken(ctx context.Context, doing string, step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error)) error {
+	for batch, apart := sweepBatch, false; ; {
+		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
+		switch {
+		case err != nil && !apart && rowsFault(err):
+			batch, apart = apartBatch, true
+		case err != nil:
+			return fmt.Errorf("sendpromptly: %s: %w", doing, err)
+		case taken < batch:
 			return nil
+		default:
+			batch, apart = sweepBatch, false
 		}
 	}
 }

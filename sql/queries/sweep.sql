@@ -11,12 +11,12 @@ SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.att
 FROM sendpromptly.look(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms, unsealed, unfolded);
 
 -- name: FailuresFold :one
--- FailuresFold folds in failures that had found their arbiter locked.
-SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures(sqlc.arg(batch)::int) AS r(taken, folded);
+-- FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.
+SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r(taken, folded);
 
 -- name: AttemptsExpire :one
--- AttemptsExpire ends attempts whose due time passed.
-SELECT r::int AS taken FROM sendpromptly.expire_attempts(sqlc.arg(batch)::int) AS r;
+-- AttemptsExpire ends attempts whose due time passed, each in a subtransaction where they stand apart.
+SELECT r::int AS taken FROM sendpromptly.expire_attempts(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r;
 
 -- name: OverdueOpen :one
 -- OverdueOpen opens incidents for first deadlines that passed.

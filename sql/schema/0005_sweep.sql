@@ -33,15 +33,16 @@ $$;
 -- +goose StatementEnd
 
 -- Folds failures in that found their arbiter locked. One that finds it locked
--- again waits a second, so that it holds nobody up.
+-- again waits a second, so that it holds nobody up. apart is for a batch that
+-- broke: each row in a subtransaction of its own, and one that cannot be folded
+-- in, for a reason that lies in it, is set aside for an hour.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.fold_failures(batch integer, OUT taken integer, OUT folded integer)
+CREATE FUNCTION sendpromptly.fold_failures(batch integer, apart boolean DEFAULT false, OUT taken integer, OUT folded integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_row record;
-  v_done record;
 BEGIN
   taken := 0;
   folded := 0;
@@ -51,23 +52,57 @@ BEGIN
     WHERE d.not_before <= v_now ORDER BY d.not_before, d.deferred_id LIMIT batch FOR UPDATE OF d SKIP LOCKED
   LOOP
     taken := taken + 1;
-    SELECT s.* INTO v_done FROM sendpromptly.settle_failure(v_row.project_id, v_row.effect_id, v_row.deadline, v_row.at,
-      v_row.error_code, v_row.error_message, v_row.replay_id) AS s;
-    IF v_done.settled THEN
-      folded := folded + 1;
-      DELETE FROM sendpromptly.deferred_failures AS d WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
-    ELSE
-      UPDATE sendpromptly.deferred_failures AS d SET not_before = v_now + interval '1 second'
-      WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+    IF NOT apart THEN
+      folded := folded + sendpromptly.fold_failure(v_row.project_id, v_row.deferred_id, v_row.deadline, v_now);
+      CONTINUE;
     END IF;
+    BEGIN
+      folded := folded + sendpromptly.fold_failure(v_row.project_id, v_row.deferred_id, v_row.deadline, v_now);
+    EXCEPTION WHEN OTHERS THEN
+      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+        RAISE;
+      END IF;
+      UPDATE sendpromptly.deferred_failures AS d SET not_before = v_now + interval '1 hour'
+      WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+      INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+      VALUES (v_row.effect_id, v_now, v_row.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not fold a failure in and tries again in an hour');
+    END;
   END LOOP;
 END
 $$;
+
+-- Folds one in, which the caller has locked: 1 when it is done.
+CREATE FUNCTION sendpromptly.fold_failure(project_id integer, deferred_id bigint, deadline timestamptz, now timestamptz) RETURNS integer
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_row sendpromptly.deferred_failures;
+BEGIN
+  SELECT d.* INTO v_row FROM sendpromptly.deferred_failures AS d
+  WHERE d.project_id = fold_failure.project_id AND d.deferred_id = fold_failure.deferred_id;
+  IF (SELECT s.settled FROM sendpromptly.settle_failure(v_row.project_id, v_row.effect_id, fold_failure.deadline, v_row.at,
+      v_row.error_code, v_row.error_message, v_row.replay_id) AS s) THEN
+    DELETE FROM sendpromptly.deferred_failures AS d WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+    RETURN 1;
+  END IF;
+  UPDATE sendpromptly.deferred_failures AS d SET not_before = fold_failure.now + interval '1 second'
+  WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+  RETURN 0;
+END
+$$;
+
+-- Whether Postgres refused because of the data at hand: raised errors (P0), bad
+-- data (22), constraint violations (23), index limits (54).
+CREATE FUNCTION sendpromptly.rows_fault(code text) RETURNS boolean
+  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT left(code, 2) IN ('P0', '22', '23', '54')
+$$;
 -- +goose StatementEnd
 
--- Attempts whose due time passed without an outcome: reprocessing becomes missing.
+-- Attempts whose due time passed without an outcome: reprocessing becomes
+-- missing. apart as in fold_failures.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.expire_attempts(batch integer, OUT taken integer)
+CREATE FUNCTION sendpromptly.expire_attempts(batch integer, apart boolean DEFAULT false, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -79,14 +114,37 @@ BEGIN
     SELECT i.* FROM sendpromptly.incidents AS i WHERE i.due_at <= v_now ORDER BY i.due_at LIMIT batch FOR NO KEY UPDATE SKIP LOCKED
   LOOP
     taken := taken + 1;
-    UPDATE sendpromptly.incidents AS i SET state = 'missing', cause = 'missing', due_at = NULL, revision = i.revision + 1
-    WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
-    INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, replay_id)
-    VALUES (v_incident.effect_id, v_incident.due_at, v_incident.project_id, 'deadline', 'missing', 'missing', v_incident.replay_id);
-    PERFORM sendpromptly.finish_attempt(v_incident.project_id, v_incident.replay_id, 'missing', v_now);
-    INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
-    VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'incident', 'missing');
+    IF NOT apart THEN
+      PERFORM sendpromptly.expire_attempt(v_incident, v_now);
+      CONTINUE;
+    END IF;
+    BEGIN
+      PERFORM sendpromptly.expire_attempt(v_incident, v_now);
+    EXCEPTION WHEN OTHERS THEN
+      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+        RAISE;
+      END IF;
+      UPDATE sendpromptly.incidents AS i SET due_at = v_now + interval '1 hour'
+      WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
+      INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+      VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not end the attempt and tries again in an hour');
+    END;
   END LOOP;
+END
+$$;
+
+-- Ends the attempt of one incident, which the caller has locked.
+CREATE FUNCTION sendpromptly.expire_attempt(incident sendpromptly.incidents, now timestamptz) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  UPDATE sendpromptly.incidents AS i SET state = 'missing', cause = 'missing', due_at = NULL, revision = i.revision + 1
+  WHERE i.project_id = incident.project_id AND i.incident_id = incident.incident_id;
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, replay_id)
+  VALUES (incident.effect_id, incident.due_at, incident.project_id, 'deadline', 'missing', 'missing', incident.replay_id);
+  PERFORM sendpromptly.finish_attempt(incident.project_id, incident.replay_id, 'missing', expire_attempt.now);
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  VALUES (incident.incident_id, expire_attempt.now, incident.project_id, 'incident', 'missing');
 END
 $$;
 -- +goose StatementEnd
@@ -173,7 +231,7 @@ BEGIN
     WHEN SQLSTATE 'SP003' THEN
       RETURN;
     WHEN OTHERS THEN
-      IF left(SQLSTATE, 2) NOT IN ('P0', '22', '23', '54') THEN
+      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
         RAISE;
       END IF;
       problem := left(SQLERRM, 2000);

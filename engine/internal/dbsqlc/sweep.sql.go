@@ -11,29 +11,39 @@ import (
 )
 
 const attemptsExpire = `-- name: AttemptsExpire :one
-SELECT r::int AS taken FROM sendpromptly.expire_attempts($1::int) AS r
+SELECT r::int AS taken FROM sendpromptly.expire_attempts($1::int, $2::boolean) AS r
 `
 
-// AttemptsExpire ends attempts whose due time passed.
-func (q *Queries) AttemptsExpire(ctx context.Context, db DBTX, batch int) (int, error) {
-	row := db.QueryRow(ctx, attemptsExpire, batch)
+type AttemptsExpireParams struct {
+	Batch int
+	Apart bool
+}
+
+// AttemptsExpire ends attempts whose due time passed, each in a subtransaction where they stand apart.
+func (q *Queries) AttemptsExpire(ctx context.Context, db DBTX, arg AttemptsExpireParams) (int, error) {
+	row := db.QueryRow(ctx, attemptsExpire, arg.Batch, arg.Apart)
 	var taken int
 	err := row.Scan(&taken)
 	return taken, err
 }
 
 const failuresFold = `-- name: FailuresFold :one
-SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures($1::int) AS r(taken, folded)
+SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures($1::int, $2::boolean) AS r(taken, folded)
 `
+
+type FailuresFoldParams struct {
+	Batch int
+	Apart bool
+}
 
 type FailuresFoldRow struct {
 	Taken  int
 	Folded int
 }
 
-// FailuresFold folds in failures that had found their arbiter locked.
-func (q *Queries) FailuresFold(ctx context.Context, db DBTX, batch int) (FailuresFoldRow, error) {
-	row := db.QueryRow(ctx, failuresFold, batch)
+// FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.
+func (q *Queries) FailuresFold(ctx context.Context, db DBTX, arg FailuresFoldParams) (FailuresFoldRow, error) {
+	row := db.QueryRow(ctx, failuresFold, arg.Batch, arg.Apart)
 	var i FailuresFoldRow
 	err := row.Scan(&i.Taken, &i.Folded)
 	return i, err
