@@ -28,7 +28,7 @@ func (e *Engine) Deliver(ctx context.Context) (int, error) { return e.deliver(ct
 // deliver claims again whenever an answer makes room, and once an interval
 // where one is given, so that a slow endpoint holds up nobody else's callbacks.
 func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int, err error) {
-	answered := make(chan error, deliverBatch)
+	answered := make(chan sending, deliverBatch)
 	flying := 0
 	var failures []error
 	for {
@@ -43,7 +43,6 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 				go func() { answered <- e.send(ctx, claim) }()
 			}
 			flying += len(claims)
-			sent += len(claims)
 		}
 		if flying == 0 {
 			return sent, errors.Join(failures...)
@@ -53,24 +52,38 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 			tick = time.After(interval)
 		}
 		select {
-		case err := <-answered:
+		case s := <-answered:
 			flying--
-			if err != nil {
-				failures = append(failures, err)
+			if s.posted {
+				sent++
+			}
+			if s.err != nil {
+				failures = append(failures, s.err)
 			}
 		case <-tick:
 		}
 	}
 }
 
+// sending is what came of one claim. posted is false where the claim was lost
+// before a byte left.
+type sending struct {
+	posted bool
+	err    error
+}
+
 // send makes one try: it reads what to say, signs it with the nonce and time of
 // the claim, posts it and records the answer. Where ctx ends meanwhile nothing
-// is recorded: the lease runs out and the callback is sent again.
-func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) error {
+// is recorded: the lease runs out and the callback is sent again. Nothing is
+// sent where the attempt ended since the claim, or its lease is nearly over.
+func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) sending {
 	started := time.Now()
 	url, answer := e.post(ctx, claim)
+	if errors.Is(answer.err, errClaimLost) {
+		return sending{}
+	}
 	if ctx.Err() != nil {
-		return nil
+		return sending{posted: true}
 	}
 	verdict := callback.VerdictOn(answer.status, answer.err)
 	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
@@ -85,8 +98,11 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) error 
 		params.RetryIn = optional(interval(delay))
 	}
 	_, err := inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) })
-	return err
+	return sending{posted: true, err: err}
 }
+
+// errClaimLost means that somebody else has the callback by now, or nobody.
+var errClaimLost = errors.New("the callback is not this engine's any more")
 
 // answer is what came of one try. status is 0 where there was no answer.
 type answer struct {
@@ -101,15 +117,20 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 	if claim.Try > callback.Tries {
 		return "", answer{err: errors.New("not sent: the engine of the last try died before it recorded an answer")}
 	}
-	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID})
+	secrets, err := e.callbackSecrets(ctx, claim.ProjectID)
+	if err != nil {
+		return "", answer{err: err}
+	}
+	// Last of what waits for the database, because it says whether to send at all.
+	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID,
+		Token: claim.Token, Sending: interval(guardedhttp.Timeout + 5*time.Second)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", answer{err: errClaimLost}
+	}
 	if err != nil {
 		return "", answer{err: err}
 	}
 	url = value(content.Project.RepairUrl)
-	secrets, err := e.callbackSecrets(ctx, claim.ProjectID)
-	if err != nil {
-		return url, answer{err: err}
-	}
 	body, err := e.callbackBody(ctx, claim, content).Encode()
 	if err != nil {
 		return url, answer{err: err}
@@ -137,6 +158,6 @@ func (e *Engine) callbackBody(ctx context.Context, claim dbsqlc.CallbackClaimRow
 		EventID: c.Effect.EffectID, IncidentID: claim.IncidentID, Provider: c.Effect.Provider, ProviderEventID: c.Effect.EventID,
 		EventType: value(c.Effect.EventType), EffectType: c.Effect.Effect, InternalReference: value(c.Effect.Subject),
 		OccurredAt: value(c.Effect.OccurredAt), Cause: c.Cause, RequestedAt: c.RequestedAt,
-		Payload: e.payload(ctx, c.Effect, c.Project.Name),
+		Payload: e.payload(ctx, c.Snapshot, c.Effect, c.Project.Name),
 	}
 }

@@ -35,12 +35,8 @@ func (e *Engine) callbackSecrets(ctx context.Context, projectID int) ([]string, 
 }
 
 // payload opens an effect's snapshot; nil where there is none or no key.
-func (e *Engine) payload(ctx context.Context, f dbsqlc.Effect, project string) []byte {
-	if e.box == nil {
-		return nil
-	}
-	sealed, err := e.queries.SnapshotGet(ctx, e.pool, dbsqlc.SnapshotGetParams{ProjectID: f.ProjectID, EffectID: f.EffectID})
-	if err != nil {
+func (e *Engine) payload(ctx context.Context, sealed []byte, f dbsqlc.Effect, project string) []byte {
+	if e.box == nil || sealed == nil {
 		return nil
 	}
 	plain, err := e.box.Open(sealed, snapshotOwner(project, Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect}))

@@ -5,13 +5,16 @@ SELECT r.project_id::int AS project_id, r.replay_id::uuid AS replay_id, r.incide
 FROM sendpromptly.claim_callbacks(sqlc.arg(batch)::int) AS r(project_id, replay_id, incident_id, effect_id, try, token, nonce, signed_at);
 
 -- name: CallbackContent :one
--- CallbackContent reads what a callback says and where it goes.
-SELECT sqlc.embed(e), sqlc.embed(p), i.cause, a.number, a.requested_at
-FROM sendpromptly.attempts AS a
+-- CallbackContent reads what a callback says and where it goes, if its lease still holds for as long as sending may take.
+SELECT sqlc.embed(e), sqlc.embed(p), i.cause, a.number, a.requested_at, s.sealed AS snapshot
+FROM sendpromptly.callbacks AS c
+JOIN sendpromptly.attempts AS a ON a.project_id = c.project_id AND a.replay_id = c.replay_id
 JOIN sendpromptly.projects AS p ON p.project_id = a.project_id
 JOIN sendpromptly.incidents AS i ON i.project_id = a.project_id AND i.incident_id = a.incident_id
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
-WHERE a.project_id = sqlc.arg(project_id) AND a.replay_id = sqlc.arg(replay_id);
+LEFT JOIN sendpromptly.snapshots AS s ON s.project_id = e.project_id AND s.effect_id = e.effect_id
+WHERE c.project_id = sqlc.arg(project_id) AND c.replay_id = sqlc.arg(replay_id) AND c.lease_token = sqlc.arg(token)::uuid AND c.state = 'leased'
+  AND c.next_at > (SELECT sendpromptly.clock()) + sqlc.arg(sending)::text::interval;
 
 -- name: CallbackComplete :one
 -- CallbackComplete records the answer to one try; a stale token is discarded.

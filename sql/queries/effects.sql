@@ -77,7 +77,3 @@ FROM (
 JOIN sendpromptly.receipts AS e ON e.project_id = sqlc.arg(project_id) AND e.effect_id = n.effect_id
 WHERE n.effect_id <> sqlc.arg(effect_id)::uuid
 ORDER BY e.effect_id DESC LIMIT 60;
-
--- name: SnapshotGet :one
--- SnapshotGet reads the encrypted payload of one effect.
-SELECT s.sealed FROM sendpromptly.snapshots AS s WHERE s.project_id = sqlc.arg(project_id) AND s.effect_id = sqlc.arg(effect_id);

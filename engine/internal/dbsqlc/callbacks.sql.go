@@ -96,17 +96,22 @@ func (q *Queries) CallbackComplete(ctx context.Context, db DBTX, arg CallbackCom
 }
 
 const callbackContent = `-- name: CallbackContent :one
-SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, i.cause, a.number, a.requested_at
-FROM sendpromptly.attempts AS a
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, i.cause, a.number, a.requested_at, s.sealed AS snapshot
+FROM sendpromptly.callbacks AS c
+JOIN sendpromptly.attempts AS a ON a.project_id = c.project_id AND a.replay_id = c.replay_id
 JOIN sendpromptly.projects AS p ON p.project_id = a.project_id
 JOIN sendpromptly.incidents AS i ON i.project_id = a.project_id AND i.incident_id = a.incident_id
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
-WHERE a.project_id = $1 AND a.replay_id = $2
+LEFT JOIN sendpromptly.snapshots AS s ON s.project_id = e.project_id AND s.effect_id = e.effect_id
+WHERE c.project_id = $1 AND c.replay_id = $2 AND c.lease_token = $3::uuid AND c.state = 'leased'
+  AND c.next_at > (SELECT sendpromptly.clock()) + $4::text::interval
 `
 
 type CallbackContentParams struct {
 	ProjectID int
 	ReplayID  string
+	Token     string
+	Sending   string
 }
 
 type CallbackContentRow struct {
@@ -115,11 +120,17 @@ type CallbackContentRow struct {
 	Cause       string
 	Number      int
 	RequestedAt time.Time
+	Snapshot    []byte
 }
 
-// CallbackContent reads what a callback says and where it goes.
+// CallbackContent reads what a callback says and where it goes, if its lease still holds for as long as sending may take.
 func (q *Queries) CallbackContent(ctx context.Context, db DBTX, arg CallbackContentParams) (CallbackContentRow, error) {
-	row := db.QueryRow(ctx, callbackContent, arg.ProjectID, arg.ReplayID)
+	row := db.QueryRow(ctx, callbackContent,
+		arg.ProjectID,
+		arg.ReplayID,
+		arg.Token,
+		arg.Sending,
+	)
 	var i CallbackContentRow
 	err := row.Scan(
 		&i.Effect.ProjectID,
@@ -158,6 +169,7 @@ func (q *Queries) CallbackContent(ctx context.Context, db DBTX, arg CallbackCont
 		&i.Cause,
 		&i.Number,
 		&i.RequestedAt,
+		&i.Snapshot,
 	)
 	return i, err
 }

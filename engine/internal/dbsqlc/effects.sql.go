@@ -471,20 +471,3 @@ func (q *Queries) EffectSucceed(ctx context.Context, db DBTX, arg EffectSucceedP
 	err := row.Scan(&i.EffectID, &i.State, &i.Changed)
 	return i, err
 }
-
-const snapshotGet = `-- name: SnapshotGet :one
-SELECT s.sealed FROM sendpromptly.snapshots AS s WHERE s.project_id = $1 AND s.effect_id = $2
-`
-
-type SnapshotGetParams struct {
-	ProjectID int
-	EffectID  string
-}
-
-// SnapshotGet reads the encrypted payload of one effect.
-func (q *Queries) SnapshotGet(ctx context.Context, db DBTX, arg SnapshotGetParams) ([]byte, error) {
-	row := db.QueryRow(ctx, snapshotGet, arg.ProjectID, arg.EffectID)
-	var sealed []byte
-	err := row.Scan(&sealed)
-	return sealed, err
-}
