@@ -292,3 +292,47 @@ func TestLateWebhooksMeetRetention(t *testing.T) {
 		t.Errorf("%d failures still wait", len(deferred))
 	}
 }
+
+// Retention removes an effect while a list that names it waits for another of its keys: the list is accepted as if it
+// had come after. The host's transaction is never aborted for it.
+func TestAListMeetsRetentionBetweenItsStatements(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	for _, event := range []string{"evt_a", "evt_c"} {
+		accept(t, db, e, engine.Acceptance{Key: key(event)})
+		applied(t, db, e, key(event))
+	}
+	db.Travel(36 * day)
+	if !accept(t, db, e, engine.Acceptance{Key: key("evt_c")}).Duplicate { // which keeps it
+		t.Fatal("not recognised")
+	}
+	other := open(t, db.Pool, pgx.TxOptions{})
+	if _, err := e.Accept(t.Context(), other, engine.Acceptance{Key: key("evt_b")}); err != nil {
+		t.Fatal(err)
+	}
+	var receipts []engine.Receipt
+	list := []engine.Acceptance{{Key: key("evt_c")}, {Key: key("evt_a"), Subject: "acct_1"}, {Key: key("evt_b")}, {Key: key("evt_a")}, {Key: key("evt_d")}}
+	accepted := start(func() error {
+		return pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) (err error) {
+			receipts, err = e.AcceptMany(t.Context(), tx, list)
+			return err
+		})
+	})
+	waitBlocked(t, db, other, 1)
+	retention(t, db, 35*day)
+	retain(t, e, 1)
+	finish(t, other, true)
+	if err := receive(t, "the list is accepted", accepted); err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []bool{true, false, true, true, false} {
+		id, err := e.EffectOf(t.Context(), list[i].Key)
+		if err != nil || receipts[i].EffectID != id || receipts[i].Duplicate != want {
+			t.Errorf("%s: %+v, want duplicate %v of %s, %v", list[i].EventID, receipts[i], want, id, err)
+		}
+	}
+	requireStory(t, db, key("evt_a"), "receipt→awaiting duplicate")
+	db.RequireState(key("evt_a"), engine.StateAwaiting)
+	db.RequireSound()
+}

@@ -160,8 +160,10 @@ DECLARE
   v_new uuid[];
   v_ids uuid[];
   v_dues timestamptz[];
+  v_places bigint[];
+  v_duplicates boolean[];
   v_snapshots bigint;
-  v_answered bigint;
+  v_rest record;
 BEGIN
   SELECT p.project_id, p.timeout INTO v_project FROM sendpromptly.projects AS p WHERE p.name = project;
   IF NOT FOUND THEN
@@ -206,7 +208,6 @@ BEGIN
   END IF;
 
   -- A fresh snapshot: what a concurrent transaction committed is visible now.
-  RETURN QUERY
   WITH found AS MATERIALIZED (
     SELECT i.*, e.effect_id, e.deadline, e.subject AS old_subject, e.shop AS old_shop,
       n.effect_id IS NULL OR row_number() OVER (PARTITION BY e.effect_id ORDER BY i.ordinal) > 1 AS duplicate
@@ -227,13 +228,20 @@ BEGIN
       f.old_subject, left(f.subject, 255), f.old_shop, left(f.shop, 255)) AS done, f.ordinal
     FROM found AS f WHERE f.duplicate
   )
-  SELECT f.ordinal, f.effect_id, f.deadline, f.duplicate FROM found AS f LEFT JOIN noted USING (ordinal) ORDER BY f.ordinal;
-  GET DIAGNOSTICS v_answered = ROW_COUNT;
-  IF v_answered < json_array_length(receipts) THEN
-    -- Retention removed some between the two statements. The caller's whole list is taken again, as is right for what it
-    -- may do at any time.
-    RAISE EXCEPTION USING ERRCODE = 'serialization_failure', MESSAGE = 'sendpromptly.accept_many: old effects left while the list was read: try again';
+  SELECT coalesce(array_agg(f.ordinal), '{}'), array_agg(f.effect_id), array_agg(f.deadline), array_agg(f.duplicate)
+  INTO v_places, v_ids, v_dues, v_duplicates FROM found AS f LEFT JOIN noted USING (ordinal);
+  IF cardinality(v_places) < json_array_length(receipts) THEN
+    FOR v_rest IN -- retention removed them between the two statements: they are new after all
+      SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i WHERE i.ordinal <> ALL (v_places) ORDER BY i.event_id, i.provider, i.effect, i.ordinal
+    LOOP
+      SELECT v_places || v_rest.ordinal, v_ids || a.effect_id, v_dues || a.deadline, v_duplicates || a.duplicate
+      INTO v_places, v_ids, v_dues, v_duplicates
+      FROM sendpromptly.accept(v_rest.provider, v_rest.event_id, v_rest.effect, v_rest.event_type, v_rest.subject, v_rest.occurred_at,
+        v_rest.timeout, v_rest.amount, v_rest.currency, v_rest.customer, v_rest.version, v_rest.shop, v_rest.objects, v_rest.snapshot, project) AS a;
+    END LOOP;
   END IF;
+  RETURN QUERY SELECT u.ordinal, u.id, u.due, u.duplicate FROM unnest(v_places, v_ids, v_dues, v_duplicates) AS u(ordinal, id, due, duplicate)
+    ORDER BY u.ordinal;
 END
 $$;
 
