@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
@@ -52,19 +54,33 @@ func (s *Store) Erase(ctx context.Context, r EraseRequest) (Erased, error) {
 	}
 	params := dbsqlc.CustomerEraseParams{Project: r.Project, Customer: optional(r.Customer), Subject: optional(r.Subject), Operator: string(r.By), Batch: eraseBatch}
 	var total Erased
-	for {
-		var step dbsqlc.CustomerEraseRow
-		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+	// What a worker holds is waited for last, one by one, while nothing else is held.
+	for _, params.Patient = range []bool{false, true} {
+		for taken := -1; taken != 0; {
+			step, err := s.eraseStep(ctx, params)
+			if err != nil {
+				return total, err
+			}
+			taken = step.Taken
+			total.Effects += step.Taken
+			total.Open += step.Open
+		}
+	}
+	return total, nil
+}
+
+// eraseStep is one transaction. Sealing takes chains in the order of what
+// changed, which may be another one: the loser of that deadlock begins again.
+func (s *Store) eraseStep(ctx context.Context, params dbsqlc.CustomerEraseParams) (step dbsqlc.CustomerEraseRow, err error) {
+	for range 5 {
+		err = s.inTx(ctx, func(tx pgx.Tx) (err error) {
 			step, err = s.queries.CustomerErase(ctx, tx, params)
 			return err
 		})
-		if err != nil {
-			return total, err
-		}
-		total.Effects += step.Taken
-		total.Open += step.Open
-		if step.Taken < eraseBatch {
-			return total, nil
+		var pg *pgconn.PgError
+		if !errors.As(err, &pg) || pg.Code != "40P01" {
+			break
 		}
 	}
+	return step, err
 }

@@ -28,9 +28,10 @@ SELECT sendpromptly.count_view(f.project_id, f.jti) FROM sendpromptly.projects A
 JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti = sqlc.arg(jti)::uuid;
 
 -- name: CustomerErase :one
--- CustomerErase erases a batch of effects of a customer or a subject.
+-- CustomerErase erases a batch of effects of a customer or a subject, or, where it may wait for others, one.
 SELECT r.taken::int AS taken, r.open::int AS open
-FROM sendpromptly.erase(sqlc.arg(project)::text, sqlc.narg(customer)::text, sqlc.narg(subject)::text, sqlc.arg(operator)::text, sqlc.arg(batch)::int) AS r(taken, open);
+FROM sendpromptly.erase(sqlc.arg(project)::text, sqlc.narg(customer)::text, sqlc.narg(subject)::text, sqlc.arg(operator)::text, sqlc.arg(batch)::int,
+  sqlc.arg(patient)::boolean) AS r(taken, open);
 
 -- name: IncidentEffect :one
 -- IncidentEffect finds the effect of an incident.

@@ -169,12 +169,17 @@ $$;
 -- +goose StatementEnd
 
 -- erase erases at most batch effects of a customer or a subject in one project:
--- call it until it takes less. open counts those among them that are still owed,
+-- call it until it takes none. open counts those among them that are still owed,
 -- whose repair will no longer be told whom it is for. New effects are found
 -- before the index step has folded them in, and it is kept from folding in what
 -- it read before. Filters that name the person are emptied of the name.
+--
+-- patient false passes by what somebody holds. Where it is true, one effect is
+-- taken, and waited for: an erasure that held others meanwhile would keep the
+-- app's workers from them for as long, or be caught in a deadlock with them.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.erase(project text, customer text, subject text, operator text, batch integer, OUT taken integer, OUT open integer)
+CREATE FUNCTION sendpromptly.erase(project text, customer text, subject text, operator text, batch integer, patient boolean DEFAULT true,
+    OUT taken integer, OUT open integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -195,8 +200,18 @@ BEGIN
         WHERE n.project_id = v_project AND n.effect_id > coalesce(v_cursor, '00000000-0000-0000-0000-000000000000'))
       AND (erase.customer IS NULL OR e.customer = erase.customer) AND (erase.subject IS NULL OR e.subject = erase.subject)
       AND (erase.customer <> '' OR erase.subject <> '')
-    ORDER BY e.effect_id LIMIT batch FOR NO KEY UPDATE OF e
+    ORDER BY e.effect_id
   LOOP
+    EXIT WHEN taken >= CASE WHEN patient THEN 1 ELSE batch END;
+    -- What somebody else erased meanwhile does not fit any more.
+    IF patient THEN
+      PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_row.effect_id
+        AND (erase.customer IS NULL OR e.customer = erase.customer) AND (erase.subject IS NULL OR e.subject = erase.subject) FOR NO KEY UPDATE;
+    ELSE
+      PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_row.effect_id
+        AND (erase.customer IS NULL OR e.customer = erase.customer) AND (erase.subject IS NULL OR e.subject = erase.subject) FOR NO KEY UPDATE SKIP LOCKED;
+    END IF;
+    CONTINUE WHEN NOT FOUND;
     taken := taken + 1;
     IF sendpromptly.effect_state(v_project, v_row.effect_id, v_row.deadline) NOT IN ('applied', 'closed') THEN
       open := open + 1;

@@ -12,7 +12,8 @@ import (
 
 const customerErase = `-- name: CustomerErase :one
 SELECT r.taken::int AS taken, r.open::int AS open
-FROM sendpromptly.erase($1::text, $2::text, $3::text, $4::text, $5::int) AS r(taken, open)
+FROM sendpromptly.erase($1::text, $2::text, $3::text, $4::text, $5::int,
+  $6::boolean) AS r(taken, open)
 `
 
 type CustomerEraseParams struct {
@@ -21,6 +22,7 @@ type CustomerEraseParams struct {
 	Subject  *string
 	Operator string
 	Batch    int
+	Patient  bool
 }
 
 type CustomerEraseRow struct {
@@ -28,7 +30,7 @@ type CustomerEraseRow struct {
 	Open  int
 }
 
-// CustomerErase erases a batch of effects of a customer or a subject.
+// CustomerErase erases a batch of effects of a customer or a subject, or, where it may wait for others, one.
 func (q *Queries) CustomerErase(ctx context.Context, db DBTX, arg CustomerEraseParams) (CustomerEraseRow, error) {
 	row := db.QueryRow(ctx, customerErase,
 		arg.Project,
@@ -36,6 +38,7 @@ func (q *Queries) CustomerErase(ctx context.Context, db DBTX, arg CustomerEraseP
 		arg.Subject,
 		arg.Operator,
 		arg.Batch,
+		arg.Patient,
 	)
 	var i CustomerEraseRow
 	err := row.Scan(&i.Taken, &i.Open)
