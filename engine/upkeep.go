@@ -32,7 +32,9 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 }
 
 // Index folds new effects into the search terms (see [IncidentFilter]) and into
-// the statistics, and returns how many it looked at.
+// the statistics, and returns how many it is done with. While a transaction of
+// before them is still running anywhere in the cluster, the newest 1,000 can be
+// found already and are looked at again.
 func (e *Engine) Index(ctx context.Context) (int, error) {
 	taken, err := untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
 	_, err2 := untilPartial(ctx, e, sweepBatch, e.queries.StatisticsFold)

@@ -1,11 +1,15 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
@@ -159,5 +163,64 @@ func TestSavedViewsKeepAFilterByName(t *testing.T) {
 	need(t, 0, s.st.DeleteView(t.Context(), "default", first.ID))
 	if views := needs(s.st.SavedViews(t.Context(), "default"))(t); len(views) != 0 {
 		t.Errorf("views = %+v", views)
+	}
+}
+
+// What a plan did is on the timelines and in the audit log: 90 days after it ended, or was made and never started, it goes.
+func TestPlansLeaveAfter90Days(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.incidents(3)
+	request := store.PlanRequest{Action: "close", Filter: engine.IncidentFilter{Open: true}, Note: "refunded"}
+	forgotten, ended, running := s.plan(request), s.plan(request), s.plan(request)
+	for _, p := range []store.Plan{ended, running} {
+		needs(s.st.StartPlan(t.Context(), "default", p.ID, 3, "ada"))(t)
+	}
+	needs(s.st.StopPlan(t.Context(), "default", ended.ID, "ada"))(t)
+	s.Travel(90*24*time.Hour - time.Minute)
+	needs(s.e.Purge(t.Context()))(t)
+	if n := s.count("SELECT count(*) FROM sendpromptly.plans"); n != 3 {
+		t.Errorf("%d plans within 90 days, want 3", n)
+	}
+	s.Travel(2 * time.Minute)
+	needs(s.e.Purge(t.Context()))(t)
+	for _, p := range []store.Plan{forgotten, ended} {
+		if _, err := s.st.Plan(t.Context(), "default", p.ID); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("a plan is still there: %v", err)
+		}
+	}
+	s.requireResults(running, map[string]int{"waiting": 3})
+	if n := s.count("SELECT count(*) FROM sendpromptly.plan_items"); n != 3 {
+		t.Errorf("%d incidents of plans, want those of the running one", n)
+	}
+}
+
+// Two operators start a plan at once: the second is told so, whatever isolation level the database is set to.
+func TestTheSecondStarterIsToldSoAtEveryIsolationLevel(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.incidents(1)
+	p := s.plan(store.PlanRequest{Action: "close", Filter: engine.IncidentFilter{Open: true}, Note: "refunded"})
+	s.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''serializable''', current_database()); END $$`)
+	pool := needs(pgxpool.New(t.Context(), s.URL))(t)
+	t.Cleanup(pool.Close)
+	strict := needs(store.New(pool, ""))(t)
+	first := needs(s.Pool.Begin(t.Context()))(t)
+	t.Cleanup(func() { _ = first.Rollback(context.WithoutCancel(t.Context())) })
+	needs(first.Exec(t.Context(), "UPDATE sendpromptly.plans SET started_at = sendpromptly.clock(), started_by = 'bob'"))(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := strict.StartPlan(t.Context(), "default", p.ID, 1, "ada")
+		ended <- err
+	}()
+	for end := time.Now().Add(20 * time.Second); s.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0; {
+		if time.Now().After(end) {
+			t.Fatal("the second does not wait for the first")
+		}
+	}
+	need(t, 0, first.Commit(t.Context()))
+	var refused *engine.RefusedError
+	if err := <-ended; !errors.As(err, &refused) {
+		t.Errorf("the second starter: %v", err)
 	}
 }

@@ -9,7 +9,9 @@
 -- not yet given out after it. accept takes its transaction id before it reads
 -- the clock, so once every transaction below the mark's id has ended, no effect
 -- older than the mark can appear. Until then the newest effects are folded in
--- at once, and again later, which changes nothing.
+-- at once, and again later, which changes nothing. taken counts only those that
+-- the cursor passed: whoever repeats the step while it is full would repeat the
+-- others without end.
 --
 -- Both reads walk the primary key and stop at the batch. Without statistics
 -- PostgreSQL 17 would rather read everything after the cursor and sort it.
@@ -38,6 +40,7 @@ BEGIN
       IF v_ids IS NOT NULL THEN
         UPDATE sendpromptly.term_cursors AS c SET effect_id = v_ids[cardinality(v_ids)] WHERE c.project_id = v_cursor.project_id;
         PERFORM sendpromptly.count_receipts(v_cursor.project_id, v_ids);
+        taken := greatest(taken, cardinality(v_ids));
       END IF;
     ELSE
       SELECT array_agg(n.effect_id) INTO v_ids FROM (
@@ -50,7 +53,6 @@ BEGIN
       LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS t(term)
     WHERE e.project_id = v_cursor.project_id AND e.effect_id = ANY (v_ids) AND t.term <> ''
     ON CONFLICT DO NOTHING;
-    taken := greatest(taken, coalesce(cardinality(v_ids), 0));
     IF v_cursor.mark_xid IS NULL OR v_cursor.mark_xid <= pg_snapshot_xmin(pg_current_snapshot()) AND coalesce(cardinality(v_ids), 0) < batch THEN
       v_now := sendpromptly.clock();
       UPDATE sendpromptly.term_cursors AS c SET mark_at = v_now, mark_xid = pg_snapshot_xmax(pg_current_snapshot())
@@ -89,7 +91,8 @@ $$;
 -- +goose StatementEnd
 
 -- Deletes what has had its time: snapshots, answered nonces, changes older than
--- a week, secrets retired for a week, engines not seen for a day. At most batch rows of each.
+-- a week, secrets retired for a week, engines not seen for a day, alerts and plans of
+-- long ago. At most batch rows of each.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.purge(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -115,7 +118,7 @@ BEGIN
   taken := taken + v_rows;
   DELETE FROM sendpromptly.deferred_failures AS d WHERE d.not_before < v_now - interval '1 day' -- of effects that left while they were reported
     AND NOT EXISTS (SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = d.project_id AND e.effect_id = d.effect_id);
-  taken := taken + sendpromptly.purge_alerts(batch);
+  taken := taken + sendpromptly.purge_alerts(batch) + sendpromptly.purge_plans(batch);
   DELETE FROM sendpromptly.callback_secrets AS s WHERE s.retires_at < v_now - interval '7 days';
   DELETE FROM sendpromptly.engines AS e WHERE e.seen_at < v_now - interval '1 day';
 END

@@ -396,6 +396,38 @@ BEGIN
 END
 $$;
 
+-- Deletes plans 90 days after they ended, or were made and never started: the
+-- timelines and the audit log say what they did. At most batch of their incidents a call.
+CREATE FUNCTION sendpromptly.purge_plans(batch integer, OUT taken integer)
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_old timestamptz := sendpromptly.clock() - interval '90 days';
+  v_plan record;
+  v_rows integer;
+BEGIN
+  taken := 0;
+  FOR v_plan IN
+    SELECT n.project_id, n.plan_id FROM sendpromptly.projects AS q CROSS JOIN LATERAL (
+      SELECT p.project_id, p.plan_id FROM sendpromptly.plans AS p
+      WHERE p.project_id = q.project_id AND p.plan_id < sendpromptly.uuid7_floor(v_old)
+        AND (p.finished_at < v_old OR p.started_at IS NULL)
+      ORDER BY p.plan_id LIMIT purge_plans.batch) AS n
+  LOOP
+    EXIT WHEN taken >= batch;
+    DELETE FROM sendpromptly.plan_items WHERE ctid = ANY (ARRAY(
+      SELECT i.ctid FROM sendpromptly.plan_items AS i
+      WHERE i.project_id = v_plan.project_id AND i.plan_id = v_plan.plan_id ORDER BY i.incident_id LIMIT batch - taken FOR UPDATE SKIP LOCKED));
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    taken := taken + v_rows;
+    DELETE FROM sendpromptly.plans AS p WHERE p.project_id = v_plan.project_id AND p.plan_id = v_plan.plan_id AND NOT EXISTS (
+      SELECT 1 FROM sendpromptly.plan_items AS i WHERE i.project_id = p.project_id AND i.plan_id = p.plan_id);
+    GET DIAGNOSTICS v_rows = ROW_COUNT;
+    taken := taken + v_rows;
+  END LOOP;
+END
+$$;
+
 -- Acts on the next incident of one running plan. At most in_flight callbacks of
 -- a project wait or are being sent: a plan never floods the repair endpoint, and
 -- no attempt runs out of time in the queue. taken is false where no plan can go
