@@ -41,7 +41,8 @@ BEGIN
   requested_at := sendpromptly.clock();
   replay_id := sendpromptly.uuid7(requested_at);
   number := v_incident.attempt + 1;
-  SELECT reprocess.requested_at + last_try + (e.deadline - e.accepted_at) INTO due_at
+  -- In seconds, as in accept: a timeout of days is as long in every time zone.
+  SELECT reprocess.requested_at + last_try + make_interval(secs => extract(epoch FROM e.deadline - e.accepted_at)::double precision) INTO due_at
   FROM sendpromptly.effects AS e WHERE e.project_id = v_incident.project_id AND e.effect_id = v_incident.effect_id;
   UPDATE sendpromptly.incidents AS i SET state = 'reprocessing', due_at = reprocess.due_at, attempt = reprocess.number,
     replay_id = reprocess.replay_id, revision = i.revision + 1, closed_at = NULL, closed_by = NULL
@@ -53,6 +54,10 @@ BEGIN
   IF v_incident.state = 'closed' THEN
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor)
     VALUES (v_incident.effect_id, reprocess.requested_at, v_incident.project_id, 'reopened', left(operator, 255));
+    -- It is open again, and the first alert may have been dropped when it was closed. The repair gets the time that a first try has.
+    INSERT INTO sendpromptly.outbox (due_at, incident_id, project_id)
+    SELECT reprocess.requested_at + greatest(p.alert_after_failed, p.alert_after_missing), v_incident.incident_id, p.project_id
+    FROM sendpromptly.projects AS p WHERE p.project_id = v_incident.project_id;
   END IF;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, actor, replay_id)
   VALUES (v_incident.effect_id, reprocess.requested_at, v_incident.project_id, 'reprocess', 'reprocessing', v_incident.cause,

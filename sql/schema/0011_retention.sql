@@ -88,7 +88,6 @@ DECLARE
   v_incidents uuid[];
   v_replays uuid[];
   v_first timestamptz;
-  v_last timestamptz;
 BEGIN
   v_mine := ARRAY(SELECT x.effect_id FROM unnest(effect_ids) AS u(id) CROSS JOIN LATERAL (
     SELECT r.effect_id FROM sendpromptly.effects AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id
@@ -96,8 +95,8 @@ BEGIN
   v_locked := ARRAY(SELECT x.effect_id FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
     SELECT r.effect_id FROM sendpromptly.incidents AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id
     ORDER BY r.project_id, r.effect_id LIMIT 1 FOR UPDATE SKIP LOCKED) AS x);
-  SELECT coalesce(array_agg(u.id), '{}'), coalesce(array_agg(x.incident_id) FILTER (WHERE x.incident_id IS NOT NULL), '{}'), min(x.opened_at), max(x.opened_at)
-  INTO v_mine, v_incidents, v_first, v_last
+  SELECT coalesce(array_agg(u.id), '{}'), coalesce(array_agg(x.incident_id) FILTER (WHERE x.incident_id IS NOT NULL), '{}'), min(x.opened_at)
+  INTO v_mine, v_incidents, v_first
   FROM unnest(sendpromptly.settled_before(project_id, v_mine, bound)) AS u(id) LEFT JOIN LATERAL (
     SELECT r.incident_id, r.opened_at FROM sendpromptly.incidents AS r WHERE r.project_id = forget.project_id AND r.effect_id = u.id
     ORDER BY r.project_id, r.effect_id LIMIT 1) AS x ON true
@@ -121,7 +120,7 @@ BEGIN
     DELETE FROM sendpromptly.nonces WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_replays) AS u(id) CROSS JOIN LATERAL (
       SELECT r.ctid AS place FROM sendpromptly.nonces AS r WHERE r.project_id = forget.project_id AND r.replay_id = u.id OFFSET 0) AS x));
     -- No setting lets an alert wait longer than a week.
-    DELETE FROM sendpromptly.outbox AS o WHERE o.due_at BETWEEN v_first AND v_last + interval '7 days'
+    DELETE FROM sendpromptly.outbox AS o WHERE o.due_at BETWEEN v_first AND bound + interval '7 days'
       AND o.project_id = forget.project_id AND o.incident_id = ANY (v_incidents);
     DELETE FROM sendpromptly.incidents WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_incidents) AS u(id) CROSS JOIN LATERAL (
       SELECT r.ctid AS place FROM sendpromptly.incidents AS r WHERE r.project_id = forget.project_id AND r.incident_id = u.id OFFSET 0) AS x));

@@ -233,6 +233,45 @@ func TestWhatResolvedMeanwhileWakesNobody(t *testing.T) {
 	d.db.RequireSound()
 }
 
+// An incident that was closed before anybody was told, and reopened later, is told when its repair had the time of a first try.
+func TestAReopenedIncidentIsToldIfItStaysOpen(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t)
+	d.set(store.ProjectSettings{AlertWebhook: &d.webhook.url})
+	if _, err := d.db.Pool.Exec(t.Context(), "UPDATE sendpromptly.projects SET repair_url = 'https://shop.example/repair'"); err != nil {
+		t.Fatal(err)
+	}
+	e := d.engine("default")
+	d.miss("default", key(1), key(2))
+	var incidents []engine.IncidentID
+	for n := 1; n <= 2; n++ {
+		incidents = append(incidents, d.db.RequireIncident(key(n), engine.StateMissing).ID)
+		if err := e.Close(t.Context(), incidents[n-1], "ada", "by mistake"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := d.send(); n != 0 {
+		t.Errorf("%d deliveries about closed incidents", n)
+	}
+	for _, id := range incidents {
+		if _, err := e.Reprocess(t.Context(), id, "ada"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.db.Travel(time.Minute)
+	err := pgx.BeginFunc(t.Context(), d.db.Pool, func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, key(2)) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := d.send(); n != 0 {
+		t.Errorf("%d deliveries before the repair had its time", n)
+	}
+	d.db.Travel(time.Minute + time.Second)
+	if n := d.send(); n != 1 || d.entries(key(1)) != 1 || d.entries(key(2)) != 0 {
+		t.Errorf("%d deliveries, %d and %d alert entries", n, d.entries(key(1)), d.entries(key(2)))
+	}
+}
+
 // Where nothing is left to tell, or nobody to be told, no timeline says that
 // somebody was.
 func TestWhatWasNotSentIsNotOnTheTimeline(t *testing.T) {
