@@ -152,6 +152,7 @@ func TestTamperingWithSealedEntriesIsFound(t *testing.T) {
 		"the receipt's type":        "UPDATE sendpromptly.effects SET event_type = 'invoice.void'",
 		"the objects reordered":     "UPDATE sendpromptly.effects SET objects = 'order-7' || chr(31) || 'in_1'",
 		"the salt exchanged":        "UPDATE sendpromptly.chains SET salt = sha256(salt)",
+		"the salt taken away":       "WITH x AS (UPDATE sendpromptly.chains SET salt = NULL) UPDATE sendpromptly.entries SET note = 'paid back' WHERE kind = 'closed'",
 		"the last seal cut":         "DELETE FROM sendpromptly.seals WHERE seq = (SELECT max(seq) FROM sendpromptly.seals)",
 		"a seal in the middle cut":  "DELETE FROM sendpromptly.seals WHERE seq = 2",
 		"two seals exchanged":       "UPDATE sendpromptly.seals SET entry_id = (SELECT sum(s.entry_id) FROM sendpromptly.seals AS s WHERE s.seq IN (3, 4)) - entry_id WHERE seq IN (3, 4)",

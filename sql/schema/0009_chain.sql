@@ -222,7 +222,9 @@ BEGIN
       END IF;
     ELSIF v_seq = v_chain.erased + 1 AND v_seq > 1 AND v_row.kind <> 'erased' THEN
       RETURN format('entries up to %s were emptied without an erasure', v_chain.erased);
-    ELSIF v_chain.salt IS NOT NULL THEN
+    ELSIF v_chain.salt IS NULL THEN
+      RETURN format('entry %s cannot be checked: the salt is gone', v_seq);
+    ELSE
       IF v_hidden.fields <> v_row.fields OR v_row.commitments <> sendpromptly.commitments(v_chain.salt, v_seq, v_hidden.fields, v_hidden.bodies) THEN
         RETURN format('entry %s was altered', v_seq);
       END IF;
