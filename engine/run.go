@@ -38,6 +38,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		})
 	}
 	loops.Wait()
+	e.client.CloseIdleConnections()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	// A stale heartbeat is purged in a day.

@@ -5,7 +5,10 @@ import (
 	"log/slog"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
+	"runtime/pprof"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,4 +156,56 @@ func maintenanceURL(t *testing.T, db *enginetest.Database) string {
 	}
 	u.Path = "/postgres"
 	return u.String()
+}
+
+// When Run has returned, nothing that it started is left: no loop, no sender, no connection that waits to be used again.
+func TestRunLeavesNoGoroutineBehind(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond})
+	server := httptest.NewServer(e.RepairHandler(func(context.Context, pgx.Tx, engine.Repair) error { return nil }))
+	defer server.Close()
+	repairAt(t, db, server)
+	incident := missing(t, db, e, key("evt_1"))[0]
+	if _, err := e.Reprocess(t.Context(), incident.ID, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := start(func() (err error) {
+		pprof.Do(ctx, pprof.Labels("run", t.Name()), func(ctx context.Context) { err = e.Run(ctx) })
+		return err
+	})
+	eventually(t, "the repair is delivered", func() bool {
+		state, err := e.State(t.Context(), key("evt_1"))
+		return err == nil && state == engine.StateApplied
+	})
+	if labelled(t) == "" {
+		t.Fatal("the labels do not show what runs")
+	}
+	stop()
+	if err := receive(t, "Run ends", ended); err != nil {
+		t.Fatal(err)
+	}
+	for short := time.Now().Add(5 * time.Second); labelled(t) != "" && time.Now().Before(short); {
+		runtime.Gosched() // what has been told to end may still be ending
+	}
+	if stack := labelled(t); stack != "" {
+		t.Errorf("still there:\n%s", stack)
+	}
+}
+
+// labelled is the stack of a goroutine that was started by what runs under the test's label: goroutines inherit it.
+func labelled(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	if err := pprof.Lookup("goroutine").WriteTo(&all, 1); err != nil {
+		t.Fatal(err)
+	}
+	for stack := range strings.SplitSeq(all.String(), "\n\n") {
+		if strings.Contains(stack, `"run":"`+t.Name()+`"`) {
+			return stack
+		}
+	}
+	return ""
 }

@@ -146,9 +146,3 @@ func (s *Store) MarkAlerted(ctx context.Context, d AlertDelivery, o AlertVerdict
 func SignAlert(secret, id string, at time.Time, body []byte) (http.Header, error) {
 	return callback.StandardHeaders(secret, id, at, body)
 }
-
-// inTx runs a transaction of our own: the SQL functions count on a fresh
-// snapshot for each statement.
-func (s *Store) inTx(ctx context.Context, work func(tx pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, work)
-}

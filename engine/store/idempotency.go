@@ -49,7 +49,7 @@ var (
 func (s *Store) WithIdempotency(ctx context.Context, k IdempotencyKey, work func(tx pgx.Tx) (status int, body []byte, err error)) (Answer, error) {
 	var answer Answer
 	// The verdict counts on a fresh snapshot for each statement.
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		begun, err := s.queries.IdempotencyBegin(ctx, tx, dbsqlc.IdempotencyBeginParams(k))
 		if err != nil {
 			return err

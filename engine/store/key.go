@@ -48,7 +48,7 @@ func (s *Store) CreateKey(ctx context.Context, project, label string, by engine.
 	}
 	secret, hash, ending := newSecret(keyPrefix)
 	var row dbsqlc.APIKey
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		row, err = s.queries.KeyCreate(ctx, tx, dbsqlc.KeyCreateParams{ProjectID: projectID, KeyHash: hash, Ending: ending, Label: label, CreatedBy: string(by)})
 		if err != nil {
 			return err
@@ -87,7 +87,7 @@ func (s *Store) RevokeKey(ctx context.Context, project, key string, by engine.Op
 	if !id.Valid(key) {
 		return fmt.Errorf("key: %w", ErrNotFound)
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		label, err := s.queries.KeyRevoke(ctx, tx, dbsqlc.KeyRevokeParams{ProjectID: projectID, KeyID: key})
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("key %s: %w", key, ErrNotFound)

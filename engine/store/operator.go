@@ -77,7 +77,7 @@ func (s *Store) InviteOperator(ctx context.Context, email, role string, by engin
 		return "", err
 	}
 	link := ""
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if role != "admin" {
 			if err := s.keepAnAdmin(ctx, tx, email); err != nil {
 				return err
@@ -102,7 +102,7 @@ func (s *Store) LoginLink(ctx context.Context, email string, by engine.Operator)
 		return "", err
 	}
 	link := ""
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := s.queries.OperatorGet(ctx, tx, email); err != nil {
 			return notFound(err, "operator "+email)
 		}
@@ -137,7 +137,7 @@ func (s *Store) UseLoginLink(ctx context.Context, secret string) (Login, error) 
 		return Login{}, fmt.Errorf("login link: %w", ErrNotFound)
 	}
 	var login Login
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		email, err := s.queries.LoginLinkUse(ctx, tx, hashOf(secret))
 		if err != nil {
 			return notFound(err, "login link")
@@ -157,7 +157,7 @@ func (s *Store) LogInByOIDC(ctx context.Context, email, role string) (Login, err
 		return Login{}, err
 	}
 	var login Login
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.vouch(ctx, tx, email, role); err != nil {
 			return err
 		}
@@ -232,7 +232,7 @@ func (s *Store) SetOperator(ctx context.Context, email, role string, by engine.O
 	if err := errors.Join(err, checkRole(role), checkName("by", string(by))); err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if role != "admin" {
 			if err := s.keepAnAdmin(ctx, tx, email); err != nil {
 				return err
@@ -255,7 +255,7 @@ func (s *Store) RemoveOperator(ctx context.Context, email string, by engine.Oper
 	if err := errors.Join(err, checkName("by", string(by))); err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.keepAnAdmin(ctx, tx, email); err != nil {
 			return err
 		}

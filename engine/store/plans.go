@@ -81,7 +81,7 @@ func (s *Store) CreatePlan(ctx context.Context, project string, r PlanRequest, b
 		params.Note = &r.Note
 	}
 	var made dbsqlc.PlanCreateRow
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if made, err = s.queries.PlanCreate(ctx, tx, params); err != nil || made.PlanID == "" {
 			return err
 		}
@@ -164,7 +164,7 @@ func (s *Store) changePlan(ctx context.Context, p Plan, what string, by engine.O
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		changed, err := change(tx, projectID)
 		if err != nil {
 			return err
@@ -184,7 +184,7 @@ func (s *Store) RunPlans(ctx context.Context) (more bool, err error) {
 	params := dbsqlc.PlanRunItemParams{LastTry: seconds(callback.Span()), InFlight: inFlight}
 	for range planBatch {
 		var taken bool
-		err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+		err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 			taken, err = s.queries.PlanRunItem(ctx, tx, params)
 			return err
 		})

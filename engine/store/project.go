@@ -93,7 +93,7 @@ func (s *Store) CreateProject(ctx context.Context, name string, settings Project
 		return Project{}, "", err
 	}
 	secret, alertSecret := callback.NewSecret(), ""
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		row, err := s.queries.ProjectCreate(ctx, tx, name)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return &engine.FieldError{Field: "name", Reason: "is taken by another project"}
@@ -125,7 +125,7 @@ func (s *Store) SetProject(ctx context.Context, name string, settings ProjectSet
 		return Project{}, err
 	}
 	alertSecret := ""
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		alertSecret, err = s.set(ctx, tx, id, name, settings, "project.set", by)
 		return err
 	})
@@ -149,7 +149,7 @@ func (s *Store) RotateCallbackSecret(ctx context.Context, name string, overlap t
 		return "", err
 	}
 	secret := callback.NewSecret()
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := s.addSecret(ctx, tx, id, secret); err != nil {
 			return err
 		}

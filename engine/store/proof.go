@@ -86,7 +86,7 @@ func (s *Store) IssueProof(ctx context.Context, r ProofRequest, sign func(ProofC
 		Lifetime: seconds(r.For.Truncate(time.Second)), Operator: string(r.By), Project: optional(r.Project)}
 	var proof Proof
 	var token string
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		row, err := s.queries.ProofIssue(ctx, tx, params)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return fmt.Errorf("incident %s: %w", r.Incident, ErrNotFound)

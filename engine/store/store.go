@@ -47,6 +47,13 @@ func New(pool *pgxpool.Pool, secretKey string) (*Store, error) {
 	return s, nil
 }
 
+// inTx runs one of the store's own transactions: READ COMMITTED, whatever the
+// database's default is, because the SQL functions count on a fresh snapshot for
+// each statement, and an operator is told what somebody else did meanwhile.
+func (s *Store) inTx(ctx context.Context, work func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, work)
+}
+
 // ErrNotFound means that there is no such project, incident or effect.
 var ErrNotFound = errors.New("not found")
 

@@ -57,7 +57,7 @@ func (s *Store) CreateToken(ctx context.Context, role, label, project string, li
 	secret, hash, ending := newSecret(TokenPrefix)
 	params.TokenHash, params.Ending = hash, ending
 	var row dbsqlc.Token
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+	err := s.inTx(ctx, func(tx pgx.Tx) (err error) {
 		if row, err = s.queries.TokenCreate(ctx, tx, params); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (s *Store) RevokeToken(ctx context.Context, token string, by engine.Operato
 	if !id.Valid(token) {
 		return fmt.Errorf("token: %w", ErrNotFound)
 	}
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	return s.inTx(ctx, func(tx pgx.Tx) error {
 		label, err := s.queries.TokenRevoke(ctx, tx, token)
 		if err != nil {
 			return notFound(err, "token "+token)

@@ -85,7 +85,7 @@ BEGIN
     VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'attempt', 'callback');
     RETURN;
   END IF;
-  SELECT e.deadline - e.accepted_at INTO v_timeout FROM sendpromptly.effects AS e
+  SELECT make_interval(secs => extract(epoch FROM e.deadline - e.accepted_at)::double precision) INTO v_timeout FROM sendpromptly.effects AS e
   WHERE e.project_id = v_callback.project_id AND e.effect_id = v_callback.effect_id;
   IF verdict = 'accepted' THEN
     UPDATE sendpromptly.callbacks AS c SET state = 'accepted', lease_token = NULL
