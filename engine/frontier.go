@@ -13,31 +13,32 @@ import "time"
 type frontier struct {
 	// clean is a moment before which no deadline waited when it was looked at.
 	clean time.Time
-	// whole is when the last whole look was, by this machine's clock, and took how long that look took in Postgres.
-	whole time.Time
-	took  time.Duration
+	// whole is when the last whole look was, by this machine's clock, and entries how many of the index it read.
+	whole   time.Time
+	entries int64
 }
 
-// A whole look that takes longer than dearLook is made once in a thousand times as long as it takes.
+// A whole look that reads more entries than dearLook is made less often the more it reads: about a thousandth of the
+// time is spent on it, for an entry takes some 0.1 µs. What is counted is the same on a busy machine and an idle one.
 const (
-	dearLook   = time.Millisecond
-	lookShare  = 1000
+	dearLook   = 5000
+	entryPause = 100 * time.Microsecond
 	rarestLook = 30 * time.Second
 )
 
 // since is where the next look begins, nil for the first deadline.
 func (f *frontier) since(now time.Time) *time.Time {
-	if f.clean.IsZero() || f.took <= dearLook || now.Sub(f.whole) >= min(f.took*lookShare, rarestLook) {
+	if f.clean.IsZero() || f.entries <= dearLook || now.Sub(f.whole) >= min(time.Duration(f.entries)*entryPause, rarestLook) {
 		return nil
 	}
 	clean := f.clean
 	return &clean
 }
 
-// looked keeps what a look that began at since took.
-func (f *frontier) looked(now time.Time, since *time.Time, milliseconds float64) {
+// looked keeps what a look that began at since read.
+func (f *frontier) looked(now time.Time, since *time.Time, entries int64) {
 	if since == nil {
-		f.whole, f.took = now, time.Duration(milliseconds*float64(time.Millisecond))
+		f.whole, f.entries = now, entries
 	}
 }
 

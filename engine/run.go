@@ -93,7 +93,7 @@ func (r *runner) look(ctx context.Context) error {
 	r.unsealed.ring(work.Unsealed)
 	r.unfolded.ring(work.Unfolded)
 	_, err = r.sweep(ctx, since, dbsqlc.WorkWaitingRow{Started: work.Started, Failures: work.Failures, Attempts: work.Attempts,
-		Deadlines: work.Deadlines, Callbacks: work.Callbacks, DeadlinesMs: work.DeadlinesMs})
+		Deadlines: work.Deadlines, Callbacks: work.Callbacks, Entries: work.Entries})
 	return err
 }
 

@@ -35,7 +35,7 @@ func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
 // sweep does what waits behind since. The caller holds the lock since before it asked.
 func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWaitingRow) (opened int, err error) {
 	began := time.Now()
-	e.frontier.looked(began, since, work.DeadlinesMs)
+	e.frontier.looked(began, since, work.Entries)
 	defer func() { e.took = time.Since(began) }()
 	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
 	var broken error

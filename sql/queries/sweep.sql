@@ -1,14 +1,14 @@
 -- name: WorkWaiting :one
 -- WorkWaiting tells which steps have something to do, in one round trip.
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
-  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms
-FROM sendpromptly.work_waiting(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms);
+  r.callbacks::boolean AS callbacks, r.entries::bigint AS entries
+FROM sendpromptly.work_waiting(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, entries);
 
 -- name: WorkLook :one
 -- WorkLook tells whether any step of an engine has something to do, in one round trip.
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
-  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
-FROM sendpromptly.look(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms, unsealed, unfolded);
+  r.callbacks::boolean AS callbacks, r.entries::bigint AS entries, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
+FROM sendpromptly.look(sqlc.narg(since)::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, entries, unsealed, unfolded);
 
 -- name: FailuresFold :one
 -- FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.

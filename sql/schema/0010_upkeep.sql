@@ -70,15 +70,15 @@ $$;
 -- change feed and the receipts.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.look(since timestamptz DEFAULT NULL, OUT started timestamptz, OUT failures boolean, OUT attempts boolean,
-    OUT deadlines boolean, OUT callbacks boolean, OUT deadlines_ms double precision, OUT unsealed boolean, OUT unfolded boolean)
+    OUT deadlines boolean, OUT callbacks boolean, OUT entries bigint, OUT unsealed boolean, OUT unfolded boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
   SET enable_sort = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_settled xid8 := pg_snapshot_xmin(pg_current_snapshot());
 BEGIN
-  SELECT w.started, w.failures, w.attempts, w.deadlines, w.callbacks, w.deadlines_ms
-  INTO started, failures, attempts, deadlines, callbacks, deadlines_ms FROM sendpromptly.work_waiting(since) AS w;
+  SELECT w.started, w.failures, w.attempts, w.deadlines, w.callbacks, w.entries
+  INTO started, failures, attempts, deadlines, callbacks, entries FROM sendpromptly.work_waiting(since) AS w;
   unsealed := EXISTS (SELECT 1 FROM sendpromptly.seal_cursor AS s, LATERAL (
     SELECT 1 FROM sendpromptly.changes AS c WHERE (c.xid, c.seq) > (s.xid, s.seq) AND c.xid < v_settled ORDER BY c.xid, c.seq LIMIT 1) AS one);
   unfolded := EXISTS (SELECT 1 FROM sendpromptly.statistics_cursor AS s, LATERAL (

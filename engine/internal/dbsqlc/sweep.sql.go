@@ -115,19 +115,19 @@ func (q *Queries) OverdueSetAside(ctx context.Context, db DBTX) (string, error) 
 
 const workLook = `-- name: WorkLook :one
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
-  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
-FROM sendpromptly.look($1::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms, unsealed, unfolded)
+  r.callbacks::boolean AS callbacks, r.entries::bigint AS entries, r.unsealed::boolean AS unsealed, r.unfolded::boolean AS unfolded
+FROM sendpromptly.look($1::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, entries, unsealed, unfolded)
 `
 
 type WorkLookRow struct {
-	Started     time.Time
-	Failures    bool
-	Attempts    bool
-	Deadlines   bool
-	Callbacks   bool
-	DeadlinesMs float64
-	Unsealed    bool
-	Unfolded    bool
+	Started   time.Time
+	Failures  bool
+	Attempts  bool
+	Deadlines bool
+	Callbacks bool
+	Entries   int64
+	Unsealed  bool
+	Unfolded  bool
 }
 
 // WorkLook tells whether any step of an engine has something to do, in one round trip.
@@ -140,7 +140,7 @@ func (q *Queries) WorkLook(ctx context.Context, db DBTX, since *time.Time) (Work
 		&i.Attempts,
 		&i.Deadlines,
 		&i.Callbacks,
-		&i.DeadlinesMs,
+		&i.Entries,
 		&i.Unsealed,
 		&i.Unfolded,
 	)
@@ -149,17 +149,17 @@ func (q *Queries) WorkLook(ctx context.Context, db DBTX, since *time.Time) (Work
 
 const workWaiting = `-- name: WorkWaiting :one
 SELECT r.started::timestamptz AS started, r.failures::boolean AS failures, r.attempts::boolean AS attempts, r.deadlines::boolean AS deadlines,
-  r.callbacks::boolean AS callbacks, r.deadlines_ms::double precision AS deadlines_ms
-FROM sendpromptly.work_waiting($1::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, deadlines_ms)
+  r.callbacks::boolean AS callbacks, r.entries::bigint AS entries
+FROM sendpromptly.work_waiting($1::timestamptz) AS r(started, failures, attempts, deadlines, callbacks, entries)
 `
 
 type WorkWaitingRow struct {
-	Started     time.Time
-	Failures    bool
-	Attempts    bool
-	Deadlines   bool
-	Callbacks   bool
-	DeadlinesMs float64
+	Started   time.Time
+	Failures  bool
+	Attempts  bool
+	Deadlines bool
+	Callbacks bool
+	Entries   int64
 }
 
 // WorkWaiting tells which steps have something to do, in one round trip.
@@ -172,7 +172,7 @@ func (q *Queries) WorkWaiting(ctx context.Context, db DBTX, since *time.Time) (W
 		&i.Attempts,
 		&i.Deadlines,
 		&i.Callbacks,
-		&i.DeadlinesMs,
+		&i.Entries,
 	)
 	return i, err
 }
