@@ -24,7 +24,7 @@ BEGIN
     -- sendpromptly_operator: reads, except secrets and payloads, and actions.
     ['sendpromptly_operator', 'USAGE ON SCHEMA sendpromptly'],
     ['sendpromptly_operator', 'SELECT ON ALL TABLES IN SCHEMA sendpromptly'],
-    ['sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.reprocess, sendpromptly.stop, sendpromptly.close, sendpromptly.note, sendpromptly.try_now, sendpromptly.incident_page, sendpromptly.incident_walk_end, sendpromptly.incident_count, sendpromptly.overview_counts, sendpromptly.effect_page, sendpromptly.create_plan, sendpromptly.timeline, sendpromptly.effect_state, sendpromptly.find_effect, sendpromptly.chain_problem, sendpromptly.clock'],
+    ['sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.reprocess, sendpromptly.stop, sendpromptly.close, sendpromptly.note, sendpromptly.try_now, sendpromptly.incident_page, sendpromptly.incident_walk_end, sendpromptly.incident_count, sendpromptly.overview_counts, sendpromptly.effect_page, sendpromptly.create_plan, sendpromptly.timeline, sendpromptly.effect_state, sendpromptly.find_effect, sendpromptly.chain_problem, sendpromptly.clock, sendpromptly.short, sendpromptly.full_name'],
     ['sendpromptly_operator', 'INSERT ON sendpromptly.audit'],
     ['sendpromptly_operator', 'UPDATE ON sendpromptly.plans, sendpromptly.plan_items'],
     ['sendpromptly_operator', 'INSERT, UPDATE, DELETE ON sendpromptly.saved_views'],
