@@ -40,7 +40,7 @@ func (c incidentsCommand) Run(s *session) error {
 		}
 		return sayJSON(s.stdout, map[string]any{"incidents": list, "next": page.Next})
 	}
-	if len(page.Incidents) == 0 {
+	if len(page.Incidents) == 0 && page.Next == "" {
 		say(s.stdout, "no incidents")
 		return nil
 	}
@@ -49,7 +49,11 @@ func (c incidentsCommand) Run(s *session) error {
 		rows = append(rows, []string{string(i.ID), stateStyle(i.State), string(i.Cause), i.Provider, printable(i.EventType), printable(i.Effect),
 			printable(i.Subject), money(i.Amount), moment(i.OpenedAt)})
 	}
-	sayTable(s.stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "SUBJECT", "AMOUNT", "OPENED"}, rows)
+	if len(rows) == 0 { // one page looks at so many, and none of them fits
+		say(s.stdout, "none among the 10,000 incidents that were looked at")
+	} else {
+		sayTable(s.stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "SUBJECT", "AMOUNT", "OPENED"}, rows)
+	}
 	if page.Next != "" {
 		say(s.stdout, "%s", quiet.Render("more: --before "+string(page.Next)))
 	}

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
@@ -125,11 +126,28 @@ func report(err error, stderr io.Writer) int {
 	_, _ = fmt.Fprintln(stderr, "spadmin:", err)
 	if errors.As(err, &advice) {
 		_, _ = fmt.Fprintln(stderr, "hint:", advice.advice)
+	} else if text := adviceOfPostgres(err); text != "" {
+		_, _ = fmt.Fprintln(stderr, "hint:", text)
 	}
 	if errors.As(err, &field) {
 		return exitUsage
 	}
 	return exitFound
+}
+
+// adviceOfPostgres is what to do about an error of the database that has one usual cause.
+func adviceOfPostgres(err error) string {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return ""
+	}
+	switch pg.Code {
+	case "3F000", "42P01", "42883", "42703":
+		return "the schema is missing, or older than this spadmin: spadmin migrate status shows it, spadmin migrate up mends it"
+	case "42501":
+		return "this database user may not do that: connect as the schema's owner, or as a member of sendpromptly_operator or sendpromptly_engine"
+	}
+	return ""
 }
 
 // pool connects to the database.
@@ -172,6 +190,10 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 	e, err = engine.New(pool, engine.Config{Project: project, AllowNetworks: s.allow})
 	if err != nil {
 		pool.Close()
+		var field *engine.FieldError
+		if errors.As(err, &field) && field.Field == "Config.Project" {
+			return nil, nil, hint{fmt.Errorf("project %q: %w", project, store.ErrNotFound), "spadmin project list shows the names"}
+		}
 		return nil, nil, err
 	}
 	return e, pool.Close, nil

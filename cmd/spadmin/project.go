@@ -136,6 +136,9 @@ type projectSet struct {
 
 // Run changes a project.
 func (c projectSet) Run(s *session) error {
+	if c.settings() == (store.ProjectSettings{}) && !c.RotateCallbackSecret {
+		return hint{&engine.FieldError{Field: "project set", Reason: "was told nothing to change"}, "spadmin project set --help lists the settings"}
+	}
 	st, _, done, err := s.store()
 	if err != nil {
 		return err
