@@ -61,6 +61,10 @@ func TestATokenLogsInAndGoesOnToWhereOneWas(t *testing.T) {
 	if strings.Contains(s.log.String(), secret) {
 		t.Error("the log holds the token")
 	}
+	page, err := s.store.Audit(t.Context(), store.AuditFilter{Action: "token.login"})
+	if err != nil || len(page.Entries) != 9 || page.Entries[0].Actor != "token:viewer" {
+		t.Errorf("the audit log: %+v, %v", page.Entries, err)
+	}
 }
 
 func TestALoginBeginsANewSessionAndEndsTheOld(t *testing.T) {

@@ -157,10 +157,10 @@ func TestSavedViewsKeepAFilterByName(t *testing.T) {
 		t.Errorf("views = %+v", views)
 	}
 	needs(first3(s.st.CreateProject(t.Context(), "other", store.ProjectSettings{}, nil, "ada")))(t)
-	if err := s.st.DeleteView(t.Context(), "other", first.ID); !errors.Is(err, store.ErrNotFound) {
+	if err := s.st.DeleteView(t.Context(), "other", first.ID, "ada"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("of another project: %v", err)
 	}
-	need(t, 0, s.st.DeleteView(t.Context(), "default", first.ID))
+	need(t, 0, s.st.DeleteView(t.Context(), "default", first.ID, "ada"))
 	if views := needs(s.st.SavedViews(t.Context(), "default"))(t); len(views) != 0 {
 		t.Errorf("views = %+v", views)
 	}

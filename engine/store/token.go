@@ -119,6 +119,19 @@ func (s *Store) TokenOwner(ctx context.Context, secret string) (token Token, now
 	return newToken(row.Token, row.Project), row.Now, nil
 }
 
+// LogInByToken is [Store.TokenOwner] for somebody who logs in, which enters the
+// audit log.
+func (s *Store) LogInByToken(ctx context.Context, secret string) (token Token, now time.Time, err error) {
+	token, now, err = s.TokenOwner(ctx, secret)
+	if err != nil {
+		return Token{}, time.Time{}, err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		return s.audit(ctx, tx, 0, engine.Operator("token:"+token.Label), "token.login", token.Label, token.ID)
+	})
+	return token, now, err
+}
+
 // TokenSession reads the token that somebody logged in with at a moment, or
 // returns [ErrNotFound] where it no longer holds or the login is 12 hours old.
 // recent says that the login is not older than 15 minutes.

@@ -58,7 +58,14 @@ func (s *Store) SaveView(ctx context.Context, project, name string, f engine.Inc
 	if err != nil {
 		return SavedView{}, err
 	}
-	row, err := s.queries.ViewSave(ctx, s.pool, dbsqlc.ViewSaveParams{ProjectID: projectID, Name: name, Filter: filter, Operator: string(by)})
+	var row dbsqlc.SavedView
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		row, err = s.queries.ViewSave(ctx, tx, dbsqlc.ViewSaveParams{ProjectID: projectID, Name: name, Filter: filter, Operator: string(by)})
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, projectID, by, "view.save", name, row.ViewID)
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return SavedView{}, &engine.FieldError{Field: "name", Reason: "is one too many: a project keeps 200 views"}
 	}
@@ -69,19 +76,24 @@ func (s *Store) SaveView(ctx context.Context, project, name string, f engine.Inc
 }
 
 // DeleteView removes a saved view, or returns [ErrNotFound].
-func (s *Store) DeleteView(ctx context.Context, project, view string) error {
-	if err := checkID("view", view); err != nil {
+func (s *Store) DeleteView(ctx context.Context, project, view string, by engine.Operator) error {
+	if err := errors.Join(checkID("view", view), checkPresent("by", string(by), 255)); err != nil {
 		return err
 	}
 	projectID, err := s.projectID(ctx, project)
 	if err != nil {
 		return err
 	}
-	deleted, err := s.queries.ViewDelete(ctx, s.pool, dbsqlc.ViewDeleteParams{ProjectID: projectID, ViewID: view})
-	if err == nil && deleted == 0 {
-		return fmt.Errorf("view %s: %w", view, ErrNotFound)
-	}
-	return err
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		deleted, err := s.queries.ViewDelete(ctx, tx, dbsqlc.ViewDeleteParams{ProjectID: projectID, ViewID: view})
+		if err == nil && deleted == 0 {
+			err = fmt.Errorf("view %s: %w", view, ErrNotFound)
+		}
+		if err != nil {
+			return err
+		}
+		return s.audit(ctx, tx, projectID, by, "view.delete", view, "")
+	})
 }
 
 func newView(v dbsqlc.SavedView) (SavedView, error) {

@@ -152,7 +152,8 @@ func TestListsHoldNothingOfAnotherProject(t *testing.T) {
 	}
 }
 
-// Who may, does: with valid input every operation succeeds.
+// Who may, does: with valid input every operation succeeds, and what changes
+// something leaves its actor in the timeline or in the audit log.
 func TestWhoMayDoes(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
@@ -163,8 +164,20 @@ func TestWhoMayDoes(t *testing.T) {
 			"operators-set", "operators-invite", "keys-revoke":
 			continue // they need a state, a key or an order of their own: see the tests beside this one
 		}
+		before := d.traces("token:admin")
 		if a := d.do(l.call(t, mine, "admin")); a.status < 200 || a.status > 299 {
 			t.Errorf("%s: %d: %s", l.id, a.status, a.body)
 		}
+		if after := d.traces("token:admin"); l.method != http.MethodGet && after == before || l.method == http.MethodGet && after != before {
+			t.Errorf("%s leaves %d traces of its actor", l.id, after-before)
+		}
 	}
+}
+
+// traces counts what an actor left in timelines and in the audit log.
+func (d *deployment) traces(actor string) (n int) {
+	d.t.Helper()
+	const sql = `SELECT (SELECT count(*) FROM sendpromptly.audit AS a WHERE a.actor = $1) + (SELECT count(*) FROM sendpromptly.entries AS e WHERE e.actor = $1)`
+	fine[int](d.t)(0, d.Pool.QueryRow(d.t.Context(), sql, actor).Scan(&n))
+	return n
 }

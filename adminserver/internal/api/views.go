@@ -67,6 +67,6 @@ func views(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, r.Store.DeleteView(ctx, project, in.ID)
+		return nil, r.Store.DeleteView(ctx, project, in.ID, access.From(ctx).Actor())
 	})
 }

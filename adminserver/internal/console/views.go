@@ -42,7 +42,7 @@ func (c *console) saveView(v *visit) error {
 }
 
 func (c *console) deleteView(v *visit) error {
-	if err := v.Store.DeleteView(v.ctx(), v.project, v.r.PathValue("id")); err != nil {
+	if err := v.Store.DeleteView(v.ctx(), v.project, v.r.PathValue("id"), v.who.Actor()); err != nil {
 		return notFoundID(err)
 	}
 	v.redirect("/incidents", "view-deleted", "")

@@ -84,7 +84,7 @@ func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
 		l.showLogin(w, r, http.StatusOK, view{Next: next, Notice: "If this address may log in, a link is on its way. It works once, for 15 minutes."})
 		return
 	}
-	token, now, err := l.Store.TokenOwner(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
+	token, now, err := l.Store.LogInByToken(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		l.showLogin(w, r, http.StatusUnauthorized, view{Next: next, Problem: "This token is unknown, revoked or expired."})
