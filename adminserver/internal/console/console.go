@@ -68,7 +68,7 @@ func (c *console) reading() []line {
 		{"GET /projects", access.Viewer, false, c.projects},
 		{"GET /projects/{name}", access.Viewer, false, c.projectPage},
 		{"GET /operators", access.Admin, false, wholeDeployment(c.operators)},
-		{"GET /audit", access.Viewer, false, c.audit},
+		{"GET /audit", access.Admin, false, c.audit},
 	}
 }
 

@@ -67,7 +67,7 @@ func TestNULAndBrokenTextAreRefusedWithAPage(t *testing.T) {
 	s := newSite(t)
 	for _, path := range []string{"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense", "/incidents?from=yesterday",
 		"/incidents?before=1", "/incidents?q=" + strings.Repeat("x", 300)} {
-		if got := s.do(viewer, http.MethodGet, path, nil); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "<h1>") {
+		if got := s.do(admin, http.MethodGet, path, nil); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "<h1>") {
 			t.Errorf("GET %s: %d", path, got.status)
 		}
 	}

@@ -61,7 +61,10 @@ func (p page) Menu() []menuItem {
 	if p.v.who.May(access.Admin) && p.v.who.Project == "" {
 		items = append(items, menuItem{"Operators", "/operators", ""})
 	}
-	return append(items, menuItem{"Audit", "/audit", ""})
+	if p.v.who.May(access.Admin) {
+		items = append(items, menuItem{"Audit", "/audit", ""})
+	}
+	return items
 }
 
 // Who is the visitor.

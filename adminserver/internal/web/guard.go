@@ -28,15 +28,13 @@ type guarded struct {
 func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h, route := g.h, g.route
 	deadlines(w, time.Now().Add(readWithin), time.Now().Add(answerWithin))
-	switch {
-	case route.Stream && r.ContentLength != 0: // it would be waited for as long as the stream is open
-		w.Header().Set("Connection", "close")
-		h.answer(w, r, route.Kind, New(http.StatusBadRequest, "this takes no body"))
-		return
-	case r.ContentLength > route.MaxBody:
+	if r.ContentLength > route.MaxBody {
 		w.Header().Set("Connection", "close")
 		h.answer(w, r, route.Kind, New(http.StatusRequestEntityTooLarge, ""))
 		return
+	}
+	if route.Stream && r.ContentLength != 0 { // it is not waited for, whoever sends it
+		w.Header().Set("Connection", "close")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
 	if route.Stream || r.Header.Get("X-Refresh") != "" { // the page asks, not its reader

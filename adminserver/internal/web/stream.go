@@ -45,6 +45,10 @@ func (s *streams) leave(name string) {
 // stream answers with a route that goes on: without the time limits of others,
 // until the server closes, or its reader leaves or may no longer read.
 func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength != 0 { // it would be waited for as long as the stream is open
+		g.h.answer(w, r, g.route.Kind, New(http.StatusBadRequest, "this takes no body"))
+		return
+	}
 	who := access.From(r.Context())
 	if !g.h.streams.enter(who.Name) {
 		g.h.answer(w, r, g.route.Kind, New(http.StatusServiceUnavailable, "too many streams are open"))
