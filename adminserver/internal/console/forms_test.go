@@ -213,6 +213,7 @@ func TestAProofLinkIsSharedShownOnceAndEnded(t *testing.T) {
 	if got.status != http.StatusOK || link == "" {
 		t.Fatalf("%d\n%s", got.status, got.body)
 	}
+	s.has(got.body, `aria-label="The link as a QR code"`)
 	page := s.get(operator, path)
 	if s.has(page, "ticket 4711", "Proof link issued"); strings.Contains(page, link) {
 		t.Error("the link is shown again")

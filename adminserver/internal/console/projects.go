@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
@@ -206,7 +207,11 @@ func (c *console) revokeKey(v *visit) error {
 }
 
 // shownOnce is a secret that is not shown again.
-type shownOnce struct{ Title, What, Secret, Back string }
+type shownOnce struct {
+	Title, What, Secret, Back string
+	// Picture is the same for a camera, where that is of use.
+	Picture template.HTML
+}
 
 // showOnce answers the form itself: after a redirect the secret would have to
 // be kept somewhere.

@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/qr"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -60,7 +62,11 @@ func (c *console) share(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "Proof link", Secret: link, Back: v.link("/incidents/" + string(incident.ID)),
+	picture, err := qr.SVG(link, "The link as a QR code")
+	if err != nil {
+		return err
+	}
+	return v.showOnce(shownOnce{Title: "Proof link", Secret: link, Picture: template.HTML(picture), Back: v.link("/incidents/" + string(incident.ID)),
 		What: "Whoever has it can read this effect’s timeline for " + strconv.Itoa(days) + " days, and nothing else."})
 }
 

@@ -53,8 +53,8 @@ type Signed struct {
 // those of the try. prefixed writes "v1=" before each X-SendPromptly
 // signature, for receivers that want it.
 //
-// Errors: no secret, or one that [CheckSecret] refuses, a nonce that no
-// receiver would take, no replay id. Nothing is ever signed by halves.
+// Errors: no secret, or one of another form, a nonce that no receiver would
+// take, no replay id. Nothing is ever signed by halves.
 func Headers(secrets []string, replayID, nonce string, at time.Time, body []byte, prefixed bool) (http.Header, error) {
 	switch {
 	case len(secrets) == 0:

@@ -18,14 +18,9 @@ func NewSecret() string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(key)
 }
 
-// CheckSecret says whether a secret has the form that receivers expect:
-// "whsec_" and 24 to 64 bytes (the bounds of Standard Webhooks) in padded
-// base64. The error never repeats the secret.
-func CheckSecret(secret string) error {
-	_, err := decodeSecret(secret)
-	return err
-}
-
+// decodeSecret reads a secret of the form that receivers expect: "whsec_" and 24
+// to 64 bytes (the bounds of Standard Webhooks) in padded base64. The error never
+// repeats the secret.
 func decodeSecret(secret string) ([]byte, error) {
 	text, found := strings.CutPrefix(secret, secretPrefix)
 	if !found {
