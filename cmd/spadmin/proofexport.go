@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
@@ -19,6 +21,11 @@ type proofExport struct {
 
 // Run writes a bundle.
 func (c proofExport) Run(s *session) error {
+	for _, field := range c.Disclose {
+		if !slices.Contains(store.HiddenFields, field) {
+			return &engine.FieldError{Field: "--disclose", Reason: "names no hidden field: there are " + strings.Join(store.HiddenFields, ", ")}
+		}
+	}
 	keys, err := c.signing()
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,7 +110,11 @@ func (c proofVerify) check(s *session, text string) (verdict, error) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	return judge(proofs.NewVerifier(keys, c.Issuer).For(c.Incident).VerifyText(text, at)), nil
+	v := judge(proofs.NewVerifier(keys, c.Issuer).For(c.Incident).VerifyText(text, at))
+	if keys == nil && slices.Contains(v.Reasons, proofs.UnknownKey) {
+		v.detail = "no key is trusted: name a key set with --jwks, or your own keys with SENDPROMPTLY_PROOF_KEYS"
+	}
+	return v, nil
 }
 
 // trusted are the keys to trust: those of --jwks, the one of --key, or ours. No

@@ -107,6 +107,41 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 	}
 }
 
+// What holds a person's name only for a while, or only where something went wrong.
+func TestErasingReachesWhatIsKeptForAWhile(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.exec(`SELECT sendpromptly.accept('stripe', 'evt_owed', 'credit_grant', customer => 'cus_zelda')`)
+	w.exec(`UPDATE sendpromptly.owed SET poisoned = 'no such account: zelda'`)
+	w.exec(`INSERT INTO sendpromptly.deferred_failures (project_id, effect_id, at, not_before, error_code, error_message)
+		SELECT e.project_id, e.effect_id, now(), now(), 'zelda', 'no such account: zelda' FROM sendpromptly.effects AS e`)
+	i := w.incident("evt_1", func(a *engine.Acceptance) { a.Customer = "cus_zelda" })
+	w.exec(`UPDATE sendpromptly.projects SET repair_url = 'https://shop.example'`)
+	if _, err := w.store.RotateCallbackSecret(t.Context(), "default", 0, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	attempt, err := w.engine.Reprocess(t.Context(), i.ID, "ada")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.exec(`INSERT INTO sendpromptly.nonces (project_id, nonce, replay_id, body_hash, status, answer, expires_at)
+		VALUES (1, 'n', $1, sha256('the body names zelda'), 200, 'done for zelda', now() + interval '1 day')`, attempt.ReplayID)
+	w.exec(`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now() + interval '1 day', 'zelda')`, i.EffectID)
+	if found := w.places("zelda"); len(found) < 6 {
+		t.Fatalf("the name stands only in %v", found)
+	}
+	if erased, err := w.store.Erase(t.Context(), store.EraseRequest{Project: "default", Customer: "cus_zelda", By: "ada"}); err != nil || erased.Effects != 2 {
+		t.Fatalf("Erase = %+v, %v", erased, err)
+	}
+	if found := w.places("zelda"); len(found) > 0 {
+		t.Errorf("the name still stands in %v", found)
+	}
+	if n := w.count("SELECT count(*) FROM sendpromptly.nonces WHERE body_hash = sha256('the body names zelda')"); n != 0 {
+		t.Error("the hash of a body says whether a guess is right")
+	}
+	w.requireChains()
+}
+
 // goesOn adds to a timeline, which is sealed with what salt there is.
 func (w *world) goesOn(i engine.Incident) {
 	w.t.Helper()

@@ -33,6 +33,13 @@ type HiddenField struct {
 	Value, Salt []byte
 }
 
+// HiddenFields are the names of all hidden fields: of a receipt first, then of
+// every other entry.
+var HiddenFields = []string{
+	"event_id", "subject", "shop", "occurred_at", "deadline", "amount", "currency", "customer", "version", "objects",
+	"actor", "replay_id", "error_code", "error_message", "note", "url", "status", "duration_ms", "answer",
+}
+
 // disclosed are the hidden fields that every export discloses: times only.
 var disclosed = []string{"occurred_at", "deadline"}
 

@@ -128,6 +128,9 @@ DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_head record;
 BEGIN
+  UPDATE sendpromptly.owed AS o SET poisoned = '(erased)' FROM sendpromptly.effects AS e
+  WHERE e.project_id = erase_effect.project_id AND e.effect_id = erase_effect.effect_id
+    AND o.deadline = e.deadline AND o.project_id = e.project_id AND o.effect_id = e.effect_id AND o.poisoned IS NOT NULL;
   UPDATE sendpromptly.incidents AS i SET note = NULL, error_code = NULL, error_message = NULL, revision = i.revision + 1
   WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id;
   PERFORM sendpromptly.seal(erase_effect.project_id, erase_effect.effect_id);
@@ -147,7 +150,7 @@ BEGIN
   WHERE n.project_id = erase_effect.project_id AND n.effect_id = erase_effect.effect_id;
   UPDATE sendpromptly.deferred_failures AS d SET error_code = NULL, error_message = NULL
   WHERE d.project_id = erase_effect.project_id AND d.effect_id = erase_effect.effect_id;
-  UPDATE sendpromptly.nonces AS n SET answer = '' WHERE n.project_id = erase_effect.project_id AND n.replay_id IN (
+  UPDATE sendpromptly.nonces AS n SET answer = '', body_hash = uuid_send(gen_random_uuid()) WHERE n.project_id = erase_effect.project_id AND n.replay_id IN (
     SELECT a.replay_id FROM sendpromptly.incidents AS i JOIN sendpromptly.attempts AS a ON a.project_id = i.project_id AND a.incident_id = i.incident_id
     WHERE i.project_id = erase_effect.project_id AND i.effect_id = erase_effect.effect_id);
   UPDATE sendpromptly.proofs AS f SET audience = NULL

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
@@ -36,15 +38,17 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 type proofPage struct {
 	web.Deps
 	limits *limits
+	// again bounds how often a token may have the keys read.
+	again *rate.Limiter
 }
 
 // Routes are the page, the bundle that can be checked without us, the page's
 // files and the public keys.
 func Routes(d web.Deps) []web.Route {
-	p := &proofPage{Deps: d, limits: newLimits()}
+	p := &proofPage{Deps: d, limits: newLimits(), again: rate.NewLimiter(1, 1)}
 	return []web.Route{
 		{Pattern: "GET /p/{token}", Handler: p.limits.bounded(p.show)},
-		{Pattern: "GET /p/{$}", Handler: http.HandlerFunc(p.gone)},
+		{Pattern: "GET /p/{rest...}", Handler: http.HandlerFunc(p.gone)},
 		{Pattern: "GET /p/{token}/{part}", Handler: p.limits.bounded(p.bundle)},
 		{Pattern: "GET " + assetsPath + "{file}", Handler: http.HandlerFunc(p.asset)},
 		{Pattern: "GET /.well-known/jwks.json", Kind: web.API, Handler: http.HandlerFunc(p.jwks)},
@@ -240,7 +244,8 @@ func (p *proofPage) write(w http.ResponseWriter, r *http.Request, status int, na
 	_, _ = w.Write(out.Bytes()) // the reader may be gone
 }
 
-// isPreview says whether a program looks at the link before a person does.
+// isPreview says whether a program looks at the link before a person does. Every
+// browser calls itself Mozilla, for reasons of the last century; most programs do not.
 func isPreview(r *http.Request) bool {
 	for _, name := range []string{"Purpose", "Sec-Purpose", "X-Purpose", "X-Moz"} {
 		if value := strings.ToLower(r.Header.Get(name)); strings.Contains(value, "prefetch") || strings.Contains(value, "preview") || strings.Contains(value, "prerender") {
@@ -248,10 +253,10 @@ func isPreview(r *http.Request) bool {
 		}
 	}
 	agent := strings.ToLower(r.UserAgent())
-	for _, word := range []string{"bot", "preview", "crawler", "spider", "facebookexternalhit", "whatsapp", "slack", "embedly"} {
+	for _, word := range []string{"bot", "preview", "crawl", "spider", "scan", "embedly", "iframely", "vkshare", "snippet", "headless"} {
 		if strings.Contains(agent, word) {
 			return true
 		}
 	}
-	return false
+	return !strings.HasPrefix(agent, "mozilla/") && !strings.HasPrefix(agent, "opera/")
 }

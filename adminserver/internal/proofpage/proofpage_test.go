@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
+	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
 
 // site serves the room alone, over HTTP.
@@ -29,6 +32,7 @@ type site struct {
 	deps   web.Deps
 	folder proofs.Folder
 	server *httptest.Server
+	rooms  atomic.Value // the handler of now
 }
 
 func newSite(t *testing.T) *site {
@@ -46,19 +50,29 @@ func newSite(t *testing.T) *site {
 		t.Fatal(err)
 	}
 	s.engine = s.db.Engine(engine.Config{})
-	s.server = httptest.NewUnstartedServer(nil)
+	s.server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.rooms.Load().(http.Handler).ServeHTTP(w, r)
+	}))
 	base, err := web.ParseBase("http://" + s.server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.deps = web.Deps{Base: base, Pool: s.db.Pool, Store: st, Engines: engines.New(s.db.Pool, engine.Config{}), Proofs: keys, Logger: quiet}
-	s.server.Config.Handler, err = web.NewHandler(web.Options{Base: base, Logger: quiet, Authenticate: nobody}, proofpage.Routes(s.deps))
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.deps = web.Deps{Base: base, Pool: s.db.Pool, Store: st, Engines: engines.New(s.db.Pool, engine.Config{}), Logger: quiet}
+	s.serve(keys)
 	s.server.Start()
 	t.Cleanup(s.server.Close)
 	return s
+}
+
+// serve serves the room with these keys.
+func (s *site) serve(keys *proofs.Keys) {
+	s.t.Helper()
+	s.deps.Proofs = keys
+	handler, err := web.NewHandler(web.Options{Base: s.deps.Base, Logger: quiet, Authenticate: nobody}, proofpage.Routes(s.deps))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.rooms.Store(handler)
 }
 
 // incident makes an effect that failed.
@@ -274,6 +288,58 @@ func TestKeysRotateAndRetire(t *testing.T) {
 	}
 	if err := json.Unmarshal([]byte(s.get(s.server.URL+"/.well-known/jwks.json").body), &set); err != nil || len(set.Keys) != 1 {
 		t.Errorf("%d keys, %v", len(set.Keys), err)
+	}
+}
+
+// Whoever makes a key and a link with it, such as spadmin on another machine, can
+// open it at once; nobody can make the server read its keys all the time.
+func TestANewKeyIsKnownAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	i := s.incident(credits("evt_1"))
+	var reads atomic.Int32
+	served, err := proofs.KeysFrom(func() ([]jws.Key, error) {
+		reads.Add(1)
+		keys, err := proofs.LoadKeys(string(s.folder))
+		if err != nil {
+			return nil, err
+		}
+		list := keys.List()
+		slices.Reverse(list)
+		return list, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.serve(served)
+	if _, err := s.folder.New(); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere, err := proofs.LoadKeys(string(s.folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	deps := s.deps
+	deps.Proofs = elsewhere
+	_, link, err := deps.IssueProof(t.Context(), store.ProofRequest{Incident: i.ID, By: "ada@example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.get(link).require(t, 200)
+	if _, err := s.folder.New(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.folder.Retire(elsewhere.List()[0].ID()); err != nil {
+		t.Fatal(err)
+	}
+	if err := served.Reload(); err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		s.get(link).require(t, 404)
+	}
+	if n := reads.Load(); n > 10 {
+		t.Errorf("the keys were read %d times", n)
 	}
 }
 

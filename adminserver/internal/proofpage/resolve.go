@@ -26,7 +26,7 @@ func (p *proofPage) resolve(ctx context.Context, token string) (store.Proof, err
 	if err != nil {
 		return store.Proof{}, err
 	}
-	grant, refusal := proofs.NewVerifier(p.Proofs, p.Base.String()).Verify(token, now)
+	grant, refusal := p.verify(token, now)
 	jti := grant.ID
 	if refusal != nil {
 		if !signatureWasChecked(refusal) {
@@ -44,6 +44,19 @@ func (p *proofPage) resolve(ctx context.Context, token string) (store.Proof, err
 		return store.Proof{}, errDead
 	}
 	return proof, nil
+}
+
+// verify checks a token. Where its key is not known it may be newer than what was
+// read last, by another process: the keys are read again, once a second at most.
+// Which keys there are is public, so whoever measures that learns nothing.
+func (p *proofPage) verify(token string, now time.Time) (proofs.Grant, error) {
+	v := proofs.NewVerifier(p.Proofs, p.Base.String())
+	grant, err := v.Verify(token, now)
+	if p.Proofs == nil || !slices.Contains(proofs.Reasons(err), proofs.UnknownKey) || !p.again.Allow() {
+		return grant, err
+	}
+	_ = p.Proofs.Reload() // the step of Steps reports what is wrong with them
+	return v.Verify(token, now)
 }
 
 // issued says whether the token says what was issued under its id.

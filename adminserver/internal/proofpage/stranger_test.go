@@ -11,18 +11,17 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
 
 func nobody(*http.Request) (access.Identity, bool, error) { return access.Identity{}, false, nil }
 
-// Every dead or false link gets the same bytes and the same headers, and leaves
-// nothing behind.
-func TestEveryDeadLinkIsTheSamePage(t *testing.T) {
-	t.Parallel()
-	s := newSite(t)
-	i := s.incident(credits("evt_1"))
+// deadLinks makes a link of every kind that opens nothing, beside one that lives.
+func (s *site) deadLinks() (live string, dead map[string]string) {
+	s.t.Helper()
+	t, i := s.t, s.incident(credits("evt_1"))
 	revoked, revokedLink := s.issue(i)
 	if _, err := s.deps.Store.RevokeProof(t.Context(), revoked.JTI, "ada"); err != nil {
 		t.Fatal(err)
@@ -37,18 +36,60 @@ func TestEveryDeadLinkIsTheSamePage(t *testing.T) {
 	}
 	stale, staleLink := s.issue(i)
 	s.exec("UPDATE sendpromptly.proofs SET expires_at = issued_at + interval '2 seconds' WHERE jti = $1", stale.JTI)
-	_, live := s.issue(i)
+	ended, endedLink := s.issue(i)
+	s.exec("UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 days' WHERE jti = $1", ended.JTI)
+	if ended, err = s.deps.Store.Proof(t.Context(), ended.JTI); err != nil {
+		t.Fatal(err)
+	}
+	claims := store.ProofClaims{Issuer: ended.Issuer, Incident: ended.Incident, JTI: ended.JTI, IssuedAt: ended.IssuedAt, ExpiresAt: ended.ExpiresAt, HeadSeq: ended.HeadSeq, HeadHash: ended.HeadHash}
+	expired := s.sign(claims)
+	claims.Issuer, claims.IssuedAt, claims.ExpiresAt = "https://other.example.com", time.Now(), time.Now().Add(time.Hour)
+	elsewhere := s.sign(claims)
+	claims.Issuer, claims.IssuedAt, claims.ExpiresAt = ended.Issuer, time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+	future := s.sign(claims)
+	claims.IssuedAt, claims.JTI = time.Now(), "01a20a17-009a-71c6-8eae-a46dc2e0fc74"
+	forgotten := s.sign(claims)
+	_, live = s.issue(i)
 	_, other := s.issue(s.incident(credits("evt_2")))
 	unsigned := live[:strings.LastIndexByte(live, '.')+1]
 	flipped := live[:len(live)-10] + "AAAA" + live[len(live)-6:]
-	wanted := s.get(s.server.URL + "/p/x")
-	wanted.require(t, 404, "This link has expired or was withdrawn; ask whoever sent it for a new one.")
-	for name, link := range map[string]string{
+	foreign := s.foreign(claims)
+	return live, map[string]string{
+		"expired": s.server.URL + "/p/" + expired, "with other times": endedLink, "of another server": s.server.URL + "/p/" + elsewhere, "from the future": s.server.URL + "/p/" + future,
+		"of no proof": s.server.URL + "/p/" + forgotten, "of another key": s.server.URL + "/p/" + foreign,
 		"revoked": revokedLink, "never issued": s.server.URL + "/p/" + neverIssued, "not as issued": staleLink, "without its signature": unsigned, "flipped": flipped,
 		"the other's signature": unsigned + other[strings.LastIndexByte(other, '.')+1:], "empty": s.server.URL + "/p/", "padded": live + "=", "dotted": s.server.URL + "/p/a.b.c",
-		"a path": s.server.URL + "/p/..%2f..%2fetc", "large": s.server.URL + "/p/" + strings.Repeat("a", 9000), "another part": live + "/other.json",
+		"a path": s.server.URL + "/p/..%2f..%2fetc", "large": s.server.URL + "/p/" + strings.Repeat("a", 9000), "another part": live + "/other.json", "a slash after": live + "/", "more parts": live + "/a/b", "a slash after the bundle": live + "/proof.json/",
 		"no such file": s.server.URL + "/p/assets/none.css", "NUL": s.server.URL + "/p/%00", "a revoked bundle": revokedLink + "/proof.json",
-	} {
+	}
+}
+
+// foreign signs claims with a key that nobody published.
+func (s *site) foreign(c store.ProofClaims) string {
+	s.t.Helper()
+	folder := proofs.Folder(s.t.TempDir())
+	if _, err := folder.New(); err != nil {
+		s.t.Fatal(err)
+	}
+	keys, err := proofs.LoadKeys(string(folder))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	ours := s.deps.Proofs
+	defer func() { s.deps.Proofs = ours }()
+	s.deps.Proofs = keys
+	return s.sign(c)
+}
+
+// Every dead or false link gets the same bytes and the same headers, and leaves
+// nothing behind.
+func TestEveryDeadLinkIsTheSamePage(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	live, dead := s.deadLinks()
+	wanted := s.get(s.server.URL + "/p/x")
+	wanted.require(t, 404, "This link has expired or was withdrawn; ask whoever sent it for a new one.")
+	for name, link := range dead {
 		got := s.get(link)
 		if got.status != wanted.status || got.body != wanted.body {
 			t.Errorf("%s: %d, %d bytes, want %d bytes", name, got.status, len(got.body), len(wanted.body))
@@ -74,17 +115,18 @@ func TestEveryDeadLinkIsTheSamePage(t *testing.T) {
 func TestEveryDeadLinkIsTheSameWork(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	p, revoked := s.issue(s.incident(credits("evt_1")))
-	if _, err := s.deps.Store.RevokeProof(t.Context(), p.JTI, "ada"); err != nil {
-		t.Fatal(err)
+	live, dead := s.deadLinks()
+	for _, name := range []string{"empty", "a slash after", "more parts", "a slash after the bundle", "no such file"} {
+		delete(dead, name) // no token is in them
 	}
-	for _, link := range []string{revoked, s.server.URL + "/p/x", revoked[:len(revoked)-10] + "AAAA" + revoked[len(revoked)-6:], revoked + "/proof.json"} {
+	for name, link := range dead {
 		before := s.db.Pool.Stat().AcquireCount()
 		s.get(link).require(t, 404)
 		if asked := s.db.Pool.Stat().AcquireCount() - before; asked != 2 {
-			t.Errorf("%.60s: the database was asked %d times, want twice", link, asked)
+			t.Errorf("%s: the database was asked %d times, want twice", name, asked)
 		}
 	}
+	s.get(live).require(t, 200)
 }
 
 func TestTheAnswerSaysWhatBrowsersMayDo(t *testing.T) {
@@ -133,7 +175,9 @@ func TestPreviewsChangeNothing(t *testing.T) {
 		t.Errorf("HEAD: %d", head.status)
 	}
 	for _, header := range [][2]string{{"Purpose", "prefetch"}, {"Sec-Purpose", "prefetch;prerender"}, {"X-Moz", "prefetch"}, {"X-Purpose", "preview"},
-		{"User-Agent", "Slackbot-LinkExpanding 1.0"}, {"User-Agent", "facebookexternalhit/1.1"}, {"User-Agent", "WhatsApp/2.23"}, {"User-Agent", "TelegramBot (like TwitterBot)"}} {
+		{"User-Agent", "Slackbot-LinkExpanding 1.0"}, {"User-Agent", "facebookexternalhit/1.1"}, {"User-Agent", "WhatsApp/2.23"}, {"User-Agent", "TelegramBot (like TwitterBot)"},
+		{"User-Agent", "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"}, {"User-Agent", "Mozilla/5.0 (compatible; vkShare; +http://vk.com/dev/Share)"},
+		{"User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0)"}, {"User-Agent", "Iframely/1.3.1"}, {"User-Agent", "curl/8.5.0"}, {"User-Agent", ""}} {
 		s.ask(http.MethodGet, link, header[0], header[1]).require(t, 200)
 	}
 	s.get(link+"/proof.json").require(t, 200)
