@@ -84,7 +84,9 @@ var (
 )
 
 // CreateProject adds a project with a new callback secret, which it returns
-// once: it is not shown again. by enters the audit log.
+// once: it is not shown again. allow are the networks that URLs may name
+// although they are not public; by enters the audit log. A name that is taken or
+// wrong, and a setting that is, give a [*engine.FieldError].
 func (s *Store) CreateProject(ctx context.Context, name string, settings ProjectSettings, allow []netip.Prefix, by engine.Operator) (Project, string, error) {
 	if !projectName.MatchString(name) {
 		return Project{}, "", &engine.FieldError{Field: "name", Reason: "may hold 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit"}
@@ -115,7 +117,11 @@ func (s *Store) CreateProject(ctx context.Context, name string, settings Project
 	return project, secret, err
 }
 
-// SetProject changes settings of a project.
+// SetProject changes the settings that are not nil, in one transaction, and
+// returns the project as it is then; a new alert webhook's signing secret is in
+// it, this once. allow and by are as in [Store.CreateProject]. Errors: a
+// [*engine.FieldError] for the setting that is wrong, [ErrNotFound] for the
+// project.
 func (s *Store) SetProject(ctx context.Context, name string, settings ProjectSettings, allow []netip.Prefix, by engine.Operator) (Project, error) {
 	if err := s.checkSettings(settings, allow); err != nil {
 		return Project{}, err

@@ -17,7 +17,7 @@ const SessionIdle = 30 * time.Minute
 // alexedwards/scs asks for. Of a session's token only its hash is stored.
 type Sessions struct{ store *Store }
 
-// Sessions are the deployment's.
+// Sessions are the deployment's, for any scs.SessionManager.
 func (s *Store) Sessions() *Sessions { return &Sessions{s} }
 
 type unusedKey struct{}

@@ -62,7 +62,8 @@ type EngineHealth struct {
 	OverdueLocked int
 }
 
-// Overview reads how a project stands.
+// Overview reads how a project stands, or [ErrNotFound]. What it counts is kept
+// in counters or capped, so that it does not grow slow with the history.
 func (s *Store) Overview(ctx context.Context, project string) (Overview, error) {
 	projectID, err := s.projectID(ctx, project)
 	if err != nil {

@@ -21,7 +21,8 @@ type Vitals struct {
 	Sweep time.Duration
 }
 
-// Vitals reads how the deployment stands.
+// Vitals reads how the deployment stands, all projects together: what metrics
+// are made of.
 func (s *Store) Vitals(ctx context.Context) (Vitals, error) {
 	row, err := s.queries.VitalsGet(ctx, s.pool)
 	if err != nil {
