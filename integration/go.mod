@@ -60,6 +60,7 @@ require (
 	modernc.org/libc v1.78.0 // indirect
 	modernc.org/sqlite v1.60.1 // indirect
 	pgregory.net/rapid v1.3.0 // indirect
+	rsc.io/qr v0.2.0 // indirect
 )
 
 require (

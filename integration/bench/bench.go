@@ -48,6 +48,7 @@ func init() { // a variable would refer to itself by way of the options
 		{name: "sweep", title: "sweeps over a growing history", seconds: estimate(35, 900), run: measureSweeps},
 		{name: "lag", title: "detection", seconds: estimate(15, 120), run: measureLag},
 		{name: "queries", title: "lists and pages", seconds: estimate(10, 300), run: measureQueries},
+		{name: "pages", title: "the console's pages", seconds: estimate(10, 180), run: measurePages},
 		{name: "callbacks", title: "callbacks", seconds: estimate(3, 30), run: measureCallbacks},
 		{name: "seal", title: "sealing", seconds: estimate(8, 100), run: measureSealing},
 		{name: "retain", title: "retention beside flows", seconds: estimate(12, 120), run: measureRetention},
@@ -75,6 +76,7 @@ type bench struct {
 
 	runners []*runner
 	owned   []owned
+	lists   lists
 }
 
 // owned is a database with our schema in it, to be verified at the end.

@@ -58,7 +58,7 @@ func TestEveryPartRuns(t *testing.T) {
 		names[row.Name] = true
 	}
 	for _, want := range []string{"wal_added", "throughput_ratio_2", "throughput_ratio_1ms_2", "sweep_empty_large", "sweep_open_8_small", "detection_p99",
-		"bulk_of_copy", "query_list_open", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost"} {
+		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost"} {
 		if !names[want] {
 			t.Errorf("there is no row %s", want)
 		}

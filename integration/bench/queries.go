@@ -16,29 +16,50 @@ type query struct {
 	run  func(context.Context) error
 }
 
-// measureQueries holds each list and page against a bare `select 1` on the same connection, in turns.
-func measureQueries(ctx context.Context, b *bench) error {
+// lists is the database that lists and pages are read from: its address, and the number of its newest effect.
+type lists struct {
+	url  string
+	last int64
+}
+
+// filledLists makes that database, once.
+func (b *bench) filledLists(ctx context.Context) (lists, error) {
+	if b.lists.url != "" {
+		return b.lists, nil
+	}
 	pool, _, err := b.engineOn(ctx, "queries", 4)
 	if err != nil {
-		return err
+		return lists{}, err
 	}
 	defer pool.Close()
 	f := &filler{pool: pool}
 	effects, incidents := b.opts.sizes.listEffects, b.opts.sizes.listIncident
 	if err := f.write(ctx, effects-incidents, settled, f.longAgo(), func(share float64) { b.progress.Done(share * 0.6) }); err != nil {
-		return err
+		return lists{}, err
 	}
 	if err := f.write(ctx, incidents, opened, f.longAgo(), func(share float64) { b.progress.Done(0.6 + share*0.2) }); err != nil {
+		return lists{}, err
+	}
+	b.lists = lists{pool.Config().ConnString(), f.next}
+	return b.lists, pool.Vacuum(ctx)
+}
+
+// measureQueries holds each list and page against a bare `select 1` on the same connection, in turns.
+func measureQueries(ctx context.Context, b *bench) error {
+	lists, err := b.filledLists(ctx)
+	if err != nil {
 		return err
 	}
-	if err := pool.Vacuum(ctx); err != nil {
+	pool, err := pg.Open(ctx, lists.url, 1)
+	if err != nil {
 		return err
 	}
+	defer pool.Close()
 	scans, err := tableScans(ctx, pool)
 	if err != nil {
 		return err
 	}
-	if err := b.timeQueries(ctx, pool.Config().ConnString(), f.next); err != nil {
+	if err := b.timeQueries(ctx, lists.url, lists.last); err != nil {
 		return err
 	}
 	after, err := tableScans(ctx, pool)

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
+	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+)
+
+// page is an address of the console, and a piece of what must stand on it.
+type page struct{ name, path, says string }
+
+// measurePages asks the console for its pages over the filled database, as a browser does, each in turns with a file
+// behind the same guards. Who asks is found out by a bare `select 1`: so the file costs the guards and that one query,
+// and a page costs its own queries and its rendering more.
+func measurePages(ctx context.Context, b *bench) error {
+	lists, err := b.filledLists(ctx)
+	if err != nil {
+		return err
+	}
+	pool, err := pg.Open(ctx, lists.url, 4)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	e, err := engine.New(pool.Pool, engine.Config{})
+	if err != nil {
+		return err
+	}
+	pages, err := consolePages(ctx, e, lists.last)
+	if err != nil {
+		return err
+	}
+	site, stop, err := serveConsole(pool)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	front, err := site.get(ctx, "/incidents")
+	if err != nil {
+		return err
+	}
+	file := regexp.MustCompile(`/assets/mark[^"]*`).FindString(front)
+	if file == "" {
+		return fmt.Errorf("the page names no file to compare with")
+	}
+	for i, p := range pages {
+		if err := b.timePage(ctx, site, p, page{path: file, says: "<svg"}); err != nil {
+			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		b.progress.Done(float64(i+1) / float64(len(pages)))
+	}
+	return nil
+}
+
+// timePage asks for a page and the file in turns.
+func (b *bench) timePage(ctx context.Context, site *site, p, file page) error {
+	var took, base []float64
+	for round := range b.opts.sizes.listRounds + 10 {
+		for _, turn := range []struct {
+			page
+			times *[]float64
+		}{{file, &base}, {p, &took}} {
+			ms, err := timed(ctx, func(ctx context.Context) error { return site.shows(ctx, turn.page) })
+			if err != nil {
+				return err
+			}
+			if round >= 10 { // before that plans are still being made anew each time
+				*turn.times = append(*turn.times, ms)
+			}
+		}
+	}
+	slices.Sort(took)
+	slices.Sort(base)
+	p95 := report.Quantile(took, 0.95)
+	b.report.Add(report.Row{Name: "page_p95_" + p.name, System: "ours", Value: p95 / report.Quantile(base, 0.95), Unit: "x p95 of a select 1 behind the same guards"})
+	b.report.Add(report.Row{Name: "page_p95_ms_" + p.name, System: "ours", Value: p95, Unit: "ms"})
+	return nil
+}
+
+// site is the console as a browser reaches it.
+type site struct {
+	url    string
+	client http.Client
+}
+
+// serveConsole serves the admin server on this machine to whom `select 1` knows.
+func serveConsole(pool *pg.Pool) (*site, func(), error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &site{url: "http://" + listener.Addr().String()}
+	admin, err := adminserver.New(adminserver.Config{Pool: pool.Pool, BaseURL: s.url, Logger: slog.New(slog.DiscardHandler),
+		Authenticate: func(r *http.Request) (adminserver.Identity, bool, error) {
+			var one int
+			err := pool.QueryRow(r.Context(), "SELECT 1").Scan(&one)
+			return adminserver.Identity{Name: "bench", Role: adminserver.Operator}, err == nil, err
+		}})
+	if err != nil {
+		_ = listener.Close()
+		return nil, nil, err
+	}
+	server := &http.Server{Handler: admin, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }()
+	return s, func() { _ = server.Close() }, nil
+}
+
+func (s *site) get(ctx context.Context, path string) (string, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+path, nil)
+	if err != nil {
+		return "", err
+	}
+	answer, err := s.client.Do(r)
+	if err != nil {
+		return "", err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err == nil && answer.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s answers %s", path, answer.Status)
+	}
+	return string(body), err
+}
+
+// shows holds that a page says what it must: an empty one would be fast.
+func (s *site) shows(ctx context.Context, p page) error {
+	body, err := s.get(ctx, p.path)
+	if err == nil && !regexp.MustCompile(p.says).MatchString(body) {
+		err = fmt.Errorf("%s does not say %s", p.path, p.says)
+	}
+	return err
+}
+
+// consolePages are what an operator looks at. last is the number of the newest effect.
+func consolePages(ctx context.Context, e *engine.Engine, last int64) ([]page, error) {
+	found, err := e.Incidents(ctx, engine.IncidentFilter{Open: true, Limit: 500})
+	if err != nil {
+		return nil, err
+	}
+	if len(found.Incidents) == 0 {
+		return nil, fmt.Errorf("no open incident to look at")
+	}
+	deep := found.Incidents[len(found.Incidents)/2]
+	const row = "data-row="
+	customer := fmt.Sprintf("cus_%014d", last-7)
+	day := url.QueryEscape(deep.OpenedAt.UTC().Format(time.DateOnly))
+	return []page{
+		{"overview", "/", `class="figures"`},
+		{"incidents_open", "/incidents", row},
+		{"incidents_next", "/incidents?before=" + string(deep.ID), row},
+		{"incidents_all", "/incidents?show=all", row},
+		{"incidents_resolved", "/incidents?show=applied", row},
+		{"incidents_by_cause", "/incidents?cause=missing", row},
+		{"incidents_by_provider", "/incidents?provider=stripe&effect=credit_grant", row},
+		{"incidents_by_customer", "/incidents?show=all&customer=" + customer, row},
+		{"incidents_by_day", "/incidents?show=all&from=" + day + "&to=" + day, row},
+		{"incidents_search", "/incidents?show=all&q=" + customer, row},
+		{"incident", "/incidents/" + string(deep.ID), `class="timeline"`},
+		{"lookup", "/effects?q=" + customer, `class="timeline"`},
+		{"lookup_unknown", "/effects?q=in_nobody", "Nothing was accepted"},
+	}, nil
+}
