@@ -25,7 +25,7 @@ var open = []string{
 	"GET /login", "POST /login", "GET /login/{token}", "POST /login/{token}", "POST /logout", // the door
 	"GET /assets/{name}",                                                                 // stylesheet and script
 	"POST /api/v1/receipt", "POST /api/v1/result", "POST /v1/receipt", "POST /v1/result", // the ingest API asks for its key
-	"GET /p/{token}", "GET /p/{token}/{part}", "GET /p/{rest...}", "GET /p/assets/{file}", "GET /.well-known/jwks.json", // proofs are for strangers
+	"GET /p/{token}", "GET /p/{token}/{part}", "GET /p/{token...}", "GET /p/assets/{file}", "GET /.well-known/jwks.json", // proofs are for strangers
 	"GET /api/admin/v1/openapi.json", "GET /api/admin/v1/reference", "GET /api/admin/v1/reference/", // how to ask
 }
 

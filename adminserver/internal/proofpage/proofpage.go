@@ -48,7 +48,7 @@ func Routes(d web.Deps) []web.Route {
 	p := &proofPage{Deps: d, limits: newLimits(), again: rate.NewLimiter(1, 1)}
 	return []web.Route{
 		{Pattern: "GET /p/{token}", Handler: p.limits.bounded(p.show)},
-		{Pattern: "GET /p/{rest...}", Handler: http.HandlerFunc(p.gone)},
+		{Pattern: "GET /p/{token...}", Handler: http.HandlerFunc(p.gone)},
 		{Pattern: "GET /p/{token}/{part}", Handler: p.limits.bounded(p.bundle)},
 		{Pattern: "GET " + assetsPath + "{file}", Handler: http.HandlerFunc(p.asset)},
 		{Pattern: "GET /.well-known/jwks.json", Kind: web.API, Handler: http.HandlerFunc(p.jwks)},

@@ -1,14 +1,18 @@
 package proofpage_test
 
 import (
+	"bytes"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/proofpage"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
@@ -161,6 +165,34 @@ func TestTheAnswerSaysWhatBrowsersMayDo(t *testing.T) {
 		got.require(t, 200)
 		if !strings.Contains(got.header.Get("Cache-Control"), "immutable") {
 			t.Errorf("%s is not kept", path[1])
+		}
+	}
+}
+
+// A token is a secret: whoever reads the log cannot open the page.
+func TestNoTokenIsLogged(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	p, live := s.issue(s.incident(credits("evt_1")))
+	var log bytes.Buffer
+	kept := s.deps
+	kept.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	handler, err := web.NewHandler(web.Options{Base: kept.Base, Logger: kept.Logger, Authenticate: nobody}, proofpage.Routes(kept))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := strings.TrimPrefix(live, s.server.URL+"/p/")
+	for _, path := range []string{token, token + "/", token + "/proof.json", token + "/proof.json/", "short-token", "short-token/", "short-token/a/b"} {
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+"/p/"+path, nil))
+	}
+	s.exec("DROP TABLE sendpromptly.seals CASCADE") // an error of ours names no token either
+	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, live, nil))
+	if text := log.String(); strings.Count(text, "route=/p/") != 8 || !strings.Contains(text, "level=ERROR") {
+		t.Errorf("the log holds %s", text)
+	}
+	for _, secret := range []string{token[:40], "short-token", p.JTI} {
+		if strings.Contains(log.String(), secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log.String())
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (e *exchange) report() {
 	if client := ClientAddress(e.request, e.h.TrustedProxies); client.IsValid() {
 		attrs = append(attrs, slog.String("client", client.String()))
 	}
-	if route != "" && !strings.Contains(route, "{token}") && len(e.request.URL.Path) <= 255 {
+	if route != "" && !strings.Contains(route, "{token") && len(e.request.URL.Path) <= 255 {
 		attrs = append(attrs, slog.String("path", e.request.URL.Path))
 	}
 	if e.actor != "" {
