@@ -29,6 +29,7 @@ type receiver struct {
 	answer http.HandlerFunc
 	came   []http.Header
 	bodies []callback.Body
+	raw    [][]byte
 }
 
 func newReceiver(t *testing.T, answer http.HandlerFunc) *receiver {
@@ -49,7 +50,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		r.t.Errorf("the callback's body: %v", err)
 	}
 	r.mu.Lock()
-	r.came, r.bodies = append(r.came, request.Header.Clone()), append(r.bodies, body)
+	r.came, r.bodies, r.raw = append(r.came, request.Header.Clone()), append(r.bodies, body), append(r.raw, raw)
 	answer := r.answer
 	r.mu.Unlock()
 	request.Body = io.NopCloser(strings.NewReader(string(raw)))

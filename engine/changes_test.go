@@ -106,6 +106,40 @@ func TestAChangeThatCommitsLateIsNotLost(t *testing.T) {
 	}
 }
 
+// An old transaction commits while the feed is between two pages: what it wrote lies before both and still comes. It
+// catches a feed that goes on from the second page, which is settled by then.
+func TestAChangeThatCommitsBetweenTwoPagesIsNotLost(t *testing.T) {
+	t.Parallel()
+	db, e := feedDatabase(t)
+	const page = 500
+	write := func(tx pgx.Tx, what string, n int) {
+		run(t, tx, `INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+			SELECT gen_random_uuid(), sendpromptly.clock(), 1, 'incident', $1 FROM generate_series(1, $2::int)`, what, n)
+	}
+	old, young := open(t, db.Pool, pgx.TxOptions{}), open(t, db.Pool, pgx.TxOptions{})
+	write(old, "old", 1)
+	write(young, "young", page+100)
+	finish(t, young, true)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	came := map[string]bool{}
+	for change, err := range e.Changes(ctx, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if came[change.ID] {
+			t.Fatal("a change came twice")
+		}
+		if came[change.ID] = true; len(came) == page {
+			finish(t, old, true)
+		}
+		if change.What == "old" {
+			return
+		}
+	}
+	t.Errorf("the old change is lost: %d came", len(came))
+}
+
 // Settled changes come exactly once, in order, over as many pages as they take,
 // and a feed resumes behind the change whose cursor it is given. It catches a
 // page that is skipped or repeated, and a cursor that lags behind for no reason.

@@ -336,3 +336,26 @@ func TestAListMeetsRetentionBetweenItsStatements(t *testing.T) {
 	db.RequireState(key("evt_a"), engine.StateAwaiting)
 	db.RequireSound()
 }
+
+// A failure that waits for a lock is still to be told: its effect stays until it was.
+func TestRetentionLeavesAnEffectWhoseFailureWaits(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	accept(t, db, e, engine.Acceptance{Key: key("evt_1")})
+	applied(t, db, e, key("evt_1"))
+	retention(t, db, 35*day)
+	db.Travel(36 * day)
+	other := open(t, db.Pool, pgx.TxOptions{})
+	run(t, other, "SELECT FROM sendpromptly.effects FOR UPDATE")
+	if err := e.Fail(t.Context(), key("evt_1"), errNoAccount); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, other, false)
+	if n := aside(t, db); n != 1 {
+		t.Fatalf("%d failures aside", n)
+	}
+	retain(t, e, 0)
+	sweep(t, e)
+	requireStory(t, db, key("evt_1"), "receipt→awaiting success→applied failure")
+}

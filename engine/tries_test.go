@@ -181,3 +181,49 @@ func TestStopEndsTheTriesOfAnAttempt(t *testing.T) {
 	requireStory(t, r.db, flying.Key, askedFor+" stopped→failed callback")
 	r.db.RequireSound()
 }
+
+// An endpoint that asks for an hour each time gets it: the attempt lasts until its last try has had its timeout.
+func TestAnAttemptLastsAsLongAsItsEndpointAsksFor(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "3600")
+		w.WriteHeader(503)
+	})
+	incident, _ := r.ask("evt_1")
+	for range callback.Tries - 1 {
+		r.deliver(1)
+		r.db.Travel(time.Hour)
+		sweep(t, r.e)
+		r.db.RequireState(incident.Key, engine.StateReprocessing)
+	}
+	now, err := r.e.Incident(t.Context(), incident.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if left := now.DueAt.Sub(read[time.Time](t, r.db.Pool, `SELECT sendpromptly.clock()`)); left < 29*time.Minute {
+		t.Errorf("the last try has %s, want the timeout", left)
+	}
+	r.db.Travel(13 * time.Minute) // a fifth more than the schedule's hour
+	r.deliver(1)
+	requireStory(t, r.db, incident.Key, askedFor+strings.Repeat(" callback", 6)+" gave_up→failed")
+	r.db.RequireSound()
+}
+
+// A repair that was queued has a minute at least, however short the effect's own timeout is.
+func TestAQueuedRepairHasAMinuteAtLeast(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, status(202))
+	accept(t, r.db, r.e, engine.Acceptance{Key: key("evt_1"), Timeout: 5 * time.Second})
+	r.db.Travel(6 * time.Second)
+	incident := r.db.RequireIncident(key("evt_1"), engine.StateMissing)
+	if _, err := r.e.Reprocess(t.Context(), incident.ID, "ada"); err != nil {
+		t.Fatal(err)
+	}
+	r.deliver(1)
+	r.db.Travel(50 * time.Second)
+	sweep(t, r.e)
+	r.db.RequireState(incident.Key, engine.StateReprocessing)
+	r.db.Travel(11 * time.Second)
+	sweep(t, r.e)
+	requireStory(t, r.db, incident.Key, askedFor+" callback accepted deadline→missing")
+}

@@ -82,6 +82,21 @@ func TestTheIndexDoesNotSpinBehindALongTransaction(t *testing.T) {
 	})
 }
 
+// The index step counts on it: a transaction that accepts has its id before the moment is read that its effects' ids
+// begin with. Else a receipt could appear behind the cursor.
+func TestAReceiptsTransactionHasItsIDBeforeTheClockIsRead(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	run(t, db.Pool, `CREATE OR REPLACE FUNCTION sendpromptly.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS
+		'SELECT CASE WHEN pg_catalog.pg_current_xact_id_if_assigned() IS NULL THEN ''2000-01-01Z'' ELSE pg_catalog.clock_timestamp() END'`)
+	accept(t, db, e, engine.Acceptance{Key: key("evt_one")})
+	acceptEvents(t, db, e, 2)
+	if n := read[int](t, db.Pool, "SELECT count(*) FROM sendpromptly.effects WHERE accepted_at > '2001-01-01Z'"); n != 3 {
+		t.Errorf("of 3 receipts %d have a moment from after their transaction's id", n)
+	}
+}
+
 // A batch that does not hold all that is new goes on where it ended.
 func TestTheIndexFollowsInBatches(t *testing.T) {
 	t.Parallel()
