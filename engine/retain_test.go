@@ -189,6 +189,8 @@ func TestRetentionPassesByWhatSomebodyHolds(t *testing.T) {
 		"the effect":     "SELECT 1 FROM sendpromptly.effects WHERE event_id = 'evt_closed' FOR NO KEY UPDATE",
 		"the incident":   "SELECT 1 FROM sendpromptly.incidents WHERE state = 'closed' FOR NO KEY UPDATE",
 		"a late success": "SELECT sendpromptly.succeed('stripe', 'evt_closed')",
+		"its proof": `SELECT sendpromptly.issue_proof(i.incident_id, 'https://pay.example.com', NULL, '1 day', 'ada')
+			FROM sendpromptly.incidents AS i WHERE i.state = 'closed'`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
