@@ -22,6 +22,14 @@ type Engines struct {
 	cfg   engine.Config
 	mu    sync.Mutex
 	known map[string]known
+	// making are the engines that are being made: whoever asks meanwhile waits for the same one.
+	making map[string]*making
+}
+
+type making struct {
+	done   chan struct{}
+	engine *engine.Engine
+	err    error
 }
 
 type known struct {
@@ -31,7 +39,7 @@ type known struct {
 
 // New makes engines that share a pool and, but for the project, a configuration.
 func New(pool *pgxpool.Pool, cfg engine.Config) *Engines {
-	return &Engines{pool: pool, cfg: cfg, known: map[string]known{}}
+	return &Engines{pool: pool, cfg: cfg, known: map[string]known{}, making: map[string]*making{}}
 }
 
 // For returns the engine of a project, or [store.ErrNotFound] where there is
@@ -41,11 +49,32 @@ func (e *Engines) For(project string) (*engine.Engine, error) {
 		return nil, fmt.Errorf("project %q: %w", project, store.ErrNotFound)
 	}
 	e.mu.Lock()
-	have, ok := e.known[project]
-	e.mu.Unlock()
-	if ok && time.Since(have.since) < freshFor {
+	if have, ok := e.known[project]; ok && time.Since(have.since) < freshFor {
+		e.mu.Unlock()
 		return have.engine, nil
 	}
+	m, others := e.making[project]
+	if !others {
+		m = &making{done: make(chan struct{})}
+		e.making[project] = m
+	}
+	e.mu.Unlock()
+	if others {
+		<-m.done
+		return m.engine, m.err
+	}
+	m.engine, m.err = e.make(project)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if m.err == nil {
+		e.known[project] = known{engine: m.engine, since: time.Now()}
+	}
+	delete(e.making, project)
+	close(m.done)
+	return m.engine, m.err
+}
+
+func (e *Engines) make(project string) (*engine.Engine, error) {
 	cfg := e.cfg
 	cfg.Project = project
 	made, err := engine.New(e.pool, cfg)
@@ -53,11 +82,5 @@ func (e *Engines) For(project string) (*engine.Engine, error) {
 	if errors.As(err, &field) && field.Field == "Config.Project" {
 		return nil, fmt.Errorf("project %q: %w", project, store.ErrNotFound)
 	}
-	if err != nil {
-		return nil, err
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.known[project] = known{engine: made, since: time.Now()}
-	return made, nil
+	return made, err
 }
