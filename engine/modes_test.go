@@ -1,9 +1,11 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -42,7 +44,25 @@ func TestEveryQueryModeWorksWithAnEmptySearchPath(t *testing.T) {
 			defer pool.Close()
 			db.Pool = pool
 			everyCall(t, db)
+			runsQuietly(t, db)
 		})
+	}
+}
+
+// runsQuietly lets an engine run until it was seen among the running ones; none of its steps may complain.
+func runsQuietly(t *testing.T, db *enginetest.Database) {
+	t.Helper()
+	var log bytes.Buffer
+	e := db.Engine(engine.Config{SweepInterval: 20 * time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := start(func() error { return e.Run(ctx) })
+	eventually(t, "a heartbeat", func() bool {
+		return read[bool](t, db.Pool, "SELECT EXISTS (SELECT FROM sendpromptly.engines)")
+	})
+	stop()
+	if err := receive(t, "Run ends", ended); err != nil || log.Len() > 0 {
+		t.Errorf("Run = %v, and it logged %s", err, log.String())
 	}
 }
 

@@ -116,9 +116,17 @@ func (r *runner) beat(ctx context.Context) error {
 		params.LastSweepAt = &last
 	}
 	r.sweeping.Unlock()
-	row, err := inTx(ctx, r.pool, func(tx pgx.Tx) (dbsqlc.EngineBeatRow, error) { return r.queries.EngineBeat(ctx, tx, params) })
+	// A transaction like the engine's others, but sent at once: one round trip, however many engines beat.
+	var q recorder
+	_, _ = r.queries.EngineBeat(ctx, &q, params)
+	var others, earlier int
+	batch := &pgx.Batch{}
+	batch.Queue("begin isolation level read committed")
+	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error { return row.Scan(&others, &earlier) })
+	batch.Queue("commit")
+	err := r.pool.SendBatch(ctx, batch).Close()
 	if err == nil {
-		r.fleet.Store(&fleet{size: 1 + row.Others, rank: row.Earlier})
+		r.fleet.Store(&fleet{size: 1 + others, rank: earlier})
 	}
 	return err
 }
