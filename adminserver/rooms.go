@@ -11,6 +11,7 @@ import (
 
 // rooms puts the parts together: their routes, and their background steps in s.steps.
 func (s *Server) rooms() []web.Route {
+	sender := alerts.New(s.deps, s.cfg.SMTP)
 	routes := append(s.health(), s.metrics.Routes()...)
 	s.steps = append(s.steps, s.metrics.Step())
 	if s.login != nil && s.serves(Console) {
@@ -18,7 +19,7 @@ func (s *Server) rooms() []web.Route {
 		s.steps = append(s.steps, s.login.Steps()...)
 	}
 	if s.serves(Console) {
-		routes = append(routes, console.Routes(s.deps)...)
+		routes = append(routes, console.Routes(s.deps, sender.Test)...)
 		routes = append(routes, api.Routes(s.deps)...)
 		s.steps = append(s.steps, api.Steps(s.deps)...)
 	}
@@ -29,6 +30,6 @@ func (s *Server) rooms() []web.Route {
 		routes = append(routes, proofpage.Routes(s.deps)...)
 	}
 	s.steps = append(s.steps, proofpage.Steps(s.deps)...)
-	s.steps = append(s.steps, alerts.Steps(s.deps, s.cfg.SMTP)...)
+	s.steps = append(s.steps, sender.Steps()...)
 	return routes
 }

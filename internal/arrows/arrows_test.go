@@ -79,7 +79,7 @@ var rooms = map[string]room{
 	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store", "proofs"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/api":       {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx, huma}},
-	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},
+	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/alerts", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/ingest":    {ours: roomsUse, others: []string{pgx, xtime}},
 	"adminserver/internal/login":     {ours: append([]string{"adminserver/internal/mail", "adminserver/internal/assets", "internal/guardedhttp"}, roomsUse...), others: []string{pgx, scs, oidc, oauth2}},
 	"adminserver/internal/metrics":   {ours: roomsUse, others: []string{pgx, prometheus}},

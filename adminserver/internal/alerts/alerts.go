@@ -44,8 +44,7 @@ func New(d web.Deps, smtp mail.SMTP) *Sender {
 }
 
 // Steps are the background work of this room.
-func Steps(d web.Deps, smtp mail.SMTP) []web.Step {
-	s := New(d, smtp)
+func (s *Sender) Steps() []web.Step {
 	return []web.Step{{Name: "alerts", Every: interval, Do: func(ctx context.Context) error { _, err := s.Send(ctx); return err }}}
 }
 

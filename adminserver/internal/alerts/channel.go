@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
@@ -135,13 +136,17 @@ func (s *Sender) Test(ctx context.Context, project string) ([]Result, error) {
 	}
 	id := "test-" + strconv.FormatInt(time.Now().UnixNano(), 36)
 	results := make([]Result, len(destinations))
+	var tests sync.WaitGroup
 	for i, to := range destinations {
 		results[i] = Result{Channel: to.Channel, Target: to.Shown, OK: true}
-		ctx, cancel := context.WithTimeout(ctx, sendWithin)
-		if err := s.test(ctx, to, id, project); err != nil {
-			results[i].OK, results[i].Error = false, clip(err.Error(), 500)
-		}
-		cancel()
+		tests.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, sendWithin)
+			defer cancel()
+			if err := s.test(ctx, to, id, project); err != nil {
+				results[i].OK, results[i].Error = false, clip(err.Error(), 500)
+			}
+		})
 	}
+	tests.Wait()
 	return results, nil
 }

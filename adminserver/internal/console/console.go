@@ -4,10 +4,12 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"slices"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
@@ -16,11 +18,16 @@ import (
 type console struct {
 	web.Deps
 	hub *hub
+	// testAlerts sends a test to each alert destination of a project.
+	testAlerts TestAlerts
 }
 
+// TestAlerts is what [alerts.Sender.Test] does.
+type TestAlerts func(ctx context.Context, project string) ([]alerts.Result, error)
+
 // Routes is the table of the console's pages.
-func Routes(d web.Deps) []web.Route {
-	c := &console{Deps: d}
+func Routes(d web.Deps, test TestAlerts) []web.Route {
+	c := &console{Deps: d, testAlerts: test}
 	c.hub = newHub(c)
 	routes := []web.Route{{Pattern: "GET " + assets.Prefix + "{name}", Handler: http.HandlerFunc(assets.ServeHTTP)}}
 	for _, r := range c.table() {
@@ -92,6 +99,7 @@ func (c *console) changing() []line {
 		{"POST /projects/{name}/settings", access.Admin, false, c.setProject},
 		{"POST /projects/{name}/suspend", access.Admin, false, c.suspend},
 		{"POST /projects/{name}/alerts", access.Admin, true, c.setAlerts},
+		{"POST /projects/{name}/alerts/test", access.Admin, true, c.sendTests},
 		{"POST /projects/{name}/repair-url", access.Admin, true, c.setRepairURL},
 		{"POST /projects/{name}/secret", access.Admin, true, c.rotateSecret},
 		{"POST /projects/{name}/keys", access.Admin, true, c.createKey},

@@ -3,9 +3,11 @@ package console_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
@@ -34,7 +36,7 @@ func TestNobodyGetsPastTheTableOfRoutes(t *testing.T) {
 	form := url.Values{"project": {"billing"}, "revision": {"1"}, "note": {"n"}, "name": {"n"}, "label": {"n"}, "email": {"a@example.com"}, "role": {"admin"},
 		"days": {"1"}, "action": {"close"}, "timeout": {"1"}, "alert_after_failed": {"1"}, "alert_after_missing": {"1"}, "retention_days": {"0"}, "channel": {"email"}, "target": {"a@example.com"}, "overlap_hours": {"1"}}
 	before := s.changes()
-	for _, route := range console.Routes(web.Deps{}) {
+	for _, route := range console.Routes(web.Deps{}, nil) {
 		method, pattern, _ := strings.Cut(route.Pattern, " ")
 		path := fill.Replace(pattern)
 		if strings.HasPrefix(path, "/assets/") {
@@ -185,6 +187,30 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 		if got := s.do(admin, http.MethodPost, path, form); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", form, got.status)
 		}
+	}
+}
+
+func TestATestOfAlertsSaysWhatCameOfEach(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	const path = "/projects/billing/alerts"
+	if got := s.do(admin, http.MethodPost, path+"/test", nil); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("a test without a destination: %d", got.status)
+	}
+	var heard atomic.Int64
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Webhook-Signature") != "" {
+			heard.Add(1)
+		}
+	}))
+	t.Cleanup(hook.Close)
+	s.do(admin, http.MethodPost, path, url.Values{"channel": {"webhook"}, "target": {hook.URL + "/T0B0"}})
+	s.do(admin, http.MethodPost, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})
+	s.has(s.get(admin, "/projects/billing"), "Send a test")
+	got := s.do(admin, http.MethodPost, path+"/test", nil)
+	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "has no mail server")
+	if got.status != http.StatusOK || heard.Load() != 1 || strings.Contains(got.body, "T0B0") {
+		t.Errorf("%d, the webhook heard %d tests\n%s", got.status, heard.Load(), got.body)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
@@ -77,16 +78,18 @@ type projectPage struct {
 	// Alive are the keys that are not revoked.
 	Alive int
 	Here  string
+	// Tested is what came of the tests that were just sent to the alert destinations.
+	Tested []alerts.Result
 }
 
 func (c *console) projectPage(v *visit) error { return v.showProject(http.StatusOK, "") }
 
-func (v *visit) showProject(status int, problem string) error {
+func (v *visit) showProject(status int, problem string, tested ...alerts.Result) error {
 	project, err := v.Store.Project(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}
-	data := projectPage{Project: project, Here: v.Base.String()}
+	data := projectPage{Project: project, Here: v.Base.String(), Tested: tested}
 	if v.who.May(access.Admin) {
 		if data.Keys, err = v.Store.Keys(v.ctx(), v.project); err != nil {
 			return err
@@ -145,31 +148,6 @@ func (c *console) setProject(v *visit) error {
 func (c *console) setRepairURL(v *visit) error {
 	url := strings.TrimSpace(v.r.PostFormValue("repair_url"))
 	return v.set(store.ProjectSettings{RepairURL: &url})
-}
-
-// setAlerts sets where alerts go on one channel; an empty target ends them there.
-func (c *console) setAlerts(v *visit) error {
-	target, done := strings.TrimSpace(v.r.PostFormValue("target")), "alert"
-	if target == "" {
-		done = "alert-removed"
-	}
-	var settings store.ProjectSettings
-	switch v.r.PostFormValue("channel") {
-	case store.AlertEmail:
-		settings.AlertEmail = &target
-	case store.AlertSlack:
-		settings.AlertSlack = &target
-	case store.AlertWebhook:
-		settings.AlertWebhook = &target
-	default:
-		return web.New(http.StatusUnprocessableEntity, "the channel must be email, slack or webhook")
-	}
-	project, err := v.Store.SetProject(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
-	if err == nil && project.AlertWebhookSecret != "" {
-		return v.showOnce(shownOnce{Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
-			What: "Alerts to it are signed with this, after Standard Webhooks."})
-	}
-	return v.afterwards(err, done)
 }
 
 func (c *console) suspend(v *visit) error {

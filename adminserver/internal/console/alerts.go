@@ -1,0 +1,54 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine/store"
+)
+
+// setAlerts sets where alerts go on one channel; an empty target ends them there.
+func (c *console) setAlerts(v *visit) error {
+	target, done := strings.TrimSpace(v.r.PostFormValue("target")), "alert"
+	if target == "" {
+		done = "alert-removed"
+	}
+	var settings store.ProjectSettings
+	switch v.r.PostFormValue("channel") {
+	case store.AlertEmail:
+		settings.AlertEmail = &target
+	case store.AlertSlack:
+		settings.AlertSlack = &target
+	case store.AlertWebhook:
+		settings.AlertWebhook = &target
+	default:
+		return web.New(http.StatusUnprocessableEntity, "the channel must be email, slack or webhook")
+	}
+	project, err := v.Store.SetProject(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
+	if err == nil && project.AlertWebhookSecret != "" {
+		return v.showOnce(shownOnce{Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
+			What: "Alerts to it are signed with this, after Standard Webhooks."})
+	}
+	return v.afterwards(err, done)
+}
+
+// testWithin bounds the wait for destinations, so that the page still comes.
+const testWithin = 15 * time.Second
+
+// sendTests sends a test to each destination and shows what came of each, at
+// once: nothing is tried again.
+func (c *console) sendTests(v *visit) error {
+	ctx, cancel := context.WithTimeout(v.ctx(), testWithin)
+	defer cancel()
+	results, err := c.testAlerts(ctx, v.project)
+	if _, ok := fieldProblem(err); ok {
+		return v.showProject(http.StatusUnprocessableEntity, "Nothing was sent: the project has no alert destination.")
+	}
+	if err != nil {
+		return err
+	}
+	return v.showProject(http.StatusOK, "", results...)
+}
