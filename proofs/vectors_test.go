@@ -89,6 +89,8 @@ func makeVectors(t *testing.T) vectors {
 	foreign := testKeys(t, testKey(t, 2))
 	bundle, claims := string(testBundle(t)), json.RawMessage(testGrant().Claims())
 	bundleClaims := json.RawMessage(withHead(testGrant(), testEntries()).Claims())
+	early, late := withHead(testGrant(), testEntries()), withHead(testGrant(), testEntries())
+	early.Head.Seq, late.Head.Seq = early.Head.Seq-1, late.Head.Seq+1
 	v.Cases = []caseVector{
 		{Name: "a good token", Text: good, Valid: true, Claims: claims},
 		{Name: "its link", Text: Link(testIssuer, good), Valid: true, Claims: claims},
@@ -129,6 +131,8 @@ func makeVectors(t *testing.T) vectors {
 		{Name: "a bundle with an unknown member", Text: strings.Replace(bundle, `"token":`, `"title":"","token":`, 1), Reasons: []Reason{Malformed}},
 		{Name: "a bundle with everything wrong", Text: strings.Replace(bundle, "evt_1", "evt_2", 1), Issuer: "https://other.example.com", Incident: testID, At: testNow.AddDate(1, 0, 0), JWKS: json.RawMessage(`{"keys":[]}`),
 			Reasons: []Reason{KeyNotTrusted, WrongIssuer, WrongIncident, Expired, EntryAltered}, Claims: bundleClaims},
+		{Name: "a bundle with the token of a smaller number", Text: strings.Replace(bundle, b64(bundle), sign(t, key, early), 1), Reasons: []Reason{HeadMismatch}, Claims: json.RawMessage(early.Claims())},
+		{Name: "a bundle with the token of a larger number", Text: strings.Replace(bundle, b64(bundle), sign(t, key, late), 1), Reasons: []Reason{EntriesMissing}, Claims: json.RawMessage(late.Claims())},
 		{Name: "a bundle with a space", Text: strings.Replace(bundle, ",", ", ", 1), Reasons: []Reason{Malformed}},
 		{Name: "a bundle without its line end", Text: strings.TrimSuffix(bundle, "\n"), Reasons: []Reason{Malformed}},
 	}

@@ -107,7 +107,7 @@ func hiddenIntact(c dbsqlc.ChainListRow, row dbsqlc.SealListRow) bool {
 		at := slices.IndexFunc(values, func(f chain.Field) bool { return f.Name == name })
 		salt := fieldSalt(c, row, i)
 		switch {
-		case salt == nil && at >= 0, salt != nil && at < 0:
+		case salt == nil && (at >= 0 || slices.Contains(keptFields, name)), salt != nil && at < 0:
 			return false
 		case salt != nil && !bytes.Equal(row.Commitments[i], chain.Commit(salt, values[at].Value)):
 			return false
@@ -118,6 +118,9 @@ func hiddenIntact(c dbsqlc.ChainListRow, row dbsqlc.SealListRow) bool {
 	}
 	return len(values) == 0
 }
+
+// keptFields are those that erasing keeps, with their salts.
+var keptFields = []string{"event_id", "occurred_at", "deadline", "amount", "currency", "version", "actor", "replay_id", "status", "duration_ms"}
 
 // fieldSalt is the salt of the i-th hidden field; nil where it was erased.
 func fieldSalt(c dbsqlc.ChainListRow, row dbsqlc.SealListRow, i int) []byte {

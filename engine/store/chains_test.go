@@ -190,6 +190,42 @@ func TestAChainThatWasCutAndSealedAgainContradictsItsProof(t *testing.T) {
 	}
 }
 
+// What is found has the name that says what to look for.
+func TestAFindingSaysWhatWasDone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := w.incident("evt_1")
+	w.goesOn(i)
+	seal := func(what string) string {
+		return "UPDATE sendpromptly.seals AS s SET " + what + " WHERE s.effect_id = $1"
+	}
+	erasedWithout := `WITH emptied AS (UPDATE sendpromptly.effects SET subject = '', customer = '', objects = '' WHERE effect_id = $1),
+		marked AS (UPDATE sendpromptly.chains SET erased = %d WHERE effect_id = $1)
+		` + seal("salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)")
+	for _, c := range []struct{ sql, kind, problem string }{
+		{"DELETE FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'failure'", store.FindingRemoved, "was removed from the timeline"},
+		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", store.FindingRemoved, "after entry 1 comes entry 3"},
+		{"UPDATE sendpromptly.entries SET at = at + interval '1 s' WHERE effect_id = $1 AND kind = 'opened'", store.FindingAltered, "was altered"},
+		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq > 2", store.FindingTruncated, "ends at entry 2"},
+		{fmt.Sprintf(erasedWithout, 1), store.FindingAltered, "up to 1 were emptied without an erasure"},
+		{fmt.Sprintf(erasedWithout, 4), store.FindingAltered, "up to 4 were emptied without an erasure"},
+	} {
+		err := pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
+			_, err := within(t.Context(), tx, mutation{c.sql, []any{i.EffectID}}, func(sp pgx.Tx) error {
+				report, err := w.store.VerifyChainsWithin(t.Context(), sp)
+				if err == nil && (report.Found == 0 || report.Findings[0].Kind != c.kind || !strings.Contains(report.Findings[0].Problem, c.problem)) {
+					t.Errorf("%s: %+v, want %s: %s", c.sql, report.Findings, c.kind, c.problem)
+				}
+				return err
+			})
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // Pages, projects and chains without anything else.
 func TestTheWalkMissesNoChain(t *testing.T) {
 	t.Parallel()

@@ -179,11 +179,19 @@ END
 $$;
 -- +goose StatementEnd
 
--- Whether an erased entry is emptied but for what was kept, which has its salts still.
+-- The hidden fields that erasing keeps: what happened, and who acted.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.kept_fields() RETURNS text[]
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT ARRAY['event_id', 'occurred_at', 'deadline', 'amount', 'currency', 'version', 'actor', 'replay_id', 'status', 'duration_ms']
+$$;
+-- +goose StatementEnd
+
+-- Whether an erased entry is emptied but for what is kept, which has its salts still.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.kept_intact(salts bytea[], fields text[], commitments bytea[], left_fields text[], left_bodies bytea[]) RETURNS boolean
   LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT coalesce(bool_and(CASE WHEN s.salt IS NULL THEN l.name IS NULL ELSE s.commitment = sha256(s.salt || l.body) IS TRUE END), true)
+  SELECT coalesce(bool_and(CASE WHEN s.salt IS NULL THEN l.name IS NULL AND s.name <> ALL (sendpromptly.kept_fields()) ELSE s.commitment = sha256(s.salt || l.body) IS TRUE END), true)
   FROM unnest(salts, fields, commitments) AS s(salt, name, commitment) FULL JOIN unnest(left_fields, left_bodies) AS l(name, body) ON l.name = s.name
 $$;
 -- +goose StatementEnd

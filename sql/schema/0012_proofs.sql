@@ -124,7 +124,7 @@ CREATE FUNCTION sendpromptly.erase_effect(project_id integer, effect_id uuid, op
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
-  v_kept CONSTANT text[] := ARRAY['event_id', 'occurred_at', 'deadline', 'amount', 'currency', 'version', 'actor', 'replay_id', 'status', 'duration_ms'];
+  v_kept CONSTANT text[] := sendpromptly.kept_fields();
   v_now timestamptz := sendpromptly.clock();
   v_head record;
 BEGIN
