@@ -387,6 +387,9 @@ func TestTheSenderGivesUpOnAnAddressItMayNotReach(t *testing.T) {
 	if entry := r.lastCallback(incident); entry.Status != 0 || entry.ErrorMessage == "" || r.count() != 0 {
 		t.Errorf("entry = %+v, %d requests came", entry, r.count())
 	}
+	if got := read[string](t, r.db.Pool, `SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`); got != "the repair URL may not be reached" {
+		t.Errorf("gave up with the note %q", got)
+	}
 	run(t, r.db.Pool, `DELETE FROM sendpromptly.callback_secrets`)
 	unsigned, _ := r.ask("evt_unsigned")
 	if _, err := r.e.Deliver(t.Context()); err != nil {

@@ -104,7 +104,8 @@ BEGIN
     WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, replay_id, note)
     VALUES (v_callback.effect_id, v_now, v_callback.project_id, 'gave_up', 'failed', 'failed', v_callback.replay_id,
-      CASE WHEN verdict = 'halted' THEN 'the repair endpoint refused' ELSE 'all tries ran out' END);
+      CASE WHEN verdict <> 'halted' THEN 'all tries ran out' WHEN status IS NULL THEN 'the repair URL may not be reached'
+        ELSE 'the repair endpoint refused' END);
     PERFORM sendpromptly.mark_failed(v_incident, 'gave_up', NULL, NULL);
   END IF;
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
