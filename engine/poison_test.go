@@ -170,3 +170,37 @@ func TestAPoisonousAttemptNeverWedgesTheSweep(t *testing.T) {
 	requireStory(t, db, key("evt_0"), askedFor+" note deadline→missing")
 	db.RequireSound()
 }
+
+// A chain that cannot be sealed, for somebody meddled with it, is noted and found by verify, and keeps no other from being
+// sealed.
+func TestABrokenChainHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	broken := sealedStory(t, db, e, "evt_broken")
+	run(t, db.Pool, `DELETE FROM sendpromptly.chains`)
+	incident, err := e.IncidentOf(t.Context(), key("evt_broken"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Note(t.Context(), incident.ID, "ada", "as I said"); err != nil {
+		t.Fatal(err)
+	}
+	accept(t, db, e, engine.Acceptance{Key: key("evt_whole")})
+	if err := e.Fail(t.Context(), key("evt_whole"), errNoAccount); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the other is sealed", func() bool { // behind the transactions of other tests
+		if _, err := e.Seal(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return read[bool](t, db.Pool, `SELECT EXISTS (SELECT FROM sendpromptly.chains AS c JOIN sendpromptly.effects AS e USING (project_id, effect_id)
+			WHERE e.event_id = 'evt_whole')`)
+	})
+	if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.entries WHERE effect_id = $1 AND note LIKE 'the timeline could not be sealed%'`, string(broken)); n == 0 {
+		t.Error("the broken one's timeline does not say so")
+	}
+	if chainsHold(t, db) {
+		t.Error("verify notices nothing")
+	}
+}

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
 )
@@ -40,10 +39,12 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
 	var broken error
 	if work.Failures {
-		broken = errors.Join(broken, e.untilTaken(ctx, "folding failures in", e.foldFailures))
+		_, err := e.untilTaken(ctx, sweepBatch, e.foldFailures)
+		broken = errors.Join(broken, doing("folding failures in", err))
 	}
 	if work.Attempts {
-		broken = errors.Join(broken, e.untilTaken(ctx, "ending attempts", e.expireAttempts))
+		_, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
+		broken = errors.Join(broken, doing("ending attempts", err))
 	}
 	if !work.Deadlines {
 		e.lastPass, e.locked = work.Started, 0
@@ -52,6 +53,14 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	}
 	opened, err = e.openOverdue(ctx, since)
 	return opened, errors.Join(broken, err)
+}
+
+// doing says during what an error came.
+func doing(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("sendpromptly: %s: %w", what, err)
 }
 
 func (e *Engine) foldFailures(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
@@ -63,29 +72,6 @@ func (e *Engine) expireAttempts(ctx context.Context, tx pgx.Tx, batch int, apart
 	return e.queries.AttemptsExpire(ctx, tx, dbsqlc.AttemptsExpireParams{Batch: batch, Apart: apart})
 }
 
-// apartBatch is how many rows of a batch that broke are taken one by one: no
-// more subtransactions than Postgres keeps at hand.
-const apartBatch = 50
-
-// untilTaken repeats a step until a batch is not full. Where one breaks for a
-// reason that lies in a row, some rows are taken apart, which sets the poisonous
-// ones aside.
-func (e *Engine) untilTaken(ctx context.Context, doing string, step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error)) error {
-	for batch, apart := sweepBatch, false; ; {
-		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
-		switch {
-		case err != nil && !apart && rowsFault(err):
-			batch, apart = apartBatch, true
-		case err != nil:
-			return fmt.Errorf("sendpromptly: %s: %w", doing, err)
-		case taken < batch:
-			return nil
-		default:
-			batch, apart = sweepBatch, false
-		}
-	}
-}
-
 // openOverdue takes full batches until one is not full, and remembers when that
 // pass started. Each batch begins where the one before it ended.
 func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int, err error) {
@@ -93,7 +79,7 @@ func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int,
 	for from := since; ; {
 		row, err := e.openBatch(ctx, from)
 		if err != nil {
-			return opened, fmt.Errorf("sendpromptly: opening incidents: %w", err)
+			return opened, doing("opening incidents", err)
 		}
 		if started.IsZero() {
 			started = row.Started
@@ -156,18 +142,4 @@ func (e *Engine) openSize(ctx context.Context, since *time.Time, size int) (dbsq
 		params.LastPass = &e.lastPass
 	}
 	return inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.OverdueOpenRow, error) { return e.queries.OverdueOpen(ctx, tx, params) })
-}
-
-// rowsFault says whether Postgres refused because of the data at hand: raised
-// errors (P0), constraint violations (23), bad data (22), index limits (54).
-func rowsFault(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || len(pg.Code) != 5 {
-		return false
-	}
-	switch pg.Code[:2] {
-	case "P0", "22", "23", "54":
-		return true
-	}
-	return false
 }

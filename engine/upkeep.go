@@ -14,7 +14,9 @@ import (
 // and returns how many changes it followed. A transaction that is still running
 // anywhere in the cluster holds sealing up behind it.
 func (e *Engine) Seal(ctx context.Context) (int, error) {
-	return untilPartial(ctx, e, sealBatch, e.queries.ChangedSeal)
+	return e.untilTaken(ctx, sealBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
+		return e.queries.ChangedSeal(ctx, tx, dbsqlc.ChangedSealParams{Batch: batch, Apart: apart})
+	})
 }
 
 // SealEffect seals one effect's timeline now, whatever else is running, and

@@ -12,8 +12,8 @@ FROM pg_catalog.pg_proc AS p WHERE p.oid = 'sendpromptly.clock()'::regprocedure;
 SELECT coalesce(r.seq, 0)::int AS seq, r.hash::bytea AS hash FROM sendpromptly.seal(sqlc.arg(project_id)::int, sqlc.arg(effect_id)::uuid) AS r(seq, hash);
 
 -- name: ChangedSeal :one
--- ChangedSeal seals the effects of incidents that changed.
-SELECT r::int AS taken FROM sendpromptly.seal_changed(sqlc.arg(batch)::int) AS r;
+-- ChangedSeal seals the effects of incidents that changed, each in a subtransaction where they stand apart.
+SELECT r::int AS taken FROM sendpromptly.seal_changed(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r;
 
 -- name: TermsIndex :one
 -- TermsIndex folds new effects into the search terms.

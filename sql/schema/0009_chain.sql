@@ -141,9 +141,11 @@ $$;
 
 -- seal_changed seals the effects of incidents that changed. It follows the
 -- change feed below the oldest running transaction, where nothing can appear
--- any more; one engine at a time holds the cursor.
+-- any more; one engine at a time holds the cursor. apart is for a batch that
+-- broke, as in fold_failures: a chain that cannot be sealed, for a reason that
+-- lies in it, is left behind with a note, and holds up no other.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.seal_changed(batch integer, OUT taken integer)
+CREATE FUNCTION sendpromptly.seal_changed(batch integer, apart boolean DEFAULT false, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -167,8 +169,19 @@ BEGIN
     IF v_last.kind <> 'settings' THEN
       SELECT i.project_id, i.effect_id INTO v_incident FROM sendpromptly.incidents AS i
       WHERE i.project_id = v_last.project_id AND i.incident_id = v_last.subject_id;
-      IF FOUND THEN
+      IF FOUND AND NOT apart THEN
         PERFORM sendpromptly.seal(v_incident.project_id, v_incident.effect_id);
+      ELSIF FOUND THEN
+        BEGIN
+          PERFORM sendpromptly.seal(v_incident.project_id, v_incident.effect_id);
+        EXCEPTION WHEN OTHERS THEN
+          IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+            RAISE;
+          END IF;
+          INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+          VALUES (v_incident.effect_id, sendpromptly.clock(), v_incident.project_id, 'note', left(SQLERRM, 2000),
+            'the timeline could not be sealed: spadmin verify says more');
+        END;
       END IF;
     END IF;
   END LOOP;

@@ -11,12 +11,17 @@ import (
 )
 
 const changedSeal = `-- name: ChangedSeal :one
-SELECT r::int AS taken FROM sendpromptly.seal_changed($1::int) AS r
+SELECT r::int AS taken FROM sendpromptly.seal_changed($1::int, $2::boolean) AS r
 `
 
-// ChangedSeal seals the effects of incidents that changed.
-func (q *Queries) ChangedSeal(ctx context.Context, db DBTX, batch int) (int, error) {
-	row := db.QueryRow(ctx, changedSeal, batch)
+type ChangedSealParams struct {
+	Batch int
+	Apart bool
+}
+
+// ChangedSeal seals the effects of incidents that changed, each in a subtransaction where they stand apart.
+func (q *Queries) ChangedSeal(ctx context.Context, db DBTX, arg ChangedSealParams) (int, error) {
+	row := db.QueryRow(ctx, changedSeal, arg.Batch, arg.Apart)
 	var taken int
 	err := row.Scan(&taken)
 	return taken, err

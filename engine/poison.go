@@ -1,0 +1,48 @@
+package engine
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// apartBatch is how many rows of a batch that broke are taken one by one: no
+// more subtransactions than Postgres keeps at hand.
+const apartBatch = 50
+
+// untilTaken repeats a step until a batch is not full, and returns how many rows
+// it took. Where a batch breaks for a reason that lies in a row, some rows are
+// taken apart, which sets the poisonous ones aside.
+func (e *Engine) untilTaken(ctx context.Context, full int, step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error)) (total int, err error) {
+	for batch, apart := full, false; ; {
+		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
+		if err != nil && !apart && rowsFault(err) {
+			batch, apart = apartBatch, true
+			continue
+		}
+		if err != nil {
+			return total, err
+		}
+		total += taken
+		if taken < batch {
+			return total, nil
+		}
+		batch, apart = full, false
+	}
+}
+
+// rowsFault says whether Postgres refused because of the data at hand: raised
+// errors (P0), constraint violations (23), bad data (22), index limits (54).
+func rowsFault(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "P0", "22", "23", "54":
+		return true
+	}
+	return false
+}
