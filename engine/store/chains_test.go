@@ -226,6 +226,19 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 	}
 }
 
+// A proof holds no longer where an entry before its head was altered, although
+// every stored hash is as it was.
+func TestAnAlteredEntryIsNotProven(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := w.incident("evt_1")
+	p := w.issue(i.ID)
+	w.exec("UPDATE sendpromptly.entries SET at = at + interval '1 s' WHERE kind = 'failure'")
+	if still, err := w.store.StillProven(t.Context(), p); still || err != nil {
+		t.Errorf("StillProven = %v, %v", still, err)
+	}
+}
+
 // Pages, projects and chains without anything else.
 func TestTheWalkMissesNoChain(t *testing.T) {
 	t.Parallel()

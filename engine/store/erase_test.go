@@ -142,6 +142,20 @@ func TestErasingReachesWhatIsKeptForAWhile(t *testing.T) {
 	w.requireChains()
 }
 
+// An effect that was erased and went on can be erased once more: each entry keeps
+// the salts of its own time.
+func TestAnEffectCanBeErasedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := w.stranger("evt_1", "zelda")
+	for range 2 {
+		w.exec("SELECT sendpromptly.erase_effect(1, $1, 'ada')", i.EffectID)
+		w.db.RequireSound()
+		w.requireChains()
+		w.goesOn(i)
+	}
+}
+
 // goesOn adds to a timeline, which is sealed with what salt there is.
 func (w *world) goesOn(i engine.Incident) {
 	w.t.Helper()

@@ -40,6 +40,8 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	}
 	stale, staleLink := s.issue(i)
 	s.exec("UPDATE sendpromptly.proofs SET expires_at = issued_at + interval '2 seconds' WHERE jti = $1", stale.JTI)
+	moved, movedLink := s.issue(i)
+	s.exec("UPDATE sendpromptly.proofs SET head_hash = sha256(head_hash) WHERE jti = $1", moved.JTI)
 	ended, endedLink := s.issue(i)
 	s.exec("UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 days' WHERE jti = $1", ended.JTI)
 	if ended, err = s.deps.Store.Proof(t.Context(), ended.JTI); err != nil {
@@ -59,7 +61,7 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	flipped := live[:len(live)-10] + "AAAA" + live[len(live)-6:]
 	foreign := s.foreign(claims)
 	return live, map[string]string{
-		"expired": s.server.URL + "/p/" + expired, "with other times": endedLink, "of another server": s.server.URL + "/p/" + elsewhere, "from the future": s.server.URL + "/p/" + future,
+		"expired": s.server.URL + "/p/" + expired, "with other times": endedLink, "with another head": movedLink, "of another server": s.server.URL + "/p/" + elsewhere, "from the future": s.server.URL + "/p/" + future,
 		"of no proof": s.server.URL + "/p/" + forgotten, "of another key": s.server.URL + "/p/" + foreign,
 		"revoked": revokedLink, "never issued": s.server.URL + "/p/" + neverIssued, "not as issued": staleLink, "without its signature": unsigned, "flipped": flipped,
 		"the other's signature": unsigned + other[strings.LastIndexByte(other, '.')+1:], "empty": s.server.URL + "/p/", "padded": live + "=", "dotted": s.server.URL + "/p/a.b.c",
@@ -202,7 +204,7 @@ func TestPreviewsChangeNothing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	p, link := s.issue(s.incident(credits("evt_1")))
-	head := s.ask(http.MethodHead, link)
+	head := s.ask(http.MethodHead, link, "User-Agent", "Mozilla/5.0 (iPhone)")
 	if head.status != 200 || head.body != "" {
 		t.Errorf("HEAD: %d", head.status)
 	}
@@ -212,7 +214,7 @@ func TestPreviewsChangeNothing(t *testing.T) {
 		{"User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0)"}, {"User-Agent", "Iframely/1.3.1"}, {"User-Agent", "curl/8.5.0"}, {"User-Agent", ""}} {
 		s.ask(http.MethodGet, link, header[0], header[1]).require(t, 200)
 	}
-	s.get(link+"/proof.json").require(t, 200)
+	s.ask(http.MethodGet, link+"/proof.json", "User-Agent", "Mozilla/5.0 (iPhone)").require(t, 200)
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete} {
 		if got := s.ask(method, link); got.status != http.StatusMethodNotAllowed {
 			t.Errorf("%s: %d", method, got.status)
