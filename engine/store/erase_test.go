@@ -369,3 +369,36 @@ func TestErasingSurvivesADeadlockWithSealing(t *testing.T) {
 	w.db.RequireSound()
 	w.requireChains()
 }
+
+// A filter that names the person in another spelling, in another field, or with letters that JSON writes in its own way
+// forgets them too, and stays a filter.
+func TestErasingEmptiesEveryFilterOfTheName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	name := `Tom & "Jerry" <t+j@example.com>`
+	w.incident("evt_1", func(a *engine.Acceptance) { a.Customer = name })
+	w.incident("evt_2", func(a *engine.Acceptance) { a.Customer = "cus_other" })
+	for i, f := range []engine.IncidentFilter{{Open: true, Customer: strings.ToUpper(name)}, {Open: true, Term: name}, {Open: true, Customer: "cus_other", Version: "v1"}} {
+		if _, err := w.store.CreatePlan(t.Context(), "default", store.PlanRequest{Action: "close", Note: "x", Filter: f}, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.store.SaveView(t.Context(), "default", fmt.Sprint("view ", i), f, "ada"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.store.Erase(t.Context(), store.EraseRequest{Project: "default", Customer: name, By: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	plans, err := w.store.Plans(t.Context(), "default") // the newest first
+	if err != nil || len(plans) != 3 {
+		t.Fatal(plans, err)
+	}
+	for i, want := range []engine.IncidentFilter{{Open: true, Customer: "cus_other", Version: "v1"}, {Open: true, Term: "(erased)"}, {Open: true, Customer: "(erased)"}} {
+		if plans[i].Filter != want {
+			t.Errorf("filter %+v, want %+v", plans[i].Filter, want)
+		}
+	}
+	if n := w.count("SELECT count(*) FROM sendpromptly.saved_views WHERE filter ILIKE '%jerry%'"); n != 0 {
+		t.Errorf("%d saved views still name them", n)
+	}
+}

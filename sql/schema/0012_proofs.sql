@@ -171,6 +171,21 @@ END
 $$;
 -- +goose StatementEnd
 
+-- Whether a filter, as plans and saved views keep it, names a person: a whole
+-- value, in any case, as filters compare it.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.filter_names(filter text, name text) RETURNS boolean
+  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT EXISTS (SELECT 1 FROM json_each(filter::json) AS m WHERE json_typeof(m.value) = 'string' AND lower(m.value #>> '{}') = lower(name))
+$$;
+
+CREATE FUNCTION sendpromptly.filter_without(filter text, name text) RETURNS text
+  LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+  SELECT json_object_agg(m.key, CASE WHEN json_typeof(m.value) = 'string' AND lower(m.value #>> '{}') = lower(name) THEN to_json('(erased)'::text) ELSE m.value END)::text
+  FROM json_each(filter::json) AS m
+$$;
+-- +goose StatementEnd
+
 -- erase erases at most batch effects of a customer or a subject in one project:
 -- call it until it takes none. open counts those among them that are still owed,
 -- whose repair will no longer be told whom it is for. New effects are found
@@ -221,10 +236,10 @@ BEGIN
     END IF;
     PERFORM sendpromptly.erase_effect(v_project, v_row.effect_id, operator);
   END LOOP;
-  UPDATE sendpromptly.plans AS p SET filter = replace(p.filter, to_json(coalesce(erase.customer, erase.subject))::text, '"(erased)"')
-  WHERE p.project_id = v_project AND strpos(p.filter, to_json(coalesce(erase.customer, erase.subject))::text) > 0;
-  UPDATE sendpromptly.saved_views AS v SET filter = replace(v.filter, to_json(coalesce(erase.customer, erase.subject))::text, '"(erased)"')
-  WHERE v.project_id = v_project AND strpos(v.filter, to_json(coalesce(erase.customer, erase.subject))::text) > 0;
+  UPDATE sendpromptly.plans AS p SET filter = sendpromptly.filter_without(p.filter, coalesce(erase.customer, erase.subject))
+  WHERE p.project_id = v_project AND sendpromptly.filter_names(p.filter, coalesce(erase.customer, erase.subject));
+  UPDATE sendpromptly.saved_views AS v SET filter = sendpromptly.filter_without(v.filter, coalesce(erase.customer, erase.subject))
+  WHERE v.project_id = v_project AND sendpromptly.filter_names(v.filter, coalesce(erase.customer, erase.subject));
   IF taken > 0 THEN
     INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
     VALUES (v_project, sendpromptly.uuid7(v_now), v_now, left(operator, 255), 'erase',
