@@ -185,8 +185,15 @@ func (b *browser) snap(name string) {
 	}
 }
 
-// accessible holds the page against the rules.
+// accessible holds the page against our own rules and against axe-core.
 func (b *browser) accessible(what string) {
+	b.Helper()
+	b.keepsRules(what)
+	b.passesAxe(what)
+}
+
+// keepsRules holds the page against our own rules only, which takes a moment.
+func (b *browser) keepsRules(what string) {
 	b.Helper()
 	for _, finding := range eval[[]string](b, accessibility) {
 		b.Errorf("%s: %s", what, finding)

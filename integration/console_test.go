@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
@@ -38,7 +39,14 @@ type consoleSite struct {
 
 func newConsoleSite(t *testing.T) *consoleSite {
 	t.Helper()
-	s := &consoleSite{T: t, db: enginetest.New(t)}
+	db := enginetest.New(t)
+	return newConsoleSiteOn(t, db, db.Pool)
+}
+
+// newConsoleSiteOn has the app work on the database's pool and the admin server on another one.
+func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool) *consoleSite {
+	t.Helper()
+	s := &consoleSite{T: t, db: db}
 	allow := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	var err error
 	if s.store, err = store.New(s.db.Pool, ""); err != nil {
@@ -52,14 +60,16 @@ func newConsoleSite(t *testing.T) *consoleSite {
 	if _, _, err := s.store.CreateProject(t.Context(), "billing", store.ProjectSettings{RepairURL: &repair}, allow, "test"); err != nil {
 		t.Fatal(err)
 	}
-	s.engine = s.db.Engine(engine.Config{Project: "billing", AllowNetworks: allow, SweepInterval: 100 * time.Millisecond})
+	if s.engine, err = engine.New(s.db.Pool, engine.Config{Project: "billing", AllowNetworks: allow, SweepInterval: 100 * time.Millisecond}); err != nil {
+		t.Fatal(err)
+	}
 	keys := t.TempDir()
 	if _, err := proofs.Folder(keys).New(); err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String() + "/ops"
-	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler), ProofKeys: keys})
+	admin, err := adminserver.New(adminserver.Config{Pool: pool, BaseURL: s.url, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler), ProofKeys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,7 +271,7 @@ func TestEveryPageOfTheConsoleIsAccessible(t *testing.T) {
 		b.looks(looks.width, looks.height, looks.scheme)
 		for name, path := range pages {
 			b.open(path)
-			b.accessible(name + " " + looks.name)
+			b.keepsRules(name + " " + looks.name)
 			b.snap(name + "-" + looks.name)
 			// What is folded away counts too.
 			eval[bool](b, `document.querySelectorAll("details:not([name])").forEach((d) => { d.open = true; }), true`)

@@ -46,7 +46,7 @@
   // Opening a part of the page by its address: /incidents/…#reprocess.
   const unfold = () => {
     const part = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
-    if (part instanceof HTMLDetailsElement) openPart(part);
+    if (part instanceof HTMLDetailsElement && !(part.open && part.contains(document.activeElement))) openPart(part);
   };
   const openPart = (part) => {
     part.open = true;
@@ -54,6 +54,7 @@
   };
   addEventListener("hashchange", unfold);
   unfold();
+  addEventListener("load", () => setTimeout(unfold)); // the browser's own jump to the part takes the focus away
 
   // Live: a change makes the page read itself again and take over what differs.
   const busy = (part) => part.contains(document.activeElement) && document.activeElement.closest("form, dialog, details[open]");

@@ -37,7 +37,18 @@ func money(m engine.Money) string {
 	if m.Currency == "" {
 		return ""
 	}
-	return currency.Format(m.Amount, m.Currency) + "\u00a0" + strings.ToUpper(m.Currency)
+	whole, rest, fraction := strings.Cut(currency.Format(m.Amount, m.Currency), ".")
+	if fraction {
+		rest = "." + rest
+	}
+	sign, digits := "", whole
+	if strings.HasPrefix(whole, "-") {
+		sign, digits = "-", whole[1:]
+	}
+	if len(digits) > 4 {
+		digits = grouped(digits)
+	}
+	return sign + digits + rest + "\u00a0" + strings.ToUpper(m.Currency)
 }
 
 // took is a short duration, exact where it matters.
@@ -78,8 +89,9 @@ func spell(d time.Duration) string {
 }
 
 // thousands writes a count with thin spaces.
-func thousands(n int) string {
-	digits := strconv.Itoa(n)
+func thousands(n int) string { return grouped(strconv.Itoa(n)) }
+
+func grouped(digits string) string {
 	for i := len(digits) - 3; i > 0; i -= 3 {
 		digits = digits[:i] + "\u202f" + digits[i:]
 	}

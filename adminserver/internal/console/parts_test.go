@@ -11,6 +11,23 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
+func TestASentenceQuotesLittleAndLargeSumsAreGrouped(t *testing.T) {
+	t.Parallel()
+	long := tell(engine.Acceptance{Subject: strings.Repeat("é", 200) + "-end"}, engine.StateFailed, engine.StateFailed, strings.Repeat("boom ", 200))
+	if n := len([]rune(long.Who)); n != whoShown || !strings.HasSuffix(long.Who, "é-end") || !strings.Contains(long.Who, "…") {
+		t.Errorf("%d characters of a long reference: %s", n, long.Who)
+	}
+	if n := len([]rune(long.Told)); n != toldShown || !strings.HasSuffix(long.Told, "…") {
+		t.Errorf("%d characters of a long error: %s", n, long.Told)
+	}
+	for want, m := range map[string]engine.Money{"123\u202f456\u202f789\u00a0JPY": {Amount: 123456789, Currency: "JPY"}, "1999\u00a0JPY": {Amount: 1999, Currency: "JPY"},
+		"-12\u202f345.67\u00a0EUR": {Amount: -1234567, Currency: "EUR"}, "0.05\u00a0EUR": {Amount: 5, Currency: "eur"}} {
+		if got := money(m); got != want {
+			t.Errorf("%+v: %q, want %q", m, got, want)
+		}
+	}
+}
+
 func TestAStoryIsOnePlainSentence(t *testing.T) {
 	t.Parallel()
 	paid := engine.Acceptance{Key: engine.Key{Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Amount: 1999, Currency: "jpy"}, Timeout: 30 * time.Minute}

@@ -12,7 +12,8 @@ import (
 // story is an effect in one plain sentence: who, what they did, and what they
 // have or have not.
 type story struct {
-	// Who is the customer or the app's reference, "" where neither is known.
+	// Who is the customer or the app's reference, "" where neither is known; of
+	// a long one the beginning and the end.
 	Who string
 	// Did is what happened at the provider: "paid", with an Amount or without.
 	Did, Amount string
@@ -22,7 +23,8 @@ type story struct {
 	Has string
 	// Why says more about an effect that they do not have.
 	Why string
-	// Told are the words of the last failure, which are the app's.
+	// Told are the words of the last failure, which are the app's; the timeline
+	// has all of them.
 	Told string
 }
 
@@ -63,6 +65,7 @@ func tell(a engine.Acceptance, state, cause engine.State, message string) story 
 	if a.Subject != "" {
 		s.Who = a.Subject
 	}
+	s.Who = shorten(s.Who, whoShown, 12)
 	if s.Did == "" {
 		s.Did = "caused an event"
 	}
@@ -85,11 +88,26 @@ func tell(a engine.Acceptance, state, cause engine.State, message string) story 
 	case cause == engine.StateMissing:
 		s.Why = "Nobody reported an outcome within " + spell(a.Timeout) + "."
 	case message != "":
-		s.Why, s.Told = "The last attempt failed:", message
+		s.Why, s.Told = "The last attempt failed:", shorten(message, toldShown, 0)
 	default:
 		s.Why = "The last attempt failed."
 	}
 	return s
+}
+
+// whoShown and toldShown bound what a sentence quotes of others.
+const (
+	whoShown  = 48
+	toldShown = 280
+)
+
+// shorten takes out what is too long for a sentence, and keeps so much of the end.
+func shorten(s string, most, end int) string {
+	runes := []rune(s)
+	if len(runes) <= most {
+		return s
+	}
+	return string(runes[:most-end-1]) + "…" + string(runes[len(runes)-end:])
 }
 
 // verdict completes the sentence "Their credits …".
