@@ -145,9 +145,10 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	b.accessible("incidents")
 	b.do(chromedp.SendKeys(chromedp.CSS("#q"), "deadlock\r"))
 	b.waits(`location.search.includes("q=deadlock") && document.querySelectorAll("[data-row]").length === 1`)
-	s.refuse.Store(1)
+	s.refuse.Store(1000)
 	b.open("/incidents")
 	b.sees("Reconnecting")
+	s.refuse.Store(0)
 	b.sees("Live")
 
 	// One arrives while somebody reads the top of the list: it is put above.
