@@ -242,6 +242,48 @@ func TestTheBrowserFindsWhatWasAltered(t *testing.T) {
 	b.keep("proof-altered.png")
 }
 
+// A server that lies in the saved proof, in the keys or on the page is found out.
+func TestTheBrowserFindsLies(t *testing.T) {
+	s := newProofSite(t)
+	b := openBrowser(t, "")
+	link := s.link(s.lost("evt_1", "credit_grant", "invoice.paid"))
+	for lie, want := range map[string]string{
+		`bundle.entries[1].kind = "success"`:                                                              "Entry 2 was altered",
+		`bundle.entries[0].at += 1000000`:                                                                 "Entry 1 was altered",
+		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`:                                 "Entry 1 was altered",
+		`bundle.entries.find((e) => e.fields.some((f) => f.salt)).fields.find((f) => f.salt).value = "1"`: "was altered",
+		`bundle.entries.pop()`:                                                                            "not those that were signed",
+		`bundle.entries.splice(1, 1)`:                                                                     "Entry 2 was altered",
+		`bundle.effect.type = "access_unlock"`:                                                            "Entry 1 was altered",
+		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                                           "signature of this link is false",
+		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                                  "signature of this link is false",
+		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                                "not signed by a key that is published",
+		`history.replaceState(null, "", "/p/another")`:                                                    "not that of this link",
+		`document.querySelector('li[data-seq="2"] time').dateTime = "2026-01-02T03:04:05Z"`:               "not those that were signed",
+		`document.querySelector('li[data-seq="2"]').remove()`:                                             "not those that were signed",
+	} {
+		script := `const honest = Response.prototype.json;
+			Response.prototype.json = async function () {
+				const told = await honest.call(this), bundle = told.entries ? told : { entries: [{ fields: [{}] }, {}], effect: {}, token: "" };
+				const keys = told.keys ? told : { keys: [{}] };
+				try { ` + lie + ` } catch {}
+				return told;
+			};`
+		added, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.as(desktop)
+		b.open(link)
+		if result, text := b.checked(); result != "bad" || !strings.Contains(text, want) {
+			t.Errorf("%s: %s, %s", lie, result, text)
+		}
+		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A browser without Ed25519, or without WebCrypto at all, is told so; the page
 // stays as it is.
 func TestABrowserThatCannotCheckSaysSo(t *testing.T) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 
@@ -57,6 +59,18 @@ func TestCommandLines(t *testing.T) {
 							ts.Fatalf("%v", err)
 						}
 						ts.Setenv("INCIDENT", id)
+					},
+					// exits CODE ARGS runs spadmin ARGS, which must end with that code.
+					"exits": func(ts *testscript.TestScript, _ bool, args []string) {
+						code, exit := 0, &exec.ExitError{}
+						if err := ts.Exec("spadmin", args[1:]...); errors.As(err, &exit) {
+							code = exit.ExitCode()
+						} else if err != nil {
+							ts.Fatalf("%v", err)
+						}
+						if fmt.Sprint(code) != args[0] {
+							ts.Fatalf("exit code %d, want %s", code, args[0])
+						}
 					},
 					// first VARIABLE ARGS sets a variable to the first id that spadmin ARGS prints as JSON.
 					"first": func(ts *testscript.TestScript, _ bool, args []string) {
