@@ -37,18 +37,20 @@ SELECT r::boolean AS done FROM sendpromptly.complete_alert(sqlc.arg(project_id):
 SELECT i.cause, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect, count(*)::int AS incidents,
   min(i.opened_at)::timestamptz AS first_at, max(i.opened_at)::timestamptz AS last_at
 FROM sendpromptly.alert_incidents AS m
-JOIN sendpromptly.incidents AS i ON i.project_id = m.project_id AND i.incident_id = m.incident_id
-JOIN sendpromptly.receipts AS r ON r.project_id = i.project_id AND r.effect_id = i.effect_id
-WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id) AND i.state IN ('failed', 'missing', 'reprocessing')
+CROSS JOIN LATERAL (SELECT o.* FROM sendpromptly.incidents AS o
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+CROSS JOIN LATERAL (SELECT f.* FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
+WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id)
 GROUP BY i.cause, r.provider, r.event_type, r.effect ORDER BY count(*) DESC, i.cause, r.provider, r.event_type, r.effect LIMIT 1000;
 
 -- name: AlertIncidentList :many
 -- AlertIncidentList reads the first open incidents of a message.
 SELECT i.incident_id, i.cause, i.opened_at, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect
 FROM sendpromptly.alert_incidents AS m
-JOIN sendpromptly.incidents AS i ON i.project_id = m.project_id AND i.incident_id = m.incident_id
-JOIN sendpromptly.receipts AS r ON r.project_id = i.project_id AND r.effect_id = i.effect_id
-WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id) AND i.state IN ('failed', 'missing', 'reprocessing')
+CROSS JOIN LATERAL (SELECT o.* FROM sendpromptly.incidents AS o
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+CROSS JOIN LATERAL (SELECT f.* FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
+WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id)
 ORDER BY m.incident_id LIMIT sqlc.arg(page)::int;
 
 -- name: AlertTroubleCount :one

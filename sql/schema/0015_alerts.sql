@@ -52,6 +52,9 @@ CREATE TABLE sendpromptly.alert_incidents (
 -- destination. Rows of a message that nobody has begun to send join it, so that
 -- a storm larger than the batch is still one message. One server gathers or
 -- claims at a time; the others find nothing and come back.
+--
+-- Here and below every incident is looked up by its own key: LIMIT and OFFSET 0
+-- keep a planner without statistics, as a storm finds it, from joining all with all.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.gather_alerts(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -78,9 +81,9 @@ BEGIN
   SELECT count(*), array_agg(g.project_id), array_agg(g.incident_id) INTO taken, v_projects, v_incidents FROM gone AS g;
   FOR v_project IN
     SELECT DISTINCT u.project_id FROM unnest(v_projects, v_incidents) AS u(project_id, incident_id)
-    JOIN sendpromptly.incidents AS i ON i.project_id = u.project_id AND i.incident_id = u.incident_id
-    WHERE i.state IN ('failed', 'missing', 'reprocessing')
-      AND EXISTS (SELECT 1 FROM sendpromptly.alert_destinations AS d WHERE d.project_id = u.project_id)
+    CROSS JOIN LATERAL (SELECT o.incident_id FROM sendpromptly.incidents AS o
+      WHERE o.project_id = u.project_id AND o.incident_id = u.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+    WHERE EXISTS (SELECT 1 FROM sendpromptly.alert_destinations AS d WHERE d.project_id = u.project_id)
     ORDER BY u.project_id
   LOOP
     SELECT a.alert_id INTO v_alert FROM sendpromptly.alerts AS a
@@ -93,8 +96,9 @@ BEGIN
     END IF;
     INSERT INTO sendpromptly.alert_incidents (project_id, alert_id, incident_id)
     SELECT v_project, v_alert, i.incident_id FROM unnest(v_projects, v_incidents) AS u(project_id, incident_id)
-    JOIN sendpromptly.incidents AS i ON i.project_id = u.project_id AND i.incident_id = u.incident_id
-    WHERE u.project_id = v_project AND i.state IN ('failed', 'missing', 'reprocessing')
+    CROSS JOIN LATERAL (SELECT o.incident_id FROM sendpromptly.incidents AS o
+      WHERE o.project_id = u.project_id AND o.incident_id = u.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+    WHERE u.project_id = v_project
     ON CONFLICT DO NOTHING;
   END LOOP;
 END
@@ -129,12 +133,12 @@ BEGIN
     DELETE FROM sendpromptly.alert_incidents AS m
     WHERE m.project_id = v_row.project_id AND m.alert_id = v_row.alert_id
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.incidents AS i
-        WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND i.state IN ('failed', 'missing', 'reprocessing'))
+        WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND i.state IN ('failed', 'missing', 'reprocessing') OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.alerts AS s
         WHERE s.project_id = v_row.project_id AND s.alert_id = v_row.alert_id AND s.channel <> v_row.channel AND s.state IN ('leased', 'sent'));
-    IF NOT EXISTS (SELECT 1 FROM sendpromptly.alert_incidents AS m JOIN sendpromptly.incidents AS i
-        ON i.project_id = m.project_id AND i.incident_id = m.incident_id
-        WHERE m.project_id = v_row.project_id AND m.alert_id = v_row.alert_id AND i.state IN ('failed', 'missing', 'reprocessing'))
+    IF NOT EXISTS (SELECT 1 FROM sendpromptly.alert_incidents AS m
+        WHERE m.project_id = v_row.project_id AND m.alert_id = v_row.alert_id AND EXISTS (SELECT 1 FROM sendpromptly.incidents AS i
+          WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND i.state IN ('failed', 'missing', 'reprocessing') OFFSET 0))
       OR NOT EXISTS (SELECT 1 FROM sendpromptly.alert_destinations AS d WHERE d.project_id = v_row.project_id AND d.channel = v_row.channel) THEN
       UPDATE sendpromptly.alerts AS a SET state = 'dropped', lease_token = NULL
       WHERE a.project_id = v_row.project_id AND a.alert_id = v_row.alert_id AND a.channel = v_row.channel;
@@ -181,13 +185,15 @@ BEGIN
   END IF;
   WITH told AS (
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, note)
-    SELECT i.effect_id, v_now, i.project_id, 'alert', 'by ' || complete_alert.channel FROM sendpromptly.alert_incidents AS m
-    JOIN sendpromptly.incidents AS i ON i.project_id = m.project_id AND i.incident_id = m.incident_id
+    SELECT i.effect_id, v_now, m.project_id, 'alert', 'by ' || complete_alert.channel FROM sendpromptly.alert_incidents AS m
+    CROSS JOIN LATERAL (SELECT o.effect_id FROM sendpromptly.incidents AS o
+      WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id LIMIT 1) AS i
     WHERE m.project_id = complete_alert.project_id AND m.alert_id = complete_alert.alert_id
   )
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
   SELECT m.incident_id, v_now, m.project_id, 'incident', 'alerted' FROM sendpromptly.alert_incidents AS m
-  JOIN sendpromptly.incidents AS i ON i.project_id = m.project_id AND i.incident_id = m.incident_id
+  CROSS JOIN LATERAL (SELECT o.effect_id FROM sendpromptly.incidents AS o
+    WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id LIMIT 1) AS i
   WHERE m.project_id = complete_alert.project_id AND m.alert_id = complete_alert.alert_id;
 END
 $$;

@@ -209,9 +209,10 @@ const alertGroupList = `-- name: AlertGroupList :many
 SELECT i.cause, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect, count(*)::int AS incidents,
   min(i.opened_at)::timestamptz AS first_at, max(i.opened_at)::timestamptz AS last_at
 FROM sendpromptly.alert_incidents AS m
-JOIN sendpromptly.incidents AS i ON i.project_id = m.project_id AND i.incident_id = m.incident_id
-JOIN sendpromptly.receipts AS r ON r.project_id = i.project_id AND r.effect_id = i.effect_id
-WHERE m.project_id = $1 AND m.alert_id = $2 AND i.state IN ('failed', 'missing', 'reprocessing')
+CROSS JOIN LATERAL (SELECT o.incident_id, o.effect_id, o.project_id, o.revision, o.attempt, o.state, o.cause, o.opened_at, o.due_at, o.resolved_at, o.closed_at, o.replay_id, o.closed_by, o.note, o.error_code, o.error_message FROM sendpromptly.incidents AS o
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+CROSS JOIN LATERAL (SELECT f.project_id, f.effect_id, f.accepted_at, f.deadline, f.succeeded_at, f.occurred_at, f.amount, f.provider, f.effect, f.event_id, f.event_type, f.subject, f.shop, f.currency, f.customer, f.version, f.objects FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
+WHERE m.project_id = $1 AND m.alert_id = $2
 GROUP BY i.cause, r.provider, r.event_type, r.effect ORDER BY count(*) DESC, i.cause, r.provider, r.event_type, r.effect LIMIT 1000
 `
 
@@ -262,9 +263,10 @@ func (q *Queries) AlertGroupList(ctx context.Context, db DBTX, arg AlertGroupLis
 const alertIncidentList = `-- name: AlertIncidentList :many
 SELECT i.incident_id, i.cause, i.opened_at, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect
 FROM sendpromptly.alert_incidents AS m
-JOIN sendpromptly.incidents AS i ON i.project_id = m.project_id AND i.incident_id = m.incident_id
-JOIN sendpromptly.receipts AS r ON r.project_id = i.project_id AND r.effect_id = i.effect_id
-WHERE m.project_id = $1 AND m.alert_id = $2 AND i.state IN ('failed', 'missing', 'reprocessing')
+CROSS JOIN LATERAL (SELECT o.incident_id, o.effect_id, o.project_id, o.revision, o.attempt, o.state, o.cause, o.opened_at, o.due_at, o.resolved_at, o.closed_at, o.replay_id, o.closed_by, o.note, o.error_code, o.error_message FROM sendpromptly.incidents AS o
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+CROSS JOIN LATERAL (SELECT f.project_id, f.effect_id, f.accepted_at, f.deadline, f.succeeded_at, f.occurred_at, f.amount, f.provider, f.effect, f.event_id, f.event_type, f.subject, f.shop, f.currency, f.customer, f.version, f.objects FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
+WHERE m.project_id = $1 AND m.alert_id = $2
 ORDER BY m.incident_id LIMIT $3::int
 `
 
