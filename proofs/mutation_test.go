@@ -199,6 +199,8 @@ func FuzzClaims(f *testing.F) {
 }
 
 // FuzzBundle looks for a bundle that is taken and is not spelled as ours.
+// Run it with -fuzzminimizetime=10x: else all its time goes into shortening what
+// it found.
 func FuzzBundle(f *testing.F) {
 	good := string(testBundle(f))
 	v := NewVerifier(testKeys(f, testKey(f, 1)), testIssuer)
