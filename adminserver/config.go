@@ -76,7 +76,8 @@ type Config struct {
 	// Only are the parts to serve. Default: all.
 	Only []Part
 	// Authenticate is the embedding app's own answer to who asks. It takes the
-	// place of sessions, login links, OIDC and tokens. Default: those.
+	// place of sessions, login links, OIDC and tokens, and is asked again every 15
+	// seconds for as long as a page is live. Default: those.
 	Authenticate Authenticate
 	// OIDC lets people in whom an identity provider vouches for. Default: nobody.
 	OIDC OIDC

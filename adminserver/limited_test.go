@@ -49,3 +49,20 @@ func TestAnAdminOfOneProjectCannotBecomeOneOfAll(t *testing.T) {
 		}
 	}
 }
+
+// The audit log names people: it is for admins, whichever way it is read.
+func TestTheAuditLogIsForAdmins(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	for role, want := range map[string]int{"viewer": 403, "operator": 403, "admin": 200} {
+		header := "Authorization: Bearer " + s.token(role, "")
+		for _, path := range []string{"/audit", "/api/admin/v1/audit"} {
+			if a := s.browser().do("GET", path, nil, header); a.StatusCode != want {
+				t.Errorf("%s as %s: %d", path, role, a.StatusCode)
+			}
+		}
+		if a := s.browser().do("GET", "/incidents", nil, header); strings.Contains(a.text, `href="/audit`) != (want == 200) {
+			t.Errorf("the menu for %s leads to the audit log, or does not", role)
+		}
+	}
+}

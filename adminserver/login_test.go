@@ -284,6 +284,7 @@ func TestAnOpenPageKeepsNobodyLoggedIn(t *testing.T) {
 	if status := listen(); status != 200 {
 		t.Fatal(status)
 	}
+	b.do("GET", "/incidents", nil, "X-Refresh: 1").require(t, 200, "")
 	s.db.Travel(11 * time.Minute)
 	if status := listen(); status != 401 {
 		t.Errorf("31 minutes after the last click: %d", status)

@@ -201,6 +201,12 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.get(b.through("/")).require(t, 303, "/")
+	p.claims = map[string]any{"roles": "viewer"}
+	b.get(b.through("/")).require(t, 303, "/")
+	p.claims = nil
+	b.get(b.through("/")).require(t, 401, "")
+	s.invited("ada@example.com", "viewer")
+	b.get(b.through("/")).require(t, 303, "/")
 }
 
 func TestWhatTheProviderDidNotSayLetsNobodyIn(t *testing.T) {
@@ -229,6 +235,12 @@ func TestACallbackWorksOnceAndOnlyWhereItBegan(t *testing.T) {
 	other := s.browser()
 	other.through("/")
 	other.get(back).require(t, 401, "") // the state of another login
+	// Somebody else's login that was not used yet is not used up for them either:
+	// the provider is not even asked.
+	unused := b.through("/")
+	other.through("/")
+	other.get(unused).require(t, 401, "")
+	b.get(unused).require(t, 303, "/")
 	if log := s.log.String(); log == "" || strings.Contains(log, "hunter2") || strings.Contains(log, back[len(back)-20:]) {
 		t.Error("the log holds what it should not")
 	}

@@ -60,7 +60,7 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(g.h.Closing, cancel)()
 	deadlines(w, time.Time{}, time.Time{})
 	r = r.WithContext(ctx)
-	go g.watch(r, who, cancel)
+	go g.watch(r.Clone(ctx), who, cancel) // a request of its own: the app may parse it
 	g.route.Handler.ServeHTTP(w, r)
 }
 

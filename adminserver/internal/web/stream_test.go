@@ -169,6 +169,67 @@ func TestAStreamWaitsForNoBody(t *testing.T) {
 	}
 }
 
+// one is a listener of one connection.
+type one struct{ connections chan net.Conn }
+
+func (l one) Accept() (net.Conn, error) {
+	connection, open := <-l.connections
+	if !open {
+		return nil, net.ErrClosed
+	}
+	return connection, nil
+}
+
+func (l one) Close() error { close(l.connections); return nil }
+
+func (l one) Addr() net.Addr { return &net.TCPAddr{} }
+
+// The times that bound every other answer, of the server and of ours, do not
+// cut a stream off.
+func TestAStreamOutlivesTheTimesOfOthers(t *testing.T) {
+	t.Parallel()
+	base, err := ParseBase("http://ops.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Authenticate: newDoor().authenticate}, []Route{{Pattern: "GET /events",
+			Role: access.Viewer, Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				for _, word := range []string{"first", "last"} {
+					_, _ = io.WriteString(w, word+"\n")
+					_ = http.NewResponseController(w).Flush()
+					select {
+					case <-time.After(2 * answerWithin):
+					case <-r.Context().Done():
+						return
+					}
+				}
+			})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &http.Server{Handler: h, ReadTimeout: readWithin, WriteTimeout: answerWithin}
+		listener, ended := one{make(chan net.Conn, 1)}, make(chan error, 1)
+		go func() { ended <- server.Serve(listener) }()
+		client, connection := net.Pipe()
+		listener.connections <- connection
+		if _, err := io.WriteString(client, "GET /events HTTP/1.1\r\nHost: x\r\nX-Who: ada\r\nConnection: close\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.ReadResponse(bufio.NewReader(client), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(response.Body); err != nil || string(text) != "first\nlast\n" {
+			t.Errorf("heard %q, %v", text, err)
+		}
+		if err := server.Close(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	})
+}
+
 func TestWorkHasItsTimeAndStreamsHaveNone(t *testing.T) {
 	t.Parallel()
 	bounded := map[string]bool{}
