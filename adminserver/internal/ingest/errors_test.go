@@ -99,8 +99,10 @@ func TestTheChecksComeInTheirOrder(t *testing.T) {
 	}
 	for _, step := range steps {
 		step.make()
-		if got := s.send(q); got.code() != step.code {
-			t.Errorf("%d %s, want %s", got.status, got.body, step.code)
+		for range 2 { // what is turned away takes nothing from the checks behind it
+			if got := s.send(q); got.code() != step.code {
+				t.Errorf("%d %s, want %s", got.status, got.body, step.code)
+			}
 		}
 	}
 	// The replay comes before validation: another body is a conflict although it is not valid either.
