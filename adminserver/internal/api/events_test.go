@@ -148,3 +148,38 @@ func TestTheStreamResumesAndMissesNoLateCommit(t *testing.T) {
 	}
 	resumed.until("requested", slow)
 }
+
+// Streams are bounded for each caller and for all of them, because each asks
+// the database; who leaves makes room.
+func TestStreamsAreBounded(t *testing.T) {
+	t.Parallel()
+	d := deploy(t)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	open := func(ctx context.Context, token string) *http.Response {
+		request := fine[*http.Request](t)(http.NewRequestWithContext(ctx, http.MethodGet, d.server.URL+apiRoot+"/events", nil))
+		request.Header.Set("Authorization", "Bearer "+d.tokens[token])
+		response := fine[*http.Response](t)(http.DefaultClient.Do(request))
+		t.Cleanup(func() { _ = response.Body.Close() })
+		return response
+	}
+	count := map[string]int{}
+	for _, token := range []string{"viewer", "operator", "admin", "other"} {
+		for range 40 {
+			if response := open(ctx, token); response.StatusCode == http.StatusOK {
+				count[token]++
+			} else if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %v", response.StatusCode, response.Header)
+			}
+		}
+	}
+	if count["viewer"] != 32 || count["operator"] != 32 || count["admin"] != 32 || count["other"] != 4 {
+		t.Errorf("open: %v", count)
+	}
+	leave()
+	for end := time.Now().Add(20 * time.Second); open(t.Context(), "other").StatusCode != http.StatusOK; {
+		if time.Now().After(end) {
+			t.Fatal("who left makes no room")
+		}
+	}
+}
