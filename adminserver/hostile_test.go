@@ -90,8 +90,8 @@ func TestNoFormAndNoAddressIsAFailureOfOurs(t *testing.T) {
 				ask(method, path, values)
 			}
 		}
-		for n, field := range fields {
-			for _, text := range []string{"a\x00b", "\xff\xfe", hostile[n%len(hostile)]} {
+		for n, field := range fields { // in one, with the others valid
+			for _, text := range []string{"a\x00b", hostile[n%len(hostile)]} {
 				if method == http.MethodGet {
 					ask(method, path+"?"+url.Values{field: {text}}.Encode(), nil)
 					continue

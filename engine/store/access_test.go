@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +106,27 @@ func TestALoginLinkWorksOnceAndForFifteenMinutes(t *testing.T) {
 	}
 	if _, err := st.LoginLink(ctx, "ada@example.com", "spadmin"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a link for nobody: %v", err)
+	}
+}
+
+func TestOfManyWhoUseALinkOneGetsIn(t *testing.T) {
+	t.Parallel()
+	_, st := open(t)
+	link := must[string](t)(st.InviteOperator(t.Context(), "ada@example.com", "operator", "spadmin"))
+	var in atomic.Int64
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			switch _, err := st.UseLoginLink(t.Context(), link); {
+			case err == nil:
+				in.Add(1)
+			case !errors.Is(err, store.ErrNotFound):
+				t.Error(err)
+			}
+		})
+	}
+	if group.Wait(); in.Load() != 1 {
+		t.Errorf("%d got in", in.Load())
 	}
 }
 
