@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -218,5 +219,19 @@ func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
 		if refused := errors.As(err, &field) && field.Field == "Mode"; refused != test.refused || err != nil && !refused {
 			t.Errorf("mode %q: %v", test.mode, err)
 		}
+	}
+}
+
+// A plan that must scan or sort although that is turned off counts as dear enough for JIT, which takes longer than the
+// work. Only functions that look up single rows by their keys may leave JIT as it is.
+func TestWhatTurnsPlansOffTurnsJITOff(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	got := column(t, db.Pool, `SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
+		AND array_to_string(p.proconfig, ' ') LIKE '%enable_seqscan=off%' AND array_to_string(p.proconfig, ' ') NOT LIKE '%jit=off%' ORDER BY 1`)
+	want := []string{"accept", "begin_apply", "begin_idempotent", "begin_repair", "close", "complete_callback", "fail", "find_effect", "keep_answer",
+		"note", "note_broken_repair", "reprocess", "stop", "succeed", "try_now", "work_waiting"}
+	if !slices.Equal(got, want) {
+		t.Errorf("without SET jit = off are %v, want %v", got, want)
 	}
 }

@@ -39,13 +39,18 @@ $$;
 
 -- The end of an attempt, whatever ended it: its remaining tries are cancelled.
 -- The last lease token stays, so that an answer still on its way is recorded.
+-- It is asked for what has not ended, and not for what is live: the index of live
+-- callbacks would do for that too, and lists all of the project's.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.finish_attempt(project_id integer, replay_id uuid, result text, at timestamptz) RETURNS void
-  LANGUAGE sql VOLATILE AS $$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
   UPDATE sendpromptly.attempts AS a SET finished_at = finish_attempt.at, result = finish_attempt.result
   WHERE a.project_id = finish_attempt.project_id AND a.replay_id = finish_attempt.replay_id AND a.finished_at IS NULL;
   UPDATE sendpromptly.callbacks AS c SET state = 'cancelled'
-  WHERE c.project_id = finish_attempt.project_id AND c.replay_id = finish_attempt.replay_id AND c.state IN ('waiting', 'leased');
+  WHERE c.project_id = finish_attempt.project_id AND c.replay_id = finish_attempt.replay_id AND c.state NOT IN ('accepted', 'gave_up', 'cancelled');
+END
 $$;
 -- +goose StatementEnd
 

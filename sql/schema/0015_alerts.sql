@@ -57,7 +57,7 @@ CREATE TABLE sendpromptly.alert_incidents (
 -- keep a planner without statistics, as a storm finds it, from joining all with all.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.gather_alerts(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();
@@ -111,7 +111,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.claim_alerts(batch integer)
   RETURNS TABLE (project_id integer, alert_id uuid, channel text, try integer, token uuid)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();
@@ -164,7 +164,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.complete_alert(project_id integer, alert_id uuid, channel text, token uuid, error text, retry_in interval, dropped boolean,
     OUT done boolean)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();

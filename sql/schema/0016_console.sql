@@ -285,7 +285,7 @@ $$;
 -- What a project's front page says; what is counted is counted up to 100,001.
 CREATE FUNCTION sendpromptly.overview_counts(project_id integer, OUT owed integer, OUT overdue integer, OUT callbacks_waiting integer,
     OUT recovered integer, OUT median_seconds double precision)
-  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
   SELECT
     (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.project_id = overview_counts.project_id LIMIT 100001) AS a)::integer,
     (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o
@@ -372,7 +372,7 @@ $$;
 -- now. size is -1, and nothing is kept, where there are more than most.
 CREATE FUNCTION sendpromptly.create_plan(project text, action text, filter text, note text, operator text, most integer,
     OUT plan_id uuid, OUT size integer)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -433,7 +433,7 @@ $$;
 -- no attempt runs out of time in the queue. taken is false where no plan can go
 -- on now. One incident a transaction: it never waits for one while it holds another.
 CREATE FUNCTION sendpromptly.run_plan_item(last_try interval, in_flight integer, OUT taken boolean)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_plan record;

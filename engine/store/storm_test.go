@@ -30,14 +30,7 @@ func TestAStormsAlertReadsEachIncidentAFewTimes(t *testing.T) {
 	pool := needs(pgxpool.NewWithConfig(t.Context(), cfg))(t)
 	t.Cleanup(pool.Close)
 	st := needs(store.New(pool, ""))(t)
-	entries := func() (n int) {
-		t.Helper()
-		needs(pool.Exec(t.Context(), "SELECT pg_stat_force_next_flush()"))(t)
-		err := pool.QueryRow(t.Context(), `SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes
-			WHERE schemaname = 'sendpromptly' AND relname IN ('incidents', 'effects')`).Scan(&n)
-		need(t, n, err)
-		return n
-	}
+	entries := func() int { return entriesRead(t, pool, "incidents", "effects") }
 	for _, step := range []struct {
 		name string
 		do   func()
@@ -59,5 +52,40 @@ func TestAStormsAlertReadsEachIncidentAFewTimes(t *testing.T) {
 		if n := entries() - before; n > 10*storm {
 			t.Errorf("%s reads %d entries for %d incidents", step.name, n, storm)
 		}
+	}
+}
+
+// entriesRead is how many index entries of these tables were read so far.
+func entriesRead(t *testing.T, pool *pgxpool.Pool, tables ...string) (n int) {
+	t.Helper()
+	needs(pool.Exec(t.Context(), "SELECT pg_stat_force_next_flush()"))(t)
+	err := pool.QueryRow(t.Context(), `SELECT sum(idx_tup_read)::int FROM pg_stat_user_indexes
+		WHERE schemaname = 'sendpromptly' AND relname = ANY ($1)`, tables).Scan(&n)
+	return need(t, n, err)
+}
+
+// The same for the end of many attempts at once: each ends its own callback, and reads nobody else's.
+func TestAStormOfAttemptsEndsEachByItsKey(t *testing.T) {
+	t.Parallel()
+	const storm = 500
+	s := newShop(t)
+	for n := range storm {
+		s.accept(engine.Acceptance{Key: credits(fmt.Sprint("evt_", n))})
+	}
+	s.Travel(31 * time.Minute)
+	needs(s.e.Sweep(t.Context()))(t)
+	s.exec(`SELECT sendpromptly.reprocess(i.incident_id, 'ada', '1 hour') FROM sendpromptly.incidents AS i`)
+	s.Travel(2 * time.Hour)
+	cfg := needs(pgxpool.ParseConfig(s.URL))(t)
+	cfg.MaxConns = 1 // one session, whose reads are counted
+	pool := needs(pgxpool.NewWithConfig(t.Context(), cfg))(t)
+	t.Cleanup(pool.Close)
+	before := entriesRead(t, pool, "callbacks", "attempts")
+	needs(pool.Exec(t.Context(), `SELECT sendpromptly.expire_attempts(1000)`))(t)
+	if n := entriesRead(t, pool, "callbacks", "attempts") - before; n > 10*storm {
+		t.Errorf("the end of %d attempts reads %d entries", storm, n)
+	}
+	if n := s.count("SELECT count(*) FROM sendpromptly.callbacks WHERE state = 'cancelled'"); n != storm {
+		t.Errorf("%d callbacks were cancelled", n)
 	}
 }
