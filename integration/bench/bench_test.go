@@ -26,7 +26,7 @@ func tiny(t *testing.T) options {
 		t.Fatal(err)
 	}
 	opts.sizes = sizes{costFlows: 40, warmUp: 1, flowBudget: time.Second, history: [3]int64{200, 400, 600}, overdue: 300, dead: 500, emptySweeps: 5, openings: 1,
-		owed: 500, duePerSecond: 50, dueSeconds: 1, bulkSlices: 1, bulkBatches: 1, listEffects: 3_000, listIncident: 1_000, listRounds: 3,
+		owed: 500, duePerSecond: 50, dueSeconds: 1, bulkSlices: 1, bulkBatches: 1, listEffects: 3_000, listIncident: 1_000, listRounds: 3, pageRounds: 3,
 		callbacks: 10, seal: 20, sealFor: 10 * time.Second, retain: 20_000, retainSlices: 1}
 	return opts
 }
@@ -58,7 +58,7 @@ func TestEveryPartRuns(t *testing.T) {
 		names[row.Name] = true
 	}
 	for _, want := range []string{"wal_added", "throughput_ratio_2", "throughput_ratio_1ms_2", "sweep_empty_large", "sweep_open_8_small", "detection_p99",
-		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost"} {
+		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "page_p95_api_incidents", "page_seq_scans", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost"} {
 		if !names[want] {
 			t.Errorf("there is no row %s", want)
 		}

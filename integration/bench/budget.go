@@ -26,6 +26,7 @@ func (o *options) within(budget time.Duration) {
 	s.listEffects = scaled(fullSizes.listEffects, quickSizes.listEffects, o.share)
 	s.listIncident = scaled(fullSizes.listIncident, quickSizes.listIncident, o.share)
 	s.listRounds = scaled(fullSizes.listRounds, quickSizes.listRounds, o.share)
+	s.pageRounds = scaled(fullSizes.pageRounds, quickSizes.pageRounds, o.share)
 	s.callbacks = scaled(fullSizes.callbacks, quickSizes.callbacks, o.share)
 	s.seal = scaled(fullSizes.seal, quickSizes.seal, o.share)
 	s.sealFor = scaled(fullSizes.sealFor, quickSizes.sealFor, o.share)

@@ -53,6 +53,7 @@ type sizes struct {
 	listEffects  int64
 	listIncident int64
 	listRounds   int
+	pageRounds   int
 	callbacks    int64
 	seal         int64
 	sealFor      time.Duration
@@ -65,7 +66,7 @@ var quickSizes = sizes{
 	history: [3]int64{50_000, 150_000, 300_000}, overdue: 20_000, openings: 2, dead: 100_000, emptySweeps: 200,
 	owed: 100_000, duePerSecond: 500, dueSeconds: 8,
 	bulkSlices: 6, bulkBatches: 5,
-	listEffects: 100_000, listIncident: 20_000, listRounds: 100,
+	listEffects: 100_000, listIncident: 20_000, listRounds: 100, pageRounds: 60,
 	callbacks: 200, seal: 2_000, sealFor: 6 * time.Second,
 	retain: 60_000, retainSlices: 12,
 }
@@ -75,7 +76,7 @@ var fullSizes = sizes{
 	history: [3]int64{1_000_000, 5_000_000, 10_000_000}, overdue: 100_000, openings: 3, dead: 100_000, emptySweeps: 500,
 	owed: 1_000_000, duePerSecond: 1_000, dueSeconds: 60,
 	bulkSlices: 30, bulkBatches: 10,
-	listEffects: 5_000_000, listIncident: 1_000_000, listRounds: 1_000,
+	listEffects: 5_000_000, listIncident: 1_000_000, listRounds: 1_000, pageRounds: 500,
 	callbacks: 2_000, seal: 40_000, sealFor: 90 * time.Second,
 	retain: 500_000, retainSlices: 40,
 }
