@@ -174,7 +174,7 @@ func TestAPoisonousAttemptNeverWedgesTheSweep(t *testing.T) {
 // A chain that cannot be sealed, for somebody meddled with it, is noted and found by verify, and keeps no other from being
 // sealed.
 func TestABrokenChainHoldsUpNoOther(t *testing.T) {
-	t.Parallel()
+	// Not in parallel: sealing waits for every transaction of the cluster that has written, and other tests hold some for long.
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	broken := sealedStory(t, db, e, "evt_broken")
