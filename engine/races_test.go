@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
@@ -221,7 +222,7 @@ func TestEverybodyAtOnceLeavesASoundDatabase(t *testing.T) {
 		all.Go(func() {
 			for range moves {
 				if err := m.act(); err != nil && !turnedDown(err) && !errors.Is(err, engine.ErrClosed) {
-					t.Errorf("%v", err)
+					t.Errorf("%v, in %s", err, statementOf(err))
 				}
 			}
 		})
@@ -248,6 +249,15 @@ func TestEverybodyAtOnceLeavesASoundDatabase(t *testing.T) {
 			t.Errorf("nothing of the kind %s happened", kind)
 		}
 	}
+}
+
+// statementOf is where in which function Postgres met an error.
+func statementOf(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Where
+	}
+	return "Go"
 }
 
 // flaky stands before the repair endpoint and answers in every way there is.
