@@ -29,22 +29,7 @@ func measurePages(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	watch, err := pg.Open(ctx, lists.url, 1)
-	if err != nil {
-		return err
-	}
-	defer watch.Close()
-	scans, err := tableScans(ctx, watch)
-	if err != nil {
-		return err
-	}
-	if err := b.timePages(ctx, lists); err != nil {
-		return err
-	}
-	after, err := tableScans(ctx, watch)
-	b.report.Add(report.Row{Name: "page_seq_scans", System: "ours", Value: float64(after - scans), Unit: "of tables that grow",
-		Target: report.AtMost(0), Exact: true})
-	return err
+	return b.countScans(ctx, lists.url, "page_seq_scans", func() error { return b.timePages(ctx, lists) })
 }
 
 // timePages uses a pool of its own, whose end tells the server's statistics what it did.
