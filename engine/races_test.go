@@ -227,12 +227,11 @@ func TestEverybodyAtOnceLeavesASoundDatabase(t *testing.T) {
 			}
 		})
 	}
-	done := start(func() error { all.Wait(); return nil })
 	for range minutes {
 		db.Travel(time.Minute) // one at a time: the clock is this goroutine's
 		sweep(t, m.e)
 	}
-	receive(t, "everybody ends", done)
+	all.Wait() // as long as a busy machine needs: the test's own timeout shows who hangs
 
 	db.Travel(6 * time.Hour)
 	sweep(t, m.e)

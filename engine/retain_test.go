@@ -245,6 +245,35 @@ func TestNothingLeavesWithin35Days(t *testing.T) {
 	}
 }
 
+// What is just being said of an effect keeps it, whether it has an incident or not: nobody sees yet what was written.
+func TestAnOutcomeInFlightKeepsItsEffect(t *testing.T) {
+	t.Parallel()
+	for _, outcome := range []string{"succeed", "fail"} {
+		t.Run(outcome, func(t *testing.T) {
+			t.Parallel()
+			db := enginetest.New(t)
+			e := repairing(t, db)
+			keys := settled(t, db, e, "evt")
+			retention(t, db, 40*day)
+			db.Travel(41 * day)
+			var saying []pgx.Tx
+			for _, k := range keys {
+				tx := open(t, db.Pool, pgx.TxOptions{})
+				run(t, tx, "SELECT sendpromptly."+outcome+"($1, $2, $3)", k.Provider, k.EventID, k.Effect)
+				saying = append(saying, tx)
+			}
+			retain(t, e, 0)
+			for _, tx := range saying {
+				if err := tx.Rollback(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			db.Travel(2 * time.Hour)
+			retain(t, e, len(keys))
+		})
+	}
+}
+
 // Duplicates, late outcomes and retention meet: each call is answered as if it had come wholly before or wholly after.
 func TestLateWebhooksMeetRetention(t *testing.T) {
 	t.Parallel()

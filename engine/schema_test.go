@@ -111,6 +111,9 @@ func TestTheSchemaKeepsItsRules(t *testing.T) {
 		"no foreign keys and no triggers": `
 			SELECT o.conname::text FROM pg_constraint AS o WHERE o.connamespace = 'sendpromptly'::regnamespace AND o.contype = 'f'
 			UNION ALL SELECT g.tgname::text FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid WHERE c.relnamespace = 'sendpromptly'::regnamespace`,
+		// Postgres aborts whoever updates a shared row just when an earlier update of it rolls back: docs/decisions/0009.
+		"no row is locked in a shared mode": `
+			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.prosrc ~* 'FOR\s+(KEY\s+)?SHARE'`,
 		"one function a name": `
 			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace GROUP BY p.proname HAVING count(*) > 1`,
 		"PUBLIC may execute nothing": `

@@ -241,19 +241,30 @@ func TestViewsAreCounted(t *testing.T) {
 	}
 }
 
-// An effect cannot be removed while a proof of it is being issued, and after
+// Retention leaves an effect alone while a proof of it is being issued, and after
 // that it bears one.
 func TestIssuingHoldsTheEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	i := w.incident("evt_1")
+	w.exec("SELECT sendpromptly.succeed('stripe', 'evt_1')")
+	const forget = `SELECT cardinality(sendpromptly.forget(e.project_id, ARRAY[e.effect_id], 'infinity')) FROM sendpromptly.effects AS e`
 	_, _, err := w.store.IssueProof(t.Context(), store.ProofRequest{Incident: i.ID, By: "ada", Issuer: "x"}, func(store.ProofClaims) (string, error) {
-		if n := w.count("SELECT count(*) FROM (SELECT 1 FROM sendpromptly.effects FOR UPDATE SKIP LOCKED) AS free"); n != 0 {
-			t.Errorf("%d effects could be removed", n)
+		if n := w.count(forget); n != 0 {
+			t.Errorf("%d effects were removed while the proof was issued", n)
 		}
-		return "t", nil
+		return "", errors.New("the key is gone")
 	})
-	if err != nil {
-		t.Fatal(err)
+	if err == nil {
+		t.Fatal("a proof without a token")
+	}
+	w.issue(i.ID)
+	if n := w.count(forget); n != 0 {
+		t.Errorf("%d effects were removed that bear a proof", n)
+	}
+	w.exec("DELETE FROM sendpromptly.proofs")
+	w.exec("UPDATE sendpromptly.entries SET at = at - interval '1 day'")
+	if n := w.count(forget); n != 1 {
+		t.Errorf("%d effects were removed, want the one that bears none", n)
 	}
 }

@@ -64,16 +64,19 @@ DECLARE
   v_incident sendpromptly.incidents;
   v_now timestamptz;
 BEGIN
-  -- Only retention is in the way of this lock: workers that apply the effect are not.
-  PERFORM 1 FROM sendpromptly.effects AS e
-  WHERE e.project_id = settle_success.project_id AND e.effect_id = settle_success.effect_id FOR KEY SHARE;
-  IF NOT FOUND THEN
-    state := 'unknown';
-    changed := false;
-    RETURN;
-  END IF;
+  -- Retention leaves an effect alone whose incident is held, or else its receipt.
+  -- No function locks a row in a shared mode: see docs/decisions/0009.
   SELECT i.* INTO v_incident FROM sendpromptly.incidents AS i
   WHERE i.project_id = settle_success.project_id AND i.effect_id = settle_success.effect_id FOR NO KEY UPDATE;
+  IF NOT FOUND THEN
+    PERFORM 1 FROM sendpromptly.effects AS e
+    WHERE e.project_id = settle_success.project_id AND e.effect_id = settle_success.effect_id FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+      state := 'unknown';
+      changed := false;
+      RETURN;
+    END IF;
+  END IF;
   v_now := sendpromptly.clock();
   changed := v_incident.state IS NOT NULL AND v_incident.state <> 'applied';
   state := 'applied';
@@ -219,13 +222,6 @@ BEGIN
     settled := false;
     RETURN;
   ELSE
-    PERFORM 1 FROM sendpromptly.effects AS e -- retention alone may be in the way, as in settle_success
-    WHERE e.project_id = settle_failure.project_id AND e.effect_id = settle_failure.effect_id FOR KEY SHARE SKIP LOCKED;
-    IF NOT FOUND THEN
-      state := sendpromptly.effect_state(project_id, effect_id, deadline);
-      settled := false;
-      RETURN;
-    END IF;
     -- Nobody's uncommitted work holds the owed row: whatever took it is visible from here on.
     SELECT i.* INTO v_incident FROM sendpromptly.incidents AS i
     WHERE i.project_id = settle_failure.project_id AND i.effect_id = settle_failure.effect_id FOR NO KEY UPDATE SKIP LOCKED;
@@ -236,7 +232,14 @@ BEGIN
         settled := false;
         RETURN;
       END IF;
+      -- It happened in time. There is no incident to hold, so the receipt is, as in settle_success.
       state := 'applied';
+      PERFORM 1 FROM sendpromptly.effects AS e
+      WHERE e.project_id = settle_failure.project_id AND e.effect_id = settle_failure.effect_id FOR NO KEY UPDATE SKIP LOCKED;
+      IF NOT FOUND THEN
+        settled := false;
+        RETURN;
+      END IF;
     ELSE
       state := v_incident.state;
       -- One that names no attempt counts as the current one's, unless it was reported before that began.

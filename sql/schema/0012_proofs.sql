@@ -30,8 +30,8 @@ CREATE INDEX proofs_incident ON sendpromptly.proofs (project_id, incident_id, jt
 
 -- Whether a proof was ever issued for an effect. Retention keeps such an effect,
 -- its entries and its chain for ever: the proof may be checked long after it
--- expired. Who removes effects locks them first (FOR UPDATE) and asks in the
--- next statement: issue_proof holds a key share lock on the effect.
+-- expired. Who removes effects locks their incidents first and asks in the next
+-- statement: issue_proof holds the incident.
 CREATE FUNCTION sendpromptly.proof_bearing(project_id integer, effect_id uuid) RETURNS boolean
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
   SELECT EXISTS (SELECT 1 FROM sendpromptly.proofs AS p
@@ -55,7 +55,7 @@ BEGIN
   JOIN sendpromptly.incidents AS i ON i.project_id = p.project_id AND i.incident_id = issue_proof.incident_id
   JOIN sendpromptly.effects AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
   WHERE issue_proof.project IS NULL OR p.name = issue_proof.project
-  FOR KEY SHARE OF e;
+  FOR NO KEY UPDATE OF i;
   IF NOT FOUND THEN
     RETURN;
   END IF;
