@@ -2,12 +2,12 @@ package adminserver
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
+	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 // Run does the server's background work, such as sending alerts, until ctx
@@ -26,7 +26,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// loop calls a step at once and then again an interval after it ended.
+// loop calls a step at once and then again an interval after it ended. A panic
+// in it is logged with its stack, and takes neither the server nor the loop along.
 func (s *Server) loop(ctx context.Context, step web.Step) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -36,19 +37,10 @@ func (s *Server) loop(ctx context.Context, step web.Step) {
 			return
 		case <-timer.C:
 		}
-		if err := once(ctx, step); err != nil && ctx.Err() == nil {
-			s.cfg.Logger.ErrorContext(ctx, "sendpromptly: step ended early", "step", step.Name, "error", err)
+		err := caught.Call(func() error { return step.Do(ctx) })
+		if caught.Is(err) || err != nil && ctx.Err() == nil {
+			caught.Log(ctx, s.cfg.Logger, slog.LevelError, "sendpromptly: step ended early", err, "step", step.Name)
 		}
 		timer.Reset(step.Every)
 	}
-}
-
-// once is a pass; a step that panics must not take the server with it.
-func once(ctx context.Context, step web.Step) (err error) {
-	defer func() {
-		if failure := recover(); failure != nil {
-			err = fmt.Errorf("panic: %v\n%s", failure, debug.Stack())
-		}
-	}()
-	return step.Do(ctx)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 
@@ -33,9 +34,7 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 	var failures []error
 	for {
 		if ctx.Err() == nil && flying < deliverBatch {
-			claims, err := inTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) {
-				return e.queries.CallbackClaim(ctx, tx, deliverBatch-flying)
-			})
+			claims, err := e.claim(ctx, deliverBatch-flying)
 			if err != nil {
 				failures = append(failures, err)
 			}
@@ -65,6 +64,12 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 	}
 }
 
+// claim leases callbacks that are due.
+func (e *Engine) claim(ctx context.Context, most int) (claims []dbsqlc.CallbackClaimRow, err error) {
+	defer caught.Panic(&err) // the answers of those in flight are still waited for
+	return inTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) { return e.queries.CallbackClaim(ctx, tx, most) })
+}
+
 // sending is what came of one claim. posted is false where the claim was lost
 // before a byte left.
 type sending struct {
@@ -75,8 +80,10 @@ type sending struct {
 // send makes one try: it reads what to say, signs it with the nonce and time of
 // the claim, posts it and records the answer. Where ctx ends meanwhile nothing
 // is recorded: the lease runs out and the callback is sent again. Nothing is
-// sent where the attempt ended since the claim, or its lease is nearly over.
-func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) sending {
+// sent where the attempt ended since the claim, or its lease is nearly over. A
+// panic is a try that failed, and returned too, so that its stack is logged.
+func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sending) {
+	defer caught.Panic(&s.err)
 	started := time.Now()
 	url, answer := e.post(ctx, claim)
 	if errors.Is(answer.err, errClaimLost) {
@@ -97,8 +104,18 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) sendin
 	if delay, ok := callback.Delay(claim.Try, answer.retryAfter, rand.Float64()); ok {
 		params.RetryIn = optional(interval(delay))
 	}
-	_, err := inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) })
+	err := e.complete(ctx, params)
+	if caught.Is(answer.err) {
+		err = errors.Join(answer.err, err)
+	}
 	return sending{posted: true, err: err}
+}
+
+// complete records what came of one try.
+func (e *Engine) complete(ctx context.Context, params dbsqlc.CallbackCompleteParams) (err error) {
+	defer caught.Panic(&err)
+	_, err = inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) })
+	return err
 }
 
 // errClaimLost means that somebody else has the callback by now, or nobody.
@@ -114,6 +131,7 @@ type answer struct {
 
 // post sends the signed request and reads at most 4 KiB of the answer.
 func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url string, a answer) {
+	defer caught.Panic(&a.err)
 	if claim.Try > callback.Tries {
 		return "", answer{err: errors.New("not sent: the engine of the last try died before it recorded an answer")}
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"runtime/debug"
 	"sync"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/engine/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 // Run does the engine's background work until ctx ends: it sweeps, delivers
@@ -31,8 +33,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	for _, l := range r.loops() {
 		loops.Go(func() {
 			for l.next(ctx) {
-				if err := l.step(ctx); err != nil && ctx.Err() == nil {
-					e.cfg.Logger.ErrorContext(ctx, "sendpromptly: step ended early", "step", l.name, "error", err)
+				err := caught.Call(func() error { return l.step(ctx) })
+				if caught.Is(err) || err != nil && ctx.Err() == nil {
+					caught.Log(ctx, e.cfg.Logger, slog.LevelError, "sendpromptly: step ended early", err, "step", l.name)
 				}
 			}
 		})
@@ -42,7 +45,9 @@ func (e *Engine) Run(ctx context.Context) error {
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	// A stale heartbeat is purged in a day.
-	_ = pgx.BeginTxFunc(leaving, e.pool, readCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) })
+	_ = caught.Call(func() error {
+		return pgx.BeginTxFunc(leaving, e.pool, readCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) })
+	})
 	return nil
 }
 

@@ -47,12 +47,13 @@ const (
 )
 
 // roomsUse is what every room of the admin server works with.
-var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "engine/store"}
+var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "engine/store", "internal/caught"}
 
 // rooms states the arrows. A package belongs to the longest name that it
 // begins with; a new folder needs a line here.
 var rooms = map[string]room{
 	"sql/schema":           {},
+	"internal/caught":      {},
 	"internal/currency":    {},
 	"internal/guardedhttp": {others: []string{ssrf}},
 	"internal/localpg":     {others: []string{pgx}},
@@ -61,7 +62,7 @@ var rooms = map[string]room{
 	"internal/qr":          {others: []string{"rsc.io/qr"}},
 	"internal/samples":     {ours: []string{"engine/stripe", "engine/shopify", "internal/currency"}},
 
-	"engine":            {ours: []string{"engine/internal", "internal/guardedhttp"}, others: []string{pgx}},
+	"engine":            {ours: []string{"engine/internal", "internal/caught", "internal/guardedhttp"}, others: []string{pgx}},
 	"engine/internal":   {ours: []string{"sql/schema", "internal/guardedhttp"}, others: []string{pgx}},
 	"engine/stripe":     {ours: []string{"engine", "engine/internal", "internal/currency"}},
 	"engine/shopify":    {ours: []string{"engine", "engine/internal", "internal/currency"}},
@@ -70,13 +71,13 @@ var rooms = map[string]room{
 
 	"adminserver": {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/mail", "adminserver/internal/web",
 		"adminserver/internal/alerts", "adminserver/internal/api", "adminserver/internal/console", "adminserver/internal/ingest",
-		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "engine/store", "proofs"},
+		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "engine/store", "internal/caught", "proofs"},
 		others: []string{pgx, prometheus, otel, otelTrace}},
 	"adminserver/internal/access":    {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
 	"adminserver/internal/assets":    {},
 	"adminserver/internal/engines":   {ours: []string{"engine", "engine/store"}, others: []string{pgx}},
 	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
-	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store", "proofs"}, others: []string{pgx, otel, otelTrace}},
+	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "engine/store", "internal/caught", "proofs"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/api":       {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx, huma}},
 	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/alerts", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},

@@ -6,12 +6,14 @@ package alerts
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 
@@ -90,14 +92,19 @@ func (s *Sender) due(ctx context.Context, limit int) ([]store.AlertDelivery, err
 
 // deliver makes one try and records what came of it. Where ctx ends meanwhile
 // nothing is recorded: the lease runs out, and the message is sent again under
-// the same id.
-func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) error {
-	err := s.try(ctx, d)
+// the same id. A panic is a try that failed, and returned too, so that its stack
+// is logged.
+func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) (err error) {
+	defer caught.Panic(&err)
+	err = s.try(ctx, d)
 	if ctx.Err() != nil {
 		return nil
 	}
-	_, err = s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, err))
-	return err
+	_, broken := s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, err))
+	if caught.Is(err) {
+		return errors.Join(err, broken)
+	}
+	return broken
 }
 
 // errNothing means that there is nothing to send any more.
@@ -110,7 +117,7 @@ func (s *Sender) verdict(ctx context.Context, d store.AlertDelivery, err error) 
 	}
 	o := store.AlertVerdict{Problem: clip(err.Error(), 500)}
 	if d.Try > len(delays) {
-		s.deps.Logger.ErrorContext(ctx, "sendpromptly: an alert was given up", "project", d.Project, "channel", d.Channel, "alert", d.ID, "error", o.Problem)
+		caught.Log(ctx, s.deps.Logger, slog.LevelError, "sendpromptly: an alert was given up", errors.New(o.Problem), "project", d.Project, "channel", d.Channel, "alert", d.ID)
 		return o
 	}
 	o.RetryIn = delays[d.Try-1]
@@ -118,12 +125,13 @@ func (s *Sender) verdict(ctx context.Context, d store.AlertDelivery, err error) 
 	if errors.As(err, &refused) {
 		o.RetryIn = max(o.RetryIn, refused.retryAfter)
 	}
-	s.deps.Logger.WarnContext(ctx, "sendpromptly: an alert is tried again", "project", d.Project, "channel", d.Channel, "alert", d.ID,
-		"try", d.Try, "retry_in", o.RetryIn, "error", o.Problem)
+	caught.Log(ctx, s.deps.Logger, slog.LevelWarn, "sendpromptly: an alert is tried again", errors.New(o.Problem), "project", d.Project,
+		"channel", d.Channel, "alert", d.ID, "try", d.Try, "retry_in", o.RetryIn)
 	return o
 }
 
-func (s *Sender) try(ctx context.Context, d store.AlertDelivery) error {
+func (s *Sender) try(ctx context.Context, d store.AlertDelivery) (err error) {
+	defer caught.Panic(&err)
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
 	content, err := s.deps.Store.AlertContent(ctx, d)

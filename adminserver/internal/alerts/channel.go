@@ -15,6 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 
@@ -142,7 +143,7 @@ func (s *Sender) Test(ctx context.Context, project string) ([]Result, error) {
 		tests.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, sendWithin)
 			defer cancel()
-			if err := s.test(ctx, to, id, project); err != nil {
+			if err := caught.Call(func() error { return s.test(ctx, to, id, project) }); err != nil {
 				results[i].OK, results[i].Error = false, clip(err.Error(), 500)
 			}
 		})

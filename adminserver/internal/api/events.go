@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 const (
@@ -130,7 +132,12 @@ func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 		return err == nil && control.Flush() == nil
 	}
 	changes := make(chan engine.Change)
-	go s.follow(ctx, cancel, changes)
+	go func() {
+		defer cancel()
+		if err := caught.Call(func() error { s.follow(ctx, changes); return nil }); err != nil {
+			caught.Log(ctx, s.room.Logger, slog.LevelError, "admin API: a stream ended early", err, "request_id", web.RequestID(ctx))
+		}
+	}()
 	alive := time.NewTicker(pulse)
 	defer alive.Stop()
 	// The first event has only an id, so that a reader who was here before
@@ -150,8 +157,7 @@ func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 
 // follow reads the feed. What Postgres does meanwhile, a restart included, is
 // waited out: the engine asks again every second.
-func (s *stream) follow(ctx context.Context, cancel context.CancelFunc, changes chan<- engine.Change) {
-	defer cancel()
+func (s *stream) follow(ctx context.Context, changes chan<- engine.Change) {
 	for change, err := range s.engine.Changes(ctx, s.after) {
 		if err != nil {
 			if ctx.Err() == nil {

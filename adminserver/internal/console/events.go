@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 const (
@@ -72,13 +74,28 @@ func (h *hub) start(ctx context.Context) error {
 	following, stop := context.WithCancel(context.Background())
 	h.stop = stop
 	go func() {
-		for change, err := range e.Changes(following, after) {
-			if err == nil { // after an error it goes on by itself
-				h.tell(change)
+		for following.Err() == nil {
+			err := caught.Call(func() error { h.follow(following, e, &after); return nil })
+			if err != nil {
+				caught.Log(following, h.console.Logger, slog.LevelError, "console: the change feed is followed anew", err)
+			}
+			select {
+			case <-following.Done():
+			case <-time.After(time.Second):
 			}
 		}
 	}()
 	return nil
+}
+
+// follow tells all pages what changes after a cursor, which goes along.
+func (h *hub) follow(ctx context.Context, e *engine.Engine, after *string) {
+	for change, err := range e.Changes(ctx, *after) {
+		if err == nil { // after an error it goes on by itself
+			h.tell(change)
+			*after = change.Cursor
+		}
+	}
 }
 
 func (h *hub) tell(change engine.Change) {

@@ -6,6 +6,7 @@ import (
 	"embed"
 	"errors"
 	"html/template"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 //go:embed templates/*.html
@@ -109,8 +111,8 @@ func (l *Login) mailLink(r *http.Request, email string) {
 		defer func() { <-l.mailing }()
 		ctx, cancel := context.WithTimeout(ctx, mailWithin)
 		defer cancel()
-		if err := l.sendLink(ctx, email); err != nil {
-			l.Logger.WarnContext(ctx, "no login link was mailed", "request_id", id, "error", err)
+		if err := caught.Call(func() error { return l.sendLink(ctx, email) }); err != nil {
+			caught.Log(ctx, l.Logger, slog.LevelWarn, "no login link was mailed", err, "request_id", id)
 		}
 	}()
 }

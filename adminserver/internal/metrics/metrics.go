@@ -5,6 +5,7 @@ package metrics
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 // askWithin bounds the questions to the database of one scrape.
@@ -110,13 +112,17 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	set := func(d *prometheus.Desc, value float64) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
-	vitals, err := m.Store.Vitals(ctx)
+	var vitals store.Vitals
 	var sums store.Counts
-	if err == nil {
-		sums, err = m.count(ctx)
-	}
+	// The registry collects in goroutines of its own, where a panic would end the process.
+	err := caught.Call(func() (err error) {
+		if vitals, err = m.Store.Vitals(ctx); err == nil {
+			sums, err = m.count(ctx)
+		}
+		return err
+	})
 	if err != nil {
-		m.Logger.WarnContext(ctx, "metrics without the database's", "error", err)
+		caught.Log(ctx, m.Logger, slog.LevelWarn, "metrics without the database's", err)
 		set(up, 0)
 		return
 	}

@@ -2,11 +2,13 @@ package web
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 const (
@@ -64,6 +66,18 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 	g.route.Handler.ServeHTTP(w, r)
 }
 
+// ask finds out who the reader is by now. Outside of a request a panic of the
+// app's own function would end the process.
+func (g *guarded) ask(r *http.Request) (now access.Identity, known bool, err error) {
+	defer func() {
+		if caught.Is(err) {
+			caught.Log(r.Context(), g.h.Logger, slog.LevelError, "who reads a stream is not known", err)
+		}
+	}()
+	defer caught.Panic(&err)
+	return g.h.Authenticate(r)
+}
+
 // watch ends a stream whose reader is not who they were when it began. While
 // that cannot be found out, as over a restart of Postgres, the stream goes on.
 func (g *guarded) watch(r *http.Request, who access.Identity, end context.CancelFunc) {
@@ -74,7 +88,7 @@ func (g *guarded) watch(r *http.Request, who access.Identity, end context.Cancel
 			return
 		case <-ticker.C:
 		}
-		now, known, err := g.h.Authenticate(r)
+		now, known, err := g.ask(r)
 		if err == nil && (!known || !now.May(g.route.Role) || now.Name != who.Name || now.Project != who.Project) {
 			end()
 		}

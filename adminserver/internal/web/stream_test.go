@@ -22,6 +22,14 @@ type door struct {
 	mu    sync.Mutex
 	known map[string]access.Identity
 	err   error
+	// panics is for an app's own function that does.
+	panics bool
+}
+
+func (d *door) panic(yes bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.panics = yes
 }
 
 func (d *door) set(name string, who access.Identity, err error) {
@@ -33,6 +41,9 @@ func (d *door) set(name string, who access.Identity, err error) {
 func (d *door) authenticate(r *http.Request) (access.Identity, bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.panics {
+		panic("broken door")
+	}
 	who, known := d.known[r.Header.Get("X-Who")]
 	return who, known && who.Name != "", d.err
 }
@@ -88,6 +99,10 @@ func TestAStreamEndsWithTheAccessOfItsReader(t *testing.T) {
 				d.set("ada", access.Identity{}, context.DeadlineExceeded) // the database is away
 				time.Sleep(time.Hour)
 				hears(true)
+				d.panic(true) // outside of a request, where nobody else would recover
+				time.Sleep(time.Hour)
+				hears(true)
+				d.panic(false)
 				d.set("ada", now, nil)
 				time.Sleep(askAgain)
 				hears(false)

@@ -1,0 +1,66 @@
+// Package caught turns panics into errors: background work runs inside the
+// process of somebody's payment service, which must not end with it.
+package caught
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+)
+
+// Error is a panic. Its text is one line; Stack says where it was.
+type Error struct {
+	Value any
+	Stack string
+}
+
+// Error implements error.
+func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap is the panic's value where that is an error.
+func (e *Error) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// maxStack is enough of a stack to find the line.
+const maxStack = 8 << 10
+
+// Panic is deferred, and puts a panic into the error that the function returns.
+func Panic(err *error) {
+	if value := recover(); value != nil {
+		stack := debug.Stack()
+		*err = &Error{value, string(stack[:min(len(stack), maxStack)])}
+	}
+}
+
+// Call calls do. A panic in it is an error.
+func Call(do func() error) (err error) {
+	defer Panic(&err)
+	return do()
+}
+
+// Is says whether err came of a panic.
+func Is(err error) bool {
+	var panicked *Error
+	return errors.As(err, &panicked)
+}
+
+// Log tells logger of err, with the stack where it was a panic. A logger that
+// panics itself loses the line to the standard error.
+func Log(ctx context.Context, logger *slog.Logger, level slog.Level, message string, err error, attrs ...any) {
+	defer func() {
+		if value := recover(); value != nil {
+			_, _ = fmt.Fprintf(os.Stderr, "%s: %v (the logger panicked: %v)\n", message, err, value)
+		}
+	}()
+	attrs = append(attrs, "error", err)
+	var panicked *Error
+	if errors.As(err, &panicked) {
+		attrs = append(attrs, "stack", panicked.Stack)
+	}
+	logger.Log(ctx, level, message, attrs...) //nolint:sloglint // the message is a constant of whoever calls
+}
