@@ -31,7 +31,7 @@ func (c doctorCommand) Run(s *session) error {
 		}
 		say(s.stdout, "%s %-8s %s", marks[f.Level], f.Area, printable(f.Detail))
 		if f.Repair != "" {
-			say(s.stdout, "    %s %s", quiet.Render("repair:"), f.Repair)
+			say(s.stdout, "    %s %s", quiet.Render("repair:"), printable(f.Repair))
 		}
 	}
 	if problems {

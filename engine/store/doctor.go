@@ -43,7 +43,7 @@ func (s *Store) Doctor(ctx context.Context) ([]Finding, error) {
 	}
 	findings := []Finding{pending}
 	for _, look := range []func(context.Context) ([]Finding, error){
-		s.schemaDrift, s.clock, s.roles, s.server, s.secrets, s.engines, s.backlog, s.alerts,
+		s.schemaDrift, s.additions, s.clock, s.roles, s.server, s.secrets, s.engines, s.backlog, s.alerts,
 	} {
 		found, err := look(ctx)
 		if err != nil {

@@ -19,6 +19,28 @@ WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind IN ('r', 'p') 
 UNION ALL
 SELECT ('index ' || x.indexdef)::text FROM pg_catalog.pg_indexes AS x WHERE x.schemaname = 'sendpromptly';
 
+-- name: SchemaAdditionList :many
+-- SchemaAdditionList reads the triggers, rules and foreign keys that others added to the schema's tables, the foreign keys that refer to them (from_outside), and what removes each.
+SELECT format('trigger %I on %I', g.tgname, c.relname)::text AS addition, format('DROP TRIGGER %I ON sendpromptly.%I;', g.tgname, c.relname)::text AS removal,
+  false AS from_outside
+FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid
+WHERE c.relnamespace = 'sendpromptly'::regnamespace AND NOT g.tgisinternal
+UNION ALL
+SELECT format('rule %I on %I', w.rulename, c.relname)::text, format('DROP RULE %I ON sendpromptly.%I;', w.rulename, c.relname)::text, false
+FROM pg_catalog.pg_rewrite AS w JOIN pg_catalog.pg_class AS c ON c.oid = w.ev_class
+WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind IN ('r', 'p')
+UNION ALL
+SELECT format('foreign key %I of %I', o.conname, c.relname)::text, format('ALTER TABLE sendpromptly.%I DROP CONSTRAINT %I;', c.relname, o.conname)::text, false
+FROM pg_catalog.pg_constraint AS o JOIN pg_catalog.pg_class AS c ON c.oid = o.conrelid
+WHERE c.relnamespace = 'sendpromptly'::regnamespace AND o.contype = 'f' AND o.conparentid = 0
+UNION ALL
+SELECT format('foreign key %I of %I.%I refers to %I', o.conname, n.nspname, c.relname, t.relname)::text,
+  format('ALTER TABLE %I.%I DROP CONSTRAINT %I;', n.nspname, c.relname, o.conname)::text, true
+FROM pg_catalog.pg_constraint AS o JOIN pg_catalog.pg_class AS t ON t.oid = o.confrelid
+  JOIN pg_catalog.pg_class AS c ON c.oid = o.conrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE t.relnamespace = 'sendpromptly'::regnamespace AND c.relnamespace <> 'sendpromptly'::regnamespace AND o.contype = 'f' AND o.conparentid = 0
+ORDER BY 1;
+
 -- name: RoleList :many
 -- RoleList reads which of the three roles exist.
 SELECT r.rolname::text AS name FROM pg_catalog.pg_roles AS r WHERE r.rolname LIKE 'sendpromptly\_%' ORDER BY r.rolname;
