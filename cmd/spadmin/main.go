@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"os/user"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -123,7 +124,7 @@ func report(err error, stderr io.Writer) int {
 	case errors.Is(err, errFound):
 		return exitFound
 	}
-	_, _ = fmt.Fprintln(stderr, "spadmin:", err)
+	_, _ = fmt.Fprintln(stderr, "spadmin:", saidOnce(err))
 	if errors.As(err, &advice) {
 		_, _ = fmt.Fprintln(stderr, "hint:", advice.advice)
 	} else if text := adviceOfPostgres(err); text != "" {
@@ -133,6 +134,17 @@ func report(err error, stderr io.Writer) int {
 		return exitUsage
 	}
 	return exitFound
+}
+
+// saidOnce is an error's text without the name that the engine's errors begin
+// with, wherever they stand: the line begins with ours.
+func saidOnce(err error) string {
+	const name = "sendpromptly: "
+	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = strings.ReplaceAll(strings.TrimPrefix(line, name), ": "+name, ": ")
+	}
+	return strings.Join(lines, "\n")
 }
 
 // adviceOfPostgres is what to do about an error of the database that has one usual cause.

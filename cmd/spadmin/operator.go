@@ -36,6 +36,7 @@ func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
+	i.remind(s)
 	link := base + "/login/" + secret
 	if asJSON {
 		return sayJSON(s.stdout, map[string]string{"url": link})

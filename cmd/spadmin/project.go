@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -154,6 +155,9 @@ func (c projectSet) Run(s *session) error {
 			return err
 		}
 	}
+	if err := c.remind(s, st); err != nil {
+		return err
+	}
 	if c.JSON {
 		return sayJSON(s.stdout, struct {
 			store.Project
@@ -166,6 +170,18 @@ func (c projectSet) Run(s *session) error {
 		saySecret(s, secret)
 	}
 	return nil
+}
+
+// remind says what is missing where callbacks were given somewhere to go.
+func (c projectSet) remind(s *session, st *store.Store) error {
+	if c.RepairURL == nil || *c.RepairURL == "" {
+		return nil
+	}
+	missing, err := st.CallbackSecretMissing(s.ctx, c.Name)
+	if missing {
+		_, _ = fmt.Fprintf(s.stderr, "hint: this project has no callback secret, so that nothing can be sent: spadmin project set %s --rotate-callback-secret makes one\n", c.Name)
+	}
+	return err
 }
 
 // advise adds a hint to what a project's settings are refused for.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/url"
@@ -80,11 +81,23 @@ func (k keyFolder) signing() (*proofs.Keys, error) {
 
 // issuer is the base URL that proofs name.
 type issuer struct {
-	BaseURL string `name:"base-url" help:"Where users reach the server." default:"http://127.0.0.1:8787" env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	BaseURL string `name:"base-url" help:"Where users reach the server. Default: http://127.0.0.1:8787." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
 }
 
+// defaultBaseURL is where serve is reached that was told nothing else.
+const defaultBaseURL = "http://127.0.0.1:8787"
+
 // base returns the base URL without a slash at its end.
-func (i issuer) base() (string, error) { return baseURL("--base-url", i.BaseURL) }
+func (i issuer) base() (string, error) {
+	return baseURL("--base-url", cmp.Or(i.BaseURL, defaultBaseURL))
+}
+
+// remind says what a link begins with where nobody said it.
+func (i issuer) remind(s *session) {
+	if i.BaseURL == "" {
+		_, _ = fmt.Fprintf(s.stderr, "hint: the link begins with the default, %s: --base-url URL or SENDPROMPTLY_BASE_URL says where users reach the server\n", defaultBaseURL)
+	}
+}
 
 func baseURL(field, raw string) (string, error) {
 	u, err := url.Parse(raw)
@@ -147,6 +160,7 @@ func (c proofCreate) Run(s *session) error {
 	if err != nil {
 		return err
 	}
+	c.remind(s)
 	link := proofs.Link(proof.Issuer, token)
 	if c.JSON {
 		return sayJSON(s.stdout, map[string]any{"url": link, "token": token, "jti": proof.JTI, "expires_at": proof.ExpiresAt})

@@ -143,6 +143,20 @@ func (s *Store) SetProject(ctx context.Context, name string, settings ProjectSet
 	return project, err
 }
 
+// CallbackSecretMissing says whether nothing signs a project's callbacks. It is
+// false too where this database role may not know.
+func (s *Store) CallbackSecretMissing(ctx context.Context, name string) (bool, error) {
+	readable, err := s.queries.SecretsReadable(ctx, s.pool)
+	if err != nil || !readable {
+		return false, err
+	}
+	id, err := s.projectID(ctx, name)
+	if err != nil {
+		return false, err
+	}
+	return s.queries.CallbackSecretMissing(ctx, s.pool, id)
+}
+
 // RotateCallbackSecret makes a new secret, which signs from now on together
 // with the older ones; those retire after the overlap. The new one is returned
 // once: it is not shown again.

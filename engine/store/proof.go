@@ -36,7 +36,7 @@ type Proof struct {
 	RevokedBy engine.Operator `json:"revoked_by,omitempty"`
 	// HeadSeq and HeadHash are the last sealed entry when it was issued.
 	HeadSeq  int       `json:"head_seq"`
-	HeadHash []byte    `json:"head_hash"`
+	HeadHash Hash      `json:"head_hash" doc:"In base64url without padding, as the token has it."`
 	Views    int       `json:"views"`
 	LastView time.Time `json:"last_view,omitzero"`
 }

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"strings"
 	"testing"
@@ -85,6 +86,24 @@ func (w *world) count(sql string, args ...any) (n int) {
 		w.t.Fatalf("%s: %v", sql, err)
 	}
 	return n
+}
+
+func TestAHashIsTextInBase64URL(t *testing.T) {
+	t.Parallel()
+	h := store.Hash{0xfb, 0xff, 0xfe, 1}
+	text, err := json.Marshal(h)
+	if err != nil || string(text) != `"-__-AQ"` {
+		t.Fatalf("%s, %v", text, err)
+	}
+	var again store.Hash
+	if err := json.Unmarshal(text, &again); err != nil || again.String() != h.String() {
+		t.Errorf("%v, %v", again, err)
+	}
+	for _, bad := range []string{`"+//+AQ=="`, `"-__-AQ=="`, `"-__-AR"`, `"é"`} {
+		if err := json.Unmarshal([]byte(bad), &again); err == nil {
+			t.Errorf("%s was taken", bad)
+		}
+	}
 }
 
 func TestIssuingSealsTheChainAndLeavesItsTraces(t *testing.T) {

@@ -43,6 +43,10 @@ SELECT s.* FROM sendpromptly.callback_secrets AS s
 WHERE s.project_id = sqlc.arg(project_id) AND (s.retires_at IS NULL OR s.retires_at > (SELECT sendpromptly.clock()))
 ORDER BY s.created_at DESC, s.secret_id DESC;
 
+-- name: CallbackSecretMissing :one
+-- CallbackSecretMissing tells whether nothing signs a project's callbacks.
+SELECT (NOT EXISTS (SELECT 1 FROM sendpromptly.callback_secrets AS s WHERE s.project_id = sqlc.arg(project_id) AND s.retires_at IS NULL))::boolean AS missing;
+
 -- name: CallbackSecretCreate :exec
 -- CallbackSecretCreate adds a secret, from now on the newest.
 INSERT INTO sendpromptly.callback_secrets (project_id, secret_id, secret, sealed, created_at)

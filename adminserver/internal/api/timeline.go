@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/hex"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
@@ -13,7 +12,7 @@ import (
 type Entry struct {
 	ID           int64     `json:"id" doc:"Orders the entries of one effect; the receipt is 0."`
 	Seq          int       `json:"seq,omitempty" doc:"Its number in the sealed chain; absent until it is sealed."`
-	Hash         string    `json:"hash,omitempty" doc:"The chain's head at this entry, in hexadecimal."`
+	Hash         string    `json:"hash,omitempty" doc:"The chain's head at this entry, in base64url without padding, as tokens have it."`
 	Kind         string    `json:"kind"`
 	At           time.Time `json:"at" doc:"When it became true, which may be earlier than when it was entered."`
 	State        string    `json:"state,omitempty" doc:"The state that the effect entered."`
@@ -30,7 +29,7 @@ type Entry struct {
 }
 
 func newEntry(e engine.Entry) Entry {
-	return Entry{ID: e.ID, Seq: e.Seq, Hash: hex.EncodeToString(e.Hash), Kind: e.Kind, At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
+	return Entry{ID: e.ID, Seq: e.Seq, Hash: store.Hash(e.Hash).String(), Kind: e.Kind, At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
 		Actor: string(e.Actor), ReplayID: e.ReplayID, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage, Note: e.Note, URL: e.URL, Status: e.Status,
 		DurationMS: e.Duration.Milliseconds(), Answer: e.Answer}
 }

@@ -226,6 +226,18 @@ func (q *Queries) CallbackSecretList(ctx context.Context, db DBTX, projectID int
 	return items, nil
 }
 
+const callbackSecretMissing = `-- name: CallbackSecretMissing :one
+SELECT (NOT EXISTS (SELECT 1 FROM sendpromptly.callback_secrets AS s WHERE s.project_id = $1 AND s.retires_at IS NULL))::boolean AS missing
+`
+
+// CallbackSecretMissing tells whether nothing signs a project's callbacks.
+func (q *Queries) CallbackSecretMissing(ctx context.Context, db DBTX, projectID int) (bool, error) {
+	row := db.QueryRow(ctx, callbackSecretMissing, projectID)
+	var missing bool
+	err := row.Scan(&missing)
+	return missing, err
+}
+
 const callbackSecretRetireOthers = `-- name: CallbackSecretRetireOthers :exec
 UPDATE sendpromptly.callback_secrets AS s SET retires_at = least(s.retires_at, (SELECT sendpromptly.clock()) + $1::text::interval)
 WHERE s.project_id = $2 AND s.secret_id <> (
