@@ -156,6 +156,7 @@ CREATE FUNCTION sendpromptly.accept_many(receipts json, project text DEFAULT 'de
 DECLARE
   v_project record;
   v_now timestamptz;
+  v_seed record;
   v_problem text;
   v_new uuid[];
   v_ids uuid[];
@@ -172,8 +173,9 @@ BEGIN
   END IF;
   PERFORM pg_current_xact_id();
   v_now := sendpromptly.clock();
+  v_seed := sendpromptly.uuid7_seed(v_now);
   WITH listed AS MATERIALIZED (
-    SELECT i.*, sendpromptly.uuid7(v_now) AS new_id,
+    SELECT i.*, sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, i.ordinal) AS new_id,
       coalesce(sendpromptly.key_problem(i.provider, i.event_id, i.effect),
         CASE WHEN i.timeout < interval '1 second' OR i.timeout > interval '30 days' THEN 'argument timeout: want 1 second to 30 days' END) AS problem,
       v_now + make_interval(secs => least(greatest(extract(epoch FROM coalesce(i.timeout, v_project.timeout)), 0), 2592000)::double precision) AS due

@@ -11,13 +11,14 @@ CREATE FUNCTION sendpromptly.open_incidents(project_ids integer[], effect_ids uu
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
+  v_seed record := sendpromptly.uuid7_seed(at);
   v_opened integer;
 BEGIN
   WITH born AS (
     INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, error_code, error_message)
-    SELECT sendpromptly.uuid7(open_incidents.at), u.effect_id, u.project_id, open_incidents.cause, open_incidents.cause,
+    SELECT sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, u.n), u.effect_id, u.project_id, open_incidents.cause, open_incidents.cause,
       open_incidents.at, open_incidents.error_code, open_incidents.error_message
-    FROM unnest(project_ids, effect_ids) AS u(project_id, effect_id)
+    FROM unnest(project_ids, effect_ids) WITH ORDINALITY AS u(project_id, effect_id, n)
     RETURNING project_id, incident_id, effect_id
   ), told AS (
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, cause)

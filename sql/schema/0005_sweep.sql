@@ -157,11 +157,13 @@ $$;
 -- which cannot move while they are locked, so that no plan can take more than batch.
 -- since is where to begin, null for the first deadline, and reached where the
 -- next batch of the same pass does: the rows that this one deleted lie before it.
+-- The plan is made once: a planner that knows the deadlines looks up the least that
+-- there is, past all that was just deleted, which takes 8 % of the whole batch.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.open_overdue(batch integer, last_pass timestamptz, since timestamptz DEFAULT NULL,
     OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer, OUT reached timestamptz)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
-  SET enable_sort = off SET jit = off AS $$
+  SET enable_sort = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
   v_since timestamptz := coalesce(since, '-infinity');
