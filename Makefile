@@ -2,6 +2,7 @@
 
 # The race detector needs a C compiler.
 RACE := -race
+FUZZTIME ?= 10s
 LINT := bin/golangci-lint run --timeout=10m
 
 .PHONY: help
@@ -16,6 +17,10 @@ demo: postgres ## the demo, on a throw-away Postgres; ARGS="--once --json" and t
 .PHONY: test
 test: postgres compiler modules ## all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test
 	bin/withpg -- go test $(RACE) -timeout=20m $(ARGS) ./...
+
+.PHONY: fuzz
+fuzz: modules ## every fuzz test, one after another, each for FUZZTIME=10s
+	tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: integration
 integration: postgres compiler browser ## the tests that need containers or other people's libraries; SENDPROMPTLY_POSTGRES_VERSIONS="15 17"
