@@ -60,12 +60,12 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("%s: listed %v, want %v", name, got, test.want)
 		}
-		n, capped, err := s.st.IncidentCount(t.Context(), "default", test.filter)
+		n, capped, err := s.st.IncidentCount(t.Context(), "default", test.filter, store.CountCap)
 		if err != nil || n != len(test.want) || capped {
 			t.Errorf("%s: counted %d (capped %t), want %d: %v", name, n, capped, len(test.want), err)
 		}
 	}
-	if _, _, err := s.st.IncidentCount(t.Context(), "nosuch", engine.IncidentFilter{}); !errors.Is(err, store.ErrNotFound) {
+	if _, _, err := s.st.IncidentCount(t.Context(), "nosuch", engine.IncidentFilter{}, store.CountCap); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("unknown project: %v", err)
 	}
 	var field *engine.FieldError
@@ -99,12 +99,20 @@ func TestARareFilterGoesOnOverShortPages(t *testing.T) {
 	}
 	for _, test := range []struct {
 		filter engine.IncidentFilter
+		look   int
 		n      int
 		capped bool
-	}{{engine.IncidentFilter{Open: true}, 25000, false}, {engine.IncidentFilter{Version: "rare"}, 0, true}, {engine.IncidentFilter{Version: "v1"}, 10000, true}} {
-		n, capped, err := s.st.IncidentCount(t.Context(), "default", test.filter)
+	}{
+		{engine.IncidentFilter{Open: true}, store.CountCap, 25000, false},
+		{engine.IncidentFilter{Open: true}, store.QuickCount, 10000, true},
+		{engine.IncidentFilter{Version: "rare"}, store.CountCap, 0, true},
+		{engine.IncidentFilter{Version: "rare"}, store.QuickCount, 0, true},
+		{engine.IncidentFilter{Version: "v1"}, store.CountCap, 10000, true},
+		{engine.IncidentFilter{Version: "v1"}, store.QuickCount, 1000, true},
+	} {
+		n, capped, err := s.st.IncidentCount(t.Context(), "default", test.filter, test.look)
 		if n != test.n || capped != test.capped || err != nil {
-			t.Errorf("%+v: %d, %t, %v", test.filter, n, capped, err)
+			t.Errorf("%+v: %d, %t, %v", test, n, capped, err)
 		}
 	}
 }

@@ -57,7 +57,7 @@ SELECT coalesce(sendpromptly.incident_walk_end(sqlc.arg(project)::text, sqlc.arg
 -- name: IncidentCount :one
 -- IncidentCount counts what a filter selects, up to a bound.
 SELECT coalesce(r.fitting, 0)::int AS fitting, coalesce(r.capped, false)::boolean AS capped
-FROM sendpromptly.incident_count(sqlc.arg(project)::text, sqlc.arg(filter)::text::json) AS r(fitting, capped);
+FROM sendpromptly.incident_count(sqlc.arg(project)::text, sqlc.arg(filter)::text::json, sqlc.arg(walk)::int) AS r(fitting, capped);
 
 -- name: AttemptList :many
 -- AttemptList reads the newest 100 attempts of an incident with the state of their callbacks.

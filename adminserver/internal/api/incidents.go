@@ -8,6 +8,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
 
 // Incident is an incident as the API shows it.
@@ -142,7 +143,7 @@ func incidents(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		n, capped, err := r.Store.IncidentCount(ctx, project, in.filter())
+		n, capped, err := r.Store.IncidentCount(ctx, project, in.filter(), store.CountCap)
 		return &reply[IncidentCount]{IncidentCount{n, capped}}, err
 	})
 	line.path, line.id, line.title = "/incidents/{id}", "incidents-get", "Read an incident"

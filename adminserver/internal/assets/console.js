@@ -98,13 +98,14 @@
     }
     tell(list);
   };
-  let reading = false, again = false, loggedOut = () => {};
+  let reading = false, again = false, over = false, signedOut = () => {};
   const refresh = async () => {
+    if (over) return;
     if (reading) { again = true; return; }
     reading = true;
     try {
       const answer = await fetch(location.href.split("#")[0], { headers: { Accept: "text/html", "X-Refresh": "1" }, cache: "no-store", redirect: "manual" });
-      if (answer.type === "opaqueredirect" || answer.status === 401) loggedOut();
+      if (answer.type === "opaqueredirect" || answer.status === 401) signedOut();
       if (!answer.ok) return;
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       for (const part of document.querySelectorAll("[data-live]")) {
@@ -114,7 +115,7 @@
         else if (!busy(part)) replace(part, document.adoptNode(next));
       }
     } catch { /* the next change tries again */ } finally {
-      setTimeout(() => { reading = false; if (again) { again = false; refresh(); } }, 1000);
+      if (!over) setTimeout(() => { reading = false; if (again) { again = false; refresh(); } }, 1000);
     }
   };
   news?.querySelector("button").addEventListener("click", () => location.reload());
@@ -122,8 +123,17 @@
   if (events && document.querySelector("[data-live]")) {
     const light = document.querySelector("[data-light]");
     const say = (text) => { if (light) { light.textContent = text; light.hidden = false; } };
-    let source, over = false;
-    loggedOut = () => { over = true; source.close(); say("Logged out: load the page again"); };
+    let source, next, every;
+    // For good: nothing is asked for any more, until somebody loads the page again.
+    signedOut = () => {
+      over = true;
+      source.close();
+      clearTimeout(next);
+      clearInterval(every);
+      say("Signed out");
+      document.querySelector("[data-over]").hidden = false;
+      document.documentElement.classList.add("over");
+    };
     const follow = () => {
       source = new EventSource(events);
       // What changed before the stream began, or while it was lost, is read now.
@@ -133,7 +143,7 @@
         // The browser connects again by itself, but not after an answer such as 503 or 401.
         if (source.readyState !== EventSource.CLOSED) return;
         refresh();
-        setTimeout(() => { if (!over) follow(); }, 3000);
+        next = setTimeout(follow, 3000);
       });
       source.addEventListener("change", (event) => {
         const only = body.dataset.of;
@@ -141,7 +151,7 @@
       });
     };
     follow();
-    if (body.dataset.every) setInterval(refresh, Number(body.dataset.every) * 1000);
+    if (body.dataset.every) every = setInterval(refresh, Number(body.dataset.every) * 1000);
     addEventListener("pagehide", () => source.close());
     addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   }

@@ -101,7 +101,7 @@ func knownState(s string) bool {
 var notices = func() map[string]string {
 	said := map[string]string{
 		"view": "The view is saved.", "view-deleted": "The view is gone.",
-		"plan-started": "The plan is under way.", "plan-stopped": "The plan is stopped. What it had not reached stays as it is.",
+		"plan-started": "The plan is started.", "plan-stopped": "The plan is stopped. What it had not reached stays as it is.",
 		"project": "The settings are saved.", "operator": "The operator’s role is changed.", "operator-removed": "The operator is gone.",
 		"proof-revoked": "The proof link is dead.",
 		"key-revoked":   "The key is revoked.", "token-revoked": "The token is revoked.",

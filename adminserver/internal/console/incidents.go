@@ -4,7 +4,11 @@ import (
 	"net/http"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/store"
 )
+
+// rowsShown is how long a page of the list is.
+const rowsShown = 50
 
 // incidentsPage is one page of the list.
 type incidentsPage struct {
@@ -45,12 +49,13 @@ func (c *console) incidents(v *visit) error {
 		return err
 	}
 	asked := f.asked()
+	asked.Limit = rowsShown
 	found, err := v.engine.Incidents(v.ctx(), asked)
 	if err != nil {
 		return err
 	}
 	data := incidentsPage{Filter: f, First: f.Before == ""}
-	if data.Count, data.Capped, err = v.Store.IncidentCount(v.ctx(), v.project, asked); err != nil {
+	if data.Count, data.Capped, err = v.matching(asked, found); err != nil {
 		return err
 	}
 	if data.Views, err = v.views(f); err != nil {
@@ -74,4 +79,13 @@ func (c *console) incidents(v *visit) error {
 		data.Actions = []string{"reprocess"}
 	}
 	return v.render(http.StatusOK, "incidents", page{Title: "Incidents", Nav: "Incidents", Live: true, Data: data})
+}
+
+// matching is how many incidents match, at least where capped says so. A first
+// page that is not full has looked as far as a count does, and knows.
+func (v *visit) matching(asked engine.IncidentFilter, found engine.IncidentPage) (n int, capped bool, err error) {
+	if asked.Before == "" && len(found.Incidents) < asked.Limit {
+		return len(found.Incidents), found.Next != "", nil
+	}
+	return v.Store.IncidentCount(v.ctx(), v.project, asked, store.QuickCount)
 }

@@ -38,7 +38,7 @@ func (v *visit) openElsewhere() (found []elsewhere, err error) {
 			continue
 		}
 		e := elsewhere{Name: name, Link: v.link("/", "project", name)}
-		if e.Open, e.Capped, err = v.Store.IncidentCount(v.ctx(), name, engine.IncidentFilter{Open: true}); err != nil {
+		if e.Open, e.Capped, err = v.Store.IncidentCount(v.ctx(), name, engine.IncidentFilter{Open: true}, store.QuickCount); err != nil {
 			return nil, err
 		}
 		if e.Open > 0 {

@@ -149,12 +149,13 @@ func (q *Queries) IncidentClose(ctx context.Context, db DBTX, arg IncidentCloseP
 
 const incidentCount = `-- name: IncidentCount :one
 SELECT coalesce(r.fitting, 0)::int AS fitting, coalesce(r.capped, false)::boolean AS capped
-FROM sendpromptly.incident_count($1::text, $2::text::json) AS r(fitting, capped)
+FROM sendpromptly.incident_count($1::text, $2::text::json, $3::int) AS r(fitting, capped)
 `
 
 type IncidentCountParams struct {
 	Project string
 	Filter  string
+	Walk    int
 }
 
 type IncidentCountRow struct {
@@ -164,7 +165,7 @@ type IncidentCountRow struct {
 
 // IncidentCount counts what a filter selects, up to a bound.
 func (q *Queries) IncidentCount(ctx context.Context, db DBTX, arg IncidentCountParams) (IncidentCountRow, error) {
-	row := db.QueryRow(ctx, incidentCount, arg.Project, arg.Filter)
+	row := db.QueryRow(ctx, incidentCount, arg.Project, arg.Filter, arg.Walk)
 	var i IncidentCountRow
 	err := row.Scan(&i.Fitting, &i.Capped)
 	return i, err
