@@ -75,7 +75,7 @@ func New(cfg Config) (*Server, error) {
 	if s.metrics, err = metrics.New(s.deps, cfg.Registry); err != nil {
 		return nil, err
 	}
-	options := web.Options{Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate, Pages: s.problems(),
+	options := web.Options{Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate,
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
 		Closing: closing}
 	if cfg.Authenticate == nil {
@@ -87,6 +87,7 @@ func New(cfg Config) (*Server, error) {
 			options.LoginPath = "/login"
 		}
 	}
+	options.Pages = s.problems()
 	if s.handler, err = web.NewHandler(options, s.rooms()); err != nil {
 		return nil, err
 	}

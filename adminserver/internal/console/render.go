@@ -148,11 +148,15 @@ func (v *visit) sayNo(err error) {
 
 // problem shows a page for what went wrong.
 func (v *visit) problem(p *web.Problem) {
+	detail := p.Detail
+	if detail != "" && !strings.HasSuffix(detail, ".") {
+		detail += "."
+	}
 	data := struct {
 		Title, Detail string
 		// Again says that logging in again may help, Ours that it is our fault.
 		Again, Ours bool
-	}{p.Title, p.Detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent, p.Status >= http.StatusInternalServerError}
+	}{p.Title, detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent, p.Status >= http.StatusInternalServerError}
 	if err := v.render(p.Status, "problem", page{Title: p.Title, Data: data}); err != nil {
 		v.Logger.ErrorContext(v.ctx(), "the page for a problem could not be shown", "error", err)
 		http.Error(v.w, p.Title, p.Status)

@@ -72,7 +72,7 @@ func (v *visit) enter() error {
 	if v.project == "" {
 		v.project, err = v.usualProject()
 	} else if !slices.Contains(v.projects, v.project) {
-		err = store.ErrNotFound
+		v.project, err = "", store.ErrNotFound // the page that says so must not lead there again
 	}
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (v *visit) redirect(path, done, fragment string, more ...string) {
 // values of its query; empty values are left out.
 func (v *visit) link(path string, more ...string) string {
 	query := url.Values{}
-	if len(v.projects) > 1 {
+	if len(v.projects) > 1 && v.project != "" {
 		query.Set("project", v.project)
 	}
 	for i := 0; i+1 < len(more); i += 2 {
