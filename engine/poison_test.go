@@ -171,6 +171,29 @@ func TestAPoisonousAttemptNeverWedgesTheSweep(t *testing.T) {
 	db.RequireSound()
 }
 
+// An effect that cannot be removed stays, with a note that keeps it for another while, and keeps no other from leaving.
+func TestAPoisonousEffectNeverWedgesRetention(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	acceptEvents(t, db, e, 45) // three groups, with a poisonous one in the first and in the last
+	exec(t, db.Pool, "SELECT sendpromptly.succeed('stripe', event_id) FROM sendpromptly.effects")
+	run(t, db.Pool, `CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`)
+	run(t, db.Pool, `CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id IN ('evt_0', 'evt_42')) EXECUTE FUNCTION public.poison()`)
+	retention(t, db, 35*day)
+	db.Travel(36 * day)
+	retain(t, e, 43)
+	requireStory(t, db, key("evt_0"), "receipt→awaiting success→applied note")
+	requireStory(t, db, key("evt_42"), "receipt→awaiting success→applied note")
+	db.Travel(2 * time.Hour)
+	retain(t, e, 0) // it waits
+	requireStory(t, db, key("evt_0"), "receipt→awaiting success→applied note")
+	db.RequireSound()
+	run(t, db.Pool, `DROP TRIGGER poison ON sendpromptly.effects`)
+	db.Travel(36 * day)
+	retain(t, e, 2)
+}
+
 // A chain that cannot be sealed, for somebody meddled with it, is noted and found by verify, and keeps no other from being
 // sealed.
 func TestABrokenChainHoldsUpNoOther(t *testing.T) {

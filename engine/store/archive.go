@@ -46,8 +46,9 @@ const (
 
 	manifestSuffix = ".manifest.json"
 	perFile        = 50_000
-	// readAtOnce is how many effects are read with all their rows at once.
-	readAtOnce = 200
+	// readAtOnce is how many effects are read with all their rows at once: each is
+	// a subtransaction, and no more than Postgres keeps at hand.
+	readAtOnce = 50
 )
 
 // archive first finishes what an earlier run began in the folder, then writes
@@ -111,18 +112,23 @@ func (s *Store) writeFile(ctx context.Context, o RetainOptions, before time.Time
 		return m, nil, after, err
 	}
 	defer out.abandon()
-	for full := true; full && out.manifest.Effects < o.PerFile; {
+	for out.manifest.Effects < o.PerFile {
 		var rows []dbsqlc.EffectsReadForArchiveRow
 		batch := min(readAtOnce, o.PerFile-out.manifest.Effects)
 		params := dbsqlc.EffectsReadForArchiveParams{Project: o.Project, SettledBefore: before, After: after, Batch: batch}
 		err := pace.Step(ctx, s.pool, func(db dbsqlc.DBTX) (held float64, err error) {
 			rows, err = s.queries.EffectsReadForArchive(ctx, db, params)
-			return 0, err // it locks nothing
+			for _, row := range rows {
+				held = max(held, row.HeldSeconds)
+			}
+			return held, err
 		})
 		if err != nil {
 			return m, nil, after, err
 		}
-		full = len(rows) == batch
+		if len(rows) == 0 {
+			break
+		}
 		for _, row := range rows {
 			report.Seen++
 			after = row.EffectID
@@ -130,7 +136,7 @@ func (s *Store) writeFile(ctx context.Context, o RetainOptions, before time.Time
 				continue
 			}
 			ids = append(ids, row.EffectID)
-			if err := out.add(row.EffectID, row.AcceptedAt, row.Document); err != nil {
+			if err := out.add(row.EffectID, row.Document); err != nil {
 				return m, nil, after, err
 			}
 		}

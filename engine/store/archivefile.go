@@ -42,14 +42,18 @@ func newArchiveFile(folder, project string) (*archiveFile, error) {
 }
 
 // add writes one effect's line.
-func (a *archiveFile) add(id string, at time.Time, document string) error {
+func (a *archiveFile) add(id, document string) error {
 	var parts struct {
+		Effect struct {
+			AcceptedAt time.Time `json:"accepted_at"`
+		} `json:"effect"`
 		Entries  []json.RawMessage `json:"entries"`
 		Incident json.RawMessage   `json:"incident"`
 	}
 	if err := json.Unmarshal([]byte(document), &parts); err != nil {
 		return err
 	}
+	at := parts.Effect.AcceptedAt
 	if a.manifest.Effects == 0 {
 		a.firstID, a.manifest.AcceptedFrom, a.manifest.AcceptedTo = id, at.UTC(), at.UTC()
 	}

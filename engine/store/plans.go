@@ -55,7 +55,8 @@ type Plan struct {
 	// StoppedBy is set where an operator ended it early.
 	StoppedBy engine.Operator
 	// Results counts its incidents: waiting, in_flight, applied, failed, missing,
-	// gave_up, closed, changed (since the set was frozen), refused or stopped.
+	// gave_up, closed, changed (since the set was frozen), refused, error (its
+	// timeline says why) or stopped.
 	Results map[string]int
 }
 

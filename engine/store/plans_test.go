@@ -114,6 +114,35 @@ func TestAPlanOfReprocessesBoundsItsCallbacks(t *testing.T) {
 	s.RequireSound()
 }
 
+// An incident on which Postgres refuses to act ends as an error, with a note on its timeline, and holds up no other.
+func TestAPoisonousIncidentNeverWedgesAPlan(t *testing.T) {
+	t.Parallel()
+	for action, want := range map[string]string{"reprocess": "in_flight", "close": "closed"} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			made := s.incidents(3)
+			s.exec(`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`)
+			s.exec(fmt.Sprintf(`CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW
+				WHEN (OLD.incident_id = '%s') EXECUTE FUNCTION public.poison()`, made[0].ID))
+			p := s.plan(store.PlanRequest{Action: action, Filter: engine.IncidentFilter{Open: true}, Note: "refunded"})
+			needs(s.st.StartPlan(t.Context(), "default", p.ID, 3, "ada"))(t)
+			needs(s.st.RunPlans(t.Context()))(t)
+			if done := s.requireResults(p, map[string]int{"error": 1, want: 2}); done.FinishedAt.IsZero() {
+				t.Error("the plan has not ended")
+			}
+			if n := s.count(fmt.Sprintf(`SELECT count(*) FROM sendpromptly.entries WHERE effect_id = '%s' AND kind = 'note'
+				AND note = 'a plan could not act on the incident' AND error_message = 'this row is poisonous'`, made[0].EffectID)); n != 1 {
+				t.Errorf("%d notes on its timeline", n)
+			}
+			if i := needs(s.e.Incident(t.Context(), made[0].ID))(t); i.State != engine.StateFailed {
+				t.Errorf("the incident is %s", i.State)
+			}
+			s.RequireSound()
+		})
+	}
+}
+
 func TestWhatAPlanRefuses(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,43 @@ func TestIssuingSealsTheChainAndLeavesItsTraces(t *testing.T) {
 		t.Errorf("StillProven = %v, %v", still, err)
 	}
 	w.db.RequireSound()
+}
+
+// What is exported holds every entry that exists, sealed before or not, and so does what a new proof proves.
+func TestAnExportHoldsEveryEntryThatExists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	i := w.incident("evt_1")
+	exported := func(upto int) []string {
+		t.Helper()
+		entries, err := w.store.ExportEntries(t.Context(), i.ID, upto)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var kinds []string
+		for _, e := range entries {
+			kinds = append(kinds, e.Kind)
+		}
+		return kinds
+	}
+	want := []string{"receipt", "failure", "opened"}
+	if got := exported(0); !slices.Equal(got, want) {
+		t.Errorf("exported %v, want %v", got, want)
+	}
+	if err := w.engine.Note(t.Context(), i.ID, "ada", "asked the bank"); err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, "note")
+	p := w.issue(i.ID)
+	if got := exported(p.HeadSeq); !slices.Equal(got, want) {
+		t.Errorf("exported up to the proof's head %v, want %v", got, want)
+	}
+	if got, all := exported(0), append(want, "proof"); !slices.Equal(got, all) {
+		t.Errorf("exported %v, want %v", got, all)
+	}
+	if _, err := w.store.ExportEntries(t.Context(), engine.IncidentID(p.JTI), 0); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("of an unknown incident: %v", err)
+	}
 }
 
 func TestAProofThatCannotBeSignedWasNeverIssued(t *testing.T) {

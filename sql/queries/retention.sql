@@ -13,10 +13,10 @@ FROM sendpromptly.retain(sqlc.arg(project)::text, sqlc.arg(settled_before)::time
   sqlc.arg(dry_run)::boolean) AS r(taken, gone, last, held);
 
 -- name: EffectsReadForArchive :many
--- EffectsReadForArchive reads one page of effects with all their rows; document is empty where an effect stays.
-SELECT r.effect_id::uuid AS effect_id, r.accepted_at::timestamptz AS accepted_at, coalesce(r.document, '')::text AS document
+-- EffectsReadForArchive seals and reads one page of effects with all their rows; document is empty where an effect stays.
+SELECT r.effect_id::uuid AS effect_id, coalesce(r.document, '')::text AS document, extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain_read(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(after)::uuid, sqlc.arg(batch)::int)
-  AS r(effect_id, accepted_at, document);
+  AS r(effect_id, document, held);
 
 -- name: EffectsForget :many
 -- EffectsForget removes archived effects that did not change since, as far as its time lets it, and says of each what became of it.

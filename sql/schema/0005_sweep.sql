@@ -44,50 +44,48 @@ CREATE FUNCTION sendpromptly.fold_failures(batch integer, apart boolean DEFAULT 
 DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_row record;
+  v_failure sendpromptly.deferred_failures;
 BEGIN
   taken := 0;
   folded := 0;
   FOR v_row IN
-    SELECT d.*, e.deadline FROM sendpromptly.deferred_failures AS d
+    SELECT d AS failure, e.deadline FROM sendpromptly.deferred_failures AS d
     JOIN sendpromptly.effects AS e ON e.project_id = d.project_id AND e.effect_id = d.effect_id
     WHERE d.not_before <= v_now ORDER BY d.not_before, d.deferred_id LIMIT batch FOR UPDATE OF d SKIP LOCKED
   LOOP
     taken := taken + 1;
+    v_failure := v_row.failure;
     IF NOT apart THEN
-      folded := folded + sendpromptly.fold_failure(v_row.project_id, v_row.deferred_id, v_row.deadline, v_now);
+      folded := folded + sendpromptly.fold_failure(v_failure, v_row.deadline, v_now);
       CONTINUE;
     END IF;
     BEGIN
-      folded := folded + sendpromptly.fold_failure(v_row.project_id, v_row.deferred_id, v_row.deadline, v_now);
+      folded := folded + sendpromptly.fold_failure(v_failure, v_row.deadline, v_now);
     EXCEPTION WHEN OTHERS THEN
       IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
         RAISE;
       END IF;
       UPDATE sendpromptly.deferred_failures AS d SET not_before = v_now + interval '1 hour'
-      WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+      WHERE d.project_id = v_failure.project_id AND d.deferred_id = v_failure.deferred_id;
       INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
-      VALUES (v_row.effect_id, v_now, v_row.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not fold a failure in and tries again in an hour');
+      VALUES (v_failure.effect_id, v_now, v_failure.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not fold a failure in and tries again in an hour');
     END;
   END LOOP;
 END
 $$;
 
 -- Folds one in, which the caller has locked: 1 when it is done.
-CREATE FUNCTION sendpromptly.fold_failure(project_id integer, deferred_id bigint, deadline timestamptz, now timestamptz) RETURNS integer
+CREATE FUNCTION sendpromptly.fold_failure(failure sendpromptly.deferred_failures, deadline timestamptz, now timestamptz) RETURNS integer
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
-DECLARE
-  v_row sendpromptly.deferred_failures;
 BEGIN
-  SELECT d.* INTO v_row FROM sendpromptly.deferred_failures AS d
-  WHERE d.project_id = fold_failure.project_id AND d.deferred_id = fold_failure.deferred_id;
-  IF (SELECT s.settled FROM sendpromptly.settle_failure(v_row.project_id, v_row.effect_id, fold_failure.deadline, v_row.at,
-      v_row.error_code, v_row.error_message, v_row.replay_id) AS s) THEN
-    DELETE FROM sendpromptly.deferred_failures AS d WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+  IF (SELECT s.settled FROM sendpromptly.settle_failure(failure.project_id, failure.effect_id, deadline, failure.at,
+      failure.error_code, failure.error_message, failure.replay_id) AS s) THEN
+    DELETE FROM sendpromptly.deferred_failures AS d WHERE d.project_id = failure.project_id AND d.deferred_id = failure.deferred_id;
     RETURN 1;
   END IF;
   UPDATE sendpromptly.deferred_failures AS d SET not_before = fold_failure.now + interval '1 second'
-  WHERE d.project_id = v_row.project_id AND d.deferred_id = v_row.deferred_id;
+  WHERE d.project_id = failure.project_id AND d.deferred_id = failure.deferred_id;
   RETURN 0;
 END
 $$;

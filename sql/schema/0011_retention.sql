@@ -140,6 +140,40 @@ END
 $$;
 -- +goose StatementEnd
 
+-- Forgets a group. Where it broke, for a reason that lies in a row, each goes by
+-- itself, and whoever breaks stays: a note says why, and since that happened to
+-- the effect, it is looked at again when it is as old.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.forget_group(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_id uuid;
+  v_gone uuid[] := '{}';
+BEGIN
+  BEGIN
+    RETURN sendpromptly.forget(project_id, effect_ids, bound);
+  EXCEPTION WHEN OTHERS THEN
+    IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+      RAISE;
+    END IF;
+  END;
+  FOREACH v_id IN ARRAY effect_ids LOOP
+    BEGIN
+      v_gone := v_gone || sendpromptly.forget(project_id, ARRAY[v_id], bound);
+    EXCEPTION WHEN OTHERS THEN
+      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+        RAISE;
+      END IF;
+      INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+      VALUES (v_id, sendpromptly.clock(), forget_group.project_id, 'note', left(SQLERRM, 2000), 'retention could not remove the effect');
+    END;
+  END LOOP;
+  RETURN v_gone;
+END
+$$;
+-- +goose StatementEnd
+
 -- One step without an archive: looks at up to batch effects after a place,
 -- removes those that may leave (or only counts them), and says where the next
 -- step goes on and how long it held its locks. It goes in small groups and ends
@@ -166,7 +200,7 @@ BEGIN
     IF dry_run THEN
       gone := gone + cardinality(sendpromptly.settled_before(v_project, v_page, v_bound));
     ELSE
-      gone := gone + cardinality(sendpromptly.forget(v_project, v_page, v_bound));
+      gone := gone + cardinality(sendpromptly.forget_group(v_project, v_page, v_bound));
     END IF;
     held := sendpromptly.clock() - v_started;
     EXIT WHEN taken >= batch OR held >= budget;
@@ -176,24 +210,56 @@ END
 $$;
 -- +goose StatementEnd
 
--- One page for an archive: every effect that was looked at, with all that is
--- known of it where it may leave, and null where it stays.
+-- One page for an archive, as far as the budget lets it: every effect that was
+-- looked at, with all that is known of it where it may leave, and null where it
+-- stays. Timelines are sealed first. Whoever holds a chain is hardly waited for:
+-- its effect stays.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.retain_read(project text, settled_before timestamptz, after uuid, batch integer)
-  RETURNS TABLE (effect_id uuid, accepted_at timestamptz, document text)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
+CREATE FUNCTION sendpromptly.retain_read(project text, settled_before timestamptz, after uuid, batch integer, budget interval DEFAULT '30 milliseconds')
+  RETURNS TABLE (effect_id uuid, document text, held interval)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+  SET lock_timeout = '10ms' AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
   v_bound timestamptz := sendpromptly.retention_bound(settled_before);
+  v_started timestamptz := sendpromptly.clock();
   v_page uuid[] := sendpromptly.retention_page(v_project, v_bound, after, batch);
   v_leaving uuid[] := sendpromptly.settled_before(v_project, v_page, v_bound);
 BEGIN
-  RETURN QUERY SELECT u.id, e.accepted_at, CASE WHEN u.id = ANY (v_leaving) THEN sendpromptly.archived(v_project, u.id)::text END
-  FROM unnest(v_page) WITH ORDINALITY AS u(id, n)
-  CROSS JOIN LATERAL (SELECT f.accepted_at FROM sendpromptly.effects AS f WHERE f.project_id = v_project AND f.effect_id = u.id
-      ORDER BY f.project_id, f.effect_id LIMIT 1) AS e
-  ORDER BY u.n;
+  FOREACH effect_id IN ARRAY v_page LOOP
+    document := CASE WHEN effect_id = ANY (v_leaving) THEN sendpromptly.sealed_document(v_project, effect_id) END;
+    held := sendpromptly.clock() - v_started;
+    RETURN NEXT;
+    EXIT WHEN held >= budget;
+  END LOOP;
+END
+$$;
+
+-- What an archive holds of one effect. Null where it cannot be had: it is gone,
+-- somebody holds its chain, or the reason lies in a row, which a note tells as in
+-- forget_group. A timeline of nothing but the receipt and the success of the first
+-- wait is only sealed where that was begun: of such effects there are many.
+CREATE FUNCTION sendpromptly.sealed_document(project_id integer, effect_id uuid) RETURNS text
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  IF EXISTS (SELECT 1 FROM sendpromptly.entries AS n WHERE n.project_id = sealed_document.project_id AND n.effect_id = sealed_document.effect_id)
+    OR EXISTS (SELECT 1 FROM sendpromptly.chains AS c WHERE c.project_id = sealed_document.project_id AND c.effect_id = sealed_document.effect_id) THEN
+    PERFORM sendpromptly.seal(project_id, effect_id);
+  END IF;
+  RETURN (SELECT sendpromptly.archived(e.project_id, e.effect_id)::text FROM sendpromptly.effects AS e
+    WHERE e.project_id = sealed_document.project_id AND e.effect_id = sealed_document.effect_id ORDER BY e.project_id, e.effect_id LIMIT 1);
+EXCEPTION
+  WHEN lock_not_available THEN
+    RETURN NULL;
+  WHEN OTHERS THEN
+    IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+      RAISE;
+    END IF;
+    INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+    VALUES (sealed_document.effect_id, sendpromptly.clock(), sealed_document.project_id, 'note', left(SQLERRM, 2000), 'retention could not archive the effect');
+    RETURN NULL;
 END
 $$;
 
@@ -241,7 +307,7 @@ BEGIN
     v_there := ARRAY(SELECT x.effect_id FROM unnest(v_group) AS u(id) CROSS JOIN LATERAL (
       SELECT r.effect_id FROM sendpromptly.effects AS r WHERE r.project_id = v_project AND r.effect_id = u.id
       ORDER BY r.project_id, r.effect_id LIMIT 1) AS x);
-    v_gone := sendpromptly.forget(v_project, v_there, v_bound);
+    v_gone := sendpromptly.forget_group(v_project, v_there, v_bound);
     RETURN QUERY SELECT u.id, CASE WHEN u.id = ANY (v_there) THEN u.id = ANY (v_gone) END, sendpromptly.clock() - v_started
     FROM unnest(v_group) WITH ORDINALITY AS u(id, n) ORDER BY u.n;
     v_done := v_done + cardinality(v_group);

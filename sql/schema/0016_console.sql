@@ -58,7 +58,7 @@ CREATE TABLE sendpromptly.plan_items (
   plan_id     uuid NOT NULL,
   incident_id uuid NOT NULL,
   revision    integer NOT NULL,
-  outcome     text CHECK (outcome IN ('requested', 'closed', 'changed', 'refused', 'stopped')),
+  outcome     text CHECK (outcome IN ('requested', 'closed', 'changed', 'refused', 'error', 'stopped')),
   replay_id   uuid,
   PRIMARY KEY (project_id, plan_id, incident_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
@@ -435,6 +435,8 @@ $$;
 -- a project wait or are being sent: a plan never floods the repair endpoint, and
 -- no attempt runs out of time in the queue. taken is false where no plan can go
 -- on now. One incident a transaction: it never waits for one while it holds another.
+-- One that cannot be acted on, for a reason that lies in a row, ends as an error,
+-- which a note on its timeline tells, and holds up no other.
 CREATE FUNCTION sendpromptly.run_plan_item(last_try interval, in_flight integer, OUT taken boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -462,16 +464,26 @@ BEGIN
       CONTINUE;
     END IF;
     taken := true;
-    IF v_plan.action = 'reprocess' THEN
-      SELECT r.refusal, r.replay_id INTO v_done
-      FROM sendpromptly.reprocess(v_item.incident_id, v_plan.started_by, last_try, v_plan.name, v_item.revision) AS r;
-    ELSE
-      SELECT r.refusal, NULL::uuid AS replay_id INTO v_done
-      FROM sendpromptly.close(v_item.incident_id, v_plan.started_by, v_plan.note, v_plan.name, v_item.revision) AS r;
-    END IF;
+    BEGIN
+      IF v_plan.action = 'reprocess' THEN
+        SELECT r.refusal, r.replay_id INTO v_done
+        FROM sendpromptly.reprocess(v_item.incident_id, v_plan.started_by, last_try, v_plan.name, v_item.revision) AS r;
+      ELSE
+        SELECT r.refusal, NULL::uuid AS replay_id INTO v_done
+        FROM sendpromptly.close(v_item.incident_id, v_plan.started_by, v_plan.note, v_plan.name, v_item.revision) AS r;
+      END IF;
+    EXCEPTION WHEN OTHERS THEN
+      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+        RAISE;
+      END IF;
+      SELECT 'error' AS refusal, NULL::uuid AS replay_id INTO v_done;
+      INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+      SELECT o.effect_id, sendpromptly.clock(), o.project_id, 'note', left(SQLERRM, 2000), 'a plan could not act on the incident'
+      FROM sendpromptly.incidents AS o WHERE o.project_id = v_item.project_id AND o.incident_id = v_item.incident_id;
+    END;
     UPDATE sendpromptly.plan_items AS i SET replay_id = v_done.replay_id, outcome = CASE
         WHEN v_done.refusal IS NULL THEN CASE v_plan.action WHEN 'reprocess' THEN 'requested' ELSE 'closed' END
-        WHEN v_done.refusal = 'changed' THEN 'changed' ELSE 'refused' END
+        WHEN v_done.refusal IN ('changed', 'error') THEN v_done.refusal ELSE 'refused' END
     WHERE i.project_id = v_item.project_id AND i.plan_id = v_item.plan_id AND i.incident_id = v_item.incident_id;
     RETURN;
   END LOOP;

@@ -63,11 +63,11 @@ type Plan struct {
 
 // PlanProgress counts a plan's incidents by what became of them.
 type PlanProgress struct {
-	Result    string `json:"result" enum:"waiting,in_flight,applied,failed,missing,gave_up,closed,changed,refused,stopped"`
+	Result    string `json:"result" enum:"waiting,in_flight,applied,failed,missing,gave_up,closed,changed,refused,error,stopped"`
 	Incidents int    `json:"incidents"`
 }
 
-var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing", "gave_up", "closed", "changed", "refused", "stopped"}
+var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing", "gave_up", "closed", "changed", "refused", "error", "stopped"}
 
 func newPlan(p store.Plan) Plan {
 	made := Plan{ID: p.ID, Project: p.Project, Action: p.Action, Filter: newFilter(p.Filter), Note: p.Note, Size: p.Size, CreatedAt: p.CreatedAt.UTC(),

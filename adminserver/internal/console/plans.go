@@ -29,7 +29,7 @@ type result struct {
 
 // outcomes are the results of a plan, with the state that colours each.
 var outcomes = [][2]string{{"applied", "applied"}, {"in_flight", "reprocessing"}, {"waiting", "awaiting"}, {"failed", "failed"}, {"missing", "missing"},
-	{"gave_up", "failed"}, {"closed", "closed"}, {"changed", "closed"}, {"refused", "missing"}, {"stopped", "closed"}}
+	{"gave_up", "failed"}, {"closed", "closed"}, {"changed", "closed"}, {"refused", "missing"}, {"error", "failed"}, {"stopped", "closed"}}
 
 // Started, Running and Done say where the plan stands.
 func (p planPage) Started() bool { return !p.StartedAt.IsZero() }

@@ -57,9 +57,9 @@ func (q *Queries) EffectsForget(ctx context.Context, db DBTX, arg EffectsForgetP
 }
 
 const effectsReadForArchive = `-- name: EffectsReadForArchive :many
-SELECT r.effect_id::uuid AS effect_id, r.accepted_at::timestamptz AS accepted_at, coalesce(r.document, '')::text AS document
+SELECT r.effect_id::uuid AS effect_id, coalesce(r.document, '')::text AS document, extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain_read($1::text, $2::timestamptz, $3::uuid, $4::int)
-  AS r(effect_id, accepted_at, document)
+  AS r(effect_id, document, held)
 `
 
 type EffectsReadForArchiveParams struct {
@@ -70,12 +70,12 @@ type EffectsReadForArchiveParams struct {
 }
 
 type EffectsReadForArchiveRow struct {
-	EffectID   string
-	AcceptedAt time.Time
-	Document   string
+	EffectID    string
+	Document    string
+	HeldSeconds float64
 }
 
-// EffectsReadForArchive reads one page of effects with all their rows; document is empty where an effect stays.
+// EffectsReadForArchive seals and reads one page of effects with all their rows; document is empty where an effect stays.
 func (q *Queries) EffectsReadForArchive(ctx context.Context, db DBTX, arg EffectsReadForArchiveParams) ([]EffectsReadForArchiveRow, error) {
 	rows, err := db.Query(ctx, effectsReadForArchive,
 		arg.Project,
@@ -90,7 +90,7 @@ func (q *Queries) EffectsReadForArchive(ctx context.Context, db DBTX, arg Effect
 	var items []EffectsReadForArchiveRow
 	for rows.Next() {
 		var i EffectsReadForArchiveRow
-		if err := rows.Scan(&i.EffectID, &i.AcceptedAt, &i.Document); err != nil {
+		if err := rows.Scan(&i.EffectID, &i.Document, &i.HeldSeconds); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

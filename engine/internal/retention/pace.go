@@ -20,8 +20,6 @@ const (
 	Batch = 1000
 	// share is the part of the time that is spent working: the rest belongs to the app.
 	share = 20
-	// usual is how long a statement is allowed to go on by its own clock.
-	usual = 30 * time.Millisecond
 )
 
 // Pace takes one step after another. The zero value rests in between.
@@ -38,7 +36,6 @@ type Pace struct {
 // alone is its own transaction, whose commit waits for no client; where the
 // database's default is stricter than READ COMMITTED it gets one at that level.
 func (p *Pace) Step(ctx context.Context, pool *pgxpool.Pool, work func(db dbsqlc.DBTX) (heldSeconds float64, err error)) error {
-	began := time.Now()
 	held, err := work(pool)
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) && pg.Code == "SP005" {
@@ -50,13 +47,10 @@ func (p *Pace) Step(ctx context.Context, pool *pgxpool.Pool, work func(db dbsqlc
 	if err != nil {
 		return err
 	}
-	p.Longest = max(p.Longest, time.Duration(held*float64(time.Second)))
+	worked := time.Duration(held * float64(time.Second))
+	p.Longest = max(p.Longest, worked)
 	if p.FullSpeed {
 		return ctx.Err()
-	}
-	worked := time.Duration(held * float64(time.Second))
-	if worked == 0 { // it only read
-		worked = min(time.Since(began), usual)
 	}
 	return rest(ctx, worked*(share-1))
 }
