@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +15,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/localpg"
+	"github.com/sendpromptly/sendpromptly/internal/restartpg"
 )
 
 // page is an open page of the console, which hears of changes.
@@ -92,57 +91,14 @@ func fails(t *testing.T, pool *pgxpool.Pool, event string) engine.IncidentID {
 }
 
 // A crash of Postgres ends no live page, and nobody's login: when Postgres is
-// back, the page hears again of what changes. The server is one of our own,
-// because everybody's connections die.
+// back, the page hears again of what changes.
 func TestALivePageOutlivesARestartOfPostgres(t *testing.T) {
 	t.Parallel()
-	postgres, err := localpg.Start(t.Context(), localpg.Config{Durable: true}) // what committed survives the crash
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = postgres.Close() })
-	url, err := postgres.CreateDatabase(t.Context(), localpg.RandomName(localpg.TestPrefix), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	connect := func() *pgxpool.Pool {
-		pool, err := pgxpool.New(t.Context(), url)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(pool.Close)
-		return pool
-	}
-	pool, app := connect(), connect()
-	if err := engine.Migrate(t.Context(), pool); err != nil {
-		t.Fatal(err)
-	}
-	s := newSiteOn(t, &enginetest.Database{Pool: pool, URL: url}, nil)
+	postgres := restartpg.Start(t)
+	s := newSiteOn(t, &enginetest.Database{Pool: postgres.Pool(), URL: postgres.URL}, nil)
 	b := s.invited("ada@example.com", "viewer")
 	live := b.open("/events")
-	live.until(fails(t, app, "evt_before"))
-
-	victim, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	bystander, err := pgx.Connect(t.Context(), url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pid int
-	if err := victim.QueryRow(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
-		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil { // the postmaster ends all others and recovers
-		t.Fatal(err)
-	}
-	app = connect()
-	for end := time.Now().Add(30 * time.Second); bystander.Ping(t.Context()) == nil || app.Ping(t.Context()) != nil; {
-		if time.Now().After(end) {
-			t.Fatal("Postgres does not come back")
-		}
-	}
-	live.until(fails(t, app, "evt_after"))
+	live.until(fails(t, postgres.Pool(), "evt_before"))
+	live.until(fails(t, postgres.Crash(), "evt_after"))
 	b.get("/incidents").require(t, 200, "")
 }

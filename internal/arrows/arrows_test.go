@@ -57,6 +57,7 @@ var rooms = map[string]room{
 	"internal/currency":    {},
 	"internal/guardedhttp": {others: []string{ssrf}},
 	"internal/localpg":     {others: []string{pgx}},
+	"internal/restartpg":   {ours: []string{"engine", "internal/localpg"}, others: []string{pgx}},
 	"internal/arrows":      {},
 	"internal/readme":      {},
 	"internal/qr":          {others: []string{"rsc.io/qr"}},
