@@ -246,10 +246,15 @@ func TestNothingLeavesWithin35Days(t *testing.T) {
 }
 
 // What is just being said of an effect keeps it, whether it has an incident or not: nobody sees yet what was written.
-func TestAnOutcomeInFlightKeepsItsEffect(t *testing.T) {
+func TestASignalInFlightKeepsItsEffect(t *testing.T) {
 	t.Parallel()
-	for _, outcome := range []string{"succeed", "fail"} {
-		t.Run(outcome, func(t *testing.T) {
+	for name, signal := range map[string]string{
+		"success":          "SELECT sendpromptly.succeed($1, $2, $3)",
+		"failure":          "SELECT sendpromptly.fail($1, $2, $3)",
+		"redelivery":       "SELECT sendpromptly.accept($1, $2, $3)",
+		"redelivered list": "SELECT sendpromptly.accept_many(json_build_array(json_build_object('provider', $1::text, 'event_id', $2::text, 'effect', $3::text)))",
+	} {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := enginetest.New(t)
 			e := repairing(t, db)
@@ -259,7 +264,7 @@ func TestAnOutcomeInFlightKeepsItsEffect(t *testing.T) {
 			var saying []pgx.Tx
 			for _, k := range keys {
 				tx := open(t, db.Pool, pgx.TxOptions{})
-				run(t, tx, "SELECT sendpromptly."+outcome+"($1, $2, $3)", k.Provider, k.EventID, k.Effect)
+				run(t, tx, signal, k.Provider, k.EventID, k.Effect)
 				saying = append(saying, tx)
 			}
 			retain(t, e, 0)

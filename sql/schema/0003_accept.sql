@@ -105,11 +105,14 @@ BEGIN
     duplicate := false;
     RETURN;
   END IF;
-  SELECT e.effect_id, e.deadline, e.subject, e.shop INTO v_old FROM sendpromptly.effects AS e
+  SELECT e.effect_id, e.deadline, e.accepted_at, e.subject, e.shop INTO v_old FROM sendpromptly.effects AS e
   WHERE e.project_id = v_project AND e.event_id = accept.event_id AND e.provider = sendpromptly.short(accept.provider)
     AND e.effect BETWEEN sendpromptly.short(accept.effect) AND sendpromptly.short(accept.effect)
   ORDER BY e.effect LIMIT 1; -- see find_effect
-  IF NOT FOUND THEN -- retention removed it between these two statements: it is new after all
+  IF FOUND AND v_old.accepted_at < v_now - interval '34 days' THEN -- so old that retention may want it: held, it stays
+    PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_old.effect_id FOR NO KEY UPDATE;
+  END IF;
+  IF NOT FOUND THEN -- retention removed it between these statements: it is new after all
     SELECT a.effect_id, a.deadline, a.duplicate INTO effect_id, deadline, duplicate
     FROM sendpromptly.accept(provider, event_id, effect, event_type, subject, occurred_at, timeout, amount, currency, customer, version,
       shop, objects, snapshot, project) AS a;
@@ -124,7 +127,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- A second receipt adds an entry and locks nothing. One that names another
+-- A second receipt adds an entry and locks nothing that is in use. One that names another
 -- subject or shop is worth an operator's look.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.note_duplicate(project_id integer, effect_id uuid, at timestamptz,
@@ -209,6 +212,13 @@ BEGIN
     RETURN;
   END IF;
 
+  -- What is so old that retention may want it is held, so that it stays, as in accept.
+  PERFORM 1 FROM (SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i ORDER BY i.event_id, i.provider, i.effect, i.ordinal) AS i
+  CROSS JOIN LATERAL (
+    SELECT 1 FROM sendpromptly.effects AS f
+    WHERE f.project_id = v_project.project_id AND f.event_id = i.event_id AND f.provider = sendpromptly.short(i.provider)
+      AND f.effect BETWEEN sendpromptly.short(i.effect) AND sendpromptly.short(i.effect) AND f.accepted_at < v_now - interval '34 days'
+    ORDER BY f.effect LIMIT 1 FOR NO KEY UPDATE) AS held;
   -- A fresh snapshot: what a concurrent transaction committed is visible now.
   WITH found AS MATERIALIZED (
     SELECT i.*, e.effect_id, e.deadline, e.subject AS old_subject, e.shop AS old_shop,
