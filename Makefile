@@ -49,6 +49,7 @@ verify-format:
 verify-vet:
 	go vet ./...
 	cd integration && go vet ./...
+	GOOS=windows go build ./... # apps are built elsewhere too
 
 # What a change of the sources did not carry over. Changes that were there before do not count, so that it can be run
 # before a commit.

@@ -27,8 +27,9 @@ type Receipt struct {
 // where the job is enqueued: both commit or neither does.
 //
 // A key that was accepted before comes back with Duplicate set and restarts no
-// clock. Accept waits only for another uncommitted Accept of the same key, so
-// keep transactions that accept short. Wrong input gives a [*FieldError]
+// clock. Accept waits only for another uncommitted Accept of the same key (and,
+// a month after the effect was settled, for another signal of it), so keep
+// transactions that accept short. Wrong input gives a [*FieldError]
 // before anything is sent; the transaction stays usable.
 func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, error) {
 	if err := validTx(tx); err != nil {

@@ -90,7 +90,10 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 		return sending{}
 	}
 	if ctx.Err() != nil {
-		return sending{posted: true}
+		if caught.Is(answer.err) {
+			s.err = answer.err
+		}
+		return sending{posted: true, err: s.err}
 	}
 	verdict := callback.VerdictOn(answer.status, answer.err)
 	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,

@@ -174,6 +174,28 @@ func TestALoggerThatPanicsDoesNotEndTheProcess(t *testing.T) {
 	})
 }
 
+// A panic in one part of a sweep keeps the others from nothing.
+func TestAPanicWhileFoldingFailuresStillOpensIncidents(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e, tr := trapped(t, db, slog.New(slog.DiscardHandler))
+	k := key("evt_1")
+	accept(t, db, e, engine.Acceptance{Key: k})
+	holder := open(t, db.Pool, pgx.TxOptions{})
+	if err := e.Succeed(t.Context(), holder, k); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Fail(t.Context(), k, errNoAccount); err != nil || aside(t, db) != 1 {
+		t.Fatal(err)
+	}
+	accept(t, db, e, engine.Acceptance{Key: key("evt_2"), Timeout: time.Minute})
+	db.Travel(2 * time.Minute)
+	tr.set("FailuresFold")
+	if opened, err := e.Sweep(t.Context()); opened != 1 || err == nil || !strings.Contains(err.Error(), "panic: trap in FailuresFold") {
+		t.Errorf("opened %d incidents, %v", opened, err)
+	}
+}
+
 // A step that an app calls itself returns the panic of a goroutine of its own.
 func TestDeliverReturnsAPanicAsAnError(t *testing.T) {
 	t.Parallel()

@@ -279,6 +279,49 @@ func TestASignalInFlightKeepsItsEffect(t *testing.T) {
 	}
 }
 
+// However old, a redelivery does not wait for whoever is applying the effect, who may wait for what it holds itself.
+func TestAnOldRedeliveryDoesNotWaitForWhoAppliesIt(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	k := incidents(t, db, e, "evt", 1)[0].Key
+	db.Travel(40 * day)
+	worker := open(t, db.Pool, pgx.TxOptions{})
+	run(t, worker, "SELECT FROM sendpromptly.begin_apply($1, $2, $3)", k.Provider, k.EventID, k.Effect)
+	redelivery := open(t, db.Pool, pgx.TxOptions{})
+	run(t, redelivery, "SET LOCAL lock_timeout = '5s'")
+	if receipt, err := e.Accept(t.Context(), redelivery, engine.Acceptance{Key: k}); err != nil || !receipt.Duplicate {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+	if receipts, err := e.AcceptMany(t.Context(), redelivery, []engine.Acceptance{{Key: k}}); err != nil || !receipts[0].Duplicate {
+		t.Errorf("%+v, %v", receipts, err)
+	}
+}
+
+// An archive leaves alone what somebody else is removing: it seals nothing that is gone a moment later.
+func TestAnArchiveSealsNothingThatOthersRemove(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	k := key("evt_1")
+	accept(t, db, e, engine.Acceptance{Key: k})
+	applied(t, db, e, k)
+	accept(t, db, e, engine.Acceptance{Key: k}) // an entry, so that there is something to seal
+	retention(t, db, 35*day)
+	db.Travel(36 * day)
+	const step = "SELECT FROM sendpromptly.%s('default', sendpromptly.clock() - interval '35 days', '00000000-0000-0000-0000-000000000000', 10)"
+	other := open(t, db.Pool, pgx.TxOptions{})
+	run(t, other, fmt.Sprintf(step, "retain"))
+	if n := read[int](t, db.Pool, strings.Replace(fmt.Sprintf(step, "retain_read"), "SELECT FROM", "SELECT count(document)::int FROM", 1)); n != 0 {
+		t.Errorf("%d effects were read that others remove", n)
+	}
+	finish(t, other, true)
+	if n := read[int](t, db.Pool, "SELECT count(*) FROM sendpromptly.seals"); n != 0 {
+		t.Errorf("%d entries of what is gone were sealed", n)
+	}
+	db.RequireSound()
+}
+
 // Duplicates, late outcomes and retention meet: each call is answered as if it had come wholly before or wholly after.
 func TestLateWebhooksMeetRetention(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 // Sweep is one pass over everything whose time has come: it folds in failures
@@ -39,11 +40,11 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
 	var broken error
 	if work.Failures {
-		_, err := e.untilTaken(ctx, sweepBatch, e.foldFailures)
+		err := caught.Call(func() error { _, err := e.untilTaken(ctx, sweepBatch, e.foldFailures); return err })
 		broken = errors.Join(broken, doing("folding failures in", err))
 	}
 	if work.Attempts {
-		_, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
+		err := caught.Call(func() error { _, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts); return err })
 		broken = errors.Join(broken, doing("ending attempts", err))
 	}
 	if !work.Deadlines {

@@ -2,16 +2,11 @@ package store
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
 )
 
 // ExportedEntry is a sealed entry as a bundle holds it: what is clear, and of
@@ -48,18 +43,12 @@ var HiddenFields = []string{
 // disclosed are the hidden fields that every export discloses: times only.
 var disclosed = []string{"occurred_at", "deadline"}
 
-// ExportEntries reads the entries of an incident up to a number, 0 for all, which
-// seals the timeline first: every entry that exists is among them. Up to the
-// head of a proof it only reads, because issuing it has sealed them. Of the
-// hidden fields it discloses the times of the event and of the deadline, and
-// those that disclose names; one that was erased stays hidden. See
+// ExportEntries reads the sealed entries of an incident up to a number, 0 for
+// all. Of the hidden fields it discloses the times of the event and of the
+// deadline, and those that disclose names; one that was erased stays hidden. It
+// seals nothing: an entry that is not yet sealed is left out. See
 // [Store.StillProven] for whether they are intact.
 func (s *Store) ExportEntries(ctx context.Context, incident engine.IncidentID, uptoSeq int, disclose ...string) ([]ExportedEntry, error) {
-	if uptoSeq == 0 {
-		if err := s.sealIncident(ctx, incident); err != nil {
-			return nil, err
-		}
-	}
 	c, rows, err := s.chainOf(ctx, incident)
 	if err != nil {
 		return nil, err
@@ -91,22 +80,4 @@ func (s *Store) ExportEntries(ctx context.Context, incident engine.IncidentID, u
 		entries = append(entries, out)
 	}
 	return entries, nil
-}
-
-// sealIncident seals the timeline of one incident.
-func (s *Store) sealIncident(ctx context.Context, incident engine.IncidentID) error {
-	if err := checkID("incident", string(incident)); err != nil {
-		return err
-	}
-	return s.inTx(ctx, func(tx pgx.Tx) error {
-		at, err := s.queries.IncidentEffect(ctx, tx, string(incident))
-		if errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("incident %s: %w", incident, ErrNotFound)
-		}
-		if err != nil {
-			return err
-		}
-		_, err = s.queries.EffectSeal(ctx, tx, dbsqlc.EffectSealParams(at))
-		return err
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"strings"
 )
 
 // Error is a panic. Its text is one line; Stack says where it was.
@@ -49,8 +50,23 @@ func Is(err error) bool {
 	return errors.As(err, &panicked)
 }
 
-// Log tells logger of err, with the stack where it was a panic. A logger that
-// panics itself loses the line to the standard error.
+// stacks are those of all panics that err came of.
+func stacks(err error) (all []string) {
+	switch e := err.(type) { //nolint:errorlint // every branch is walked below
+	case *Error:
+		return []string{e.Stack}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, stacks(one)...)
+		}
+	case interface{ Unwrap() error }:
+		return stacks(e.Unwrap())
+	}
+	return all
+}
+
+// Log tells logger of err, with the stacks where panics were among it. A logger
+// that panics itself loses the line to the standard error.
 func Log(ctx context.Context, logger *slog.Logger, level slog.Level, message string, err error, attrs ...any) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -58,9 +74,8 @@ func Log(ctx context.Context, logger *slog.Logger, level slog.Level, message str
 		}
 	}()
 	attrs = append(attrs, "error", err)
-	var panicked *Error
-	if errors.As(err, &panicked) {
-		attrs = append(attrs, "stack", panicked.Stack)
+	if all := stacks(err); len(all) > 0 {
+		attrs = append(attrs, "stack", strings.Join(all, "\n"))
 	}
 	logger.Log(ctx, level, message, attrs...) //nolint:sloglint // the message is a constant of whoever calls
 }

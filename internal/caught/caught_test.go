@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"strings"
@@ -43,11 +44,22 @@ func TestTheLogHoldsTheStackApart(t *testing.T) {
 		}
 	}
 	out.Reset()
+	Log(t.Context(), logger, slog.LevelError, "it broke", errors.Join(Call(firstToPanic), fmt.Errorf("later: %w", Call(secondToPanic))))
+	for _, want := range []string{"firstToPanic", "secondToPanic"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no stack of %s in %s", want, out.String())
+		}
+	}
+	out.Reset()
 	Log(t.Context(), logger, slog.LevelError, "it broke", io.EOF)
 	if strings.Contains(out.String(), "stack=") {
 		t.Errorf("a stack of what was no panic: %s", out.String())
 	}
 }
+
+func firstToPanic() error { panic("one") }
+
+func secondToPanic() error { panic("two") }
 
 type brokenHandler struct{ slog.Handler }
 

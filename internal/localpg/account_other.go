@@ -12,7 +12,7 @@ import (
 
 const folderPrefix = "sendpromptly-pg-"
 
-type account struct{}
+type account struct{ other bool }
 
 func serverAccount() (account, error) { return account{}, errors.ErrUnsupported }
 

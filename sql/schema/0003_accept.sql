@@ -1,8 +1,8 @@
 -- +goose Up
 -- The receipt. These functions run inside the caller's transaction: they raise
 -- only for a key or a timeout that nobody could watch (SQLSTATE SP001, SP002,
--- naming the argument), cut every other long text, and lock nothing but the
--- effect's own unique key.
+-- naming the argument), cut every other long text, and lock nothing of an effect
+-- that is under way but its own unique key.
 --
 -- They run with enable_seqscan = off and enable_sort = off: a plan that a session
 -- caches while a table is small would scan it whole, and go on doing so while it
@@ -48,7 +48,8 @@ $$;
 
 -- accept records that an effect is owed. A duplicate key answers with the
 -- first receipt and moves no clock. It waits only for another uncommitted
--- accept of the same key.
+-- accept of the same key, and, where that was settled a month ago, for who says
+-- something more of it just now.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.accept(
   provider text, event_id text, effect text,
@@ -109,7 +110,9 @@ BEGIN
   WHERE e.project_id = v_project AND e.event_id = accept.event_id AND e.provider = sendpromptly.short(accept.provider)
     AND e.effect BETWEEN sendpromptly.short(accept.effect) AND sendpromptly.short(accept.effect)
   ORDER BY e.effect LIMIT 1; -- see find_effect
-  IF FOUND AND v_old.accepted_at < v_now - interval '34 days' THEN -- so old that retention may want it: held, it stays
+  -- Held where retention may want it, so that it stays. What is still under way is not: whoever applies it has that row.
+  IF FOUND AND v_old.accepted_at < v_now - interval '34 days'
+      AND sendpromptly.effect_state(v_project, v_old.effect_id, v_old.deadline) IN ('applied', 'closed') THEN
     PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_old.effect_id FOR NO KEY UPDATE;
   END IF;
   IF NOT FOUND THEN -- retention removed it between these statements: it is new after all
@@ -178,7 +181,7 @@ BEGIN
   v_now := sendpromptly.clock();
   v_seed := sendpromptly.uuid7_seed(v_now);
   WITH listed AS MATERIALIZED (
-    SELECT i.*, sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, i.ordinal) AS new_id,
+    SELECT i.*, sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, v_seed.stride, i.ordinal) AS new_id,
       coalesce(sendpromptly.key_problem(i.provider, i.event_id, i.effect),
         CASE WHEN i.timeout < interval '1 second' OR i.timeout > interval '30 days' THEN 'argument timeout: want 1 second to 30 days' END) AS problem,
       v_now + make_interval(secs => least(greatest(extract(epoch FROM coalesce(i.timeout, v_project.timeout)), 0), 2592000)::double precision) AS due
@@ -212,13 +215,15 @@ BEGIN
     RETURN;
   END IF;
 
-  -- What is so old that retention may want it is held, so that it stays, as in accept.
-  PERFORM 1 FROM (SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i ORDER BY i.event_id, i.provider, i.effect, i.ordinal) AS i
-  CROSS JOIN LATERAL (
-    SELECT 1 FROM sendpromptly.effects AS f
-    WHERE f.project_id = v_project.project_id AND f.event_id = i.event_id AND f.provider = sendpromptly.short(i.provider)
-      AND f.effect BETWEEN sendpromptly.short(i.effect) AND sendpromptly.short(i.effect) AND f.accepted_at < v_now - interval '34 days'
-    ORDER BY f.effect LIMIT 1 FOR NO KEY UPDATE) AS held;
+  IF coalesce(cardinality(v_new), 0) < cardinality(v_ids) THEN -- held where retention may want it, as in accept
+    PERFORM 1 FROM (SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i ORDER BY i.event_id, i.provider, i.effect, i.ordinal) AS i
+    CROSS JOIN LATERAL (
+      SELECT 1 FROM sendpromptly.effects AS f
+      WHERE f.project_id = v_project.project_id AND f.event_id = i.event_id AND f.provider = sendpromptly.short(i.provider)
+        AND f.effect BETWEEN sendpromptly.short(i.effect) AND sendpromptly.short(i.effect) AND f.accepted_at < v_now - interval '34 days'
+        AND sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline) IN ('applied', 'closed')
+      ORDER BY f.effect LIMIT 1 FOR NO KEY UPDATE) AS held;
+  END IF;
   -- A fresh snapshot: what a concurrent transaction committed is visible now.
   WITH found AS MATERIALIZED (
     SELECT i.*, e.effect_id, e.deadline, e.subject AS old_subject, e.shop AS old_shop,

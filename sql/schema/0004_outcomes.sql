@@ -1,6 +1,6 @@
 -- +goose Up
 -- The outcome. succeed and fail never raise for a state. Lock order, here and
--- everywhere: effects (appliers only), owed, incident, callback.
+-- everywhere: effects (who applies it, or finds it settled), owed, incident, callback.
 
 -- Incidents are opened here and nowhere else: by the sweep (cause missing) and
 -- by a failure. The caller has just deleted the owed rows and written the
@@ -16,7 +16,7 @@ DECLARE
 BEGIN
   WITH born AS (
     INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, error_code, error_message)
-    SELECT sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, u.n), u.effect_id, u.project_id, open_incidents.cause, open_incidents.cause,
+    SELECT sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, v_seed.stride, u.n), u.effect_id, u.project_id, open_incidents.cause, open_incidents.cause,
       open_incidents.at, open_incidents.error_code, open_incidents.error_message
     FROM unnest(project_ids, effect_ids) WITH ORDINALITY AS u(project_id, effect_id, n)
     RETURNING project_id, incident_id, effect_id

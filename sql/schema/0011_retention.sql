@@ -217,8 +217,7 @@ $$;
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.retain_read(project text, settled_before timestamptz, after uuid, batch integer, budget interval DEFAULT '30 milliseconds')
   RETURNS TABLE (effect_id uuid, document text, held interval)
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
-  SET lock_timeout = '10ms' AS $$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
@@ -228,7 +227,13 @@ DECLARE
   v_leaving uuid[] := sendpromptly.settled_before(v_project, v_page, v_bound);
 BEGIN
   FOREACH effect_id IN ARRAY v_page LOOP
-    document := CASE WHEN effect_id = ANY (v_leaving) THEN sendpromptly.sealed_document(v_project, effect_id) END;
+    document := NULL;
+    IF effect_id = ANY (v_leaving) THEN -- held, so that nobody else removes what is being sealed
+      PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = retain_read.effect_id FOR NO KEY UPDATE SKIP LOCKED;
+      IF FOUND THEN
+        document := sendpromptly.sealed_document(v_project, effect_id);
+      END IF;
+    END IF;
     held := sendpromptly.clock() - v_started;
     RETURN NEXT;
     EXIT WHEN held >= budget;
@@ -236,12 +241,12 @@ BEGIN
 END
 $$;
 
--- What an archive holds of one effect. Null where it cannot be had: it is gone,
+-- What an archive holds of one effect, which the caller holds. Null where it cannot be had:
 -- somebody holds its chain, or the reason lies in a row, which a note tells as in
 -- forget_group. A timeline of nothing but the receipt and the success of the first
 -- wait is only sealed where that was begun: of such effects there are many.
 CREATE FUNCTION sendpromptly.sealed_document(project_id integer, effect_id uuid) RETURNS text
-  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms' AS $$
 #variable_conflict use_column
 BEGIN
   IF EXISTS (SELECT 1 FROM sendpromptly.entries AS n WHERE n.project_id = sealed_document.project_id AND n.effect_id = sealed_document.effect_id)

@@ -48,7 +48,7 @@ CREATE FUNCTION sendpromptly.issue_proof(incident_id uuid, issuer text, audience
 #variable_conflict use_column
 DECLARE
   v_proof sendpromptly.proofs;
-  v_now timestamptz := sendpromptly.clock();
+  v_now timestamptz;
 BEGIN
   SELECT i.project_id, i.incident_id, i.effect_id INTO v_proof.project_id, v_proof.incident_id, v_proof.effect_id
   FROM sendpromptly.projects AS p
@@ -59,6 +59,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
+  v_now := sendpromptly.clock(); -- after the lock, which may have waited for what is sealed now
   SELECT s.seq, s.hash INTO v_proof.head_seq, v_proof.head_hash FROM sendpromptly.seal(v_proof.project_id, v_proof.effect_id) AS s;
   v_proof.jti := sendpromptly.uuid7(v_now);
   v_proof.issuer := issue_proof.issuer;

@@ -28,7 +28,7 @@ BEGIN
     ['sendpromptly_operator', 'INSERT ON sendpromptly.audit'],
     ['sendpromptly_operator', 'UPDATE ON sendpromptly.plans, sendpromptly.plan_items'],
     ['sendpromptly_operator', 'INSERT, UPDATE, DELETE ON sendpromptly.saved_views'],
-    ['sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.issue_proof, sendpromptly.revoke_proof, sendpromptly.seal, sendpromptly.count_view, sendpromptly.erase, sendpromptly.proof_bearing']
+    ['sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.issue_proof, sendpromptly.revoke_proof, sendpromptly.count_view, sendpromptly.erase, sendpromptly.proof_bearing']
   ] LOOP
     IF EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = v_grant[1]) THEN
       EXECUTE pg_catalog.format('GRANT %s TO %I', v_grant[2], v_grant[1]);

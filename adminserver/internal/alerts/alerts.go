@@ -98,6 +98,9 @@ func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) (err error)
 	defer caught.Panic(&err)
 	err = s.try(ctx, d)
 	if ctx.Err() != nil {
+		if caught.Is(err) {
+			return err
+		}
 		return nil
 	}
 	_, broken := s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, err))
@@ -124,6 +127,9 @@ func (s *Sender) verdict(ctx context.Context, d store.AlertDelivery, err error) 
 	var refused *refusedError
 	if errors.As(err, &refused) {
 		o.RetryIn = max(o.RetryIn, refused.retryAfter)
+	}
+	if caught.Is(err) {
+		return o // the panic is returned, and logged with its stack
 	}
 	caught.Log(ctx, s.deps.Logger, slog.LevelWarn, "sendpromptly: an alert is tried again", errors.New(o.Problem), "project", d.Project,
 		"channel", d.Channel, "alert", d.ID, "try", d.Try, "retry_in", o.RetryIn)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strconv"
 	"strings"
@@ -143,7 +144,12 @@ func (s *Sender) Test(ctx context.Context, project string) ([]Result, error) {
 		tests.Go(func() {
 			ctx, cancel := context.WithTimeout(ctx, sendWithin)
 			defer cancel()
-			if err := caught.Call(func() error { return s.test(ctx, to, id, project) }); err != nil {
+			err := caught.Call(func() error { return s.test(ctx, to, id, project) })
+			if caught.Is(err) {
+				caught.Log(ctx, s.deps.Logger, slog.LevelError, "sendpromptly: a test message panicked", err, "project", project, "channel", to.Channel)
+				err = errors.New("the server failed: its log says how")
+			}
+			if err != nil {
 				results[i].OK, results[i].Error = false, clip(err.Error(), 500)
 			}
 		})

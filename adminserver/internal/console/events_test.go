@@ -46,6 +46,9 @@ func TestAnOpenPageHearsWhatChangesInItsProjectAndNothingElse(t *testing.T) {
 		incident := s.fail("billing", invoice("evt_"+time.Now().Format("150405.000000000"), "acct_1"), "boom")
 		select {
 		case data := <-billing:
+			if strings.Contains(data, `"kind":"settings"`) {
+				continue // the project's own making comes again while a transaction on the server is older
+			}
 			if !strings.Contains(data, `"kind":"incident"`) || strings.Contains(data, "acct_1") {
 				t.Errorf("heard %s", data)
 			}
