@@ -89,11 +89,12 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 	if errors.Is(answer.err, errClaimLost) {
 		return sending{}
 	}
+	s.posted = true
+	if caught.Is(answer.err) {
+		s.err = answer.err
+	}
 	if ctx.Err() != nil {
-		if caught.Is(answer.err) {
-			s.err = answer.err
-		}
-		return sending{posted: true, err: s.err}
+		return s
 	}
 	verdict := callback.VerdictOn(answer.status, answer.err)
 	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
@@ -107,18 +108,10 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 	if delay, ok := callback.Delay(claim.Try, answer.retryAfter, rand.Float64()); ok {
 		params.RetryIn = optional(interval(delay))
 	}
-	err := e.complete(ctx, params)
-	if caught.Is(answer.err) {
-		err = errors.Join(answer.err, err)
+	if _, err := inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) }); err != nil {
+		s.err = errors.Join(s.err, err)
 	}
-	return sending{posted: true, err: err}
-}
-
-// complete records what came of one try.
-func (e *Engine) complete(ctx context.Context, params dbsqlc.CallbackCompleteParams) (err error) {
-	defer caught.Panic(&err)
-	_, err = inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) })
-	return err
+	return s
 }
 
 // errClaimLost means that somebody else has the callback by now, or nobody.

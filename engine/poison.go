@@ -6,6 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 // apartBatch is how many rows of a batch that broke are taken one by one: no
@@ -14,8 +16,10 @@ const apartBatch = 50
 
 // untilTaken repeats a step until a batch is not full, and returns how many rows
 // it took. Where a batch breaks for a reason that lies in a row, some rows are
-// taken apart, which sets the poisonous ones aside.
+// taken apart, which sets the poisonous ones aside. A panic is an error, so that
+// whoever calls goes on with what else waits.
 func (e *Engine) untilTaken(ctx context.Context, full int, step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error)) (total int, err error) {
+	defer caught.Panic(&err)
 	for batch, apart := full, false; ; {
 		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
 		if err != nil && !apart && rowsFault(err) {

@@ -18,7 +18,8 @@ import (
 // Never removed are effects that are awaiting, that have an open incident or an
 // issued proof, or to which anything happened within the time, a duplicate of
 // their receipt included. One that Postgres refuses to remove stays with a note,
-// which counts as happening, and holds up no other. `spadmin retain --archive` writes them to files first.
+// which counts as happening, and holds up no other. `spadmin retain --archive`
+// writes them to files first.
 func (e *Engine) Retain(ctx context.Context) (gone int, err error) {
 	projects, err := e.queries.RetentionClaim(ctx, e.pool)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
 // Sweep is one pass over everything whose time has come: it folds in failures
@@ -40,11 +39,11 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
 	var broken error
 	if work.Failures {
-		err := caught.Call(func() error { _, err := e.untilTaken(ctx, sweepBatch, e.foldFailures); return err })
+		_, err := e.untilTaken(ctx, sweepBatch, e.foldFailures)
 		broken = errors.Join(broken, doing("folding failures in", err))
 	}
 	if work.Attempts {
-		err := caught.Call(func() error { _, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts); return err })
+		_, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
 		broken = errors.Join(broken, doing("ending attempts", err))
 	}
 	if !work.Deadlines {

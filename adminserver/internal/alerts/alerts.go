@@ -96,18 +96,17 @@ func (s *Sender) due(ctx context.Context, limit int) ([]store.AlertDelivery, err
 // is logged.
 func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) (err error) {
 	defer caught.Panic(&err)
-	err = s.try(ctx, d)
+	came := s.try(ctx, d)
+	if caught.Is(came) {
+		err = came
+	}
 	if ctx.Err() != nil {
-		if caught.Is(err) {
-			return err
-		}
-		return nil
+		return err
 	}
-	_, broken := s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, err))
-	if caught.Is(err) {
-		return errors.Join(err, broken)
+	if _, broken := s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, came)); broken != nil {
+		err = errors.Join(err, broken)
 	}
-	return broken
+	return err
 }
 
 // errNothing means that there is nothing to send any more.
