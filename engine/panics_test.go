@@ -215,6 +215,14 @@ func TestDeliverReturnsAPanicAsAnError(t *testing.T) {
 		t.Errorf("Deliver = %v", err)
 	}
 	db.Travel(7 * time.Second) // the pause after a first try that failed
+	tr.set("CallbackContent", "CallbackComplete")
+	_, err := e.Deliver(t.Context())
+	for _, want := range []string{"panic: trap in CallbackContent", "panic: trap in CallbackComplete"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Deliver = %v, want %s among it", err, want)
+		}
+	}
+	db.Travel(61 * time.Second) // the lease has passed
 	if n, err := e.Deliver(t.Context()); n != 1 || err != nil {
 		t.Errorf("Deliver = %d, %v", n, err)
 	}

@@ -30,11 +30,11 @@ func (e *Error) Unwrap() error {
 // maxStack is enough of a stack to find the line.
 const maxStack = 8 << 10
 
-// Panic is deferred, and puts a panic into the error that the function returns.
+// Panic is deferred, and adds a panic to the error that the function returns.
 func Panic(err *error) {
 	if value := recover(); value != nil {
 		stack := debug.Stack()
-		*err = &Error{value, string(stack[:min(len(stack), maxStack)])}
+		*err = errors.Join(*err, &Error{value, string(stack[:min(len(stack), maxStack)])})
 	}
 }
 

@@ -28,6 +28,14 @@ func TestAPanicIsAnErrorWithItsStack(t *testing.T) {
 	if err := Call(func() error { return io.EOF }); !errors.Is(err, io.EOF) || Is(err) {
 		t.Errorf("%v", err)
 	}
+	late := func() (err error) {
+		defer Panic(&err)
+		err = io.EOF
+		panic("boom")
+	}
+	if err := late(); !errors.Is(err, io.EOF) || !Is(err) {
+		t.Errorf("what had gone wrong before is lost: %v", err)
+	}
 	if err := Call(func() error { return nil }); err != nil {
 		t.Errorf("%v", err)
 	}
