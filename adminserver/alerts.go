@@ -6,7 +6,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // AlertResult is what came of a test message to one destination: its Channel

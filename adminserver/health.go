@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // readyWithin bounds the question to the database.

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 func TestALinkLogsInOnceAfterAConfirmation(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // open are the routes that ask for no role, each for a reason. A new one has to

@@ -3,7 +3,7 @@ package adminserver
 import (
 	"context"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // IssueProof issues a proof of an incident, signed with a key of

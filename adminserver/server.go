@@ -28,7 +28,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/metrics"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 

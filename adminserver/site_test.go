@@ -14,7 +14,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // loopback is where the tests' own servers listen.

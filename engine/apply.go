@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
 // Apply does all of it: it runs effect in a transaction, records the success in

@@ -11,7 +11,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
 )
 
 // An accepted callback is not an outcome: without one by the due time the

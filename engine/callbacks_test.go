@@ -15,8 +15,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // receiver is an endpoint that answers as the test says and remembers what came.

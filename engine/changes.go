@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
 // Change says that an incident, an attempt or a project's settings changed. It

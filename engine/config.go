@@ -6,8 +6,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
 // Config is how an app runs the engine. The zero value is ready to use.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 

@@ -12,11 +12,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/engine/internal/migrate"
-	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
-	"github.com/sendpromptly/sendpromptly/engine/internal/testclock"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/secretbox"
+	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
 
 // Engine records receipts and outcomes, finds what is missing and asks for

@@ -14,7 +14,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/internal/lifecycle"
+	"github.com/sendpromptly/sendpromptly/internal/lifecycle"
 )
 
 // patient is one effect that is brought into a state and given one signal.

@@ -5,7 +5,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/migrate"
 )
 
 // Migrate brings the schema "sendpromptly" of the pool's database up to what

@@ -7,9 +7,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/engine/internal/refusals"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/refusals"
 )
 
 // Operator is the person or token that acts, as the timeline shows it: an

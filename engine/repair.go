@@ -12,8 +12,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
 // Repair is what an operator asks the app to do: apply this effect, once.

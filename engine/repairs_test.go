@@ -15,8 +15,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
-	"github.com/sendpromptly/sendpromptly/engine/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/id"
 )
 
 // endpoint is the app's repair endpoint, and the sender's side of it by hand.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/retention"
+	"github.com/sendpromptly/sendpromptly/internal/retention"
 )
 
 // Retain removes the effects of every project with retention on that were

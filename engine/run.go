@@ -11,9 +11,9 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/engine/internal/id"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/id"
 )
 
 // Run does the engine's background work until ctx ends: it sweeps, delivers

@@ -13,7 +13,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // Roles belong to the whole cluster, so migrators of different databases meet

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/engine/internal/secretbox"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
 // callbackSecrets reads a project's secrets that have not retired, newest first.

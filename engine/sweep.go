@@ -8,7 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
 // Sweep is one pass over everything whose time has come: it folds in failures

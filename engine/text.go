@@ -10,7 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/id"
 )
 
 // cut makes any text storable: invalid UTF-8 is replaced, NUL is dropped, and

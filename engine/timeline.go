@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/engine/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
 // Entry is one line of an effect's history. Entries are never changed; erasing

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
 )
 
 // An endpoint that answers 500 for ever is tried six times: at once, then after

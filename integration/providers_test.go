@@ -242,7 +242,7 @@ func TestGoShopifyReadsTheSameObjects(t *testing.T) {
 // The signed requests that the engine's own tests hold are taken by the
 // Standard Webhooks library, secret for secret, and refused once altered.
 func TestStandardWebhooksTakesOurCallbacks(t *testing.T) {
-	file, err := os.ReadFile("../engine/internal/callback/testdata/vectors.json")
+	file, err := os.ReadFile("../internal/callback/testdata/vectors.json")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/internal/demo"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo"
 )
 
 type demoCommand struct {

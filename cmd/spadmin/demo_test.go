@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/internal/demo"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 

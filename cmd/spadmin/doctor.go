@@ -1,6 +1,6 @@
 package main
 
-import "github.com/sendpromptly/sendpromptly/engine/store"
+import "github.com/sendpromptly/sendpromptly/internal/store"
 
 type doctorCommand struct {
 	JSON bool `help:"Print JSON."`

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 type eraseCommand struct {

@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 type migrateCommand struct {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 

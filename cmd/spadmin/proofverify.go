@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // welcome prints the first login link of a deployment in which nobody can log

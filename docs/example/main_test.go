@@ -10,8 +10,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/samples"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 const secret = "whsec_example"

@@ -25,9 +25,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/internal/testclock"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
 
 // Database is a test's own migrated database. It is dropped when the test ends.

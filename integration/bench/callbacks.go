@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // loopback is the network that callbacks may reach here although it is not public.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/integration/bench/flow"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 const (

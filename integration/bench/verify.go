@@ -7,8 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // grace is what a running engine may be late by.

@@ -11,8 +11,8 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // Result is what a run found.

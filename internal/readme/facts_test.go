@@ -22,8 +22,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/readme"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 const callbackFormat = "docs/callback-format.md"

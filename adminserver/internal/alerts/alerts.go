@@ -12,9 +12,9 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 const (

@@ -15,9 +15,9 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // maxRetryAfter bounds how long a destination may send us away.

@@ -11,7 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 func TestAProjectWithoutADestinationKeepsNothingWaiting(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 func TestADestinationThatFailsIsTriedAgainUnderTheSameID(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // Acted is what an action led to.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/api"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // line is one operation of the spec.

@@ -5,7 +5,7 @@ import (
 	"net/http"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // Keys are a project's API keys, newest first, revoked ones too.

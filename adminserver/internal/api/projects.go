@@ -7,7 +7,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // Projects are those that exist for the caller, by name.

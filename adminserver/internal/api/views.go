@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // SavedView is a filter that a team keeps by name.

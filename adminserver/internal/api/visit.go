@@ -9,7 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // InProject is the project that a request is about.

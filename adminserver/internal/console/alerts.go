@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // setAlerts sets where alerts go on one channel; an empty target ends them there.

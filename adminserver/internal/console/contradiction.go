@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // undoneBy are effects that undo another one, or take its place, where they came

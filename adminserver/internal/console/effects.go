@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // effectsPage answers "did it arrive?".

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // incidentPage is everything about one incident.

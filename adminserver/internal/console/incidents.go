@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // rowsShown is how long a page of the list is.

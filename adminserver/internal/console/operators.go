@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // operatorsPage lists who may come in.

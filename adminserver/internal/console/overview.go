@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // overviewPage is how a project stands.

@@ -12,7 +12,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // projectsPage lists the projects that the visitor sees.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // story is an effect in one plain sentence: who, what they did, and what they

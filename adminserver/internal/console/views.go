@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // view is a saved view as the list shows it.

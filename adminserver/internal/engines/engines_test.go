@@ -8,7 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 func TestForGivesEachProjectItsEngine(t *testing.T) {

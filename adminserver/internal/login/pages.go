@@ -17,8 +17,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 //go:embed templates/*.html

@@ -16,8 +16,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine/store"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // askWithin bounds the questions to the database of one scrape.

@@ -21,7 +21,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 

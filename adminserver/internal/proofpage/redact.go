@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // This file is the allow-list: a customer sees what is copied here and nothing

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // readWithin bounds the reading of a body, workWithin the work on an answer, and

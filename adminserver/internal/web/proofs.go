@@ -3,7 +3,7 @@ package web
 import (
 	"context"
 
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/engine/store"
+	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // Problem is an error as the outside may see it, in the form of RFC 9457. It

@@ -1,0 +1,82 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/proofs"
+)
+
+// showProof sends the customer of one scene a link, opens it as a stranger, and
+// checks it with nothing but the public keys.
+func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) error {
+	var of *scene
+	for _, sc := range scenes {
+		if sc.key().Effect == "credit_grant" && sc.incident.ID != "" {
+			of = sc
+		}
+	}
+	if of == nil {
+		return errors.New("there is no incident to prove")
+	}
+	_, link, err := s.admin.IssueProof(ctx, store.ProofRequest{Incident: of.incident.ID, Audience: of.customer, By: ada})
+	if err != nil {
+		return err
+	}
+	s.tell.line("")
+	s.tell.line("%s  %s", strong.Render(of.customer+" asks what became of the money."), quiet.Render("ada@example.com sends a link: read-only, no login, no names, no error texts."))
+	bundle, err := checkOffline(ctx, s.AdminURL, link, of.incident.ID)
+	if err != nil {
+		return fmt.Errorf("the proof of %s's incident: %w", of.customer, err)
+	}
+	report.ProofURL, report.Proof.Valid = link, true
+	s.tell.voice("anybody", "%s checked offline with the public key alone: the signature, and %d sealed entries", good.Render("✓"), len(bundle.Entries))
+	s.tell.line("")
+	s.tell.line("%s", named.Render(link))
+	return nil
+}
+
+// checkOffline fetches what the link shows, and the keys, and verifies one by
+// the other.
+func checkOffline(ctx context.Context, issuer, link string, incident engine.IncidentID) (proofs.Bundle, error) {
+	if _, err := fetch(ctx, link); err != nil {
+		return proofs.Bundle{}, err
+	}
+	bundle, err := fetch(ctx, link+"/proof.json")
+	if err != nil {
+		return proofs.Bundle{}, err
+	}
+	published, err := fetch(ctx, issuer+"/.well-known/jwks.json")
+	if err != nil {
+		return proofs.Bundle{}, err
+	}
+	keys, err := proofs.ParseKeys(published)
+	if err != nil {
+		return proofs.Bundle{}, err
+	}
+	_, checked, err := proofs.NewVerifier(keys, issuer).For(string(incident)).VerifyBundle(bundle, time.Now())
+	return checked, err
+}
+
+// fetch reads one page.
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := http.DefaultClient.Do(r) // our own server, on loopback
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Body.Close() }()
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the page is answered %s", answer.Status)
+	}
+	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
+}

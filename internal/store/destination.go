@@ -1,0 +1,214 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"net/mail"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/secretbox"
+)
+
+// The channels of alerts.
+const (
+	AlertEmail   = "email"
+	AlertSlack   = "slack"
+	AlertWebhook = "webhook"
+)
+
+// maxAddresses bounds how many people one project's alerts go to.
+const maxAddresses = 20
+
+// AlertDestination is where a project's alerts go on one channel, for whoever
+// sends them. Target and Secret are secrets; Shown is what a listing may show.
+type AlertDestination struct {
+	Channel string
+	// Target is a list of addresses separated by commas, or a URL.
+	Target string
+	// Secret signs webhooks; empty elsewhere.
+	Secret string
+	Shown  string
+}
+
+// Addresses are the recipients of a destination by email.
+func (d AlertDestination) Addresses() []string { return addresses(d.Target) }
+
+// AlertDestinations reads where a project's alerts go, or [ErrNotFound].
+func (s *Store) AlertDestinations(ctx context.Context, project string) ([]AlertDestination, error) {
+	id, err := s.projectID(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := s.queries.AlertDestinationList(ctx, s.pool, id)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]AlertDestination, len(rows))
+	for i, row := range rows {
+		if list[i], err = s.openDestination(row); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+var errSealedDestination = errors.New("the alert destination is sealed and does not open: set SENDPROMPTLY_SECRET_KEY to the key that sealed it")
+
+func (s *Store) openDestination(row dbsqlc.AlertDestination) (AlertDestination, error) {
+	d := AlertDestination{Channel: row.Channel, Target: string(row.Target), Secret: string(row.Secret), Shown: row.Shown}
+	if !row.Sealed {
+		return d, nil
+	}
+	if s.box == nil {
+		return AlertDestination{}, errSealedDestination
+	}
+	target, err := s.box.Open(row.Target, secretbox.AlertOwner(row.ProjectID, row.Channel, "target"))
+	if err != nil {
+		return AlertDestination{}, errSealedDestination
+	}
+	d.Target = string(target)
+	if row.Secret != nil {
+		secret, err := s.box.Open(row.Secret, secretbox.AlertOwner(row.ProjectID, row.Channel, "secret"))
+		if err != nil {
+			return AlertDestination{}, errSealedDestination
+		}
+		d.Secret = string(secret)
+	}
+	return d, nil
+}
+
+// setDestinations writes the destinations that the settings name and returns
+// the secret that a webhook was given for the first time. A new URL keeps the
+// secret; clearing it and setting it again makes a new one.
+func (s *Store) setDestinations(ctx context.Context, tx pgx.Tx, projectID int, to ProjectSettings) (newSecret string, err error) {
+	for _, d := range []struct {
+		channel string
+		target  *string
+	}{{AlertEmail, to.AlertEmail}, {AlertSlack, to.AlertSlack}, {AlertWebhook, to.AlertWebhook}} {
+		switch {
+		case d.target == nil:
+			continue
+		case *d.target == "":
+			err = s.queries.AlertDestinationDelete(ctx, tx, dbsqlc.AlertDestinationDeleteParams{ProjectID: projectID, Channel: d.channel})
+		case d.channel == AlertWebhook:
+			var secret string
+			if secret, err = s.webhookSecret(ctx, tx, projectID); err == nil && secret == "" {
+				newSecret = callback.NewSecret()
+				secret = newSecret
+			}
+			if err == nil {
+				err = s.setDestination(ctx, tx, projectID, d.channel, *d.target, secret)
+			}
+		default:
+			err = s.setDestination(ctx, tx, projectID, d.channel, *d.target, "")
+		}
+		if err != nil {
+			return "", err
+		}
+	}
+	return newSecret, nil
+}
+
+// webhookSecret reads the secret that a project's webhook has already; "" where
+// there is none, or it does not open any more.
+func (s *Store) webhookSecret(ctx context.Context, tx pgx.Tx, projectID int) (string, error) {
+	rows, err := s.queries.AlertDestinationList(ctx, tx, projectID)
+	if err != nil {
+		return "", err
+	}
+	for _, row := range rows {
+		if row.Channel != AlertWebhook {
+			continue
+		}
+		if d, err := s.openDestination(row); err == nil {
+			return d.Secret, nil
+		}
+	}
+	return "", nil
+}
+
+func (s *Store) setDestination(ctx context.Context, tx pgx.Tx, projectID int, channel, target, secret string) error {
+	params := dbsqlc.AlertDestinationSetParams{ProjectID: projectID, Channel: channel, Target: []byte(target), Shown: shown(channel, target)}
+	if secret != "" {
+		params.Secret = []byte(secret)
+	}
+	if s.box != nil {
+		params.Sealed = true
+		params.Target = s.box.Seal(params.Target, secretbox.AlertOwner(projectID, channel, "target"))
+		if secret != "" {
+			params.Secret = s.box.Seal(params.Secret, secretbox.AlertOwner(projectID, channel, "secret"))
+		}
+	}
+	return s.queries.AlertDestinationSet(ctx, tx, params)
+}
+
+// shown is the addresses, or the host of a URL: its path may be a secret.
+func shown(channel, target string) string {
+	if channel == AlertEmail {
+		return strings.Join(addresses(target), ", ")
+	}
+	if u, err := url.Parse(target); err == nil {
+		return u.Host
+	}
+	return ""
+}
+
+// showDestinations fills in what projects may show of where their alerts go.
+func (s *Store) showDestinations(ctx context.Context, projects map[int]*Project) error {
+	rows, err := s.queries.AlertDestinationShown(ctx, s.pool)
+	for _, row := range rows {
+		p, asked := projects[row.ProjectID]
+		switch {
+		case !asked:
+		case row.Channel == AlertEmail:
+			p.AlertEmail = row.Shown
+		case row.Channel == AlertSlack:
+			p.AlertSlack = row.Shown
+		case row.Channel == AlertWebhook:
+			p.AlertWebhook = row.Shown
+		}
+	}
+	return err
+}
+
+func addresses(list string) []string {
+	var all []string
+	for address := range strings.SplitSeq(list, ",") {
+		if address = strings.TrimSpace(address); address != "" {
+			all = append(all, address)
+		}
+	}
+	return all
+}
+
+// checkDestinations refuses destinations that could never be reached.
+func checkDestinations(to ProjectSettings, allow []netip.Prefix) error {
+	if to.AlertEmail != nil && *to.AlertEmail != "" {
+		all := addresses(*to.AlertEmail)
+		if len(all) == 0 || len(all) > maxAddresses {
+			return &engine.FieldError{Field: "alert_email", Reason: "must be 1 to 20 addresses, separated by commas"}
+		}
+		for _, address := range all {
+			if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || len(address) > 254 {
+				return &engine.FieldError{Field: "alert_email", Reason: "holds something that is not an address such as oncall@example.com"}
+			}
+		}
+	}
+	for field, target := range map[string]*string{"alert_slack": to.AlertSlack, "alert_webhook": to.AlertWebhook} {
+		if target == nil || *target == "" {
+			continue
+		}
+		if err := guardedhttp.CheckURL(*target, allow); err != nil {
+			return &engine.FieldError{Field: field, Reason: err.Error()}
+		}
+	}
+	return nil
+}
