@@ -1,0 +1,35 @@
+package input
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Cursor is a place in the feed of changes: everything up to it has been
+// delivered and nothing can appear before it any more.
+type Cursor struct {
+	// Xid is a transaction id of Postgres (xid8).
+	Xid uint64
+	Seq int64
+}
+
+// String is the cursor as readers keep it: XID-SEQ.
+func (c Cursor) String() string {
+	return strconv.FormatUint(c.Xid, 10) + "-" + strconv.FormatInt(c.Seq, 10)
+}
+
+// ParseCursor reads what [Cursor.String] writes, and nothing else; "" is the
+// beginning of the feed.
+func ParseCursor(s string) (c Cursor, reason string) {
+	if s == "" {
+		return Cursor{}, ""
+	}
+	xid, seq, _ := strings.Cut(s, "-")
+	x, err := strconv.ParseUint(xid, 10, 64)
+	n, err2 := strconv.ParseInt(seq, 10, 64)
+	c = Cursor{x, n}
+	if err != nil || err2 != nil || n < 0 || c.String() != s { // Postgres would read 010 as octal
+		return Cursor{}, "is not the cursor of a change"
+	}
+	return c, ""
+}

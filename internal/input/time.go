@@ -1,0 +1,51 @@
+package input
+
+import (
+	"strings"
+	"time"
+)
+
+// The bounds that Postgres, pgx and JSON all store exactly.
+var (
+	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
+	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+)
+
+// Time checks a moment: the years 1970 to 9999.
+func Time(t time.Time) string {
+	if t.Before(earliest) || t.After(latest) {
+		return "lies outside the years 1970 to 9999"
+	}
+	return ""
+}
+
+// layouts are the forms of ISO 8601 that name a moment: a date, a time and an
+// offset. Fractions of a second are read in each.
+var layouts = []string{
+	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
+	"20060102T150405Z0700", "20060102T150405Z07:00",
+}
+
+// ParseTime reads a moment of ISO 8601 with its offset, in UTC.
+func ParseTime(s string) (t time.Time, reason string) {
+	for _, layout := range layouts {
+		t, err := time.Parse(layout, strings.ToUpper(s))
+		if err != nil {
+			continue
+		}
+		if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
+			break // Go reads such an offset, and panics when it writes it
+		}
+		return t.UTC(), Time(t)
+	}
+	return time.Time{}, "must be a time of ISO 8601 with its offset, such as 2026-03-01T12:00:00Z"
+}
+
+// ParseDay reads a day, in UTC.
+func ParseDay(s string) (t time.Time, reason string) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return time.Time{}, "must be a day such as 2026-01-31"
+	}
+	return t, Time(t)
+}
