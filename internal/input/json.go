@@ -54,21 +54,29 @@ func loneSurrogate(document []byte) bool {
 	return open
 }
 
+// TooMany is what is wrong with a body of more members than [Body] allows.
+const TooMany = "has too many members"
+
+// Element is an element of an array in a path.
+const Element = "[]"
+
 // Body says how a request's body of JSON is read. encoding/json by itself lets
 // nearly everything pass that is refused here.
 type Body struct {
 	// Depth bounds how deep the body may nest, the outermost value included.
 	Depth int
+	// Members bounds how many the outermost object has; 0 is no bound. One member
+	// too many gives [TooMany], also where one comes twice.
+	Members int
 	// Known says whether the member with this path may be there: its name behind
-	// those of the objects that it is in, an element of an array as "[]". nil
-	// knows all.
+	// those of the objects that it is in, with [Element] for an array's. nil knows all.
 	Known func(path []string) bool
 }
 
 // Check reads a body: one value that every reader reads alike, every member
 // known, in its own spelling, once, and not nested too deep. at is where the
-// fault is, as in note or items[].id, "" for the body as a whole; reason is "" where nothing is
-// wrong.
+// fault is, as in note or items[].id, "" for the body as a whole; reason is ""
+// where nothing is wrong.
 func (b Body) Check(body []byte) (at, reason string) {
 	if reason := agreed(body); reason != "" {
 		return "", reason
@@ -76,7 +84,7 @@ func (b Body) Check(body []byte) (at, reason string) {
 	w := walk{Body: b, decoder: json.NewDecoder(bytes.NewReader(body))}
 	w.decoder.UseNumber() // a number out of a float's range is still JSON
 	w.value()
-	return strings.ReplaceAll(strings.Join(w.path, "."), ".[]", "[]"), w.reason
+	return strings.ReplaceAll(strings.Join(w.path, "."), "."+Element, Element), w.reason
 }
 
 // walk is one reading. After a fault, path says where it is.
@@ -114,7 +122,7 @@ func (w *walk) value() bool {
 }
 
 func (w *walk) elements() bool {
-	w.path = append(w.path, "[]")
+	w.path = append(w.path, Element)
 	for w.decoder.More() {
 		if !w.value() {
 			return false
@@ -125,23 +133,19 @@ func (w *walk) elements() bool {
 }
 
 func (w *walk) members() bool {
-	seen := map[string]bool{}
-	for w.decoder.More() {
+	seen, doubled, twice := map[string]bool{}, false, ""
+	for n := 1; w.decoder.More(); n++ {
 		token, err := w.decoder.Token()
 		name, isName := token.(string)
-		if err != nil || !isName {
+		switch {
+		case err != nil || !isName:
 			return w.fault("is not one valid JSON value")
-		}
-		// A name that is not known is the caller's own text, and is not repeated.
-		if w.Known != nil && !w.Known(append(w.path, name)) {
-			return w.fault("holds a member that is not known")
-		}
-		if seen[name] {
-			if w.Known != nil {
-				w.path = append(w.path, name)
-				return w.fault("comes twice")
-			}
-			return w.fault("holds a member twice")
+		case w.depth == 1 && w.Members > 0 && n > w.Members:
+			return w.fault(TooMany)
+		case w.Known != nil && !w.Known(append(w.path, name)):
+			return w.fault("holds a member that is not known") // its name is the caller's own text
+		case seen[name]:
+			doubled, twice = true, name
 		}
 		seen[name] = true
 		w.path = append(w.path, name)
@@ -150,7 +154,14 @@ func (w *walk) members() bool {
 		}
 		w.path = w.path[:len(w.path)-1]
 	}
-	return true
+	switch {
+	case !doubled:
+		return true
+	case w.Known == nil:
+		return w.fault("holds a member twice")
+	}
+	w.path = append(w.path, twice)
+	return w.fault("comes twice")
 }
 
 func (w *walk) fault(reason string) bool {

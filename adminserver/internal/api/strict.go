@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,16 +9,16 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
-// maxDepth is how deep a body may nest; no operation needs more than three.
+// maxDepth is how deep a body may nest; no operation needs more than three levels.
 const maxDepth = 16
 
 // strict refuses what huma would take: a body that is not declared JSON, members
@@ -107,81 +106,36 @@ func bodyError(err error) error {
 	return web.New(http.StatusBadRequest, "the body could not be read")
 }
 
-// notJSON is for everything that is no JSON value in UTF-8.
-var notJSON = web.New(http.StatusUnprocessableEntity, "the body is not one JSON value in UTF-8")
-
-// checkJSON reads a body token by token along its schema: one value, every
-// member known, in its own spelling, once.
+// checkJSON reads a body along its schema: every member known, in its own
+// spelling, once.
 func checkJSON(body []byte, registry huma.Registry, schema *huma.Schema) error {
-	if !utf8.Valid(body) || !json.Valid(body) {
-		return notJSON
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	return checkValue(d, registry, schema, "body", 0)
-}
-
-func checkValue(d *json.Decoder, registry huma.Registry, schema *huma.Schema, at string, depth int) error {
-	token, err := d.Token()
-	if err != nil {
-		return notJSON
-	}
-	delim, composite := token.(json.Delim)
-	if !composite {
+	rules := input.Body{Depth: maxDepth, Known: func(path []string) bool { return member(registry, schema, path) }}
+	at, reason := rules.Check(body)
+	switch {
+	case reason == "":
 		return nil
+	case at == "":
+		at = "body"
+	default:
+		at = "body." + at
 	}
-	if depth == maxDepth {
-		return wrong(at, "nests too deep")
-	}
-	if schema != nil && schema.Ref != "" {
-		schema = registry.SchemaFromRef(schema.Ref)
-	}
-	if delim == '[' {
-		for i := 0; d.More(); i++ {
-			if err := checkValue(d, registry, items(schema), at+"["+strconv.Itoa(i)+"]", depth+1); err != nil {
-				return err
-			}
-		}
-	} else if err := checkMembers(d, registry, schema, at, depth); err != nil {
-		return err
-	}
-	_, err = d.Token() // the closing one
-	return err
+	return &web.Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: fmt.Sprintf("%s %s", short(at), reason)}
 }
 
-func checkMembers(d *json.Decoder, registry huma.Registry, schema *huma.Schema, at string, depth int) error {
-	seen := map[string]bool{}
-	for d.More() {
-		token, err := d.Token()
-		name, ok := token.(string)
-		if err != nil || !ok {
-			return notJSON
-		}
-		var known *huma.Schema
-		if schema != nil {
-			known = schema.Properties[name]
+// member says whether a schema has a member at a path.
+func member(registry huma.Registry, schema *huma.Schema, path []string) bool {
+	for _, name := range path {
+		if schema != nil && schema.Ref != "" {
+			schema = registry.SchemaFromRef(schema.Ref)
 		}
 		switch {
-		case known == nil:
-			return wrong(at, "holds a member that is not known")
-		case seen[name]:
-			return wrong(at+"."+name, "comes twice")
-		}
-		seen[name] = true
-		if err := checkValue(d, registry, known, at+"."+name, depth+1); err != nil {
-			return err
+		case schema == nil:
+			return false
+		case name == input.Element:
+			schema = schema.Items
+		default:
+			schema = schema.Properties[name]
 		}
 	}
-	return nil
-}
-
-func items(schema *huma.Schema) *huma.Schema {
-	if schema == nil {
-		return nil
-	}
-	return schema.Items
-}
-
-func wrong(at, what string) error {
-	return &web.Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: fmt.Sprintf("%s %s", short(at), what)}
+	return schema != nil
 }

@@ -2,13 +2,13 @@ package ingest
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
 // maxDetails bounds how many fields one answer names.
@@ -86,16 +86,11 @@ func (f *form) text(field string) string {
 	return text
 }
 
-// short reads a text that is kept as it is: bounded, and nothing that Postgres
-// could not store.
+// short reads a text that is kept as it is, of at most limit characters.
 func (f *form) short(field string, limit int) string {
 	text := f.text(field)
-	switch {
-	case len(text) > limit:
-		f.reject(field, fmt.Sprintf("must be at most %d bytes long", limit))
-		return ""
-	case strings.ContainsRune(text, 0):
-		f.reject(field, "may not hold a NUL character")
+	if reason := input.Text(text, limit); reason != "" {
+		f.reject(field, reason)
 		return ""
 	}
 	return text
@@ -103,9 +98,12 @@ func (f *form) short(field string, limit int) string {
 
 // name reads a text that is part of a key: bounded, without spaces.
 func (f *form) name(field string, limit int) string {
-	text := f.short(field, limit)
-	if strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		f.reject(field, "may not hold spaces or control characters")
+	text := f.text(field)
+	if text == "" {
+		return ""
+	}
+	if reason := input.Name(text, limit); reason != "" {
+		f.reject(field, reason)
 		return ""
 	}
 	return text
@@ -163,39 +161,16 @@ func (f *form) nested(field string) json.RawMessage {
 	return value
 }
 
-// The bounds that everything behind this API stores exactly.
-var (
-	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
-	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-)
-
-// layouts are the forms of ISO 8601 that name a moment: a date, a time and an
-// offset. Fractions of a second are read in each.
-var layouts = []string{
-	"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04Z07:00",
-	"20060102T150405Z0700", "20060102T150405Z07:00",
-}
-
 // moment reads a time of ISO 8601 with its offset.
 func (f *form) moment(field string) time.Time {
 	text := f.text(field)
 	if text == "" {
 		return time.Time{}
 	}
-	for _, layout := range layouts {
-		t, err := time.Parse(layout, strings.ToUpper(text))
-		if err != nil {
-			continue
-		}
-		if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
-			break
-		}
-		if t = t.UTC(); t.Before(earliest) || t.After(latest) {
-			f.reject(field, "lies outside the years 1970 to 9999")
-			return time.Time{}
-		}
-		return t
+	t, reason := input.ParseTime(text)
+	if reason != "" {
+		f.reject(field, reason)
+		return time.Time{}
 	}
-	f.reject(field, "must be a time of ISO 8601 with its offset, such as 2026-03-01T12:00:00Z")
-	return time.Time{}
+	return t
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -127,7 +128,7 @@ func TestAFailedResultOpensAnIncidentAndASuccessResolvesIt(t *testing.T) {
 		t.Errorf("answered %+v", done)
 	}
 	incident := s.db.RequireIncident(evt1, engine.StateFailed)
-	if incident.ErrorCode != "no_account" || !strings.HasPrefix(incident.ErrorMessage, "account  is gone é") || len(incident.ErrorMessage) > 2000 {
+	if incident.ErrorCode != "no_account" || !strings.HasPrefix(incident.ErrorMessage, "account  is gone é") || utf8.RuneCountInString(incident.ErrorMessage) != 2000 {
 		t.Errorf("incident: %q %q", incident.ErrorCode, incident.ErrorMessage)
 	}
 	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)

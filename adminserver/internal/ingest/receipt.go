@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -64,12 +65,10 @@ func readReceipt(members object) (engine.Acceptance, error) {
 
 // provider reads a provider's name.
 func (f *form) provider() string {
-	name := f.short("provider", 64)
-	for i := range len(name) {
-		if c := name[i]; (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '-' {
-			f.reject("provider", "must be stripe, shopify or another name of 1 to 64 characters out of a-z, 0-9, _ and -")
-			return ""
-		}
+	name := f.text("provider")
+	if name != "" && input.Provider(name) != "" {
+		f.reject("provider", "must be stripe, shopify or another name of 1 to 64 characters out of a-z, 0-9, _ and -")
+		return ""
 	}
 	return name
 }
@@ -133,8 +132,8 @@ func (f *form) money() engine.Money {
 	amount, given := f.integer("amount")
 	code := f.text("currency")
 	switch {
-	case code != "" && !isCurrency(code):
-		f.reject("currency", "must be a code of ISO 4217: three letters")
+	case code != "" && input.Currency(code) != "":
+		f.reject("currency", input.Currency(code))
 	case given && code == "":
 		f.reject("currency", "is required with amount")
 	case code != "" && !given:
@@ -143,15 +142,6 @@ func (f *form) money() engine.Money {
 		return engine.Money{Amount: amount, Currency: code}
 	}
 	return engine.Money{}
-}
-
-func isCurrency(code string) bool {
-	for i := range len(code) {
-		if c := code[i] | 0x20; c < 'a' || c > 'z' {
-			return false
-		}
-	}
-	return len(code) == 3
 }
 
 // receiptAnswer is what a receipt is answered with.

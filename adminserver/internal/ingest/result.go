@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -16,8 +16,8 @@ import (
 func readResult(members object) (store.Outcome, error) {
 	f := newForm(members)
 	o := store.Outcome{EffectID: engine.EffectID(f.effectID()), Provider: f.provider(), Effect: f.name("effect_type", 64), ReplayID: f.name("replay_id", 64),
-		// What went wrong is worth more than its form: it is mended and cut, never refused.
-		ErrorCode: mend(f.text("error_code"), 128), ErrorMessage: mend(f.text("error_message"), 2000)}
+		// What went wrong is worth more than its form: it is cut, never refused.
+		ErrorCode: input.Cut(f.text("error_code"), input.TypeLimit), ErrorMessage: input.Cut(f.text("error_message"), input.NoteLimit)}
 	id, older := f.name("provider_event_id", 255), f.name("stripe_event_id", 255)
 	if older != "" {
 		switch {
@@ -41,32 +41,12 @@ func readResult(members object) (store.Outcome, error) {
 
 // effectID reads the id that the receipt was answered with: a UUID, in any case.
 func (f *form) effectID() string {
-	id := strings.ToLower(f.text("event_id"))
-	if id == "" {
-		return ""
-	}
-	for i := range len(id) {
-		c, dash := id[i], i == 8 || i == 13 || i == 18 || i == 23
-		if dash != (c == '-') || !dash && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			id = ""
-			break
-		}
-	}
-	if len(id) != 36 {
+	text := f.text("event_id")
+	id := input.CanonicalUUID(text)
+	if text != "" && id == "" {
 		f.reject("event_id", "must be the event_id that the receipt was answered with, a UUID")
-		return ""
 	}
 	return id
-}
-
-// mend makes any text storable: NUL is dropped, and what is over the limit is
-// cut between two characters.
-func mend(text string, limit int) string {
-	text = strings.ReplaceAll(text, "\x00", "")
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "")
-	}
-	return text
 }
 
 // resultAnswer is what a result is answered with.
