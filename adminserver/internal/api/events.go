@@ -3,11 +3,8 @@ package api
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -17,19 +14,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
-const (
-	// maxStreams bounds the streams of one server: each asks the database once a second.
-	maxStreams = 100
-	// streamFor bounds a stream, so that who lost their access stops hearing. The
-	// reader connects again with the last id.
-	streamFor = 5 * time.Minute
-	// pulse keeps proxies from taking a quiet stream for a dead one.
-	pulse = 15 * time.Second
-	// writeFor bounds the write of one event.
-	writeFor = 10 * time.Second
-)
+// maxStreams bounds the streams of one server: each asks the database once a second.
+const maxStreams = 100
 
 // Change is the data of one event: ids only. Read what they are now.
 type Change struct {
@@ -44,14 +33,6 @@ type eventsInput struct {
 	Project string `query:"project" maxLength:"63" doc:"Absent: all that the caller sees."`
 	After   string `query:"after" maxLength:"41" doc:"Where to go on from: the id of an event. Absent: from now on. Last-Event-ID goes before it."`
 	Last    string `header:"Last-Event-ID" maxLength:"41" doc:"What readers of event streams send by themselves when they connect again."`
-}
-
-// isCursor says whether a text is what the engine writes as a cursor.
-func isCursor(text string) bool {
-	xid, seq, _ := strings.Cut(text, "-")
-	x, err := strconv.ParseUint(xid, 10, 64)
-	n, err2 := strconv.ParseInt(seq, 10, 64)
-	return err == nil && err2 == nil && n >= 0 && strconv.FormatUint(x, 10)+"-"+strconv.FormatInt(n, 10) == text
 }
 
 func events(r *room) {
@@ -100,7 +81,7 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 	var err error
 	if s.after == "" {
 		s.after, err = r.Store.ChangesNow(ctx)
-	} else if !isCursor(s.after) {
+	} else if _, reason := input.ParseCursor(s.after); reason != "" {
 		err = web.New(http.StatusUnprocessableEntity, "after or Last-Event-ID is not the id of an event")
 	}
 	if err != nil {
@@ -120,44 +101,23 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 // run sends what changes until the reader leaves or the time is up.
 func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 	defer func() { <-s.room.streams }()
-	ctx, cancel := context.WithTimeout(ctx, streamFor)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	control := http.NewResponseController(w)
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	w.Header().Set("X-Accel-Buffering", "no")
-	send := func(format string, args ...any) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(writeFor))
-		_, err := fmt.Fprintf(w, format, args...)
-		return err == nil && control.Flush() == nil
-	}
-	changes := make(chan engine.Change)
+	changes := make(chan web.Event)
 	go func() {
 		defer cancel()
-		if err := caught.Call(func() error { s.follow(ctx, changes); return nil }); err != nil {
+		if err := caught.Call(func() error { return s.follow(ctx, changes) }); err != nil {
 			caught.Log(ctx, s.room.Logger, slog.LevelError, "admin API: a stream ended early", err, "request_id", web.RequestID(ctx))
 		}
 	}()
-	alive := time.NewTicker(pulse)
-	defer alive.Stop()
 	// The first event has only an id, so that a reader who was here before
 	// anything changed goes on from there.
-	for ok := send("retry: 1000\nid: %s\n\n", s.after); ok; {
-		select {
-		case <-ctx.Done():
-			return
-		case <-alive.C:
-			ok = send(": \n\n")
-		case c := <-changes:
-			data, err := json.Marshal(Change{Project: c.Project, Kind: c.Kind, What: c.What, ID: c.ID, At: c.At.UTC()})
-			ok = err == nil && send("id: %s\nevent: %s\ndata: %s\n\n", c.Cursor, c.Kind, data)
-		}
-	}
+	web.SendEvents(ctx, w, web.Event{ID: s.after}, changes)
 }
 
 // follow reads the feed. What Postgres does meanwhile, a restart included, is
 // waited out: the engine asks again every second.
-func (s *stream) follow(ctx context.Context, changes chan<- engine.Change) {
+func (s *stream) follow(ctx context.Context, changes chan<- web.Event) error {
 	for change, err := range s.engine.Changes(ctx, s.after) {
 		if err != nil {
 			if ctx.Err() == nil {
@@ -168,10 +128,15 @@ func (s *stream) follow(ctx context.Context, changes chan<- engine.Change) {
 		if !s.who.Sees(change.Project) || s.project != "" && s.project != change.Project {
 			continue
 		}
+		data, err := json.Marshal(Change{Project: change.Project, Kind: change.Kind, What: change.What, ID: change.ID, At: change.At.UTC()})
+		if err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
-			return
-		case changes <- change:
+			return nil
+		case changes <- web.Event{ID: change.Cursor, Name: change.Kind, Data: data}:
 		}
 	}
+	return nil
 }

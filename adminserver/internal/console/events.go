@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -11,18 +10,9 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
-)
-
-const (
-	// streamFor bounds a stream, so that who lost their access stops hearing.
-	// The browser connects again by itself.
-	streamFor = 5 * time.Minute
-	// pulse keeps proxies from taking a quiet stream for a dead one.
-	pulse = 15 * time.Second
-	// writeFor bounds the write of one event.
-	writeFor = 10 * time.Second
 )
 
 // hub follows the change feed once for all pages that are open, and only while
@@ -30,16 +20,16 @@ const (
 type hub struct {
 	console *console
 	mu      sync.Mutex
-	open    map[chan engine.Change][]string // the projects that each hears of
+	open    map[chan web.Event][]string // the projects that each hears of
 	stop    context.CancelFunc
 }
 
-func newHub(c *console) *hub { return &hub{console: c, open: map[chan engine.Change][]string{}} }
+func newHub(c *console) *hub { return &hub{console: c, open: map[chan web.Event][]string{}} }
 
 // join gives the changes of projects from now on, until leave is called. A
 // reader that is too slow misses some, which costs it nothing: every change makes
 // the page read everything anew.
-func (h *hub) join(ctx context.Context, projects []string) (changes chan engine.Change, leave func(), err error) {
+func (h *hub) join(ctx context.Context, projects []string) (changes chan web.Event, leave func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stop == nil {
@@ -47,12 +37,12 @@ func (h *hub) join(ctx context.Context, projects []string) (changes chan engine.
 			return nil, nil, err
 		}
 	}
-	changes = make(chan engine.Change, 64)
+	changes = make(chan web.Event, 64)
 	h.open[changes] = projects
 	return changes, func() { h.leave(changes) }, nil
 }
 
-func (h *hub) leave(changes chan engine.Change) {
+func (h *hub) leave(changes chan web.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if delete(h.open, changes); len(h.open) == 0 && h.stop != nil {
@@ -98,13 +88,18 @@ func (h *hub) follow(ctx context.Context, e *engine.Engine, after *string) {
 	}
 }
 
+// tell passes a change on to the pages of its project: ids only.
 func (h *hub) tell(change engine.Change) {
+	data, err := json.Marshal(map[string]string{"kind": change.Kind, "what": change.What, "id": change.ID})
+	if err != nil {
+		return // strings always marshal
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for changes, projects := range h.open {
 		if slices.Contains(projects, change.Project) {
 			select {
-			case changes <- change:
+			case changes <- web.Event{Name: "change", Data: data}:
 			default:
 			}
 		}
@@ -112,7 +107,7 @@ func (h *hub) tell(change engine.Change) {
 }
 
 // events tells an open page what changes in its project, or in all that the
-// visitor sees, as server-sent events that carry ids only.
+// visitor sees, as server-sent events.
 func (c *console) events(w http.ResponseWriter, r *http.Request) {
 	v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
 	if err := v.enter(); err != nil {
@@ -129,37 +124,5 @@ func (c *console) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer leave()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	control := http.NewResponseController(w)
-	send := func(text string) bool {
-		_ = control.SetWriteDeadline(time.Now().Add(writeFor)) // not every server knows deadlines
-		_, err := fmt.Fprint(w, text)
-		return err == nil && control.Flush() == nil
-	}
-	if !send("retry: 2000\n\n") {
-		return
-	}
-	end, beat := time.NewTimer(streamFor), time.NewTicker(pulse)
-	defer end.Stop()
-	defer beat.Stop()
-	for {
-		said := ": still here\n\n"
-		select {
-		case <-r.Context().Done():
-			return
-		case <-end.C:
-			return
-		case <-beat.C:
-		case change := <-changes:
-			data, err := json.Marshal(map[string]string{"kind": change.Kind, "what": change.What, "id": change.ID})
-			if err != nil {
-				return
-			}
-			said = "event: change\ndata: " + string(data) + "\n\n"
-		}
-		if !send(said) {
-			return
-		}
-	}
+	web.SendEvents(r.Context(), w, web.Event{}, changes)
 }
