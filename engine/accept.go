@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Receipt is the answer to an acceptance.
@@ -109,24 +110,24 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 	if err := a.validate(); err != nil {
 		return none, err
 	}
-	if mode := value(e.project.Load().Mode); mode != "" && a.Mode != "" && a.Mode != mode {
+	if mode := pg.Value(e.project.Load().Mode); mode != "" && a.Mode != "" && a.Mode != mode {
 		return none, &FieldError{"Mode", "is not the project's: a test event reached a live endpoint, or the other way round"}
 	}
 	params := dbsqlc.EffectAcceptParams{
 		Provider: a.Provider, EventID: a.EventID, Effect: a.Effect, Project: e.cfg.Project,
-		EventType: optional(a.EventType), Subject: optional(a.Subject), Shop: optional(a.Shop),
-		Customer: optional(a.Customer), Version: optional(a.Version), Objects: a.Objects,
+		EventType: pg.Optional(a.EventType), Subject: pg.Optional(a.Subject), Shop: pg.Optional(a.Shop),
+		Customer: pg.Optional(a.Customer), Version: pg.Optional(a.Version), Objects: a.Objects,
 	}
 	if !a.OccurredAt.IsZero() {
 		at := a.OccurredAt.UTC()
 		params.OccurredAt = &at
 	}
 	if a.Timeout != 0 {
-		params.Timeout = optional(interval(a.Timeout))
+		params.Timeout = pg.Optional(pg.Interval(a.Timeout))
 	}
 	if a.Amount != (Money{}) {
 		params.Amount = &a.Amount.Amount
-		params.Currency = optional(strings.ToUpper(a.Amount.Currency))
+		params.Currency = pg.Optional(strings.ToUpper(a.Amount.Currency))
 	}
 	if len(a.Payload) > 0 && e.box != nil && e.project.Load().Snapshots {
 		params.Snapshot = e.box.Seal(a.Payload, snapshotOwner(e.cfg.Project, a.Key))

@@ -3,6 +3,8 @@ package engine
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
 // EffectID identifies one effect: a UUID in its text form.
@@ -22,11 +24,11 @@ type Money struct {
 type Acceptance struct {
 	Key
 
-	// EventType is the provider's type, such as "invoice.paid". At most 128 bytes.
+	// EventType is the provider's type, such as "invoice.paid". At most 128 characters.
 	EventType string
-	// Subject is the app's own reference: user, account, workspace or order. At most 255 bytes.
+	// Subject is the app's own reference: user, account, workspace or order. At most 255 characters.
 	Subject string
-	// Shop is the shop's domain where the provider has shops. At most 255 bytes.
+	// Shop is the shop's domain where the provider has shops. At most 255 characters.
 	Shop string
 	// Mode is "live" or "test" where the provider says so. It is not kept, but
 	// refused where the project is set to the other mode.
@@ -38,23 +40,17 @@ type Acceptance struct {
 	Timeout time.Duration
 	// Amount is what was paid, for the incident's one-sentence story.
 	Amount Money
-	// Customer is who is affected, in the provider's or the app's terms. At most 255 bytes.
+	// Customer is who is affected, in the provider's or the app's terms. At most 255 characters.
 	Customer string
-	// Version is the app's deploy label. At most 128 bytes.
+	// Version is the app's deploy label. At most 128 characters.
 	Version string
 	// Objects are the provider's ids that support holds in hand: invoice,
-	// checkout session, payment intent, charge, order number. At most 16 of 255 bytes.
+	// checkout session, payment intent, charge, order number. At most 16 of 255 characters.
 	Objects []string
 	// Payload is the event as received. It is kept, encrypted, only where the
 	// project has snapshots on; elsewhere it is ignored. At most 512 KiB.
 	Payload json.RawMessage
 }
-
-// The bounds that Postgres, pgx and JSON all store exactly.
-var (
-	earliest = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC)
-	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
-)
 
 // validate returns a [*FieldError] for the first field that could not be kept.
 func (a Acceptance) validate() error {
@@ -65,44 +61,55 @@ func (a Acceptance) validate() error {
 		field, value string
 		limit        int
 	}{
-		{"EventType", a.EventType, 128}, {"Subject", a.Subject, 255}, {"Shop", a.Shop, 255},
-		{"Customer", a.Customer, 255}, {"Version", a.Version, 128},
+		{"EventType", a.EventType, input.TypeLimit},
+		{"Subject", a.Subject, input.NameLimit},
+		{"Shop", a.Shop, input.NameLimit},
+		{"Customer", a.Customer, input.NameLimit},
+		{"Version", a.Version, input.TypeLimit},
 	} {
-		if err := validText(text.field, text.value, text.limit); err != nil {
-			return err
+		if reason := input.Text(text.value, text.limit); reason != "" {
+			return &FieldError{text.field, reason}
 		}
 	}
 	if a.Mode != "" && a.Mode != "live" && a.Mode != "test" {
 		return &FieldError{"Mode", "must be live, test or empty"}
 	}
-	if len(a.Objects) > 16 {
+	if len(a.Objects) > maxObjects {
 		return &FieldError{"Objects", "holds more than 16 ids"}
 	}
 	for _, id := range a.Objects {
-		if err := validName("Objects", id, 255); err != nil {
-			return err
+		if reason := input.Name(id, input.NameLimit); reason != "" {
+			return &FieldError{"Objects", reason}
 		}
-	}
-	if !a.OccurredAt.IsZero() && (a.OccurredAt.Before(earliest) || a.OccurredAt.After(latest)) {
-		return &FieldError{"OccurredAt", "lies outside the years 1970 to 9999"}
 	}
 	if a.Timeout != 0 && (a.Timeout < time.Second || a.Timeout > 30*24*time.Hour) {
 		return &FieldError{"Timeout", "must lie between 1 second and 30 days"}
 	}
-	if c := a.Amount.Currency; c != "" && (len(c) != 3 || !letters(c)) {
-		return &FieldError{"Amount.Currency", "is not an ISO 4217 code of three letters"}
+	return a.validateEvent()
+}
+
+// maxObjects is how many ids of the provider's an acceptance may carry.
+const maxObjects = 16
+
+// validateEvent is validate for what the provider said.
+func (a Acceptance) validateEvent() error {
+	if !a.OccurredAt.IsZero() {
+		if reason := input.Time(a.OccurredAt); reason != "" {
+			return &FieldError{"OccurredAt", reason}
+		}
+	}
+	if a.Amount.Currency != "" {
+		if reason := input.Currency(a.Amount.Currency); reason != "" {
+			return &FieldError{"Amount.Currency", reason}
+		}
 	}
 	if len(a.Payload) > 0 {
-		return validPayload(a.Payload)
+		if reason := input.JSON(a.Payload, maxPayload); reason != "" {
+			return &FieldError{"Payload", reason}
+		}
 	}
 	return nil
 }
 
-func letters(s string) bool {
-	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') {
-			return false
-		}
-	}
-	return true
-}
+// maxPayload is the largest payload, in bytes.
+const maxPayload = 512 << 10

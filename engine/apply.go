@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Apply does all of it: it runs effect in a transaction, records the success in
@@ -51,7 +52,7 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(tx pgx.Tx) er
 		return false, err
 	}
 	defer conn.Release()
-	tx, err := conn.BeginTx(ctx, readCommitted)
+	tx, err := conn.BeginTx(ctx, pg.ReadCommitted)
 	if err != nil {
 		return false, err
 	}

@@ -92,7 +92,7 @@ func TestABadKeyIsRefusedByEveryCallAndAbortsNothing(t *testing.T) {
 	bad := []string{"", nul, notUTF8, surrogate, tooLong, "a b", "a\tb", "a\u00a0b", "a\u0085b", "line\n"}
 	for name, call := range keyCalls(e) {
 		for field, more := range map[string][]string{"Provider": {"Stripe", "stripé", "a.b", strings.Repeat("x", 65)},
-			"EventID": {strings.Repeat("x", 256), "evt_\u2028"}, "Effect": {strings.Repeat("é", 33)}} {
+			"EventID": {strings.Repeat("x", 256), "evt_\u2028"}, "Effect": {strings.Repeat("é", 65)}} {
 			for _, text := range append(more, bad...) {
 				k := key("evt_1")
 				switch field {
@@ -216,18 +216,38 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	}
 }
 
-// Long texts of operators are cut, not refused: the note and the message.
-func TestALongNoteIsCutOnARune(t *testing.T) {
+// Limits count characters, on every way to the same column.
+func TestTheLongestKeyOfTheLongestCharactersIsTaken(t *testing.T) {
+	t.Parallel()
+	db := enginetest.New(t)
+	e := db.Engine(engine.Config{})
+	longest := engine.Key{Provider: strings.Repeat("p", 64), EventID: strings.Repeat("😀", 255), Effect: strings.Repeat("😀", 64)}
+	accept(t, db, e, engine.Acceptance{Key: longest, Subject: strings.Repeat("я", 255), EventType: strings.Repeat("я", 128)})
+	if err := e.Fail(t.Context(), longest, errors.New(strings.Repeat("я", 1500))); err != nil {
+		t.Fatal(err)
+	}
+	if i := db.RequireIncident(longest, engine.StateFailed); i.ErrorMessage != strings.Repeat("я", 1500) || i.Subject != strings.Repeat("я", 255) {
+		t.Errorf("kept %d bytes of the message, %d of the subject", len(i.ErrorMessage), len(i.Subject))
+	}
+	db.RequireSound()
+}
+
+// An operator's own words are kept whole or refused, and counted in characters.
+func TestANoteIsKeptWholeOrRefused(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	incident := missing(t, db, e, key("evt_1"))[0]
-	if err := e.Close(t.Context(), incident.ID, "ada", "a\x00"+strings.Repeat("é", 50_000)); err != nil {
+	for _, note := range []string{strings.Repeat("я", 2001), "a\x00b", "\xff", "", " \n"} {
+		requireField(t, e.Close(t.Context(), incident.ID, "ada", note), "note")
+		requireField(t, e.Note(t.Context(), incident.ID, "ada", note), "note")
+	}
+	note := strings.Repeat("я", 2000)
+	if err := e.Close(t.Context(), incident.ID, "ada", note); err != nil {
 		t.Fatal(err)
 	}
-	now, err := e.Incident(t.Context(), incident.ID)
-	if want := "a" + strings.Repeat("é", 999); err != nil || now.Note != want {
-		t.Errorf("note of %d bytes, %v, want %d", len(now.Note), err, len(want))
+	if now, err := e.Incident(t.Context(), incident.ID); err != nil || now.Note != note {
+		t.Errorf("note of %d bytes, %v, want %d", len(now.Note), err, len(note))
 	}
 	db.RequireSound()
 }

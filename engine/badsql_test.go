@@ -27,7 +27,7 @@ func TestAcceptInSQLRaisesForTheKeyAndTheTimeoutOnly(t *testing.T) {
 		"no event":                {`'stripe', NULL, 'credit_grant'`, "SP001", "event_id"},
 		"empty event":             {`'stripe', '', 'credit_grant'`, "SP001", "event_id"},
 		"10 kB event":             {`'stripe', repeat('x', 10000), 'credit_grant'`, "SP001", "event_id"},
-		"256 bytes of event":      {`'stripe', repeat('é', 128), 'credit_grant'`, "SP001", "event_id"},
+		"256 characters of event": {`'stripe', repeat('é', 256), 'credit_grant'`, "SP001", "event_id"},
 		"event with a space":      {`'stripe', 'evt 1', 'credit_grant'`, "SP001", "event_id"},
 		"event with a line break": {`'stripe', E'evt_1\n', 'credit_grant'`, "SP001", "event_id"},
 		"event with a control":    {`'stripe', E'evt\u0001', 'credit_grant'`, "SP001", "event_id"},

@@ -14,6 +14,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // deliverBatch bounds the callbacks in flight of one engine.
@@ -67,7 +69,7 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 // claim leases callbacks that are due.
 func (e *Engine) claim(ctx context.Context, most int) (claims []dbsqlc.CallbackClaimRow, err error) {
 	defer caught.Panic(&err) // the answers of those in flight are still waited for
-	return inTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) { return e.queries.CallbackClaim(ctx, tx, most) })
+	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) { return e.queries.CallbackClaim(ctx, tx, most) })
 }
 
 // sending is what came of one claim. posted is false where the claim was lost
@@ -98,17 +100,17 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 	}
 	verdict := callback.VerdictOn(answer.status, answer.err)
 	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
-		Verdict: string(verdict), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: optional(answer.text)}
+		Verdict: string(verdict), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: pg.Optional(answer.text)}
 	if answer.status != 0 {
 		params.Status = &answer.status
 	}
 	if answer.err != nil {
-		params.Error = optional(cut(answer.err.Error(), 2000))
+		params.Error = pg.Optional(input.Cut(answer.err.Error(), 2000))
 	}
 	if delay, ok := callback.Delay(claim.Try, answer.retryAfter, rand.Float64()); ok {
-		params.RetryIn = optional(interval(delay))
+		params.RetryIn = pg.Optional(pg.Interval(delay))
 	}
-	if _, err := inTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) }); err != nil {
+	if _, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) }); err != nil {
 		s.err = errors.Join(s.err, err)
 	}
 	return s
@@ -137,14 +139,14 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 	}
 	// Last of what waits for the database, because it says whether to send at all.
 	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID,
-		Token: claim.Token, Sending: interval(guardedhttp.Timeout + 5*time.Second)})
+		Token: claim.Token, Sending: pg.Interval(guardedhttp.Timeout + 5*time.Second)})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", answer{err: errClaimLost}
 	}
 	if err != nil {
 		return "", answer{err: err}
 	}
-	url = value(content.Project.RepairUrl)
+	url = pg.Value(content.Project.RepairUrl)
 	body, err := e.callbackBody(ctx, claim, content).Encode()
 	if err != nil {
 		return url, answer{err: err}
@@ -168,10 +170,10 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 // callbackBody is the JSON of wire format 2.
 func (e *Engine) callbackBody(ctx context.Context, claim dbsqlc.CallbackClaimRow, c dbsqlc.CallbackContentRow) callback.Body {
 	return callback.Body{
-		Type: callback.TypeReprocess, ReplayID: claim.ReplayID, Attempt: c.Number, Project: c.Project.Name, Mode: value(c.Project.Mode),
+		Type: callback.TypeReprocess, ReplayID: claim.ReplayID, Attempt: c.Number, Project: c.Project.Name, Mode: pg.Value(c.Project.Mode),
 		EventID: c.Effect.EffectID, IncidentID: claim.IncidentID, Provider: c.Effect.Provider, ProviderEventID: c.Effect.EventID,
-		EventType: value(c.Effect.EventType), EffectType: c.Effect.Effect, InternalReference: value(c.Effect.Subject),
-		OccurredAt: value(c.Effect.OccurredAt), Cause: c.Cause, RequestedAt: c.RequestedAt,
+		EventType: pg.Value(c.Effect.EventType), EffectType: c.Effect.Effect, InternalReference: pg.Value(c.Effect.Subject),
+		OccurredAt: pg.Value(c.Effect.OccurredAt), Cause: c.Cause, RequestedAt: c.RequestedAt,
 		Payload: e.payload(ctx, c.Snapshot, c.Effect, c.Project.Name),
 	}
 }

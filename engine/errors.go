@@ -1,6 +1,10 @@
 package engine
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/sendpromptly/sendpromptly/internal/actions"
+)
 
 // FieldError says which input is wrong and how. Nothing was sent to Postgres:
 // the caller's transaction is untouched.
@@ -12,12 +16,11 @@ type FieldError struct {
 	Reason string
 }
 
-// Error implements error.
 func (e *FieldError) Error() string { return "sendpromptly: " + e.Field + " " + e.Reason }
 
 // RefusedError says why an operator's action was turned down. Nothing changed.
 type RefusedError struct {
-	// Action is what was asked: "reprocess", "stop", "close", "note" or "try now".
+	// Action is what was asked: "reprocess", "stop", "close", "reopen", "note" or "try_now".
 	Action string
 	// State is the incident's state that does not allow it.
 	State State
@@ -29,7 +32,6 @@ type RefusedError struct {
 	Revision int
 }
 
-// Error implements error.
 func (e *RefusedError) Error() string { return "sendpromptly: " + e.Action + " refused: " + e.Reason }
 
 var (
@@ -40,5 +42,5 @@ var (
 	// not run it any more. Reprocess reopens it.
 	ErrClosed = errors.New("sendpromptly: the incident of this effect was closed by an operator")
 	// ErrNotFound means that the engine's project has no such incident or effect.
-	ErrNotFound = errors.New("sendpromptly: not found in this project")
+	ErrNotFound = actions.ErrNotFound
 )

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // IncidentID identifies one incident: a UUID in its text form.
@@ -85,9 +86,9 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 	return Incident{
 		ID: IncidentID(i.IncidentID), EffectID: EffectID(i.EffectID), Acceptance: newAcceptance(f),
 		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline,
-		State: State(i.State), Cause: State(i.Cause), OpenedAt: i.OpenedAt, DueAt: value(i.DueAt),
-		ResolvedAt: value(i.ResolvedAt), ClosedAt: value(i.ClosedAt), ClosedBy: Operator(value(i.ClosedBy)), Note: value(i.Note),
-		Attempt: i.Attempt, ReplayID: value(i.ReplayID), ErrorCode: value(i.ErrorCode), ErrorMessage: value(i.ErrorMessage),
+		State: State(i.State), Cause: State(i.Cause), OpenedAt: i.OpenedAt, DueAt: pg.Value(i.DueAt),
+		ResolvedAt: pg.Value(i.ResolvedAt), ClosedAt: pg.Value(i.ClosedAt), ClosedBy: Operator(pg.Value(i.ClosedBy)), Note: pg.Value(i.Note),
+		Attempt: i.Attempt, ReplayID: pg.Value(i.ReplayID), ErrorCode: pg.Value(i.ErrorCode), ErrorMessage: pg.Value(i.ErrorMessage),
 		Revision: i.Revision,
 	}
 }
@@ -95,8 +96,8 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 func newAcceptance(f dbsqlc.Effect) Acceptance {
 	return Acceptance{
 		Key:       Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
-		EventType: value(f.EventType), Subject: value(f.Subject), Shop: value(f.Shop), OccurredAt: value(f.OccurredAt),
-		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Amount: value(f.Amount), Currency: value(f.Currency)},
-		Customer: value(f.Customer), Version: value(f.Version), Objects: f.Objects,
+		EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Shop), OccurredAt: pg.Value(f.OccurredAt),
+		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Amount: pg.Value(f.Amount), Currency: pg.Value(f.Currency)},
+		Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
 	}
 }

@@ -2,21 +2,18 @@ package engine
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/internal/callback"
-	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/refusals"
+	"github.com/sendpromptly/sendpromptly/internal/actions"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Operator is the person or token that acts, as the timeline shows it: an
-// address, a name or a label of 1 to 255 bytes.
+// address, a name or a label of 1 to 255 characters.
 type Operator string
-
-func (o Operator) validate() error { return validPresent("by", string(o), 255) }
 
 // IfRevision makes an action depend on the incident's Revision being n, the one
 // that the operator saw: where it has changed since, nothing is done and the
@@ -43,102 +40,70 @@ type Attempt struct {
 // in flight, where the effect is applied, and without a repair URL
 // ([*RefusedError]). A closed incident reopens.
 func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...Option) (Attempt, error) {
-	if err := validAction(id, by); err != nil {
-		return Attempt{}, err
-	}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentReprocessRow, error) {
-		return e.queries.IncidentReprocess(ctx, tx, dbsqlc.IncidentReprocessParams{IncidentID: string(id), Operator: string(by),
-			LastTry: interval(callback.Span()), Project: e.cfg.Project, Revision: newOutcome(options).revision})
-	})
+	done, err := e.act(ctx, actions.Reprocess, id, by, "", options)
 	if err != nil {
 		return Attempt{}, err
 	}
-	if err := refusal("reprocess", id, row.State, row.Revision, row.Refusal); err != nil {
-		return Attempt{}, err
-	}
-	return Attempt{IncidentID: id, ReplayID: row.ReplayID, Number: row.Number, RequestedAt: row.RequestedAt, DueAt: row.DueAt,
-		Revision: row.Revision}, nil
+	return Attempt{
+		IncidentID: id, ReplayID: done.ReplayID, Number: done.Attempt, RequestedAt: done.RequestedAt, DueAt: done.DueAt, Revision: done.Revision,
+	}, nil
 }
 
 // Stop ends the attempt in flight and cancels its remaining callbacks: the
 // incident is failed then. Where none is in flight only the entry is written.
 // It returns the state afterwards.
 func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...Option) (State, error) {
-	if err := validAction(id, by); err != nil {
-		return "", err
-	}
-	params := dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: newOutcome(options).revision}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentStopRow, error) { return e.queries.IncidentStop(ctx, tx, params) })
-	if err != nil {
-		return "", err
-	}
-	return State(row.State), refusal("stop", id, row.State, row.Revision, row.Refusal)
+	done, err := e.act(ctx, actions.Stop, id, by, "", options)
+	return State(done.State), err
 }
 
-// Close puts an incident away without an outcome; note says why and is cut at
-// 2,000 characters. It is refused while an attempt is in flight and where the
-// effect is applied or closed ([*RefusedError]).
+// Close puts an incident away without an outcome. note says why: 1 to 2,000
+// characters. It is refused while an attempt is in flight and where the effect
+// is applied or closed ([*RefusedError]).
 func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
-	if err := validAction(id, by); err != nil {
-		return err
-	}
-	if note = cut(note, 2000); note == "" {
-		return &FieldError{"note", "is empty: say why no repair is needed"}
-	}
-	params := dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: newOutcome(options).revision}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentCloseRow, error) { return e.queries.IncidentClose(ctx, tx, params) })
-	if err != nil {
-		return err
-	}
-	return refusal("close", id, row.State, row.Revision, row.Refusal)
+	_, err := e.act(ctx, actions.Close, id, by, note, options)
+	return err
 }
 
-// Note writes into the timeline what an operator has to say, cut at 2,000
-// characters. It moves nothing and is allowed in every state.
+// Note writes an operator's note into the timeline: 1 to 2,000 characters. It
+// moves nothing and is allowed in every state.
 func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
-	if err := validAction(id, by); err != nil {
-		return err
-	}
-	if note = cut(note, 2000); note == "" {
-		return &FieldError{"note", "is empty"}
-	}
-	params := dbsqlc.IncidentNoteParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: newOutcome(options).revision}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentNoteRow, error) { return e.queries.IncidentNote(ctx, tx, params) })
-	if err != nil {
-		return err
-	}
-	return refusal("note", id, row.State, row.Revision, row.Refusal)
+	_, err := e.act(ctx, actions.Note, id, by, note, options)
+	return err
 }
 
 // TryNow lets the next scheduled callback of the attempt in flight go out at
 // once. It is refused without an attempt, while a callback is being sent, and
 // after one was answered ([*RefusedError]).
 func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...Option) error {
-	if err := validAction(id, by); err != nil {
-		return err
-	}
-	params := dbsqlc.IncidentTryNowParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: newOutcome(options).revision}
-	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentTryNowRow, error) { return e.queries.IncidentTryNow(ctx, tx, params) })
-	if err != nil {
-		return err
-	}
-	return refusal("try now", id, row.State, row.Revision, row.Refusal)
+	_, err := e.act(ctx, actions.TryNow, id, by, "", options)
+	return err
 }
 
-func validAction(id IncidentID, by Operator) error {
-	if err := validID("id", string(id)); err != nil {
-		return err
+// act does an operator's action in a transaction of its own.
+func (e *Engine) act(ctx context.Context, action string, id IncidentID, by Operator, note string, options []Option) (actions.Result, error) {
+	request := actions.Request{
+		Action: action, Incident: string(id), By: string(by), Note: note, Revision: newOutcome(options).revision,
 	}
-	return by.validate()
+	done, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (actions.Result, error) {
+		return actions.Do(ctx, tx, e.cfg.Project, request)
+	})
+	return done, actionError(err)
 }
 
-func refusal(action string, id IncidentID, state string, revision int, code string) error {
-	switch code {
-	case "":
-		return nil
-	case refusals.NotFound:
-		return fmt.Errorf("%w: incident %s", ErrNotFound, id)
+// actionError turns the errors of internal/actions into the engine's own.
+func actionError(err error) error {
+	var (
+		invalid *actions.InvalidError
+		refused *actions.RefusedError
+	)
+	switch {
+	case errors.As(err, &invalid):
+		return &FieldError{invalid.Field, invalid.Reason}
+	case errors.As(err, &refused):
+		return &RefusedError{
+			Action: refused.Action, State: State(refused.State), Reason: refused.Reason, Changed: refused.Changed, Revision: refused.Revision,
+		}
 	}
-	return &RefusedError{Action: action, State: State(state), Reason: refusals.Reasons[code], Revision: revision,
-		Changed: code == refusals.Changed}
+	return err
 }

@@ -161,7 +161,7 @@ const (
 
 	isApplied  = "refused: the effect is applied"
 	isInFlight = "refused: an attempt is in flight"
-	isClosed   = "refused: it is closed already"
+	isClosed   = "refused: the incident is closed already"
 )
 
 // orders lists who is first, who comes second, and what must come of it.

@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Option adds to an outcome what not every app has ([WithReplay], [WithCode]),
@@ -96,7 +98,7 @@ func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...Option) error 
 
 func (e *Engine) succeedParams(k Key, o outcome) dbsqlc.EffectSucceedParams {
 	return dbsqlc.EffectSucceedParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect,
-		ReplayID: optional(cut(o.replayID, 64)), Project: e.cfg.Project}
+		ReplayID: pg.Optional(input.Cut(o.replayID, 64)), Project: e.cfg.Project}
 }
 
 // failTimeout bounds recording a failure, the wait for a connection included.
@@ -120,10 +122,10 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Option
 		message = fmt.Sprint(cause) // unlike Error, this survives a nil pointer inside cause
 	}
 	params := dbsqlc.EffectFailParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect, Project: e.cfg.Project,
-		ErrorCode: optional(cut(o.code, 128)), ErrorMessage: optional(cut(message, 2000)), ReplayID: optional(cut(o.replayID, 64))}
+		ErrorCode: pg.Optional(input.Cut(o.code, 128)), ErrorMessage: pg.Optional(input.Cut(message, 2000)), ReplayID: pg.Optional(input.Cut(o.replayID, 64))}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
-	err := pgx.BeginTxFunc(ctx, e.pool, readCommitted, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, e.pool, pg.ReadCommitted, func(tx pgx.Tx) error {
 		row, err := e.queries.EffectFail(ctx, tx, params)
 		if err != nil || row.State != "unknown" {
 			return err

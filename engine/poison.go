@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // apartBatch is how many rows of a batch that broke are taken one by one: no
@@ -21,7 +22,7 @@ const apartBatch = 50
 func (e *Engine) untilTaken(ctx context.Context, full int, step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error)) (total int, err error) {
 	defer caught.Panic(&err)
 	for batch, apart := full, false; ; {
-		taken, err := inTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
+		taken, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
 		if err != nil && !apart && rowsFault(err) {
 			batch, apart = apartBatch, true
 			continue

@@ -14,6 +14,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/internal/callback"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Repair is what an operator asks the app to do: apply this effect, once.
@@ -166,10 +168,10 @@ func (h *repairHandler) repair(ctx context.Context, asked callback.Body, nonce s
 	case isCode(err, "55P03"):
 		return busy
 	}
-	note := dbsqlc.RepairNoteBrokenParams{EffectID: asked.EventID, ReplayID: asked.ReplayID, ErrorMessage: cut(fmt.Sprint(err), 2000), Project: h.engine.cfg.Project}
+	note := dbsqlc.RepairNoteBrokenParams{EffectID: asked.EventID, ReplayID: asked.ReplayID, ErrorMessage: input.Cut(fmt.Sprint(err), 2000), Project: h.engine.cfg.Project}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
-	err = pgx.BeginTxFunc(ctx, h.engine.pool, readCommitted, func(tx pgx.Tx) error { return h.engine.queries.RepairNoteBroken(ctx, tx, note) })
+	err = pgx.BeginTxFunc(ctx, h.engine.pool, pg.ReadCommitted, func(tx pgx.Tx) error { return h.engine.queries.RepairNoteBroken(ctx, tx, note) })
 	if err != nil {
 		return h.broken(ctx, "noting a broken repair", err)
 	}
@@ -186,7 +188,7 @@ func (h *repairHandler) inTransaction(ctx context.Context, asked callback.Body, 
 		}
 	}()
 	e := h.engine
-	return inTx(ctx, e.pool, func(tx pgx.Tx) (verdict, error) {
+	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) (verdict, error) {
 		row, err := e.queries.RepairBegin(ctx, tx, dbsqlc.RepairBeginParams{EffectID: asked.EventID, ReplayID: asked.ReplayID,
 			Nonce: nonce, BodyHash: bodyHash[:], Project: e.cfg.Project})
 		if err != nil {
@@ -262,7 +264,7 @@ func (h *repairHandler) giveUp(ctx context.Context, asked callback.Body, nonce s
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
-	err := pgx.BeginTxFunc(ctx, h.engine.pool, readCommitted, func(tx pgx.Tx) error { return h.keep(ctx, tx, asked, nonce, bodyHash, permanent) })
+	err := pgx.BeginTxFunc(ctx, h.engine.pool, pg.ReadCommitted, func(tx pgx.Tx) error { return h.keep(ctx, tx, asked, nonce, bodyHash, permanent) })
 	if err != nil {
 		return h.broken(ctx, "keeping the answer", err)
 	}

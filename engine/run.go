@@ -14,6 +14,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Run does the engine's background work until ctx ends: it sweeps, delivers
@@ -46,7 +48,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cancel()
 	// A stale heartbeat is purged in a day.
 	_ = caught.Call(func() error {
-		return pgx.BeginTxFunc(leaving, e.pool, readCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) })
+		return pgx.BeginTxFunc(leaving, e.pool, pg.ReadCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) })
 	})
 	return nil
 }
@@ -114,7 +116,7 @@ func (r *runner) shared(every time.Duration) func(context.Context) bool {
 func (r *runner) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
 	r.sweeping.Lock()
-	params := dbsqlc.EngineBeatParams{EngineID: r.id, Version: version(), Host: cut(host, 255), OverdueLocked: r.locked,
+	params := dbsqlc.EngineBeatParams{EngineID: r.id, Version: version(), Host: input.Cut(host, 255), OverdueLocked: r.locked,
 		SweepSeconds: r.took.Seconds()}
 	if !r.lastPass.IsZero() {
 		last := r.lastPass

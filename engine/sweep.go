@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Sweep is one pass over everything whose time has come: it folds in failures
@@ -121,7 +122,7 @@ func (e *Engine) openBatch(ctx context.Context, since *time.Time) (dbsqlc.Overdu
 		case size > 1:
 			size /= 2
 		default:
-			problem, err := inTx(ctx, e.pool, func(tx pgx.Tx) (string, error) { return e.queries.OverdueSetAside(ctx, tx) })
+			problem, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (string, error) { return e.queries.OverdueSetAside(ctx, tx) })
 			if err != nil {
 				return total, err
 			}
@@ -141,5 +142,5 @@ func (e *Engine) openSize(ctx context.Context, since *time.Time, size int) (dbsq
 	if !e.lastPass.IsZero() {
 		params.LastPass = &e.lastPass
 	}
-	return inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.OverdueOpenRow, error) { return e.queries.OverdueOpen(ctx, tx, params) })
+	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.OverdueOpenRow, error) { return e.queries.OverdueOpen(ctx, tx, params) })
 }

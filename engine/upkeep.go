@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // Seal numbers and hashes the new timeline entries of incidents that changed,
@@ -26,7 +27,7 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 		return 0, nil, err
 	}
 	params := dbsqlc.EffectSealParams{ProjectID: e.project.Load().ProjectID, EffectID: string(id)}
-	head, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.EffectSealRow, error) { return e.queries.EffectSeal(ctx, tx, params) })
+	head, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.EffectSealRow, error) { return e.queries.EffectSeal(ctx, tx, params) })
 	if err == nil && head.Seq == 0 {
 		err = fmt.Errorf("%w: effect %s", ErrNotFound, id)
 	}

@@ -53,7 +53,6 @@ type Refusal struct {
 	Grant *Grant
 }
 
-// Error implements error.
 func (r *Refusal) Error() string {
 	words := make([]string, len(r.Reasons))
 	for i, reason := range r.Reasons {

@@ -93,7 +93,6 @@ type MalformedError struct {
 	Reason string
 }
 
-// Error implements error.
 func (e *MalformedError) Error() string { return "shopify: " + e.Field + " " + e.Reason }
 
 // Effect returns the effect type suggested for a topic, and "" where there is

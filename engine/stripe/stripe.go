@@ -82,7 +82,6 @@ type MalformedError struct {
 	Reason string
 }
 
-// Error implements error.
 func (e *MalformedError) Error() string { return "stripe: " + e.Field + " " + e.Reason }
 
 // Effect returns the effect type suggested for an event type, and "" where

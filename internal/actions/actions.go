@@ -27,7 +27,7 @@ const (
 )
 
 // ErrNotFound means that the project has no such incident or effect.
-var ErrNotFound = errors.New("not found in this project")
+var ErrNotFound = errors.New("sendpromptly: not found in this project")
 
 // InvalidError says which part of a request is wrong. Nothing was sent to Postgres.
 type InvalidError struct {
@@ -81,18 +81,18 @@ type Result struct {
 // Do does one action in the caller's transaction, which must be READ COMMITTED.
 // Errors: [*InvalidError], [*RefusedError] and [ErrNotFound], after which nothing
 // has changed.
-func Do(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, project string, r Request) (Result, error) {
+func Do(ctx context.Context, tx pgx.Tx, project string, r Request) (Result, error) {
 	if err := r.check(); err != nil {
 		return Result{}, err
 	}
-	done, refusal, err := r.run(ctx, tx, q, project)
+	done, refusal, err := r.run(ctx, tx, project)
 	switch {
 	case err != nil:
 		return Result{}, err
 	case refusal == "":
 		return done, nil
 	case refusal == "not_found":
-		return Result{}, fmt.Errorf("incident %s: %w", r.Incident, ErrNotFound)
+		return Result{}, fmt.Errorf("%w: incident %s", ErrNotFound, r.Incident)
 	}
 	return Result{}, &RefusedError{
 		Action: r.Action, State: done.State, Reason: Reasons[refusal], Changed: refusal == "changed", Revision: done.Revision,
@@ -116,7 +116,8 @@ func (r Request) check() error {
 }
 
 // run calls the function of sql/functions/actions.sql that has the action's name.
-func (r Request) run(ctx context.Context, tx pgx.Tx, q *dbsqlc.Queries, project string) (done Result, refusal string, err error) {
+func (r Request) run(ctx context.Context, tx pgx.Tx, project string) (done Result, refusal string, err error) {
+	q := dbsqlc.New()
 	switch r.Action {
 	case Reprocess:
 		row, err := q.IncidentReprocess(ctx, tx, dbsqlc.IncidentReprocessParams{

@@ -47,7 +47,7 @@ const (
 )
 
 // roomsUse is what every room of the admin server works with.
-var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "internal/store", "internal/caught"}
+var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "internal/actions", "internal/input", "internal/store", "internal/caught"}
 
 // rooms states the arrows. A package belongs to the longest name that it
 // begins with; a new folder needs a line here.
@@ -62,7 +62,9 @@ var rooms = map[string]room{
 	"internal/guardedhttp": {others: []string{ssrf}},
 	"internal/id":          {},
 	"internal/migrate":     {ours: []string{"sql/schema"}, others: []string{pgx}},
-	"internal/refusals":    {},
+	"internal/input":       {},
+	"internal/pg":          {others: []string{pgx}},
+	"internal/actions":     {ours: []string{"internal/callback", "internal/dbsqlc", "internal/input", "internal/pg"}, others: []string{pgx}},
 	"internal/retention":   {ours: []string{"internal/dbsqlc"}, others: []string{pgx}},
 	"internal/secretbox":   {},
 	"internal/testclock":   {},
@@ -77,11 +79,11 @@ var rooms = map[string]room{
 	"internal/restartpg": {ours: []string{"engine", "internal/localpg"}, others: []string{pgx}},
 	"internal/samples":   {ours: []string{"engine/stripe", "engine/shopify", "internal/currency"}},
 	"internal/store": {ours: []string{"engine", "internal/callback", "internal/chain", "internal/dbsqlc", "internal/guardedhttp", "internal/id",
-		"internal/lifecycle", "internal/migrate", "internal/refusals", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
+		"internal/input", "internal/lifecycle", "internal/migrate", "internal/pg", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
 
-	"engine": {ours: []string{"internal/callback", "internal/caught", "internal/dbsqlc", "internal/guardedhttp", "internal/id", "internal/migrate",
-		"internal/refusals", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
-	"engine/internal":   {},
+	"engine": {ours: []string{"internal/callback", "internal/caught", "internal/dbsqlc", "internal/guardedhttp", "internal/id", "internal/input", "internal/migrate",
+		"internal/actions", "internal/pg", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
+	"engine/internal":   {ours: []string{"internal/input"}},
 	"engine/stripe":     {ours: []string{"engine", "engine/internal", "internal/currency"}},
 	"engine/shopify":    {ours: []string{"engine", "engine/internal", "internal/currency"}},
 	"engine/enginetest": {ours: []string{"engine", "internal/store", "internal/localpg", "internal/testclock"}, others: []string{pgx}},
@@ -94,7 +96,7 @@ var rooms = map[string]room{
 	"adminserver/internal/assets":    {},
 	"adminserver/internal/engines":   {ours: []string{"engine", "internal/store"}, others: []string{pgx}},
 	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
-	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "internal/store", "internal/caught", "proofs"}, others: []string{pgx, otel, otelTrace}},
+	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "internal/actions", "internal/store", "internal/caught", "proofs"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/api":       {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx, huma}},
 	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/alerts", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},

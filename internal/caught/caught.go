@@ -18,7 +18,6 @@ type Error struct {
 	Stack string
 }
 
-// Error implements error.
 func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
 // Unwrap is the panic's value where that is an error.

@@ -65,6 +65,17 @@ func Name(s string, limit int) string {
 	return ""
 }
 
+// Label checks a one-line text that people read: present, without control characters.
+func Label(s string, limit int) string {
+	if reason := Present(s, limit); reason != "" {
+		return reason
+	}
+	if strings.ContainsFunc(s, unicode.IsControl) {
+		return "may not hold control characters"
+	}
+	return ""
+}
+
 // Provider checks the name of a provider: 1 to 64 of a-z, 0-9, _ and -.
 func Provider(s string) string {
 	if reason := Name(s, EffectLimit); reason != "" {
@@ -101,4 +112,13 @@ func Cut(s string, limit int) string {
 		kept++
 	}
 	return s
+}
+
+// Clip is a text of at most limit characters for people to read, which shows
+// where it was cut.
+func Clip(s string, limit int) string {
+	if utf8.RuneCountInString(s) <= limit {
+		return s
+	}
+	return Cut(s, limit-1) + "…"
 }

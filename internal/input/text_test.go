@@ -71,8 +71,27 @@ func TestCurrencyIsThreeLetters(t *testing.T) {
 
 func TestCutKeepsWholeCharacters(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc", "яяяя": "яяя", "a\x00b": "ab", "a\xffb": "a\uFFFDb", "😀😀😀😀": "😀😀😀"} {
+	for text, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc", "яяяя": "яяя", "a\x00b": "ab", "a\xffb": "a\uFFFDb", "😀😀😀😀": "😀😀😀",
+		"\xed\xa0\x80": "\uFFFD", "a世界c": "a世界"} {
 		if got := input.Cut(text, 3); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestLabelIsOneLine(t *testing.T) {
+	t.Parallel()
+	for text, good := range map[string]bool{"CI deploy": true, "": false, "  ": false, "a\nb": false, "a\x7fb": false, "a\u0085b": false, "жук": true} {
+		if got := input.Label(text, 255) == ""; got != good {
+			t.Errorf("%q: %v, want %v", text, got, good)
+		}
+	}
+}
+
+func TestClipShowsWhereItCut(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{"": "", "яяя": "яяя", "яяяя": "яя…"} {
+		if got := input.Clip(text, 3); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
 	}

@@ -37,7 +37,6 @@ type AmbiguousError struct {
 	Missing []string
 }
 
-// Error implements error.
 func (e *AmbiguousError) Error() string {
 	return "the outcome fits several effects: " + strings.Join(e.Missing, " and ") + " is missing"
 }

@@ -15,12 +15,12 @@
 CREATE FUNCTION sendpromptly.key_problem(provider text, event_id text, effect text) RETURNS text
   LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
-    WHEN provider IS NULL OR pg_catalog.octet_length(provider) > 64 OR provider !~ '^[a-z0-9_-]+$'
+    WHEN provider IS NULL OR pg_catalog.length(provider) > 64 OR provider !~ '^[a-z0-9_-]+$'
       THEN 'argument provider: want 1 to 64 characters out of a-z, 0-9, _ and -'
-    WHEN event_id IS NULL OR event_id = '' OR pg_catalog.octet_length(event_id) > 255 OR event_id ~ '[[:space:][:cntrl:]]'
-      THEN 'argument event_id: want 1 to 255 bytes without spaces or control characters'
-    WHEN effect IS NULL OR effect = '' OR pg_catalog.octet_length(effect) > 64 OR effect ~ '[[:space:][:cntrl:]]'
-      THEN 'argument effect: want 1 to 64 bytes without spaces or control characters'
+    WHEN event_id IS NULL OR event_id = '' OR pg_catalog.length(event_id) > 255 OR event_id ~ '[[:space:][:cntrl:]]'
+      THEN 'argument event_id: want 1 to 255 characters without spaces or control characters'
+    WHEN effect IS NULL OR effect = '' OR pg_catalog.length(effect) > 64 OR effect ~ '[[:space:][:cntrl:]]'
+      THEN 'argument effect: want 1 to 64 characters without spaces or control characters'
   END
 $$;
 -- +goose StatementEnd

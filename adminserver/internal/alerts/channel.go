@@ -29,7 +29,6 @@ type refusedError struct {
 	retryAfter time.Duration
 }
 
-// Error implements error.
 func (e *refusedError) Error() string {
 	return fmt.Sprintf("answered %d %s", e.status, http.StatusText(e.status))
 }

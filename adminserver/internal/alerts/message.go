@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -171,16 +171,12 @@ func (s *sheet) String() string { return strings.TrimRight(s.text.String(), "\n"
 
 // clip makes a text one line of at most limit characters, and shows where it was cut.
 func clip(text string, limit int) string {
-	text = strings.Map(func(r rune) rune {
+	return input.Clip(strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
 			return ' '
 		}
 		return r
-	}, text)
-	if utf8.RuneCountInString(text) <= limit {
-		return text
-	}
-	return string([]rune(text)[:limit-1]) + "…"
+	}, text), limit)
 }
 
 // slackText escapes what Slack reads as markup, so that no text can mention a

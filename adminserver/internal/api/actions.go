@@ -11,8 +11,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/actions"
 )
 
 // Acted is what an action led to.
@@ -62,7 +61,7 @@ func (in ActionInput) revision(required bool) (*int, error) {
 }
 
 // act does one action on an incident, together with its answer.
-func (r *room) act(ctx context.Context, in ActionInput, kind, note string, needsMatch bool) (*done[Acted], error) {
+func (r *room) act(ctx context.Context, in ActionInput, action, note string, needsMatch bool) (*done[Acted], error) {
 	revision, err := in.revision(needsMatch)
 	if err != nil {
 		return nil, err
@@ -71,46 +70,50 @@ func (r *room) act(ctx context.Context, in ActionInput, kind, note string, needs
 	if err != nil {
 		return nil, err
 	}
-	a := store.Act{Kind: kind, Project: project, Incident: engine.IncidentID(in.ID), By: access.From(ctx).Actor(), Note: note, Revision: revision}
-	out, err := once(ctx, r, in.Key, project, kind, a, func(tx pgx.Tx) (Acted, error) {
-		d, err := r.Store.Act(ctx, tx, a)
-		return Acted{ID: in.ID, State: string(d.State), Revision: d.Revision, Attempt: d.Attempt, ReplayID: d.ReplayID, RequestedAt: attempted(d, d.RequestedAt),
-			DueAt: attempted(d, d.DueAt)}, err
+	request := actions.Request{
+		Action: action, Incident: in.ID, By: string(access.From(ctx).Actor()), Note: note, Revision: revision,
+	}
+	out, err := once(ctx, r, in.Key, project, action, request, func(tx pgx.Tx) (Acted, error) {
+		done, err := actions.Do(ctx, tx, project, request)
+		return Acted{
+			ID: in.ID, State: done.State, Revision: done.Revision, Attempt: done.Attempt, ReplayID: done.ReplayID,
+			RequestedAt: attempted(done, done.RequestedAt), DueAt: attempted(done, done.DueAt),
+		}, err
 	})
 	out.ETag = etag(out.Body.Revision)
 	return &out, err
 }
 
 // attempted is a moment of the new attempt, nil where there is none.
-func attempted(d store.Acted, t time.Time) *time.Time {
+func attempted(d actions.Result, t time.Time) *time.Time {
 	if d.ReplayID == "" {
 		return nil
 	}
 	return at(t)
 }
 
-func actions(r *room) {
-	plain := func(path, kind, title, text string) {
+func incidentActions(r *room) {
+	plain := func(path, action, title, text string) {
 		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
 			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
 		add(r, line, func(ctx context.Context, in *ActionInput) (*done[Acted], error) {
-			return r.act(ctx, *in, kind, "", true)
+			return r.act(ctx, *in, action, "", true)
 		})
 	}
-	noted := func(path, kind, title, text string, needsMatch bool, more ...int) {
+	noted := func(path, action, title, text string, needsMatch bool, more ...int) {
 		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
 			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
 		add(r, line, func(ctx context.Context, in *notedInput) (*done[Acted], error) {
-			return r.act(ctx, in.ActionInput, kind, in.Body.Note, needsMatch)
+			return r.act(ctx, in.ActionInput, action, in.Body.Note, needsMatch)
 		})
 	}
-	plain("reprocess", "reprocess", "Ask the app to repair",
+	plain("reprocess", actions.Reprocess, "Ask the app to repair",
 		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight and where the effect is applied. A closed incident reopens. Needs If-Match.")
-	plain("stop", "stop", "End the attempt in flight",
+	plain("stop", actions.Stop, "End the attempt in flight",
 		"Its remaining callbacks are cancelled and the incident is failed; where none is in flight, only the entry is written. Needs If-Match.")
-	plain("try-now", "try_now", "Let the next callback go out at once",
+	plain("try-now", actions.TryNow, "Let the next callback go out at once",
 		"Instead of at its scheduled time. Refused without an attempt, while a callback is being sent, and after one was answered. Needs If-Match.")
-	noted("close", "close", "Put an incident away without an outcome",
+	noted("close", actions.Close, "Put an incident away without an outcome",
 		"The note says why. Refused while an attempt is in flight. Needs If-Match.", true, http.StatusPreconditionRequired)
-	noted("notes", "note", "Write a note into the timeline", "It moves nothing. If-Match is honoured where it is given.", false)
+	noted("notes", actions.Note, "Write a note into the timeline", "It moves nothing. If-Match is honoured where it is given.", false)
 }

@@ -60,7 +60,7 @@ func newRoom(d web.Deps) *room {
 		Transformers:                 []huma.Transformer{humble},
 	}
 	r.api = huma.NewAPI(config, r)
-	for _, register := range []func(*room){incidents, actions, effects, plans, views, projects, keys, people, tokens, auditLog, statistics, issuedProofs, events} {
+	for _, register := range []func(*room){incidents, incidentActions, effects, plans, views, projects, keys, people, tokens, auditLog, statistics, issuedProofs, events} {
 		register(r)
 	}
 	tidy(r.api.OpenAPI())

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
 const (
@@ -52,7 +53,7 @@ func humble(_ huma.Context, _ string, v any) (any, error) {
 	}
 	for _, e := range theirs.Errors[:min(len(theirs.Errors), maxDetails)] {
 		if e != nil {
-			p.Errors = append(p.Errors, web.ProblemDetail{Location: short(e.Location), Message: message(e.Message)})
+			p.Errors = append(p.Errors, web.ProblemDetail{Location: input.Clip(e.Location, maxText), Message: message(e.Message)})
 		}
 	}
 	return p, nil
@@ -63,15 +64,7 @@ func message(m string) string {
 	if strings.ContainsAny(m, "\"`\n") || strings.Contains(m, "json:") || strings.Contains(m, "invalid character") {
 		return "is not valid"
 	}
-	return short(m)
-}
-
-// short cuts on a rune's boundary.
-func short(s string) string {
-	if len(s) > maxText {
-		s = strings.ToValidUTF8(s[:maxText], "") + "…"
-	}
-	return s
+	return input.Clip(m, maxText)
 }
 
 // marshal is how every answer is written.

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -119,7 +118,7 @@ func checkJSON(body []byte, registry huma.Registry, schema *huma.Schema) error {
 	default:
 		at = "body." + at
 	}
-	return &web.Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: fmt.Sprintf("%s %s", short(at), reason)}
+	return &web.Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: input.Clip(at, maxText) + " " + reason}
 }
 
 // member says whether a schema has a member at a path.

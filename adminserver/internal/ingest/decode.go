@@ -20,7 +20,6 @@ var errTooManyFields = errors.New("too many fields")
 // It completes the sentence that begins with "the body".
 type malformed string
 
-// Error implements error.
 func (m malformed) Error() string { return "the body " + string(m) }
 
 // decode reads one JSON object strictly, as [input.Body] does. Errors:

@@ -16,7 +16,6 @@ type problem struct {
 	retryAfter time.Duration
 }
 
-// Error implements error.
 func (p *problem) Error() string { return p.code }
 
 // statuses are the codes that the API knows.

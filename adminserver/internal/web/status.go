@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/actions"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -33,7 +34,6 @@ type ProblemDetail struct {
 	Message  string `json:"message"`
 }
 
-// Error implements error.
 func (p *Problem) Error() string { return p.Title }
 
 // Describe maps an error to a status and to words: the one place that does.
@@ -43,6 +43,8 @@ func Describe(err error) *Problem {
 		problem *Problem
 		field   *engine.FieldError
 		refused *engine.RefusedError
+		invalid *actions.InvalidError
+		turned  *actions.RefusedError
 		tooBig  *http.MaxBytesError
 	)
 	switch {
@@ -52,12 +54,12 @@ func Describe(err error) *Problem {
 		return New(http.StatusNotFound, "")
 	case errors.As(err, &field):
 		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: field.Field + " " + field.Reason, Field: field.Field}
+	case errors.As(err, &invalid):
+		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: invalid.Error(), Field: invalid.Field}
 	case errors.As(err, &refused):
-		title := "Refused"
-		if refused.Changed {
-			title = "Changed meanwhile"
-		}
-		return &Problem{Status: http.StatusConflict, Title: title, Detail: refused.Reason, State: string(refused.State), Revision: refused.Revision}
+		return refusal(refused.Reason, string(refused.State), refused.Changed, refused.Revision)
+	case errors.As(err, &turned):
+		return refusal(turned.Reason, turned.State, turned.Changed, turned.Revision)
 	case errors.Is(err, store.ErrIdempotencyConflict), errors.Is(err, store.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
@@ -66,6 +68,14 @@ func Describe(err error) *Problem {
 		return New(http.StatusServiceUnavailable, "it took too long: try again")
 	}
 	return New(http.StatusInternalServerError, "")
+}
+
+func refusal(reason, state string, changed bool, revision int) *Problem {
+	title := "Refused"
+	if changed {
+		title = "Changed"
+	}
+	return &Problem{Status: http.StatusConflict, Title: title, Detail: reason, State: state, Revision: revision}
 }
 
 // New makes a problem of a status, with a sentence that says more or "".

@@ -66,7 +66,6 @@ type MissingError struct {
 	Steps []string
 }
 
-// Error implements error.
 func (e *MissingError) Error() string {
 	return fmt.Sprintf("%d steps of the demo were not seen, the first: %s", len(e.Steps), e.Steps[0])
 }

@@ -9,7 +9,7 @@ const (
 )
 
 // Objects collects the ids that support holds in hand, in the order in which
-// they are added: each once, at most 16, none longer than 255 bytes. The zero
+// they are added: each once, at most 16, none longer than 255 characters. The zero
 // value is ready.
 type Objects struct{ ids []string }
 

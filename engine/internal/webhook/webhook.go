@@ -10,10 +10,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
 // MaxPayload is the largest body, in bytes, that an acceptance may carry as its
@@ -33,16 +33,13 @@ func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// IsName reports whether s can be part of a key: 1 to limit bytes, valid
-// UTF-8, no spaces and no control characters.
-func IsName(s string, limit int) bool {
-	return s != "" && Storable(s, limit) && !strings.ContainsFunc(s, unicode.IsSpace)
-}
+// IsName reports whether s can be part of a key, of at most limit characters.
+func IsName(s string, limit int) bool { return input.Name(s, limit) == "" }
 
-// Storable reports whether Postgres can keep s as it is: at most limit bytes,
-// valid UTF-8, no control characters. The empty string is storable.
+// Storable reports whether s is kept as it is: at most limit characters, valid
+// UTF-8, no control characters. The empty string is storable.
 func Storable(s string, limit int) bool {
-	return len(s) <= limit && utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
+	return input.Text(s, limit) == "" && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
 // Text returns s if it is storable and "" otherwise. A cut id would name
@@ -55,35 +52,13 @@ func Text(s string, limit int) string {
 }
 
 // Payload returns a JSON document where an acceptance can carry it, and nil
-// where it is too long, not UTF-8 or holds half of a surrogate pair: such a
-// document must not keep its effect from being watched.
+// where not every reader would read it alike: such a document must not keep its
+// effect from being watched.
 func Payload(body []byte) []byte {
-	if len(body) > MaxPayload || !utf8.Valid(body) || hasLoneSurrogate(body) {
+	if input.JSON(body, MaxPayload) != "" {
 		return nil
 	}
 	return body
-}
-
-// hasLoneSurrogate looks for escapes out of \ud800 to \udfff that are not a
-// pair: readers of JSON disagree on what such a text is.
-func hasLoneSurrogate(document []byte) bool {
-	open := false // whether the escape just read is the first half of a pair
-	for rest := document; len(rest) > 0; {
-		step, unit := 1, uint64(0)
-		if rest[0] == '\\' && len(rest) > 1 {
-			step = 2
-			if rest[1] == 'u' && len(rest) >= 6 {
-				step = 6
-				unit, _ = strconv.ParseUint(string(rest[2:6]), 16, 16)
-			}
-		}
-		if second := unit >= 0xDC00 && unit <= 0xDFFF; second != open {
-			return true
-		}
-		open = unit >= 0xD800 && unit <= 0xDBFF
-		rest = rest[step:]
-	}
-	return open
 }
 
 // Mode is the word for live or test that an acceptance carries.

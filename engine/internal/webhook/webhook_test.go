@@ -66,8 +66,8 @@ func TestPayloadLeavesOutWhatTheEngineRefuses(t *testing.T) {
 	}{
 		{"plain", `{"a":"ü\u00fc\ud83d\ude00"}`, true},
 		{"an escaped backslash before a u", `{"a":"\\ud800"}`, true},
-		{"the largest", strings.Repeat(" ", MaxPayload), true},
-		{"one byte more", strings.Repeat(" ", MaxPayload+1), false},
+		{"the largest", `"` + strings.Repeat("a", MaxPayload-2) + `"`, true},
+		{"one byte more", `"` + strings.Repeat("a", MaxPayload-1) + `"`, false},
 		{"invalid UTF-8", "{\"a\":\"\xff\"}", false},
 		{"a first half alone", `{"a":"\ud800"}`, false},
 		{"a second half alone", `{"a":"\uDE00"}`, false},
