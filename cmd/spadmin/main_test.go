@@ -35,6 +35,8 @@ func TestCommandLines(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("DATABASE_URL", db.URL)
 					env.Setenv("SENDPROMPTLY_ALLOW_NETWORKS", "127.0.0.0/8")
+					// A program built with the race detector waits a second before it exits, which is most of a session.
+					env.Setenv("GORACE", "atexit_sleep_ms=0")
 					return nil
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
