@@ -5,29 +5,49 @@ import (
 	"log/slog"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
-// AlertResult is what came of a test message to one destination: its Channel
-// (email, slack or webhook), the Target as it may be shown, and OK or an Error.
-type AlertResult = alerts.Result
+// AlertResult is the result of a test message to one destination.
+type AlertResult struct {
+	// Channel is email, slack or webhook.
+	Channel string `json:"channel"`
+	// Target is what may be shown of the destination: addresses, or the host of a URL.
+	Target string `json:"target"`
+	// OK says that the destination accepted the message.
+	OK bool `json:"ok"`
+	// Error says why it did not, in at most 500 bytes.
+	Error string `json:"error,omitempty"`
+}
 
 // TestAlerts sends a test message to each alert destination of a project, once,
-// and says what came of each. It needs Pool, BaseURL and, for email, SMTP. The
-// error is about the project or the configuration, not about a destination.
+// and returns the result of each. It needs Pool, BaseURL and, for email, SMTP. The
+// error is about the project or the configuration, not about a destination:
+// [engine.ErrNotFound] for a project that does not exist, an [*engine.FieldError]
+// for one without a destination.
 func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult, error) {
 	base, err := web.ParseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
 	}
-	if err := cfg.SMTP.Validate(); err != nil {
+	smtp := mail.SMTP(cfg.SMTP)
+	if err := smtp.Validate(); err != nil {
 		return nil, err
 	}
-	st, err := store.New(cfg.Pool, cfg.SecretKey)
+	all, err := rooms.Open(cfg.Pool, cfg.SecretKey)
 	if err != nil {
 		return nil, err
 	}
-	deps := web.Deps{Base: base, Pool: cfg.Pool, Store: st, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
-	return alerts.New(deps, cfg.SMTP).Test(ctx, project)
+	deps := web.Deps{Base: base, Pool: cfg.Pool, Rooms: all, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
+	came, err := alerts.New(deps, smtp).Test(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	results := make([]AlertResult, len(came))
+	for i, r := range came {
+		results[i] = AlertResult(r)
+	}
+	return results, nil
 }

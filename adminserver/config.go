@@ -8,63 +8,68 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/ingest"
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
-// Part is one of the server's rooms.
+// Part is one of the things that a server serves.
 type Part string
 
 // The parts. The console brings the admin API with it.
 const (
-	Console Part = "console"
-	Ingest  Part = "ingest"
-	Proof   Part = "proof"
+	PartConsole Part = "console"
+	PartIngest  Part = "ingest"
+	PartProof   Part = "proof"
 )
 
-// Identity is who asks, as the embedding app vouches for them: its Name enters
-// timelines and the audit log, its Role says what it may do, its Project is the
-// only one that it sees ("" for all), and Recent says that it logged in within
-// the last 15 minutes, which keys, secrets, repair URLs and operators need. The
-// zero value may nothing.
-type Identity = access.Identity
+// OIDC names an identity provider. The zero value is none.
+type OIDC struct {
+	// Issuer is the provider's URL, as in its discovery document.
+	Issuer string
+	// ClientID and ClientSecret identify this server to the provider. The redirect
+	// URI to register there is the base URL with /login/oidc/callback.
+	ClientID, ClientSecret string
+	// RoleClaim is the claim that gives roles, a text or a list. The highest role
+	// counts; without any, only people who were invited can log in. Default: "roles".
+	RoleClaim string
+	// Roles maps values of the claim to viewer, operator and admin. Default:
+	// these three names themselves.
+	Roles map[string]string
+	// EmailClaim is the claim with the address. Default: "email", which must
+	// then come with "email_verified": true.
+	EmailClaim string
+	// Scopes are asked for besides openid. Default: email and profile.
+	Scopes []string
+}
 
-// Role is what an [Identity] may do.
-type Role = access.Role
+// SMTP names the mail server. The zero value sends nothing.
+type SMTP struct {
+	// Address is host:port. Port 465 speaks TLS from the start, every other one
+	// by STARTTLS.
+	Address string
+	// Username and Password log in, where both are set.
+	Username, Password string
+	// From is the sender's address.
+	From string
+	// Plain sends without TLS where the server offers none: for a server on this
+	// machine only.
+	Plain bool
+}
 
-// The roles. A viewer reads; an operator acts on incidents; an admin changes
-// projects, keys, secrets and operators.
-const (
-	Viewer   = access.Viewer
-	Operator = access.Operator
-	Admin    = access.Admin
-)
-
-// Authenticate is func(*http.Request) (who Identity, ok bool, err error). It
-// finds out who sent a request. ok is false where nobody known did; err is for
-// what kept it from finding out, and is answered with 503.
-type Authenticate = access.Authenticate
-
-// OIDC names an identity provider: its Issuer, our ClientID and ClientSecret
-// there, the RoleClaim ("roles") that gives roles and how its values map to them
-// (Roles), the EmailClaim ("email"), and Scopes (email and profile). The
-// redirect URI to register is the base URL with /login/oidc/callback.
-type OIDC = login.OIDC
-
-// SMTP names the mail server: its Address (host:port; port 465 speaks TLS from
-// the start, every other one by STARTTLS), Username and Password where it wants
-// them, and From, the sender. Plain sends without TLS where the server offers
-// none: on this machine only.
-type SMTP = mail.SMTP
-
-// IngestLimits bound what one project may ask of the ingest API: the bytes of a
-// Body (64 KiB) and of a SnapshotBody (512 KiB, where the project keeps payloads),
-// its top-level Fields (64), and requests to this process, Rate a second (100)
-// and Burst at once (1,000). Zero takes the default.
-type IngestLimits = ingest.Limits
+// IngestLimits bound what one project may send to the ingest API of one
+// process. Zero fields take the defaults.
+type IngestLimits struct {
+	// Body is the largest body in bytes. Default: 64 KiB.
+	Body int64
+	// SnapshotBody is the largest body in bytes where the project keeps payloads.
+	// Default: 512 KiB.
+	SnapshotBody int64
+	// Fields is how many top-level fields a body may have. Default: 64.
+	Fields int
+	// Rate is how many requests per second are accepted in the long run. Default: 100.
+	Rate float64
+	// Burst is how many requests are accepted at once. Default: 1,000.
+	Burst int
+}
 
 // Config is how the server runs. Pool and BaseURL are required.
 type Config struct {

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // readyWithin bounds the question to the database.
@@ -23,7 +23,7 @@ func (s *Server) health() []web.Route {
 		{Pattern: "GET /readyz", Probe: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
 			defer cancel()
-			if err := s.deps.Store.Ready(ctx); err != nil {
+			if err := s.deps.Checks.Ready(ctx); err != nil {
 				// The error may name hosts and users: it is for the log.
 				s.cfg.Logger.WarnContext(ctx, "not ready", "request_id", web.RequestID(ctx), "error", err)
 				say(w, http.StatusServiceUnavailable, "the database does not answer, or its schema is older than this build")
@@ -41,8 +41,8 @@ func say(w http.ResponseWriter, status int, text string) {
 }
 
 // ready refuses a database that lacks what this build needs.
-func ready(st *store.Store) error {
+func ready(st *rooms.Rooms) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	return st.Ready(ctx)
+	return st.Checks.Ready(ctx)
 }

@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // Whoever is limited to one project may not make somebody who is not.
 func TestAnAdminOfOneProjectCannotBecomeOneOfAll(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	if _, _, err := s.store.CreateProject(t.Context(), "mine", store.ProjectSettings{}, nil, "test"); err != nil {
+	if _, _, err := s.store.Projects.Create(t.Context(), "mine", projects.Settings{}, nil, "test"); err != nil {
 		t.Fatal(err)
 	}
 	limited, all := s.token("admin", "mine"), s.token("admin", "")

@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 func TestALinkLogsInOnceAfterAConfirmation(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	link, err := s.store.InviteOperator(t.Context(), "ada@example.com", "operator", "test")
+	link, err := s.store.Access.Operators.Invite(t.Context(), "ada@example.com", "operator", "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +62,7 @@ func TestATokenLogsInAndGoesOnToWhereOneWas(t *testing.T) {
 	if strings.Contains(s.log.String(), secret) {
 		t.Error("the log holds the token")
 	}
-	page, err := s.store.Audit(t.Context(), store.AuditFilter{Action: "token.login"})
+	page, err := s.store.Projects.Audit.List(t.Context(), projects.AuditFilter{Action: "token.login"})
 	if err != nil || len(page.Entries) != 10 || page.Entries[0].Actor != "token:viewer" {
 		t.Errorf("the audit log: %+v, %v", page.Entries, err)
 	}
@@ -134,19 +135,19 @@ func TestSessionsEndWithTheirHoursAndTheirOwners(t *testing.T) {
 
 	bob := s.invited("bob@example.com", "operator")
 	in(bob)
-	if err := s.store.RemoveOperator(t.Context(), "bob@example.com", "ada@example.com"); err != nil {
+	if err := s.store.Access.Operators.Remove(t.Context(), "bob@example.com", "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	out(bob)
 
-	token, secret, err := s.store.CreateToken(t.Context(), "viewer", "ci", "", 0, "test")
+	token, secret, err := s.store.Access.Tokens.Create(t.Context(), "viewer", "ci", "", 0, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
 	ci := s.browser()
 	ci.do("POST", "/login", url.Values{"token": {secret}}).require(t, 303, "/")
 	in(ci)
-	if err := s.store.RevokeToken(t.Context(), token.ID, "ada@example.com"); err != nil {
+	if err := s.store.Access.Tokens.Revoke(t.Context(), token.ID, "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	out(ci)
@@ -203,7 +204,7 @@ func TestTheLoginPageMailsALinkAndTellsNobodyWhoExists(t *testing.T) {
 	s := newSite(t, func(c *adminserver.Config) {
 		c.SMTP = adminserver.SMTP{Address: address, From: "ops@example.com", Plain: true}
 	})
-	if _, err := s.store.InviteOperator(t.Context(), "ada@example.com", "operator", "test"); err != nil {
+	if _, err := s.store.Access.Operators.Invite(t.Context(), "ada@example.com", "operator", "test"); err != nil {
 		t.Fatal(err)
 	}
 	s.db.Travel(2 * time.Minute)
@@ -240,7 +241,7 @@ func TestAnAddressThatOnlyFoldsIntoAnothersIsNotTheirs(t *testing.T) {
 	s := newSite(t, func(c *adminserver.Config) {
 		c.SMTP = adminserver.SMTP{Address: address, From: "ops@example.com", Plain: true}
 	})
-	if _, err := s.store.InviteOperator(t.Context(), "mike@example.com", "admin", "test"); err != nil {
+	if _, err := s.store.Access.Operators.Invite(t.Context(), "mike@example.com", "admin", "test"); err != nil {
 		t.Fatal(err)
 	}
 	s.db.Travel(2 * time.Minute)
@@ -250,7 +251,7 @@ func TestAnAddressThatOnlyFoldsIntoAnothersIsNotTheirs(t *testing.T) {
 	if mail := <-mails; !strings.Contains(mail, "To: <mike@example.com>") {
 		t.Errorf("mailed to another address than the operator's: %s", mail)
 	}
-	if _, err := s.store.LogInByOIDC(t.Context(), "mi\u212Ae@example.com", ""); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.store.Access.Operators.LogInByOIDC(t.Context(), "mi\u212Ae@example.com", ""); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("an identity provider's user: %v", err)
 	}
 }

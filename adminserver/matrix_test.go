@@ -11,10 +11,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // open are the routes that ask for no role, each for a reason. A new one has to
@@ -43,7 +43,7 @@ func newMatrix(t *testing.T) *matrix {
 	t.Helper()
 	m := &matrix{site: newSite(t, nil)}
 	for _, project := range []string{"theirs", "mine"} {
-		if _, _, err := m.store.CreateProject(t.Context(), project, store.ProjectSettings{}, nil, "test"); err != nil {
+		if _, _, err := m.store.Projects.Create(t.Context(), project, projects.Settings{}, nil, "test"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,7 +63,7 @@ func newMatrix(t *testing.T) *matrix {
 	if m.incident, err = e.IncidentOf(t.Context(), key); err != nil {
 		t.Fatal(err)
 	}
-	apiKey, _, err := m.store.CreateKey(t.Context(), "theirs", "worker", "test")
+	apiKey, _, err := m.store.Access.Keys.Create(t.Context(), "theirs", "worker", "test")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +119,14 @@ func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 	m.db.Travel(16 * time.Minute)
 	admin := m.invited("admin@example.com", "admin")
 	removed := m.invited("gone@example.com", "admin")
-	if err := m.store.RemoveOperator(t.Context(), "gone@example.com", "test"); err != nil {
+	if err := m.store.Access.Operators.Remove(t.Context(), "gone@example.com", "test"); err != nil {
 		t.Fatal(err)
 	}
-	revoked, revokedSecret, err := m.store.CreateToken(t.Context(), "admin", "revoked", "", 0, "test")
+	revoked, revokedSecret, err := m.store.Access.Tokens.Create(t.Context(), "admin", "revoked", "", 0, "test")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.store.RevokeToken(t.Context(), revoked.ID, "test"); err != nil {
+	if err := m.store.Access.Tokens.Revoke(t.Context(), revoked.ID, "test"); err != nil {
 		t.Fatal(err)
 	}
 	strangers := map[string][]string{"no credential": nil, "a wrong token": {"Authorization: Bearer spt_" + strings.Repeat("A", 40)},
@@ -158,7 +158,7 @@ func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 					t.Errorf("an admin who logged in 16 minutes ago: %d", a.StatusCode)
 				}
 			}
-			if route.Role > access.Viewer {
+			if route.Role > identity.Viewer {
 				if a := m.browser().do(method, path, form(method), viewer...); a.StatusCode != 403 {
 					t.Errorf("a viewer: %d", a.StatusCode)
 				}

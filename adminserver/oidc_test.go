@@ -17,7 +17,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // idp is a small identity provider: discovery, keys, codes bound to a PKCE
@@ -136,7 +136,7 @@ func TestTheIdentityProviderGivesTheRole(t *testing.T) {
 	t.Parallel()
 	s, p := oidcSite(t)
 	role := func() string {
-		all, err := s.store.Operators(t.Context())
+		all, err := s.store.Access.Operators.List(t.Context())
 		if err != nil || len(all) != 1 {
 			t.Fatal(all, err)
 		}
@@ -174,7 +174,7 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 		c.SMTP = adminserver.SMTP{Address: address, From: "ops@example.com", Plain: true}
 	})
 	// She was a viewer here before the provider made her an admin.
-	if _, err := s.store.InviteOperator(t.Context(), "ada@example.com", "viewer", "test"); err != nil {
+	if _, err := s.store.Access.Operators.Invite(t.Context(), "ada@example.com", "viewer", "test"); err != nil {
 		t.Fatal(err)
 	}
 	s.db.Travel(2 * time.Minute)
@@ -183,7 +183,7 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 		b := s.browser()
 		b.get(b.through("/")).require(t, 303, "/")
 	}
-	page, err := s.store.Audit(t.Context(), store.AuditFilter{Action: "operator.role"})
+	page, err := s.store.Projects.Audit.List(t.Context(), projects.AuditFilter{Action: "operator.role"})
 	if err != nil || len(page.Entries) != 2 || page.Entries[0].Detail != "operator" || page.Entries[1].Detail != "admin" || page.Entries[1].Actor != "oidc" {
 		t.Errorf("the audit log says %+v, %v", page.Entries, err)
 	}
@@ -197,7 +197,7 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 		t.Errorf("mailed: %s", mail)
 	default:
 	}
-	if err := s.store.SetOperator(t.Context(), "ada@example.com", "viewer", "bob@example.com"); err != nil {
+	if err := s.store.Access.Operators.SetRole(t.Context(), "ada@example.com", "viewer", "bob@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	b.get(b.through("/")).require(t, 303, "/")

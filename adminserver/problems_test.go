@@ -6,14 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // A page that says no leads on: one can sign out there, and its way back works.
 func TestAPageThatSaysNoLeadsOn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	if _, _, err := s.store.CreateProject(t.Context(), "shop", store.ProjectSettings{}, nil, "test"); err != nil {
+	if _, _, err := s.store.Projects.Create(t.Context(), "shop", projects.Settings{}, nil, "test"); err != nil {
 		t.Fatal(err)
 	}
 	b := s.invited("ada@example.com", "viewer")

@@ -12,7 +12,6 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
@@ -53,7 +52,7 @@ func TestProofsMayBeSignedByAModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, link, err := s.server.IssueProof(t.Context(), store.ProofRequest{Incident: incident.ID, By: "ada"})
+	_, link, err := s.server.IssueProof(t.Context(), adminserver.ProofRequest{Incident: incident.ID, By: "ada"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,10 +25,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/login"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/metrics"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -55,7 +56,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.New(cfg.Pool, cfg.SecretKey)
+	st, err := rooms.Open(cfg.Pool, cfg.SecretKey)
 	if err != nil {
 		return nil, err
 	}
@@ -69,21 +70,21 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	all := engines.New(cfg.Pool, engine.Config{AllowNetworks: cfg.AllowNetworks, SecretKey: cfg.SecretKey, Logger: cfg.Logger})
-	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Store: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
+	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Rooms: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
 	var closing context.Context
 	closing, s.close = context.WithCancel(context.Background())
 	if s.metrics, err = metrics.New(s.deps, cfg.Registry); err != nil {
 		return nil, err
 	}
-	options := web.Options{Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate,
+	options := web.Options{Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate.inside(),
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
 		Closing: closing}
 	if cfg.Authenticate == nil {
-		s.deps.Login = s.serves(Console)
-		if s.login, err = login.New(login.Config{Deps: s.deps, Mail: cfg.SMTP, OIDC: cfg.OIDC}); err != nil {
+		s.deps.Login = s.serves(PartConsole)
+		if s.login, err = login.New(login.Config{Deps: s.deps, Mail: mail.SMTP(cfg.SMTP), OIDC: login.OIDC(cfg.OIDC)}); err != nil {
 			return nil, err
 		}
-		if options.Authenticate = s.login.Authenticate; s.serves(Console) {
+		if options.Authenticate = s.login.Authenticate; s.serves(PartConsole) {
 			options.LoginPath = "/login"
 		}
 	}
@@ -97,7 +98,7 @@ func New(cfg Config) (*Server, error) {
 // problems answers people what went wrong: with a page of the console where it
 // is served.
 func (s *Server) problems() web.Answerer {
-	if !s.serves(Console) {
+	if !s.serves(PartConsole) {
 		return nil
 	}
 	return console.Problems(s.deps)
@@ -113,14 +114,14 @@ func (c Config) complete() (Config, web.Base, error) {
 		return c, base, err
 	}
 	if len(c.Only) == 0 {
-		c.Only = []Part{Console, Ingest, Proof}
+		c.Only = []Part{PartConsole, PartIngest, PartProof}
 	}
 	for _, part := range c.Only {
-		if !slices.Contains([]Part{Console, Ingest, Proof}, part) {
+		if !slices.Contains([]Part{PartConsole, PartIngest, PartProof}, part) {
 			return c, base, &engine.FieldError{Field: "Config.Only", Reason: fmt.Sprintf("may hold console, ingest and proof, not %q", part)}
 		}
 	}
-	if err := c.SMTP.Validate(); err != nil {
+	if err := mail.SMTP(c.SMTP).Validate(); err != nil {
 		return c, base, err
 	}
 	if c.Logger == nil {

@@ -14,7 +14,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // loopback is where the tests' own servers listen.
@@ -24,7 +24,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustPa
 type site struct {
 	t      *testing.T
 	db     *enginetest.Database
-	store  *store.Store
+	store  *rooms.Rooms
 	server *adminserver.Server
 	url    string
 	log    *lines
@@ -39,7 +39,7 @@ func newSite(t *testing.T, change func(*adminserver.Config)) *site {
 // newSiteOn is newSite on a database that is there.
 func newSiteOn(t *testing.T, db *enginetest.Database, change func(*adminserver.Config)) *site {
 	t.Helper()
-	st, err := store.New(db.Pool, "")
+	st, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func (a answer) require(t *testing.T, status int, location string) answer {
 // invited is a browser logged in by a link.
 func (s *site) invited(email, role string) *browser {
 	s.t.Helper()
-	link, err := s.store.InviteOperator(s.t.Context(), email, role, "test")
+	link, err := s.store.Access.Operators.Invite(s.t.Context(), email, role, "test")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -146,7 +146,7 @@ func (s *site) invited(email, role string) *browser {
 // token is the secret of a new token.
 func (s *site) token(role, project string) string {
 	s.t.Helper()
-	_, secret, err := s.store.CreateToken(s.t.Context(), role, role, project, 0, "test")
+	_, secret, err := s.store.Access.Tokens.Create(s.t.Context(), role, role, project, 0, "test")
 	if err != nil {
 		s.t.Fatal(err)
 	}

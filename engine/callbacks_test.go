@@ -16,7 +16,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/callback"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // receiver is an endpoint that answers as the test says and remembers what came.
@@ -240,11 +241,11 @@ func TestFourCallbacksOfAProjectAreInFlightAtMost(t *testing.T) {
 		t.Errorf("%d callbacks are in flight, want 4", n)
 	}
 
-	st, err := store.New(r.db.Pool, "")
+	st, err := rooms.Open(r.db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := st.CreateProject(t.Context(), "billing", store.ProjectSettings{RepairURL: &r.url}, loopback, "ada"); err != nil {
+	if _, _, err := st.Projects.Create(t.Context(), "billing", projects.Settings{RepairURL: &r.url}, loopback, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	billing := engineOn(t, newPool(t, r.db, "billing", 4), engine.Config{Project: "billing", AllowNetworks: loopback})

@@ -17,7 +17,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // sealedStory makes one incident with texts of all kinds and seals it.
@@ -178,11 +178,11 @@ func TestTamperingWithSealedEntriesIsFound(t *testing.T) {
 
 func chainsHold(t *testing.T, db *enginetest.Database) bool {
 	t.Helper()
-	s, err := store.New(db.Pool, "")
+	s, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := s.Verify(t.Context(), 0)
+	report, err := s.Checks.Verify(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	stored "github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // look is one thing that a page of the console asks for, and how many rows of
@@ -54,7 +55,7 @@ func lookAtAll(t *testing.T, db *enginetest.Database, settings []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.New(pool, "")
+	st, err := rooms.Open(pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +71,7 @@ func lookAtAll(t *testing.T, db *enginetest.Database, settings []string) {
 	}
 }
 
-func looks(t *testing.T, e *engine.Engine, st *store.Store) (all []look) {
+func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 	t.Helper()
 	ctx := t.Context()
 	incident, err := e.IncidentOf(ctx, engine.Key{Provider: "stripe", EventID: "evt_7", Effect: "credit_grant"})
@@ -80,7 +81,7 @@ func looks(t *testing.T, e *engine.Engine, st *store.Store) (all []look) {
 	const page = 51
 	for name, term := range map[string]string{"newest": "", "subject": "acct_7", "event": "evt_7", "effect": string(incident.EffectID), "nothing": "nobody"} {
 		all = append(all, look{"effects: " + name, 2 * page, func() error {
-			found, err := st.Effects(ctx, store.EffectFilter{Project: "default", Term: term})
+			found, err := st.Incidents.Effects.List(ctx, stored.EffectFilter{Project: "default", Term: term})
 			if err == nil && (len(found.Effects) == 0) != (term == "nobody") {
 				err = fmt.Errorf("%d effects", len(found.Effects))
 			}
@@ -90,36 +91,39 @@ func looks(t *testing.T, e *engine.Engine, st *store.Store) (all []look) {
 	for name, f := range map[string]engine.IncidentFilter{"rare version": {Version: "rare", Open: true}, "rare error": {Text: "no such error"},
 		"rare cause": {Cause: engine.StateMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour), Provider: "stripe"}} {
 		all = append(all, look{"incidents: " + name, 10_000, func() error { _, err := e.Incidents(ctx, f); return err }})
-		all = append(all, look{"count: " + name, 100_000, func() error { _, _, err := st.IncidentCount(ctx, "default", f, store.CountCap); return err }})
-		all = append(all, look{"quick count: " + name, store.QuickCount, func() error { _, _, err := st.IncidentCount(ctx, "default", f, store.QuickCount); return err }})
+		all = append(all, look{"count: " + name, 100_000, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.CountCap); return err }})
+		all = append(all, look{"quick count: " + name, stored.QuickCount, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount); return err }})
 	}
 	for name, f := range map[string]engine.IncidentFilter{"open of a provider": {Open: true, Provider: "stripe", Effect: "credit_grant"},
 		"all of an event type": {EventType: "invoice.paid"}} {
-		all = append(all, look{"quick count: " + name, store.QuickCount / 5, func() error {
-			n, capped, err := st.IncidentCount(ctx, "default", f, store.QuickCount)
-			if err == nil && (n != store.QuickCount/10 || !capped) {
+		all = append(all, look{"quick count: " + name, stored.QuickCount / 5, func() error {
+			n, capped, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount)
+			if err == nil && (n != stored.QuickCount/10 || !capped) {
 				err = fmt.Errorf("%d, %t", n, capped)
 			}
 			return err
 		}})
 	}
 	return append(all,
-		look{"one effect", page, func() error { _, err := st.Effect(ctx, "default", incident.EffectID); return err }},
-		look{"related effects", 2 * page, func() error { _, err := st.RelatedEffects(ctx, "default", incident.EffectID); return err }},
-		look{"attempts", 100, func() error { _, err := st.Attempts(ctx, "default", incident.ID); return err }},
+		look{"one effect", page, func() error { _, err := st.Incidents.Effects.Get(ctx, "default", incident.EffectID); return err }},
+		look{"related effects", 2 * page, func() error { _, err := st.Incidents.Effects.Related(ctx, "default", incident.EffectID); return err }},
+		look{"attempts", 100, func() error { _, err := st.Incidents.Attempts(ctx, "default", incident.ID); return err }},
 		look{"count: open", 100_000, func() error {
-			_, _, err := st.IncidentCount(ctx, "default", engine.IncidentFilter{Open: true}, store.CountCap)
+			_, _, err := st.Incidents.Count(ctx, "default", engine.IncidentFilter{Open: true}, stored.CountCap)
 			return err
 		}},
-		look{"quick count: open", store.QuickCount, func() error {
-			_, _, err := st.IncidentCount(ctx, "default", engine.IncidentFilter{Open: true}, store.QuickCount)
+		look{"quick count: open", stored.QuickCount, func() error {
+			_, _, err := st.Incidents.Count(ctx, "default", engine.IncidentFilter{Open: true}, stored.QuickCount)
 			return err
 		}},
-		look{"overview", 100_001, func() error { _, err := st.Overview(ctx, "default"); return err }},
-		look{"statistics", 51_000, func() error { _, err := st.Statistics(ctx, "default", 24*time.Hour, time.Hour); return err }},
-		look{"plans", page, func() error { _, err := st.Plans(ctx, "default"); return err }},
-		look{"run plans", page, func() error { _, err := st.RunPlans(ctx); return err }},
-		look{"views", 200, func() error { _, err := st.SavedViews(ctx, "default"); return err }})
+		look{"overview", 100_001, func() error { _, err := st.Incidents.Statistics.Overview(ctx, "default"); return err }},
+		look{"statistics", 51_000, func() error {
+			_, err := st.Incidents.Statistics.Series(ctx, "default", 24*time.Hour, time.Hour)
+			return err
+		}},
+		look{"plans", page, func() error { _, err := st.Incidents.Plans.List(ctx, "default"); return err }},
+		look{"run plans", page, func() error { _, err := st.Incidents.Plans.Run(ctx); return err }},
+		look{"views", 200, func() error { _, err := st.Incidents.Views.List(ctx, "default"); return err }})
 }
 
 func judgeLook(t *testing.T, l look, p plan, n planNode) {

@@ -11,7 +11,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -37,14 +38,14 @@ func key(event string) engine.Key {
 // repairAt makes the default project's repair URL point at a handler.
 func repairAt(t testing.TB, db *enginetest.Database, server *httptest.Server) {
 	t.Helper()
-	s, err := store.New(db.Pool, "")
+	s, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SetProject(t.Context(), "default", store.ProjectSettings{RepairURL: &server.URL}, loopback, "test"); err != nil {
+	if _, err := s.Projects.Set(t.Context(), "default", projects.Settings{RepairURL: &server.URL}, loopback, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RotateCallbackSecret(t.Context(), "default", 0, "test"); err != nil {
+	if _, err := s.Projects.RotateCallbackSecret(t.Context(), "default", 0, "test"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const testSecretKey = "dGVzdCBzZWNyZXQga2V5IG9mIDMyIGJ5dGVzIGxvbmc="
@@ -69,12 +70,12 @@ func runsQuietly(t *testing.T, db *enginetest.Database) {
 // everyCall drives each exported call that sends SQL, with every field set.
 func everyCall(t *testing.T, db *enginetest.Database) {
 	ctx := t.Context()
-	st, err := store.New(db.Pool, testSecretKey)
+	st, err := rooms.Open(db.Pool, testSecretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	yes, url, timeout := true, "http://127.0.0.1:1/repair", time.Hour
-	if _, _, err := st.CreateProject(ctx, "billing", store.ProjectSettings{RepairURL: &url, Snapshots: &yes, Timeout: &timeout}, loopback, "ada"); err != nil {
+	if _, _, err := st.Projects.Create(ctx, "billing", projects.Settings{RepairURL: &url, Snapshots: &yes, Timeout: &timeout}, loopback, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	e := db.Engine(engine.Config{Project: "billing", AllowNetworks: loopback, SecretKey: testSecretKey})
@@ -107,7 +108,7 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
-	if _, err := st.Doctor(ctx); err != nil {
+	if _, err := st.Checks.Doctor(ctx); err != nil {
 		t.Errorf("doctor: %v", err)
 	}
 	db.RequireSound()
@@ -191,7 +192,7 @@ func readAll(t *testing.T, e *engine.Engine, incident engine.Incident) {
 }
 
 // repairOverTheWire lets the handler answer a delivered callback, payload included.
-func repairOverTheWire(t *testing.T, db *enginetest.Database, st *store.Store, e *engine.Engine, incident engine.Incident, payload json.RawMessage) {
+func repairOverTheWire(t *testing.T, db *enginetest.Database, st *rooms.Rooms, e *engine.Engine, incident engine.Incident, payload json.RawMessage) {
 	t.Helper()
 	ctx := t.Context()
 	server := httptest.NewServer(e.RepairHandler(func(_ context.Context, _ pgx.Tx, r engine.Repair) error {
@@ -201,7 +202,7 @@ func repairOverTheWire(t *testing.T, db *enginetest.Database, st *store.Store, e
 		return nil
 	}))
 	defer server.Close()
-	if _, err := st.SetProject(ctx, "billing", store.ProjectSettings{RepairURL: &server.URL}, loopback, "ada"); err != nil {
+	if _, err := st.Projects.Set(ctx, "billing", projects.Settings{RepairURL: &server.URL}, loopback, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := e.Reprocess(ctx, incident.ID, "ada"); err != nil {

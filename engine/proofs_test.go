@@ -8,7 +8,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // A proof that waited for an outcome holds it, and is dated after it.
@@ -16,7 +17,7 @@ func TestAProofIsDatedWhenItsWaitEnds(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
-	st, err := store.New(db.Pool, "")
+	st, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,10 +26,10 @@ func TestAProofIsDatedWhenItsWaitEnds(t *testing.T) {
 	if err := e.Succeed(t.Context(), worker, incident.Key); err != nil {
 		t.Fatal(err)
 	}
-	var proof store.Proof
+	var proof evidence.Proof
 	issued := start(func() (err error) {
-		proof, _, err = st.IssueProof(t.Context(), store.ProofRequest{Incident: incident.ID, By: "ada", Issuer: "https://ops.example.com"},
-			func(store.ProofClaims) (string, error) { return "token", nil })
+		proof, _, err = st.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: incident.ID, By: "ada", Issuer: "https://ops.example.com"},
+			func(evidence.ProofClaims) (string, error) { return "token", nil })
 		return err
 	})
 	waitBlocked(t, db, worker, 1)

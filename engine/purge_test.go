@@ -8,7 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/callback"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 func purge(t *testing.T, e *engine.Engine) {
@@ -61,11 +61,11 @@ func TestARotatedSecretSignsAlongForTheOverlap(t *testing.T) {
 	t.Parallel()
 	r := newReceiver(t, status(500))
 	old := read[string](t, r.db.Pool, `SELECT convert_from(secret, 'UTF8') FROM sendpromptly.callback_secrets`)
-	s, err := store.New(r.db.Pool, "")
+	s, err := rooms.Open(r.db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	rotated, err := s.RotateCallbackSecret(t.Context(), "default", time.Hour, "ada")
+	rotated, err := s.Projects.RotateCallbackSecret(t.Context(), "default", time.Hour, "ada")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,7 +12,9 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/archive"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const day = 24 * time.Hour
@@ -20,11 +22,11 @@ const day = 24 * time.Hour
 // retention sets how long the default project keeps what is settled.
 func retention(t *testing.T, db *enginetest.Database, keep time.Duration) {
 	t.Helper()
-	s, err := store.New(db.Pool, "")
+	s, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SetProject(t.Context(), "default", store.ProjectSettings{Retention: &keep}, nil, "ada"); err != nil {
+	if _, err := s.Projects.Set(t.Context(), "default", projects.Settings{Retention: &keep}, nil, "ada"); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -185,16 +187,16 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 func TestNothingLeavesWithin35Days(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	s, err := store.New(db.Pool, "")
+	s, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	short := 35*day - time.Second
 	var field *engine.FieldError
-	if _, err := s.SetProject(t.Context(), "default", store.ProjectSettings{Retention: &short}, nil, "ada"); !errors.As(err, &field) || field.Field != "retention" {
+	if _, err := s.Projects.Set(t.Context(), "default", projects.Settings{Retention: &short}, nil, "ada"); !errors.As(err, &field) || field.Field != "retention" {
 		t.Errorf("as a setting: %v", err)
 	}
-	if _, err := s.Retain(t.Context(), store.RetainOptions{Project: "default", OlderThan: short}); !errors.As(err, &field) || field.Field != "older_than" {
+	if _, err := s.Archive.Retain(t.Context(), archive.RetainOptions{Project: "default", OlderThan: short}); !errors.As(err, &field) || field.Field != "older_than" {
 		t.Errorf("in Go: %v", err)
 	}
 	_, err = db.Pool.Exec(t.Context(), "SELECT sendpromptly.retain('default', now() - interval '34 days', gen_random_uuid(), 10)")

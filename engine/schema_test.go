@@ -14,6 +14,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // Roles belong to the whole cluster, so migrators of different databases meet
@@ -200,12 +202,12 @@ func code(err error) string {
 func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	st, err := store.New(db.Pool, "")
+	st, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	live := "live"
-	if _, _, err := st.CreateProject(t.Context(), "billing", store.ProjectSettings{Mode: &live}, nil, "ada"); err != nil {
+	if _, _, err := st.Projects.Create(t.Context(), "billing", projects.Settings{Mode: &live}, nil, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	billing, open := db.Engine(engine.Config{Project: "billing"}), db.Engine(engine.Config{})

@@ -9,7 +9,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // found says whether the search terms lead to an effect.
@@ -113,7 +114,7 @@ func TestTheIndexFollowsInBatches(t *testing.T) {
 func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	st, err := store.New(db.Pool, testSecretKey)
+	st, err := rooms.Open(db.Pool, testSecretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
 		t.Error("kept although the project has snapshots off")
 	}
 	yes := true
-	if _, err := st.SetProject(t.Context(), "default", store.ProjectSettings{Snapshots: &yes}, nil, "ada"); err != nil {
+	if _, err := st.Projects.Set(t.Context(), "default", projects.Settings{Snapshots: &yes}, nil, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	keyless := db.Engine(engine.Config{})

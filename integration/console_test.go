@@ -20,7 +20,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -28,7 +30,7 @@ import (
 type consoleSite struct {
 	*testing.T
 	db      *enginetest.Database
-	store   *store.Store
+	store   *rooms.Rooms
 	engine  *engine.Engine
 	url     string
 	repairs atomic.Int64
@@ -49,7 +51,7 @@ func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool)
 	s := &consoleSite{T: t, db: db}
 	allow := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	var err error
-	if s.store, err = store.New(s.db.Pool, ""); err != nil {
+	if s.store, err = rooms.Open(s.db.Pool, ""); err != nil {
 		t.Fatal(err)
 	}
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +59,7 @@ func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool)
 	}))
 	t.Cleanup(app.Close)
 	repair := app.URL + "/sendpromptly/repair"
-	if _, _, err := s.store.CreateProject(t.Context(), "billing", store.ProjectSettings{RepairURL: &repair}, allow, "test"); err != nil {
+	if _, _, err := s.store.Projects.Create(t.Context(), "billing", projects.Settings{RepairURL: &repair}, allow, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if s.engine, err = engine.New(s.db.Pool, engine.Config{Project: "billing", AllowNetworks: allow, SweepInterval: 100 * time.Millisecond}); err != nil {
@@ -118,7 +120,7 @@ func (s *consoleSite) fails(account, why string) engine.IncidentID {
 // login follows an invite link.
 func (s *consoleSite) login(b *browser, email, role string) {
 	s.Helper()
-	link, err := s.store.InviteOperator(s.Context(), email, role, "test")
+	link, err := s.store.Access.Operators.Invite(s.Context(), email, role, "test")
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -244,17 +246,17 @@ func TestEveryPageOfTheConsoleIsAccessible(t *testing.T) {
 	s := newConsoleSite(t)
 	id := s.fails("acct_ines", `relation "credits" violates check constraint "credits_balance_check"`)
 	s.fails("acct_"+"a_very_long_reference_that_nobody_would_choose_but_somebody_will_anyway_"+"0123456789", "boom")
-	if _, err := s.store.SaveView(t.Context(), "billing", "Card trouble", engine.IncidentFilter{Open: true, Text: "boom"}, "ada@example.com"); err != nil {
+	if _, err := s.store.Incidents.Views.Save(t.Context(), "billing", "Card trouble", engine.IncidentFilter{Open: true, Text: "boom"}, "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := s.store.CreatePlan(t.Context(), "billing", store.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}}, "ada@example.com")
+	plan, err := s.store.Incidents.Plans.Create(t.Context(), "billing", incidents.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}}, "ada@example.com")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.store.CreateKey(t.Context(), "billing", "worker-1", "ada@example.com"); err != nil {
+	if _, _, err := s.store.Access.Keys.Create(t.Context(), "billing", "worker-1", "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.store.CreateToken(t.Context(), "viewer", "dashboard", "", time.Hour, "ada@example.com"); err != nil {
+	if _, _, err := s.store.Access.Tokens.Create(t.Context(), "viewer", "dashboard", "", time.Hour, "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
 	b := openBrowser(t, s.url)

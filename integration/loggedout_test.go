@@ -34,7 +34,7 @@ func TestALivePageSaysThatOneIsSignedOut(t *testing.T) {
 		b.open(path)
 		b.sees("Live")
 		b.waits(`[...timers.values()].sort().join() === "` + timers + `" && streams.some((s) => s.readyState === EventSource.OPEN)`)
-		if err := s.store.RemoveOperator(t.Context(), "ada@example.com", "test"); err != nil {
+		if err := s.store.Access.Operators.Remove(t.Context(), "ada@example.com", "test"); err != nil {
 			t.Fatal(err)
 		}
 		s.fails("acct_ines", "card network timeout") // the page looks again, and cannot

@@ -21,7 +21,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -41,15 +42,15 @@ func newProofSite(t *testing.T) *proofSite {
 	s := &proofSite{T: t, db: db, engine: db.Engine(engine.Config{AllowNetworks: loopback})}
 	app := httptest.NewServer(s.engine.RepairHandler(func(context.Context, pgx.Tx, engine.Repair) error { return nil }))
 	t.Cleanup(app.Close)
-	st, err := store.New(db.Pool, "")
+	st, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	name, contact := "Northwind Credits", "help@northwind.example"
-	if _, err := st.SetProject(t.Context(), "default", store.ProjectSettings{RepairURL: &app.URL, PublicName: &name, SupportContact: &contact}, loopback, "ada"); err != nil {
+	if _, err := st.Projects.Set(t.Context(), "default", projects.Settings{RepairURL: &app.URL, PublicName: &name, SupportContact: &contact}, loopback, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.RotateCallbackSecret(t.Context(), "default", 0, "ada"); err != nil {
+	if _, err := st.Projects.RotateCallbackSecret(t.Context(), "default", 0, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	keys := t.TempDir()
@@ -58,7 +59,7 @@ func newProofSite(t *testing.T) *proofSite {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.issuer = "http://" + server.Listener.Addr().String()
-	s.admin, err = adminserver.New(adminserver.Config{Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.Proof}, ProofKeys: keys,
+	s.admin, err = adminserver.New(adminserver.Config{Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.PartProof}, ProofKeys: keys,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func (s *proofSite) lost(event, effect, eventType string) engine.Incident {
 // link issues a proof.
 func (s *proofSite) link(i engine.Incident) string {
 	s.Helper()
-	_, link, err := s.admin.IssueProof(s.Context(), store.ProofRequest{Incident: i.ID, By: "ada@example.com"})
+	_, link, err := s.admin.IssueProof(s.Context(), adminserver.ProofRequest{Incident: i.ID, By: "ada@example.com"})
 	if err != nil {
 		s.Fatal(err)
 	}

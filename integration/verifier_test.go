@@ -18,7 +18,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -127,11 +128,11 @@ func TestAVerifierInAnotherLanguageAgreesOnFreshProofs(t *testing.T) {
 	if !strings.Contains(texts["disclosed"], "cus_世界") || strings.Contains(texts["bundle"], "cus_") {
 		t.Errorf("what is disclosed: %s", texts["disclosed"])
 	}
-	st, err := store.New(s.db.Pool, "")
+	st, err := rooms.Open(s.db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.Erase(context.WithoutCancel(t.Context()), store.EraseRequest{Project: "default", Customer: "cus_世界", By: "ada"}); err != nil {
+	if _, err := st.Evidence.Erase(context.WithoutCancel(t.Context()), evidence.EraseRequest{Project: "default", Customer: "cus_世界", By: "ada"}); err != nil {
 		t.Fatal(err)
 	}
 	if texts["erased"] = s.run(disclose...); strings.Contains(texts["erased"], "cus_") {

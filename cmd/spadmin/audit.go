@@ -3,7 +3,7 @@ package main
 import (
 	"fmt"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
 
 type auditCommand struct {
@@ -21,7 +21,7 @@ func (c auditVerify) Run(s *session) error {
 		return err
 	}
 	defer done()
-	report, err := st.VerifyChains(s.ctx)
+	report, err := st.Evidence.Chains.Verify(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (c auditVerify) Run(s *session) error {
 	return err
 }
 
-func sayChains(s *session, report store.ChainReport) {
+func sayChains(s *session, report evidence.ChainReport) {
 	looked := fmt.Sprintf("%d chains with %d entries, %d proofs", report.Chains, report.Entries, report.Proofs)
 	if report.OK {
 		say(s.stdout, "%s %s: every entry is as it was sealed, every proof as it was issued", good.Render("✓"), looked)

@@ -1,6 +1,6 @@
 package main
 
-import "github.com/sendpromptly/sendpromptly/internal/store"
+import "github.com/sendpromptly/sendpromptly/internal/store/checks"
 
 type doctorCommand struct {
 	JSON bool `help:"Print JSON."`
@@ -13,7 +13,7 @@ func (c doctorCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	findings, err := st.Doctor(s.ctx)
+	findings, err := st.Checks.Doctor(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -23,9 +23,9 @@ func (c doctorCommand) Run(s *session) error {
 		}
 	}
 	problems := false
-	marks := map[string]string{store.LevelOK: good.Render("✓"), store.LevelWarning: waiting.Render("!"), store.LevelProblem: bad.Render("✗")}
+	marks := map[string]string{checks.LevelOK: good.Render("✓"), checks.LevelWarning: waiting.Render("!"), checks.LevelProblem: bad.Render("✗")}
 	for _, f := range findings {
-		problems = problems || f.Level == store.LevelProblem
+		problems = problems || f.Level == checks.LevelProblem
 		if c.JSON {
 			continue
 		}

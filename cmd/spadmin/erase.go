@@ -3,7 +3,8 @@ package main
 import (
 	"errors"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
 
 type eraseCommand struct {
@@ -21,8 +22,8 @@ func (c eraseCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	erased, err := st.Erase(s.ctx, store.EraseRequest{Project: c.Project, Customer: c.Customer, Subject: c.Subject, By: c.name()})
-	if errors.Is(err, store.ErrNotFound) {
+	erased, err := st.Evidence.Erase(s.ctx, evidence.EraseRequest{Project: c.Project, Customer: c.Customer, Subject: c.Subject, By: c.name()})
+	if errors.Is(err, engine.ErrNotFound) {
 		return hint{err, "spadmin project list shows the names"}
 	}
 	if err != nil {

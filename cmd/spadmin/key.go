@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/engine"
 )
 
 type keyCommand struct {
@@ -26,7 +26,7 @@ func (c keyCreate) Run(s *session) error {
 		return err
 	}
 	defer done()
-	key, secret, err := st.CreateKey(s.ctx, c.Project, c.Label, c.name())
+	key, secret, err := st.Access.Keys.Create(s.ctx, c.Project, c.Label, c.name())
 	if err != nil {
 		return adviseProject(err)
 	}
@@ -50,7 +50,7 @@ func (c keyList) Run(s *session) error {
 		return err
 	}
 	defer done()
-	keys, err := st.Keys(s.ctx, c.Project)
+	keys, err := st.Access.Keys.List(s.ctx, c.Project)
 	if err != nil {
 		return adviseProject(err)
 	}
@@ -78,7 +78,7 @@ func (c keyRevoke) Run(s *session) error {
 		return err
 	}
 	defer done()
-	if err := st.RevokeKey(s.ctx, c.Project, c.ID, c.name()); err != nil {
+	if err := st.Access.Keys.Revoke(s.ctx, c.Project, c.ID, c.name()); err != nil {
 		return adviseList(err, "spadmin key list --project "+c.Project+" shows the keys that hold")
 	}
 	say(s.stdout, "revoked %s", c.ID)
@@ -91,7 +91,7 @@ func adviseProject(err error) error {
 
 // adviseList tells where to look for what was not found.
 func adviseList(err error, advice string) error {
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, engine.ErrNotFound) {
 		return hint{err, advice}
 	}
 	return err

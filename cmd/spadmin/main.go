@@ -22,6 +22,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // The exit codes.
@@ -180,12 +181,12 @@ func (s *session) pool() (*pgxpool.Pool, error) {
 }
 
 // store opens the store; done closes its pool.
-func (s *session) store() (st *store.Store, pool *pgxpool.Pool, done func(), err error) {
+func (s *session) store() (st *rooms.Rooms, pool *pgxpool.Pool, done func(), err error) {
 	pool, err = s.pool()
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	st, err = store.New(pool, "")
+	st, err = rooms.Open(pool, "")
 	if err != nil {
 		pool.Close()
 		return nil, nil, nil, err
@@ -204,7 +205,7 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 		pool.Close()
 		var field *engine.FieldError
 		if errors.As(err, &field) && field.Field == "Config.Project" {
-			return nil, nil, hint{fmt.Errorf("project %q: %w", project, store.ErrNotFound), "spadmin project list shows the names"}
+			return nil, nil, hint{store.NotFound("project %q", project), "spadmin project list shows the names"}
 		}
 		return nil, nil, err
 	}
@@ -217,9 +218,9 @@ func (s *session) engineOf(id string) (e *engine.Engine, done func(), err error)
 	if err != nil {
 		return nil, nil, err
 	}
-	project, err := st.ProjectOfIncident(s.ctx, engine.IncidentID(id))
+	project, err := st.Incidents.ProjectOfIncident(s.ctx, engine.IncidentID(id))
 	done()
-	if errors.Is(err, store.ErrNotFound) {
+	if errors.Is(err, engine.ErrNotFound) {
 		return nil, nil, hint{err, "spadmin incidents lists the ids"}
 	}
 	if err != nil {

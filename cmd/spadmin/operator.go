@@ -23,7 +23,7 @@ func (c operatorInvite) Run(s *session) error {
 		return err
 	}
 	defer done()
-	secret, err := st.InviteOperator(s.ctx, c.Email, c.Role, c.name())
+	secret, err := st.Access.Operators.Invite(s.ctx, c.Email, c.Role, c.name())
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (c operatorLogin) Run(s *session) error {
 		return err
 	}
 	defer done()
-	secret, err := st.LoginLink(s.ctx, c.Email, c.name())
+	secret, err := st.Access.Operators.CreateLink(s.ctx, c.Email, c.name())
 	if err != nil {
 		return adviseOperator(err)
 	}
@@ -82,7 +82,7 @@ func (c operatorList) Run(s *session) error {
 		return err
 	}
 	defer done()
-	all, err := st.Operators(s.ctx)
+	all, err := st.Access.Operators.List(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (c operatorRole) Run(s *session) error {
 		return err
 	}
 	defer done()
-	if err := st.SetOperator(s.ctx, c.Email, c.Role, c.name()); err != nil {
+	if err := st.Access.Operators.SetRole(s.ctx, c.Email, c.Role, c.name()); err != nil {
 		return adviseOperator(err)
 	}
 	say(s.stdout, "%s is %s", strong.Render(printable(c.Email)), c.Role)
@@ -129,7 +129,7 @@ func (c operatorRemove) Run(s *session) error {
 		return err
 	}
 	defer done()
-	if err := st.RemoveOperator(s.ctx, c.Email, c.name()); err != nil {
+	if err := st.Access.Operators.Remove(s.ctx, c.Email, c.name()); err != nil {
 		return adviseOperator(err)
 	}
 	say(s.stdout, "removed %s", strong.Render(printable(c.Email)))

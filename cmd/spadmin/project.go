@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 type projectCommand struct {
@@ -35,8 +36,8 @@ type projectSettings struct {
 	Retention         *time.Duration `help:"How long settled effects are kept, 840h (35 days) at least; 0s keeps them for ever." placeholder:"0s"`
 }
 
-func (p projectSettings) settings() store.ProjectSettings {
-	return store.ProjectSettings{Mode: p.Mode, Timeout: p.Timeout, RepairURL: p.RepairURL, SignaturePrefix: p.SignaturePrefix,
+func (p projectSettings) settings() projects.Settings {
+	return projects.Settings{Mode: p.Mode, Timeout: p.Timeout, RepairURL: p.RepairURL, SignaturePrefix: p.SignaturePrefix,
 		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots, Retention: p.Retention, Suspended: p.Suspended,
 		AlertEmail: p.AlertEmail, AlertSlack: p.AlertSlack, AlertWebhook: p.AlertWebhook, AlertAfterFailed: p.AlertAfterFailed, AlertAfterMissing: p.AlertAfterMissing}
 }
@@ -55,7 +56,7 @@ func (c projectCreate) Run(s *session) error {
 		return err
 	}
 	defer done()
-	project, secret, err := st.CreateProject(s.ctx, c.Name, c.settings(), s.allow, c.name())
+	project, secret, err := st.Projects.Create(s.ctx, c.Name, c.settings(), s.allow, c.name())
 	if err != nil {
 		return advise(err)
 	}
@@ -72,7 +73,7 @@ func (c projectCreate) Run(s *session) error {
 	return nil
 }
 
-func sayAlertSecret(s *session, project store.Project) {
+func sayAlertSecret(s *session, project projects.Project) {
 	if project.AlertWebhookSecret != "" {
 		say(s.stdout, "secret of the alert webhook, shown once: %s", strong.Render(project.AlertWebhookSecret))
 	}
@@ -93,7 +94,7 @@ func (c projectList) Run(s *session) error {
 		return err
 	}
 	defer done()
-	projects, err := st.Projects(s.ctx)
+	projects, err := st.Projects.List(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +110,7 @@ func (c projectList) Run(s *session) error {
 }
 
 // alertsOf says by which channels a project's alerts go out.
-func alertsOf(p store.Project) string {
+func alertsOf(p projects.Project) string {
 	var channels []string
 	for _, c := range []struct{ name, target string }{{"email", p.AlertEmail}, {"slack", p.AlertSlack}, {"webhook", p.AlertWebhook}} {
 		if c.target != "" {
@@ -119,7 +120,7 @@ func alertsOf(p store.Project) string {
 	return strings.Join(channels, " ")
 }
 
-func suspended(p store.Project) string {
+func suspended(p projects.Project) string {
 	if p.Suspended {
 		return bad.Render("suspended")
 	}
@@ -137,7 +138,7 @@ type projectSet struct {
 
 // Run changes a project.
 func (c projectSet) Run(s *session) error {
-	if c.settings() == (store.ProjectSettings{}) && !c.RotateCallbackSecret {
+	if c.settings() == (projects.Settings{}) && !c.RotateCallbackSecret {
 		return hint{&engine.FieldError{Field: "project set", Reason: "was told nothing to change"}, "spadmin project set --help lists the settings"}
 	}
 	st, _, done, err := s.store()
@@ -145,13 +146,13 @@ func (c projectSet) Run(s *session) error {
 		return err
 	}
 	defer done()
-	project, err := st.SetProject(s.ctx, c.Name, c.settings(), s.allow, c.name())
+	project, err := st.Projects.Set(s.ctx, c.Name, c.settings(), s.allow, c.name())
 	if err != nil {
 		return advise(err)
 	}
 	secret := ""
 	if c.RotateCallbackSecret {
-		if secret, err = st.RotateCallbackSecret(s.ctx, c.Name, c.Overlap, c.name()); err != nil {
+		if secret, err = st.Projects.RotateCallbackSecret(s.ctx, c.Name, c.Overlap, c.name()); err != nil {
 			return err
 		}
 	}
@@ -160,7 +161,7 @@ func (c projectSet) Run(s *session) error {
 	}
 	if c.JSON {
 		return sayJSON(s.stdout, struct {
-			store.Project
+			projects.Project
 			CallbackSecret string `json:"callback_secret,omitempty"`
 		}{project, secret})
 	}
@@ -173,11 +174,11 @@ func (c projectSet) Run(s *session) error {
 }
 
 // remind says what is missing where callbacks were given somewhere to go.
-func (c projectSet) remind(s *session, st *store.Store) error {
+func (c projectSet) remind(s *session, st *rooms.Rooms) error {
 	if c.RepairURL == nil || *c.RepairURL == "" {
 		return nil
 	}
-	missing, err := st.CallbackSecretMissing(s.ctx, c.Name)
+	missing, err := st.Projects.CallbackSecretMissing(s.ctx, c.Name)
 	if missing {
 		_, _ = fmt.Fprintf(s.stderr, "hint: this project has no callback secret, so that nothing can be sent: spadmin project set %s --rotate-callback-secret makes one\n", c.Name)
 	}
@@ -188,7 +189,7 @@ func (c projectSet) remind(s *session, st *store.Store) error {
 func advise(err error) error {
 	var field *engine.FieldError
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, engine.ErrNotFound):
 		return hint{err, "spadmin project list shows the names"}
 	case errors.As(err, &field) && slices.Contains([]string{"repair_url", "alert_slack", "alert_webhook"}, field.Field):
 		return hint{err, "for a test on this machine: --allow-networks 127.0.0.0/8"}

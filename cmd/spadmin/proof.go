@@ -11,7 +11,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/qr"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -118,21 +119,21 @@ type issuing struct {
 }
 
 // issue issues a proof of an incident.
-func (i issuing) issue(s *session, st *store.Store, keys *proofs.Keys, incident string) (store.Proof, string, error) {
+func (i issuing) issue(s *session, st *rooms.Rooms, keys *proofs.Keys, incident string) (evidence.Proof, string, error) {
 	base, err := i.base()
 	if err != nil {
-		return store.Proof{}, "", err
+		return evidence.Proof{}, "", err
 	}
-	request := store.ProofRequest{Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.name(), Issuer: base}
-	proof, token, err := st.IssueProof(s.ctx, request, func(c store.ProofClaims) (string, error) { return keys.Signer().Sign(grant(c)) })
-	if errors.Is(err, store.ErrNotFound) {
+	request := evidence.ProofRequest{Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.name(), Issuer: base}
+	proof, token, err := st.Evidence.Proofs.Issue(s.ctx, request, func(c evidence.ProofClaims) (string, error) { return keys.Signer().Sign(grant(c)) })
+	if errors.Is(err, engine.ErrNotFound) {
 		return proof, "", hint{err, "spadmin incidents lists the ids"}
 	}
 	return proof, token, err
 }
 
 // grant is what the store wants signed.
-func grant(c store.ProofClaims) proofs.Grant {
+func grant(c evidence.ProofClaims) proofs.Grant {
 	g := proofs.Grant{Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, Head: proofs.Head{Seq: c.HeadSeq}}
 	copy(g.Head.Hash[:], c.HeadHash)
 	return g
@@ -190,8 +191,8 @@ func (c proofRevoke) Run(s *session) error {
 		return err
 	}
 	defer done()
-	proof, err := st.RevokeProof(s.ctx, c.JTI, c.name())
-	if errors.Is(err, store.ErrNotFound) {
+	proof, err := st.Evidence.Proofs.Revoke(s.ctx, c.JTI, c.name())
+	if errors.Is(err, engine.ErrNotFound) {
 		return hint{err, "spadmin proof list shows the ids"}
 	}
 	if err != nil {
@@ -219,7 +220,7 @@ func (c proofList) Run(s *session) error {
 		return err
 	}
 	defer done()
-	page, err := st.Proofs(s.ctx, store.ProofFilter{Project: c.Project, Incident: engine.IncidentID(c.Incident), Before: c.Before, Limit: c.Limit})
+	page, err := st.Evidence.Proofs.List(s.ctx, evidence.ProofFilter{Project: c.Project, Incident: engine.IncidentID(c.Incident), Before: c.Before, Limit: c.Limit})
 	if err != nil {
 		return err
 	}
@@ -230,7 +231,7 @@ func (c proofList) Run(s *session) error {
 		say(s.stdout, "no proofs")
 		return nil
 	}
-	now, err := st.Now(s.ctx)
+	now, err := st.Checks.Now(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -246,7 +247,7 @@ func (c proofList) Run(s *session) error {
 	return nil
 }
 
-func proofState(p store.Proof, now time.Time) string {
+func proofState(p evidence.Proof, now time.Time) string {
 	switch {
 	case !p.RevokedAt.IsZero():
 		return bad.Render("revoked")

@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -22,8 +23,8 @@ type proofExport struct {
 // Run writes a bundle.
 func (c proofExport) Run(s *session) error {
 	for _, field := range c.Disclose {
-		if !slices.Contains(store.HiddenFields, field) {
-			return &engine.FieldError{Field: "--disclose", Reason: "names no hidden field: there are " + strings.Join(store.HiddenFields, ", ")}
+		if !slices.Contains(evidence.HiddenFields, field) {
+			return &engine.FieldError{Field: "--disclose", Reason: "names no hidden field: there are " + strings.Join(evidence.HiddenFields, ", ")}
 		}
 	}
 	keys, err := c.signing()
@@ -42,7 +43,7 @@ func (c proofExport) Run(s *session) error {
 	if !proof.RevokedAt.IsZero() {
 		return errors.New("the proof was revoked")
 	}
-	entries, err := st.ExportEntries(s.ctx, proof.Incident, proof.HeadSeq, c.Disclose...)
+	entries, err := st.Evidence.Chains.Export(s.ctx, proof.Incident, proof.HeadSeq, c.Disclose...)
 	if err != nil {
 		return err
 	}
@@ -58,14 +59,14 @@ func (c proofExport) Run(s *session) error {
 }
 
 // token finds the token of what is to be exported, and what the store knows of it.
-func (c proofExport) token(s *session, st *store.Store, keys *proofs.Keys) (string, store.Proof, error) {
-	if proof, err := st.Proof(s.ctx, c.Of); err == nil {
+func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (string, evidence.Proof, error) {
+	if proof, err := st.Evidence.Proofs.Get(s.ctx, c.Of); err == nil {
 		// The token is not kept, but made again of the same claims.
-		token, err := keys.Signer().Sign(grant(store.ProofClaims{Issuer: proof.Issuer, Incident: proof.Incident, JTI: proof.JTI, IssuedAt: proof.IssuedAt,
+		token, err := keys.Signer().Sign(grant(evidence.ProofClaims{Issuer: proof.Issuer, Incident: proof.Incident, JTI: proof.JTI, IssuedAt: proof.IssuedAt,
 			ExpiresAt: proof.ExpiresAt, HeadSeq: proof.HeadSeq, HeadHash: proof.HeadHash}))
 		return token, proof, err
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return "", store.Proof{}, err
+	} else if !errors.Is(err, engine.ErrNotFound) {
+		return "", evidence.Proof{}, err
 	}
 	token := c.Of
 	if _, linked, ok := proofs.SplitLink(token); ok {
@@ -84,12 +85,12 @@ func (c proofExport) token(s *session, st *store.Store, keys *proofs.Keys) (stri
 		}
 		return token, proof, issueErr
 	}
-	proof, err := st.Proof(s.ctx, g.ID)
+	proof, err := st.Evidence.Proofs.Get(s.ctx, g.ID)
 	return token, proof, err
 }
 
 // bundled turns the store's entries into those of a bundle.
-func bundled(from []store.ExportedEntry) []proofs.Entry {
+func bundled(from []evidence.ExportedEntry) []proofs.Entry {
 	to := make([]proofs.Entry, len(from))
 	for i, e := range from {
 		to[i] = proofs.Entry{Seq: e.Seq, Kind: e.Kind, At: e.At, State: string(e.State), Cause: string(e.Cause), Provider: e.Provider, EventType: e.EventType,

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/proofs"
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
@@ -164,7 +164,7 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 	}
 	defer done()
 	if at.IsZero() {
-		if at, err = st.Now(s.ctx); err != nil {
+		if at, err = st.Checks.Now(s.ctx); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -172,8 +172,8 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 	if v.grant == nil {
 		return v, nil
 	}
-	proof, err := st.Proof(s.ctx, v.grant.ID)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	proof, err := st.Evidence.Proofs.Get(s.ctx, v.grant.ID)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return verdict{}, err
 	}
 	if !issued(proof, *v.grant) {
@@ -182,8 +182,8 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 	if !proof.RevokedAt.IsZero() {
 		v = v.and(proofs.Revoked, "")
 	}
-	entries, err := st.ExportEntries(s.ctx, engine.IncidentID(v.grant.Incident), v.grant.Head.Seq)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	entries, err := st.Evidence.Chains.Export(s.ctx, engine.IncidentID(v.grant.Incident), v.grant.Head.Seq)
+	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return verdict{}, err
 	}
 	var broken *proofs.Refusal
@@ -194,7 +194,7 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 }
 
 // issued says whether a token says what was issued under its id.
-func issued(p store.Proof, g proofs.Grant) bool {
+func issued(p evidence.Proof, g proofs.Grant) bool {
 	return p.JTI == g.ID && string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.IssuedAt.Equal(g.IssuedAt) && p.ExpiresAt.Equal(g.ExpiresAt) &&
 		p.HeadSeq == g.Head.Seq && bytes.Equal(p.HeadHash, g.Head.Hash[:])
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/archive"
 )
 
 type retainCommand struct {
@@ -25,7 +25,7 @@ func (c retainCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	report, err := st.Retain(s.ctx, store.RetainOptions{Project: c.Project, OlderThan: c.OlderThan, Archive: c.Archive, DryRun: c.DryRun, FullSpeed: c.FullSpeed})
+	report, err := st.Archive.Retain(s.ctx, archive.RetainOptions{Project: c.Project, OlderThan: c.OlderThan, Archive: c.Archive, DryRun: c.DryRun, FullSpeed: c.FullSpeed})
 	var field *engine.FieldError
 	if errors.As(err, &field) && field.Field == "older_than" {
 		return hint{err, "spadmin retain --older-than 840h, or spadmin project set NAME --retention 2160h"}

@@ -24,7 +24,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // served is a running spadmin serve.
@@ -138,11 +138,11 @@ func TestServeIsReadyAndGoesDownOnSIGTERM(t *testing.T) {
 func TestServeGoesDownWhilePagesAreLive(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	st, err := store.New(db.Pool, "")
+	st, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, token, err := st.CreateToken(t.Context(), "viewer", "stream", "", 0, "test")
+	_, token, err := st.Access.Tokens.Create(t.Context(), "viewer", "stream", "", 0, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ func (c tokenCreate) Run(s *session) error {
 		return err
 	}
 	defer done()
-	token, secret, err := st.CreateToken(s.ctx, c.Role, c.Label, c.Project, c.Expires, c.name())
+	token, secret, err := st.Access.Tokens.Create(s.ctx, c.Role, c.Label, c.Project, c.Expires, c.name())
 	if err != nil {
 		return adviseProject(err)
 	}
@@ -47,7 +47,7 @@ func (c tokenList) Run(s *session) error {
 		return err
 	}
 	defer done()
-	all, err := st.Tokens(s.ctx)
+	all, err := st.Access.Tokens.List(s.ctx)
 	if err != nil {
 		return err
 	}
@@ -74,7 +74,7 @@ func (c tokenRevoke) Run(s *session) error {
 		return err
 	}
 	defer done()
-	if err := st.RevokeToken(s.ctx, c.ID, c.name()); err != nil {
+	if err := st.Access.Tokens.Revoke(s.ctx, c.ID, c.name()); err != nil {
 		return adviseList(err, "spadmin token list shows the tokens that hold")
 	}
 	say(s.stdout, "revoked %s", c.ID)

@@ -14,7 +14,7 @@ func (c verifyCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	report, err := st.Verify(s.ctx, c.Grace)
+	report, err := st.Checks.Verify(s.ctx, c.Grace)
 	if err != nil {
 		return err
 	}

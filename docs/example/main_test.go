@@ -11,7 +11,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/samples"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const secret = "whsec_example"
@@ -57,15 +58,15 @@ func TestTheExampleLosesAPaymentAndGetsItBack(t *testing.T) {
 
 func repairAt(t *testing.T, db *enginetest.Database, url string) {
 	t.Helper()
-	settings, err := store.New(db.Pool, "")
+	settings, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	if _, err := settings.SetProject(t.Context(), "default", store.ProjectSettings{RepairURL: &url}, loopback, "test"); err != nil {
+	if _, err := settings.Projects.Set(t.Context(), "default", projects.Settings{RepairURL: &url}, loopback, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := settings.RotateCallbackSecret(t.Context(), "default", 0, "test"); err != nil {
+	if _, err := settings.Projects.RotateCallbackSecret(t.Context(), "default", 0, "test"); err != nil {
 		t.Fatal(err)
 	}
 }

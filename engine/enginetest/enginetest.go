@@ -27,6 +27,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/checks"
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
 
@@ -165,11 +166,11 @@ func (db *Database) RequireNoIncident(k engine.Key) {
 // holds, with nothing overdue.
 func (db *Database) RequireSound() {
 	db.t.Helper()
-	s, err := store.New(db.Pool, "")
+	base, err := store.Open(db.Pool, "")
 	if err != nil {
 		db.t.Fatalf("enginetest: %v", err)
 	}
-	report, err := s.Verify(db.t.Context(), 0)
+	report, err := checks.New(base).Verify(db.t.Context(), 0)
 	if err != nil {
 		db.t.Fatalf("enginetest: verify: %v", err)
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // loopback is the network that callbacks may reach here although it is not public.
@@ -61,14 +62,14 @@ func measureCallbacks(ctx context.Context, b *bench) error {
 
 // callbackEngine is an engine whose project repairs at url.
 func callbackEngine(ctx context.Context, pool *pg.Pool, url string) (*engine.Engine, error) {
-	s, err := store.New(pool.Pool, "")
+	s, err := rooms.Open(pool.Pool, "")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.SetProject(ctx, "default", store.ProjectSettings{RepairURL: &url}, loopback, operator); err != nil {
+	if _, err := s.Projects.Set(ctx, "default", projects.Settings{RepairURL: &url}, loopback, operator); err != nil {
 		return nil, err
 	}
-	if _, err := s.RotateCallbackSecret(ctx, "default", 0, operator); err != nil {
+	if _, err := s.Projects.RotateCallbackSecret(ctx, "default", 0, operator); err != nil {
 		return nil, err
 	}
 	return engine.New(pool.Pool, engine.Config{AllowNetworks: loopback, Logger: slog.New(slog.DiscardHandler)})

@@ -8,7 +8,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/integration/bench/flow"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/archive"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const (
@@ -22,7 +23,7 @@ const (
 type retaining struct {
 	*bench
 	flows   *runner
-	store   *store.Store
+	store   *rooms.Rooms
 	removed int
 	worked  time.Duration
 	longest float64
@@ -43,7 +44,7 @@ func measureRetention(ctx context.Context, b *bench) error {
 	r := &retaining{bench: b, flows: newRunner(system, false)}
 	defer system.Close()
 	b.owned = append(b.owned, owned{name: "retain", url: pool.Config().ConnString(), flows: -1})
-	if r.store, err = store.New(pool.Pool, ""); err != nil {
+	if r.store, err = rooms.Open(pool.Pool, ""); err != nil {
 		return err
 	}
 	f := &filler{pool: pool}
@@ -102,13 +103,13 @@ func (r *retaining) with(ctx context.Context) (float64, error) {
 	running, stop := context.WithCancel(ctx)
 	defer stop()
 	type ending struct {
-		report store.RetainReport
+		report archive.RetainReport
 		err    error
 	}
 	ended := make(chan ending, 1)
 	began := time.Now()
 	go func() {
-		done, err := r.store.Retain(running, store.RetainOptions{Project: "default", OlderThan: retainAfter})
+		done, err := r.store.Archive.Retain(running, archive.RetainOptions{Project: "default", OlderThan: retainAfter})
 		ended <- ending{done, err}
 	}()
 	perSecond, err := r.without(ctx)

@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // grace is what a running engine may be late by.
@@ -37,11 +37,11 @@ func (b *bench) verify(ctx context.Context, o owned) error {
 		return err
 	}
 	defer pool.Close()
-	s, err := store.New(pool, "")
+	s, err := rooms.Open(pool, "")
 	if err != nil {
 		return err
 	}
-	found, err := s.Verify(ctx, grace)
+	found, err := s.Checks.Verify(ctx, grace)
 	if err != nil {
 		return err
 	}

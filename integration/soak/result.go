@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // Result is what a run found.
@@ -106,11 +106,11 @@ func (s *soak) verify(ctx context.Context) (problems []string, err error) {
 	if _, err := s.engine.Sweep(ctx); err != nil {
 		return nil, err
 	}
-	st, err := store.New(s.writing.Pool, "")
+	st, err := rooms.Open(s.writing.Pool, "")
 	if err != nil {
 		return nil, err
 	}
-	found, err := st.Verify(ctx, time.Minute+time.Second)
+	found, err := st.Checks.Verify(ctx, time.Minute+time.Second)
 	problems = []string{}
 	for _, check := range found.Checks {
 		for _, row := range check.Rows {

@@ -17,6 +17,8 @@ const (
 	maxNames         = 40
 	maxFileLines     = 400
 	maxFunctionLines = 60
+	// maxRoomLines bounds the store's base and each of its rooms.
+	maxRoomLines = 1200
 )
 
 // sources parses the hand-written Go outside of tests, by path below root.
@@ -61,6 +63,27 @@ func TestFilesAndFunctionsStaySmall(t *testing.T) {
 				t.Errorf("%s: %s has %d lines, more than %d", path, f.Name.Name, lines, maxFunctionLines)
 			}
 		}
+	}
+}
+
+func TestTheStoresRoomsStaySmall(t *testing.T) {
+	t.Parallel()
+	fset, files := sources(t)
+	lines := map[string]int{}
+	for path, file := range files {
+		if folder := filepath.ToSlash(filepath.Dir(path)); within(folder, "internal/store") {
+			lines[folder] += fset.Position(file.FileEnd).Line - 1
+		}
+	}
+	for _, room := range append([]string{"internal/store", "internal/store/rooms"}, storeRooms...) {
+		t.Logf("%s has %d lines", room, lines[room])
+		if lines[room] == 0 || lines[room] > maxRoomLines {
+			t.Errorf("%s has %d lines, want 1 to %d", room, lines[room], maxRoomLines)
+		}
+		delete(lines, room)
+	}
+	for room := range lines {
+		t.Errorf("%s is none of the rooms that are known here", room)
 	}
 }
 

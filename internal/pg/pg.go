@@ -33,6 +33,9 @@ func Interval(d time.Duration) string {
 	return strconv.FormatInt(d.Microseconds(), 10) + " microseconds"
 }
 
+// FromSeconds is a duration as Postgres gives it to us: in seconds.
+func FromSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
 // ReadCommitted is the level of the transactions that we begin ourselves,
 // whatever the database's default is: the guards in the SQL functions count on a
 // fresh snapshot for each statement.

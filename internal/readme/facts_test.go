@@ -23,7 +23,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/readme"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const callbackFormat = "docs/callback-format.md"
@@ -97,14 +98,14 @@ func TestTheCallbackThatIsSentIsTheDocumentedOne(t *testing.T) {
 func askForRepair(t *testing.T, db *enginetest.Database, url string) {
 	t.Helper()
 	loopback := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
-	s, err := store.New(db.Pool, "")
+	s, err := rooms.Open(db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.SetProject(t.Context(), "default", store.ProjectSettings{RepairURL: &url}, loopback, "test"); err != nil {
+	if _, err := s.Projects.Set(t.Context(), "default", projects.Settings{RepairURL: &url}, loopback, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RotateCallbackSecret(t.Context(), "default", 0, "test"); err != nil {
+	if _, err := s.Projects.RotateCallbackSecret(t.Context(), "default", 0, "test"); err != nil {
 		t.Fatal(err)
 	}
 	e := db.Engine(engine.Config{AllowNetworks: loopback})

@@ -9,21 +9,22 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/id"
 )
 
-// lastID is after every id of ours.
-const lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+// LastID is after every id of ours.
+const LastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 
-const notAnID = "is not an id of ours, a UUID"
+// NotAnID is the reason of a refusal.
+const NotAnID = "is not an id of ours, a UUID"
 
-// checkID refuses what is not an id of ours.
-func checkID(field, s string) error {
+// CheckID refuses what is not an id of ours.
+func CheckID(field, s string) error {
 	if !id.Valid(s) {
-		return &engine.FieldError{Field: field, Reason: notAnID}
+		return &engine.FieldError{Field: field, Reason: NotAnID}
 	}
 	return nil
 }
 
-// checkText refuses what Postgres could not store, or not find again.
-func checkText(field, s string, limit int) error {
+// CheckText refuses what Postgres could not store, or not find again.
+func CheckText(field, s string, limit int) error {
 	switch {
 	case len(s) > limit:
 		return &engine.FieldError{Field: field, Reason: fmt.Sprintf("is longer than %d bytes", limit)}
@@ -33,19 +34,23 @@ func checkText(field, s string, limit int) error {
 	return nil
 }
 
-// checkPresent is checkText for what must not be empty.
-func checkPresent(field, s string, limit int) error {
+// CheckPresent is CheckText for what must not be empty.
+func CheckPresent(field, s string, limit int) error {
 	if strings.TrimSpace(s) == "" {
 		return &engine.FieldError{Field: field, Reason: "is empty"}
 	}
-	return checkText(field, s, limit)
+	return CheckText(field, s, limit)
 }
 
-// value is what a pointer points to, zero for nil.
-func value[T any](p *T) T {
-	if p == nil {
-		var zero T
-		return zero
+// CheckName refuses what would not do as a label or a name in a log.
+func CheckName(field, s string) error {
+	switch {
+	case strings.TrimSpace(s) == "":
+		return &engine.FieldError{Field: field, Reason: "is empty"}
+	case len(s) > 255:
+		return &engine.FieldError{Field: field, Reason: "is longer than 255 bytes"}
+	case !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }):
+		return &engine.FieldError{Field: field, Reason: "holds control characters or is not UTF-8"}
 	}
-	return *p
+	return nil
 }

@@ -1,8 +1,15 @@
-// Package store holds what the admin server and spadmin need and an app does
-// not: projects, their secrets, keys and alerts; operators, tokens and sessions;
-// statistics, plans and views of the console; issued proofs, erasing and the
-// archive; the checks of verify, doctor and audit; and where the schema stands.
-// It is not for the payment path.
+// Package store is the base of what the admin server and spadmin need and an app
+// does not: the pool, the queries, the secret box and the store's own
+// transactions. What there is to do stands in the rooms below it:
+//
+//   - projects: settings, alert destinations and messages, the audit log
+//   - access: operators, tokens, API keys, sessions, idempotency keys
+//   - incidents: plans, saved views, counts, effects, attempts, outcomes, statistics
+//   - evidence: proofs, chains, their export, and erasing
+//   - archive: effects leave the database, into files if wanted
+//   - checks: verify, doctor, vitals
+//
+// Package rooms opens them all. None of it is for the payment path.
 package store
 
 import (
@@ -17,89 +24,62 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
-	"github.com/sendpromptly/sendpromptly/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
-// Store works on all projects of one database.
-type Store struct {
-	pool    *pgxpool.Pool
-	queries *dbsqlc.Queries
-	box     *secretbox.Box
+// DB is one database with all its projects, as the rooms work on it.
+type DB struct {
+	Pool    *pgxpool.Pool
+	Queries *dbsqlc.Queries
+	// Box seals secrets; nil where they are stored plain.
+	Box *secretbox.Box
 }
 
-// New makes a store. secretKey seals callback secrets: 32 bytes in base64, by
+// Open makes a DB. secretKey seals callback secrets: 32 bytes in base64, by
 // default SENDPROMPTLY_SECRET_KEY; without it they are stored plain.
-func New(pool *pgxpool.Pool, secretKey string) (*Store, error) {
+func Open(pool *pgxpool.Pool, secretKey string) (*DB, error) {
 	if secretKey == "" {
 		secretKey = os.Getenv("SENDPROMPTLY_SECRET_KEY")
 	}
-	s := &Store{pool: pool, queries: dbsqlc.New()}
+	db := &DB{Pool: pool, Queries: dbsqlc.New()}
 	if secretKey == "" {
-		return s, nil
+		return db, nil
 	}
 	box, err := secretbox.New(secretKey)
 	if err != nil {
 		return nil, &engine.FieldError{Field: "SENDPROMPTLY_SECRET_KEY", Reason: err.Error()}
 	}
-	s.box = box
-	return s, nil
+	db.Box = box
+	return db, nil
 }
 
-// inTx runs one of the store's own transactions: READ COMMITTED, whatever the
+// InTx runs one of the store's own transactions: READ COMMITTED, whatever the
 // database's default is, because the SQL functions count on a fresh snapshot for
 // each statement, and an operator is told what somebody else did meanwhile.
-func (s *Store) inTx(ctx context.Context, work func(tx pgx.Tx) error) error {
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, work)
+func (db *DB) InTx(ctx context.Context, work func(tx pgx.Tx) error) error {
+	return pgx.BeginTxFunc(ctx, db.Pool, pg.ReadCommitted, work)
 }
 
-// ErrNotFound means that there is no such project, incident or effect.
-var ErrNotFound = errors.New("not found")
-
-// Migration is one numbered file of the schema.
-type Migration struct {
-	Version int    `json:"version"`
-	Name    string `json:"name"`
-	SQL     string `json:"-"`
-	// AppliedAt is zero while it is pending.
-	AppliedAt time.Time `json:"applied_at,omitzero"`
+// Now reads the only clock.
+func (db *DB) Now(ctx context.Context) (time.Time, error) {
+	return db.Queries.ClockRead(ctx, db.Pool)
 }
 
-// MigrateUp applies what is pending and returns it.
-func MigrateUp(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
-	done, err := migrate.Up(ctx, pool)
-	return migrations(done), err
-}
+// notFound is an [engine.ErrNotFound] that says what was not found.
+type notFound string
 
-// Migrations returns all migrations and when each was applied.
-func Migrations(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
-	all, err := migrate.Status(ctx, pool)
-	return migrations(all), err
-}
+func (n notFound) Error() string { return string(n) + ": not found" }
+func (n notFound) Unwrap() error { return engine.ErrNotFound }
 
-// MigrationFiles returns all migrations without asking a database.
-func MigrationFiles() ([]Migration, error) {
-	all, err := migrate.All()
-	return migrations(all), err
-}
+// NotFound is the [engine.ErrNotFound] of one thing, which it names as fmt.Sprintf does.
+func NotFound(format string, args ...any) error { return notFound(fmt.Sprintf(format, args...)) }
 
-func migrations(from []migrate.Migration) []Migration {
-	to := make([]Migration, len(from))
-	for i, m := range from {
-		to[i] = Migration(m)
-	}
-	return to
-}
-
-// ProjectOfIncident names the project that an incident belongs to, or [ErrNotFound].
-func (s *Store) ProjectOfIncident(ctx context.Context, incident engine.IncidentID) (string, error) {
-	if !id.Valid(string(incident)) {
-		return "", &engine.FieldError{Field: "incident", Reason: "is not an id of ours, a UUID"}
-	}
-	name, err := s.queries.IncidentProject(ctx, s.pool, string(incident))
+// OrNotFound turns the driver's word for no row into [NotFound] of what was asked
+// for. Other errors, and nil, stay as they are.
+func OrNotFound(err error, what string) error {
 	if errors.Is(err, pgx.ErrNoRows) {
-		return "", fmt.Errorf("incident %s: %w", incident, ErrNotFound)
+		return notFound(what)
 	}
-	return name, err
+	return err
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 const (
@@ -83,18 +83,18 @@ func (s *Sender) Send(ctx context.Context) (int, error) {
 	}
 }
 
-func (s *Sender) due(ctx context.Context, limit int) ([]store.AlertDelivery, error) {
-	if _, err := s.deps.Store.GatherAlerts(ctx); err != nil {
+func (s *Sender) due(ctx context.Context, limit int) ([]projects.AlertDelivery, error) {
+	if _, err := s.deps.Projects.Alerts.Gather(ctx); err != nil {
 		return nil, err
 	}
-	return s.deps.Store.DueAlerts(ctx, limit)
+	return s.deps.Projects.Alerts.Due(ctx, limit)
 }
 
 // deliver makes one try and records what came of it. Where ctx ends meanwhile
 // nothing is recorded: the lease runs out, and the message is sent again under
 // the same id. A panic is a try that failed, and returned too, so that its stack
 // is logged.
-func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) (err error) {
+func (s *Sender) deliver(ctx context.Context, d projects.AlertDelivery) (err error) {
 	defer caught.Panic(&err)
 	came := s.try(ctx, d)
 	if caught.Is(came) {
@@ -103,7 +103,7 @@ func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) (err error)
 	if ctx.Err() != nil {
 		return err
 	}
-	if _, broken := s.deps.Store.MarkAlerted(ctx, d, s.verdict(ctx, d, came)); broken != nil {
+	if _, broken := s.deps.Projects.Alerts.Mark(ctx, d, s.verdict(ctx, d, came)); broken != nil {
 		err = errors.Join(err, broken)
 	}
 	return err
@@ -113,11 +113,11 @@ func (s *Sender) deliver(ctx context.Context, d store.AlertDelivery) (err error)
 var errNothing = errors.New("nothing to send")
 
 // verdict decides how a try ends, and logs the ones that failed.
-func (s *Sender) verdict(ctx context.Context, d store.AlertDelivery, err error) store.AlertVerdict {
+func (s *Sender) verdict(ctx context.Context, d projects.AlertDelivery, err error) projects.AlertVerdict {
 	if err == nil || errors.Is(err, errNothing) {
-		return store.AlertVerdict{Dropped: err != nil}
+		return projects.AlertVerdict{Dropped: err != nil}
 	}
-	o := store.AlertVerdict{Problem: clip(err.Error(), 500)}
+	o := projects.AlertVerdict{Problem: clip(err.Error(), 500)}
 	if d.Try > len(delays) {
 		caught.Log(ctx, s.deps.Logger, slog.LevelError, "sendpromptly: an alert was given up", errors.New(o.Problem), "project", d.Project, "channel", d.Channel, "alert", d.ID)
 		return o
@@ -135,18 +135,18 @@ func (s *Sender) verdict(ctx context.Context, d store.AlertDelivery, err error) 
 	return o
 }
 
-func (s *Sender) try(ctx context.Context, d store.AlertDelivery) (err error) {
+func (s *Sender) try(ctx context.Context, d projects.AlertDelivery) (err error) {
 	defer caught.Panic(&err)
 	ctx, cancel := context.WithTimeout(ctx, sendWithin)
 	defer cancel()
-	content, err := s.deps.Store.AlertContent(ctx, d)
+	content, err := s.deps.Projects.Alerts.Content(ctx, d)
 	if err != nil {
 		return err
 	}
 	if len(content.Groups) == 0 {
 		return errNothing // settled since the claim
 	}
-	destinations, err := s.deps.Store.AlertDestinations(ctx, d.Project)
+	destinations, err := s.deps.Projects.Destinations(ctx, d.Project)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 func TestAnIncidentIsToldOnceToEachDestination(t *testing.T) {
@@ -98,7 +98,7 @@ func TestWhatResolvedMeanwhileWakesNobody(t *testing.T) {
 	succeed(1)
 	d.db.Travel(121 * time.Second)
 	// One more resolves between gathering and claiming.
-	if _, err := d.store.GatherAlerts(t.Context()); err != nil {
+	if _, err := d.store.Projects.Alerts.Gather(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	succeed(2)
@@ -119,7 +119,7 @@ func TestWhatResolvedMeanwhileWakesNobody(t *testing.T) {
 func TestAReopenedIncidentIsToldIfItStaysOpen(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.set(store.ProjectSettings{AlertWebhook: &d.webhook.url})
+	d.set(projects.Settings{AlertWebhook: &d.webhook.url})
 	if _, err := d.db.Pool.Exec(t.Context(), "UPDATE sendpromptly.projects SET repair_url = 'https://shop.example/repair'"); err != nil {
 		t.Fatal(err)
 	}
@@ -159,19 +159,19 @@ func TestAReopenedIncidentIsToldIfItStaysOpen(t *testing.T) {
 func TestWhatWasNotSentIsNotOnTheTimeline(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.set(store.ProjectSettings{AlertSlack: &d.slack.url, AlertWebhook: &d.webhook.url})
+	d.set(projects.Settings{AlertSlack: &d.slack.url, AlertWebhook: &d.webhook.url})
 	d.slack.answer(500, nil)
 	d.webhook.answer(500, nil)
 	d.miss("default", key(1))
 	d.send()
 	empty := ""
-	d.set(store.ProjectSettings{AlertSlack: &empty})
+	d.set(projects.Settings{AlertSlack: &empty})
 	d.db.Travel(31 * time.Second)
-	due, err := d.store.DueAlerts(t.Context(), 10)
+	due, err := d.store.Projects.Alerts.Due(t.Context(), 10)
 	if err != nil || len(due) != 1 {
 		t.Fatalf("due: %v, %v", due, err)
 	}
-	if done, err := d.store.MarkAlerted(t.Context(), due[0], store.AlertVerdict{Dropped: true}); !done || err != nil {
+	if done, err := d.store.Projects.Alerts.Mark(t.Context(), due[0], projects.AlertVerdict{Dropped: true}); !done || err != nil {
 		t.Fatalf("%v, %v", done, err)
 	}
 	var states string
@@ -222,7 +222,7 @@ func TestOldMessagesArePurged(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.everywhere()
-	if _, _, err := d.store.CreateProject(t.Context(), "silent", store.ProjectSettings{}, loopback, "ada"); err != nil {
+	if _, _, err := d.store.Projects.Create(t.Context(), "silent", projects.Settings{}, loopback, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	d.miss("default", key(1))

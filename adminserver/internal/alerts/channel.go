@@ -17,7 +17,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // maxRetryAfter bounds how long a destination may send us away.
@@ -35,11 +35,11 @@ func (e *refusedError) Error() string {
 
 // send hands a message to one destination. Errors never hold the destination,
 // which may be a secret.
-func (s *Sender) send(ctx context.Context, to store.AlertDestination, m message) error {
+func (s *Sender) send(ctx context.Context, to projects.Destination, m message) error {
 	switch to.Channel {
-	case store.AlertEmail:
+	case projects.AlertEmail:
 		return s.mail(ctx, to, m.id, m.title(), m.text(mailLimit, plain))
-	case store.AlertSlack:
+	case projects.AlertSlack:
 		return s.slack(ctx, to, m.text(slackLimit, slackText))
 	}
 	body, err := m.hook()
@@ -50,12 +50,12 @@ func (s *Sender) send(ctx context.Context, to store.AlertDestination, m message)
 }
 
 // test hands a message without incidents to one destination.
-func (s *Sender) test(ctx context.Context, to store.AlertDestination, id, project string) error {
+func (s *Sender) test(ctx context.Context, to projects.Destination, id, project string) error {
 	text := "This is a test: alerts of the project " + project + " arrive here."
 	switch to.Channel {
-	case store.AlertEmail:
+	case projects.AlertEmail:
 		return s.mail(ctx, to, id, project+": test of alerts", text+"\n\n"+s.deps.Base.URL("/incidents"))
-	case store.AlertSlack:
+	case projects.AlertSlack:
 		return s.slack(ctx, to, slackText(text))
 	}
 	body, err := json.Marshal(map[string]string{"type": "test", "alert_id": id, "project": project, "message": text})
@@ -65,14 +65,14 @@ func (s *Sender) test(ctx context.Context, to store.AlertDestination, id, projec
 	return s.webhook(ctx, to, id, body)
 }
 
-func (s *Sender) mail(ctx context.Context, to store.AlertDestination, id, subject, text string) error {
+func (s *Sender) mail(ctx context.Context, to projects.Destination, id, subject, text string) error {
 	if !s.smtp.Enabled() {
 		return errors.New("this server has no mail server: start it with --smtp-address")
 	}
 	return s.smtp.Send(ctx, mail.Message{To: to.Addresses(), Subject: "[SendPromptly] " + subject, Text: text, Key: id})
 }
 
-func (s *Sender) slack(ctx context.Context, to store.AlertDestination, text string) error {
+func (s *Sender) slack(ctx context.Context, to projects.Destination, text string) error {
 	body, err := json.Marshal(map[string]string{"text": text})
 	if err != nil {
 		return err
@@ -80,8 +80,8 @@ func (s *Sender) slack(ctx context.Context, to store.AlertDestination, text stri
 	return s.post(ctx, to.Target, http.Header{}, body)
 }
 
-func (s *Sender) webhook(ctx context.Context, to store.AlertDestination, id string, body []byte) error {
-	header, err := store.SignAlert(to.Secret, id, time.Now(), body)
+func (s *Sender) webhook(ctx context.Context, to projects.Destination, id string, body []byte) error {
+	header, err := projects.SignAlert(to.Secret, id, time.Now(), body)
 	if err != nil {
 		return err
 	}
@@ -126,9 +126,9 @@ type Result struct {
 }
 
 // Test sends a test message to each destination of a project, at once and
-// without trying again. [store.ErrNotFound] if there is no such project.
+// without trying again. [engine.ErrNotFound] if there is no such project.
 func (s *Sender) Test(ctx context.Context, project string) ([]Result, error) {
-	destinations, err := s.deps.Store.AlertDestinations(ctx, project)
+	destinations, err := s.deps.Projects.Destinations(ctx, project)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const secretKey = "dGVzdCBzZWNyZXQga2V5IG9mIDMyIGJ5dGVzIGxvbmc="
@@ -27,7 +28,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 type desk struct {
 	t       *testing.T
 	db      *enginetest.Database
-	store   *store.Store
+	store   *rooms.Rooms
 	sender  *alerts.Sender
 	mail    *mailServer
 	slack   *endpoint
@@ -41,23 +42,23 @@ func newDesk(t *testing.T) *desk {
 	t.Helper()
 	d := &desk{t: t, db: enginetest.New(t), mail: newMailServer(t), slack: newEndpoint(t), webhook: newEndpoint(t), log: &bytes.Buffer{}}
 	var err error
-	if d.store, err = store.New(d.db.Pool, secretKey); err != nil {
+	if d.store, err = rooms.Open(d.db.Pool, secretKey); err != nil {
 		t.Fatal(err)
 	}
 	base, err := web.ParseBase("https://ops.example.com/sp")
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.deps = web.Deps{Base: base, Store: d.store, AllowNetworks: loopback, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), d.log), nil))}
+	d.deps = web.Deps{Base: base, Rooms: d.store, AllowNetworks: loopback, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), d.log), nil))}
 	d.smtp = mail.SMTP{Address: d.mail.address, From: "alerts@example.com", Plain: true}
 	d.sender = alerts.New(d.deps, d.smtp)
 	return d
 }
 
 // set changes the default project and returns its new webhook secret, if any.
-func (d *desk) set(settings store.ProjectSettings) string {
+func (d *desk) set(settings projects.Settings) string {
 	d.t.Helper()
-	project, err := d.store.SetProject(d.t.Context(), "default", settings, loopback, "ada")
+	project, err := d.store.Projects.Set(d.t.Context(), "default", settings, loopback, "ada")
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func (d *desk) set(settings store.ProjectSettings) string {
 func (d *desk) everywhere() string {
 	d.t.Helper()
 	people := "ada@example.com, bob@example.com"
-	return d.set(store.ProjectSettings{AlertEmail: &people, AlertSlack: &d.slack.url, AlertWebhook: &d.webhook.url})
+	return d.set(projects.Settings{AlertEmail: &people, AlertSlack: &d.slack.url, AlertWebhook: &d.webhook.url})
 }
 
 func (d *desk) engine(project string) *engine.Engine {

@@ -11,7 +11,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 func TestAProjectWithoutADestinationKeepsNothingWaiting(t *testing.T) {
@@ -38,7 +39,7 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 	if strings.Contains(rows, "secret-path") || strings.Contains(rows, "whsec_") || strings.Contains(rows, "false") {
 		t.Errorf("stored: %s", rows)
 	}
-	project, err := d.store.Project(t.Context(), "default")
+	project, err := d.store.Projects.Get(t.Context(), "default")
 	if err != nil || project.AlertEmail != "ada@example.com, bob@example.com" || !strings.HasPrefix(d.slack.url, "http://"+project.AlertSlack+"/") || project.AlertWebhookSecret != "" {
 		t.Errorf("%+v, %v", project, err)
 	}
@@ -47,23 +48,23 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 		t.Error("setting the URL again made another secret")
 	}
 	empty := ""
-	d.set(store.ProjectSettings{AlertWebhook: &empty})
+	d.set(projects.Settings{AlertWebhook: &empty})
 	if again := d.everywhere(); again == "" || again == secret {
 		t.Error("a webhook set anew has the old secret")
 	}
-	blind, err := store.New(d.db.Pool, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
+	blind, err := rooms.Open(d.db.Pool, base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := blind.AlertDestinations(t.Context(), "default"); err == nil || !strings.Contains(err.Error(), "SENDPROMPTLY_SECRET_KEY") {
+	if _, err := blind.Projects.Destinations(t.Context(), "default"); err == nil || !strings.Contains(err.Error(), "SENDPROMPTLY_SECRET_KEY") {
 		t.Errorf("with another key: %v", err)
 	}
-	for field, settings := range map[string]store.ProjectSettings{
+	for field, settings := range map[string]projects.Settings{
 		"alert_email": {AlertEmail: pointer("nobody")}, "alert_slack": {AlertSlack: pointer("http://192.168.1.1/x")}, "alert_webhook": {AlertWebhook: pointer("hook")},
 		"alert_after_failed": {AlertAfterFailed: pointer(-time.Second)}, "alert_after_missing": {AlertAfterMissing: pointer(8 * 24 * time.Hour)},
 	} {
 		var wrong *engine.FieldError
-		if _, err := d.store.SetProject(t.Context(), "default", settings, loopback, "ada"); !errors.As(err, &wrong) || wrong.Field != field {
+		if _, err := d.store.Projects.Set(t.Context(), "default", settings, loopback, "ada"); !errors.As(err, &wrong) || wrong.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -76,7 +77,7 @@ func TestATestMessageReachesEachDestinationAndSaysWhichItDidNot(t *testing.T) {
 	if _, err := d.sender.Test(t.Context(), "default"); !errors.As(err, &field) {
 		t.Errorf("without a destination: %v", err)
 	}
-	if _, err := d.sender.Test(t.Context(), "nobody"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := d.sender.Test(t.Context(), "nobody"); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("without a project: %v", err)
 	}
 	secret := d.everywhere()
@@ -86,7 +87,7 @@ func TestATestMessageReachesEachDestinationAndSaysWhichItDidNot(t *testing.T) {
 		t.Fatalf("%v, %v", results, err)
 	}
 	for _, r := range results {
-		if r.OK != (r.Channel != store.AlertSlack) || r.OK != (r.Error == "") {
+		if r.OK != (r.Channel != projects.AlertSlack) || r.OK != (r.Error == "") {
 			t.Errorf("%+v", r)
 		}
 	}
@@ -95,7 +96,7 @@ func TestATestMessageReachesEachDestinationAndSaysWhichItDidNot(t *testing.T) {
 		t.Error("no letter came")
 	}
 	results, err = alerts.New(d.deps, mail.SMTP{}).Test(t.Context(), "default")
-	if err != nil || results[0].Channel != store.AlertEmail || !strings.Contains(results[0].Error, "no mail server") {
+	if err != nil || results[0].Channel != projects.AlertEmail || !strings.Contains(results[0].Error, "no mail server") {
 		t.Errorf("without a mail server: %v, %v", results, err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 func TestADestinationThatFailsIsTriedAgainUnderTheSameID(t *testing.T) {
@@ -55,7 +55,7 @@ func TestADestinationThatFailsIsTriedAgainUnderTheSameID(t *testing.T) {
 func TestWhatNobodyTakesIsGivenUp(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.set(store.ProjectSettings{AlertSlack: &d.slack.url})
+	d.set(projects.Settings{AlertSlack: &d.slack.url})
 	d.slack.answer(404, nil)
 	d.miss("default", key(1))
 	for range 20 {
@@ -83,8 +83,8 @@ func TestADestinationThatHangsHoldsUpNobodyElse(t *testing.T) {
 	}))
 	defer hanging.Close()
 	defer close(release)
-	d.set(store.ProjectSettings{AlertSlack: &hanging.URL})
-	if _, _, err := d.store.CreateProject(t.Context(), "other", store.ProjectSettings{AlertSlack: &d.slack.url}, loopback, "ada"); err != nil {
+	d.set(projects.Settings{AlertSlack: &hanging.URL})
+	if _, _, err := d.store.Projects.Create(t.Context(), "other", projects.Settings{AlertSlack: &d.slack.url}, loopback, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	d.miss("default", key(1))
@@ -119,10 +119,10 @@ func TestManyServersSendEachMessageOnce(t *testing.T) {
 	d := newDesk(t)
 	d.everywhere()
 	d.miss("default", key(1), key(2), key(3))
-	if _, err := d.store.GatherAlerts(t.Context()); err != nil {
+	if _, err := d.store.Projects.Alerts.Gather(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	leased, err := d.store.DueAlerts(t.Context(), 1)
+	leased, err := d.store.Projects.Alerts.Due(t.Context(), 1)
 	if err != nil || len(leased) != 1 {
 		t.Fatalf("leased %v, %v", leased, err)
 	}
@@ -143,7 +143,7 @@ func TestManyServersSendEachMessageOnce(t *testing.T) {
 	if n := d.send(); n != 1 {
 		t.Errorf("%d deliveries after the lease", n)
 	}
-	if done, err := d.store.MarkAlerted(t.Context(), leased[0], store.AlertVerdict{Problem: "too late", RetryIn: time.Minute}); done || err != nil {
+	if done, err := d.store.Projects.Alerts.Mark(t.Context(), leased[0], projects.AlertVerdict{Problem: "too late", RetryIn: time.Minute}); done || err != nil {
 		t.Errorf("a stale lease was recorded: %v, %v", done, err)
 	}
 	if len(d.mail.all()) != 1 || len(d.slack.all()) != 1 || len(d.webhook.all()) != 1 {

@@ -11,7 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/input"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // What a channel takes at most. Slack refuses a text over 3,000 characters as a
@@ -28,7 +28,7 @@ type message struct {
 	project string
 	mode    string
 	base    web.Base
-	content store.AlertContent
+	content projects.AlertContent
 }
 
 // title is the message in one line.
@@ -87,7 +87,7 @@ func (m message) text(limit int, escape func(string) string) string {
 	return sheet.String()
 }
 
-func groupLine(g store.AlertGroup) string {
+func groupLine(g projects.AlertGroup) string {
 	event := clip(g.Provider, 64)
 	if g.EventType != "" {
 		event += " " + clip(g.EventType, 64)

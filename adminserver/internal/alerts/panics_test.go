@@ -12,7 +12,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // angryHandler is a log handler that cannot take what it is told.
@@ -25,7 +26,7 @@ func (angryHandler) Handle(context.Context, slog.Record) error { panic("the disk
 func TestALoggerThatPanicsKeepsNoAlertFromBeingTriedAgain(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.set(store.ProjectSettings{AlertSlack: &d.slack.url})
+	d.set(projects.Settings{AlertSlack: &d.slack.url})
 	d.deps.Logger = slog.New(angryHandler{slog.NewTextHandler(d.log, nil)})
 	d.sender = alerts.New(d.deps, d.smtp)
 	d.slack.answer(500, nil)
@@ -60,7 +61,7 @@ func (tr *trap) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQuery
 func TestAPanicInADeliveryIsATryThatFailed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
-	d.set(store.ProjectSettings{AlertSlack: &d.slack.url})
+	d.set(projects.Settings{AlertSlack: &d.slack.url})
 	cfg, err := pgxpool.ParseConfig(d.db.URL)
 	if err != nil {
 		t.Fatal(err)
@@ -71,7 +72,7 @@ func TestAPanicInADeliveryIsATryThatFailed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	if d.deps.Store, err = store.New(pool, secretKey); err != nil {
+	if d.deps.Rooms, err = rooms.Open(pool, secretKey); err != nil {
 		t.Fatal(err)
 	}
 	d.sender = alerts.New(d.deps, d.smtp)

@@ -9,7 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
 )
@@ -71,7 +71,7 @@ func (r *room) act(ctx context.Context, in ActionInput, action, note string, nee
 		return nil, err
 	}
 	request := actions.Request{
-		Action: action, Incident: in.ID, By: string(access.From(ctx).Actor()), Note: note, Revision: revision,
+		Action: action, Incident: in.ID, By: string(identity.From(ctx).Actor()), Note: note, Revision: revision,
 	}
 	out, err := once(ctx, r, in.Key, project, action, request, func(tx pgx.Tx) (Acted, error) {
 		done, err := actions.Do(ctx, tx, project, request)
@@ -92,16 +92,16 @@ func attempted(d actions.Result, t time.Time) *time.Time {
 	return at(t)
 }
 
-func incidentActions(r *room) {
+func addActions(r *room) {
 	plain := func(path, action, title, text string) {
-		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
+		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: identity.Operator,
 			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
 		add(r, line, func(ctx context.Context, in *ActionInput) (*done[Acted], error) {
 			return r.act(ctx, *in, action, "", true)
 		})
 	}
 	noted := func(path, action, title, text string, needsMatch bool, more ...int) {
-		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
+		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: identity.Operator,
 			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
 		add(r, line, func(ctx context.Context, in *notedInput) (*done[Acted], error) {
 			return r.act(ctx, in.ActionInput, action, in.Body.Note, needsMatch)

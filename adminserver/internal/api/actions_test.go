@@ -161,7 +161,7 @@ func TestAPlanOverTheAPI(t *testing.T) {
 	d.requireProblem("another count", d.do(call{method: "POST", path: "/plans/" + p.ID + "/start", token: "operator", body: `{"count":3}`}), 422)
 	d.requireProblem("an empty filter", d.do(call{method: "POST", path: "/plans", token: "operator", body: `{"action":"reprocess","filter":{}}`}), 422)
 	get[plan](d, call{method: "POST", path: "/plans/" + p.ID + "/start", token: "operator", body: `{"count":2}`})
-	if _, err := d.st.RunPlans(t.Context()); err != nil {
+	if _, err := d.st.Incidents.Plans.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	p, _ = get[plan](d, call{method: "GET", path: "/plans/" + p.ID, token: "viewer"})

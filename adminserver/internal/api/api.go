@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
@@ -60,7 +60,9 @@ func newRoom(d web.Deps) *room {
 		Transformers:                 []huma.Transformer{humble},
 	}
 	r.api = huma.NewAPI(config, r)
-	for _, register := range []func(*room){incidents, incidentActions, effects, plans, views, projects, keys, people, tokens, auditLog, statistics, issuedProofs, events} {
+	for _, register := range []func(*room){
+		addIncidents, addActions, addEffects, addPlans, addViews, addProjects, addKeys, addPeople, addTokens, addAuditLog, addStatistics, addProofs, addEvents,
+	} {
 		register(r)
 	}
 	tidy(r.api.OpenAPI())
@@ -74,7 +76,7 @@ type operation struct {
 	// title is a few words, text what else must be known.
 	title, text string
 	tag         string
-	role        access.Role
+	role        identity.Role
 	recent      bool
 	stream      bool
 	// status of a success; default 200.

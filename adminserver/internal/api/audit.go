@@ -4,18 +4,19 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // AuditPage is one page of the audit log, newest first.
 type AuditPage struct {
-	Entries    []store.AuditEntry `json:"entries"`
-	NextCursor string             `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+	Entries    []projects.AuditEntry `json:"entries"`
+	NextCursor string                `json:"next_cursor,omitempty" doc:"Absent on the last page."`
 }
 
-func auditLog(r *room) {
-	line := operation{method: http.MethodGet, path: "/audit", id: "audit-list", tag: "People", role: access.Admin,
+func addAuditLog(r *room) {
+	line := operation{method: http.MethodGet, path: "/audit", id: "audit-list", tag: "People", role: identity.Admin,
 		title: "Read what operators did outside of timelines, newest first", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *struct {
 		Project string `query:"project" maxLength:"63" doc:"Absent: all that the caller sees."`
@@ -24,13 +25,13 @@ func auditLog(r *room) {
 		Cursor  string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
 		Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	}) (*reply[AuditPage], error) {
-		who := access.From(ctx)
+		who := identity.From(ctx)
 		if in.Project == "" {
 			in.Project = who.Project
 		} else if !who.Sees(in.Project) {
-			return nil, store.ErrNotFound
+			return nil, engine.ErrNotFound
 		}
-		page, err := r.Store.Audit(ctx, store.AuditFilter{Project: in.Project, Actor: in.Actor, Action: in.Action, Before: in.Cursor, Limit: in.Limit})
-		return &reply[AuditPage]{AuditPage{append([]store.AuditEntry{}, page.Entries...), page.Next}}, err
+		page, err := r.Projects.Audit.List(ctx, projects.AuditFilter{Project: in.Project, Actor: in.Actor, Action: in.Action, Before: in.Cursor, Limit: in.Limit})
+		return &reply[AuditPage]{AuditPage{append([]projects.AuditEntry{}, page.Entries...), page.Next}}, err
 	})
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const apiRoot = "/api/admin/v1"
@@ -27,7 +28,7 @@ const apiRoot = "/api/admin/v1"
 type deployment struct {
 	*enginetest.Database
 	t      *testing.T
-	st     *store.Store
+	st     *rooms.Rooms
 	server *httptest.Server
 	log    *bytes.Buffer
 	tokens map[string]string
@@ -54,15 +55,15 @@ func deploy(t *testing.T) *deployment {
 // deployOn takes any migrated database.
 func deployOn(t *testing.T, db *enginetest.Database) *deployment {
 	t.Helper()
-	d := &deployment{Database: db, t: t, st: fine[*store.Store](t)(store.New(db.Pool, "")), log: &bytes.Buffer{}, tokens: map[string]string{},
+	d := &deployment{Database: db, t: t, st: fine[*rooms.Rooms](t)(rooms.Open(db.Pool, "")), log: &bytes.Buffer{}, tokens: map[string]string{},
 		incidents: map[string]engine.Incident{}, engines: map[string]*engine.Engine{}}
 	url := "https://shop.example/repair"
 	for _, name := range []string{"default", "other"} {
 		if name != "default" {
-			_, _, err := d.st.CreateProject(t.Context(), name, store.ProjectSettings{}, nil, "ada")
+			_, _, err := d.st.Projects.Create(t.Context(), name, projects.Settings{}, nil, "ada")
 			fine[int](t)(0, err)
 		}
-		fine[store.Project](t)(d.st.SetProject(t.Context(), name, store.ProjectSettings{RepairURL: &url}, nil, "ada"))
+		fine[projects.Project](t)(d.st.Projects.Set(t.Context(), name, projects.Settings{RepairURL: &url}, nil, "ada"))
 		d.engines[name] = fine[*engine.Engine](t)(engine.New(db.Pool, engine.Config{Project: name}))
 		d.incidents[name] = d.incident(name, "evt_1")
 	}
@@ -71,12 +72,12 @@ func deployOn(t *testing.T, db *enginetest.Database) *deployment {
 		if name == "other" {
 			role = "admin"
 		}
-		_, secret, err := d.st.CreateToken(t.Context(), role, name, project, time.Hour, "ada")
+		_, secret, err := d.st.Access.Tokens.Create(t.Context(), role, name, project, time.Hour, "ada")
 		d.tokens[name] = fine[string](t)(secret, err)
 	}
-	token, secret, err := d.st.CreateToken(t.Context(), "admin", "revoked", "", time.Hour, "ada")
+	token, secret, err := d.st.Access.Tokens.Create(t.Context(), "admin", "revoked", "", time.Hour, "ada")
 	d.tokens["revoked"] = fine[string](t)(secret, err)
-	fine[int](t)(0, d.st.RevokeToken(t.Context(), token.ID, "ada"))
+	fine[int](t)(0, d.st.Access.Tokens.Revoke(t.Context(), token.ID, "ada"))
 	d.tokens["wrong"] = "spt_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 	d.serve()
 	return d

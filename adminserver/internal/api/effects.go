@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // Effect is what was accepted and what became of it.
@@ -18,7 +18,7 @@ type Effect struct {
 	IncidentID  string     `json:"incident_id,omitempty" doc:"Absent where there never was an incident."`
 }
 
-func newEffect(project string, e store.Effect) Effect {
+func newEffect(project string, e incidents.Effect) Effect {
 	return Effect{Receipt: newReceipt(project, e.ID, e.Acceptance, e.AcceptedAt, e.Deadline), State: string(e.State), SucceededAt: at(e.SucceededAt),
 		IncidentID: string(e.Incident)}
 }
@@ -56,20 +56,20 @@ type effectsInput struct {
 
 // effectIn is the project of an effect in a path.
 func (r *room) effectIn(ctx context.Context, id string) (string, error) {
-	name, err := r.Store.ProjectOfEffect(ctx, engine.EffectID(id))
+	name, err := r.Incidents.ProjectOfEffect(ctx, engine.EffectID(id))
 	return located(ctx, name, err)
 }
 
-func effects(r *room) {
-	line := operation{method: http.MethodGet, path: "/effects", id: "effects-list", tag: "Effects", role: access.Viewer,
+func addEffects(r *room) {
+	line := operation{method: http.MethodGet, path: "/effects", id: "effects-list", tag: "Effects", role: identity.Viewer,
 		title: "Find effects by any id, newest first", text: "Whether or not they have an incident: did it arrive?", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *effectsInput) (*reply[EffectPage], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		page, err := r.Store.Effects(ctx, store.EffectFilter{Project: project, Term: in.Q, Before: engine.EffectID(in.Cursor), Limit: in.Limit})
-		made := list(page.Effects, func(e store.Effect) Effect { return newEffect(project, e) })
+		page, err := r.Incidents.Effects.List(ctx, incidents.EffectFilter{Project: project, Term: in.Q, Before: engine.EffectID(in.Cursor), Limit: in.Limit})
+		made := list(page.Effects, func(e incidents.Effect) Effect { return newEffect(project, e) })
 		return &reply[EffectPage]{EffectPage{made, string(page.Next)}}, err
 	})
 	line.path, line.id, line.title, line.text = "/effects/{id}", "effects-get", "Read an effect", ""
@@ -78,7 +78,7 @@ func effects(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		e, err := r.Store.Effect(ctx, project, engine.EffectID(in.ID))
+		e, err := r.Incidents.Effects.Get(ctx, project, engine.EffectID(in.ID))
 		return &reply[Effect]{newEffect(project, e)}, err
 	})
 	line.path, line.id, line.title = "/effects/{id}/related", "effects-related", "Read effects of the same event, reference or customer"
@@ -87,8 +87,8 @@ func effects(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		related, err := r.Store.RelatedEffects(ctx, project, engine.EffectID(in.ID))
-		return &reply[RelatedEffects]{RelatedEffects{list(related, func(e store.RelatedEffect) RelatedEffect {
+		related, err := r.Incidents.Effects.Related(ctx, project, engine.EffectID(in.ID))
+		return &reply[RelatedEffects]{RelatedEffects{list(related, func(e incidents.RelatedEffect) RelatedEffect {
 			return RelatedEffect{newEffect(project, e.Effect), e.SameEvent, e.SameSubject, e.SameCustomer, e.Later}
 		})}}, err
 	})

@@ -10,7 +10,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
@@ -35,8 +35,8 @@ type eventsInput struct {
 	Last    string `header:"Last-Event-ID" maxLength:"41" doc:"What readers of event streams send by themselves when they connect again."`
 }
 
-func events(r *room) {
-	line := operation{method: http.MethodGet, path: "/events", id: "events-stream", tag: "Changes", role: access.Viewer, stream: true,
+func addEvents(r *room) {
+	line := operation{method: http.MethodGet, path: "/events", id: "events-stream", tag: "Changes", role: identity.Viewer, stream: true,
 		title: "Follow what changes, as server-sent events",
 		text: "Every change comes at least once, also one that commits late; around a long transaction some come again after a reconnect. " +
 			"The stream ends after 5 minutes: connect again with the last id.",
@@ -60,13 +60,13 @@ func events(r *room) {
 type stream struct {
 	room    *room
 	engine  *engine.Engine
-	who     access.Identity
+	who     identity.Identity
 	project string
 	after   string
 }
 
 func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) {
-	s := &stream{room: r, who: access.From(ctx), project: in.Project, after: in.After}
+	s := &stream{room: r, who: identity.From(ctx), project: in.Project, after: in.After}
 	if in.Last != "" {
 		s.after = in.Last
 	}
@@ -74,13 +74,13 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 		if _, err := r.project(ctx, s.project); err != nil {
 			return nil, err
 		}
-		if _, err := r.Store.Project(ctx, s.project); err != nil {
+		if _, err := r.Projects.Get(ctx, s.project); err != nil {
 			return nil, err
 		}
 	}
 	var err error
 	if s.after == "" {
-		s.after, err = r.Store.ChangesNow(ctx)
+		s.after, err = r.Incidents.ChangesNow(ctx)
 	} else if _, reason := input.ParseCursor(s.after); reason != "" {
 		err = web.New(http.StatusUnprocessableEntity, "after or Last-Event-ID is not the id of an event")
 	}

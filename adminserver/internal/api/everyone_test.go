@@ -9,7 +9,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/api"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // line is one operation of the spec.
@@ -50,16 +51,16 @@ type things map[string]string
 func (d *deployment) things(project string) things {
 	d.t.Helper()
 	incident := d.incidents[project]
-	key, _, err := d.st.CreateKey(d.t.Context(), project, "k", "ada")
+	key, _, err := d.st.Access.Keys.Create(d.t.Context(), project, "k", "ada")
 	fine[int](d.t)(0, err)
-	plan := fine[store.Plan](d.t)(d.st.CreatePlan(d.t.Context(), project, store.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}}, "ada"))
-	view := fine[store.SavedView](d.t)(d.st.SaveView(d.t.Context(), project, "night", engine.IncidentFilter{Open: true}, "ada"))
-	proof, _, err := d.st.IssueProof(d.t.Context(), store.ProofRequest{Incident: incident.ID, Project: project, By: "ada", Issuer: d.server.URL},
-		func(store.ProofClaims) (string, error) { return "token", nil })
+	plan := fine[incidents.Plan](d.t)(d.st.Incidents.Plans.Create(d.t.Context(), project, incidents.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}}, "ada"))
+	view := fine[incidents.SavedView](d.t)(d.st.Incidents.Views.Save(d.t.Context(), project, "night", engine.IncidentFilter{Open: true}, "ada"))
+	proof, _, err := d.st.Evidence.Proofs.Issue(d.t.Context(), evidence.ProofRequest{Incident: incident.ID, Project: project, By: "ada", Issuer: d.server.URL},
+		func(evidence.ProofClaims) (string, error) { return "token", nil })
 	fine[int](d.t)(0, err)
-	token, _, err := d.st.CreateToken(d.t.Context(), "viewer", "t", project, 0, "ada")
+	token, _, err := d.st.Access.Tokens.Create(d.t.Context(), "viewer", "t", project, 0, "ada")
 	fine[int](d.t)(0, err)
-	_, err = d.st.InviteOperator(d.t.Context(), "eve@example.com", "viewer", "ada")
+	_, err = d.st.Access.Operators.Invite(d.t.Context(), "eve@example.com", "viewer", "ada")
 	fine[int](d.t)(0, err)
 	return things{"incidents": string(incident.ID), "effects": string(incident.EffectID), "plans": plan.ID, "views": view.ID, "tokens": token.ID,
 		"{name}": project, "{key}": key.ID, "{jti}": proof.JTI, "{email}": "eve@example.com"}

@@ -6,9 +6,9 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // Incident is an incident as the API shows it.
@@ -120,8 +120,8 @@ type incidentReply struct {
 
 func etag(revision int) string { return `"` + strconv.Itoa(revision) + `"` }
 
-func incidents(r *room) {
-	line := operation{method: http.MethodGet, path: "/incidents", id: "incidents-list", tag: "Incidents", role: access.Viewer,
+func addIncidents(r *room) {
+	line := operation{method: http.MethodGet, path: "/incidents", id: "incidents-list", tag: "Incidents", role: identity.Viewer,
 		title: "List incidents, newest first", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *incidentsInput) (*reply[IncidentPage], error) {
 		project, e, err := r.engineFor(ctx, in.Project)
@@ -143,7 +143,7 @@ func incidents(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		n, capped, err := r.Store.IncidentCount(ctx, project, in.filter(), store.CountCap)
+		n, capped, err := r.Incidents.Count(ctx, project, in.filter(), incidents.CountCap)
 		return &reply[IncidentCount]{IncidentCount{n, capped}}, err
 	})
 	line.path, line.id, line.title = "/incidents/{id}", "incidents-get", "Read an incident"

@@ -4,13 +4,13 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // Keys are a project's API keys, newest first, revoked ones too.
 type Keys struct {
-	Keys []store.Key `json:"keys"`
+	Keys []access.APIKey `json:"keys"`
 }
 
 // Label says what something is for.
@@ -20,22 +20,22 @@ type Label struct {
 
 // KeyWithSecret is a new API key, which is shown once.
 type KeyWithSecret struct {
-	store.Key
+	access.APIKey
 	Secret string `json:"key" doc:"sk_ and 40 characters, shown this once."`
 }
 
-func keys(r *room) {
-	line := operation{method: http.MethodGet, path: "/projects/{name}/keys", id: "keys-list", tag: "Projects", role: access.Admin, title: "List a project's API keys",
+func addKeys(r *room) {
+	line := operation{method: http.MethodGet, path: "/projects/{name}/keys", id: "keys-list", tag: "Projects", role: identity.Admin, title: "List a project's API keys",
 		errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *ProjectPath) (*reply[Keys], error) {
 		name, err := r.inPath(ctx, *in)
 		if err != nil {
 			return nil, err
 		}
-		all, err := r.Store.Keys(ctx, name)
-		return &reply[Keys]{Keys{append([]store.Key{}, all...)}}, err
+		all, err := r.Access.Keys.List(ctx, name)
+		return &reply[Keys]{Keys{append([]access.APIKey{}, all...)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/projects/{name}/keys", id: "keys-create", tag: "Projects", role: access.Admin, recent: true,
+	line = operation{method: http.MethodPost, path: "/projects/{name}/keys", id: "keys-create", tag: "Projects", role: identity.Admin, recent: true,
 		status: http.StatusCreated, title: "Create an API key", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
@@ -45,10 +45,10 @@ func keys(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		key, secret, err := r.Store.CreateKey(ctx, name, in.Body.Label, access.From(ctx).Actor())
+		key, secret, err := r.Access.Keys.Create(ctx, name, in.Body.Label, identity.From(ctx).Actor())
 		return &reply[KeyWithSecret]{KeyWithSecret{key, secret}}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/projects/{name}/keys/{key}", id: "keys-revoke", tag: "Projects", role: access.Admin, recent: true,
+	line = operation{method: http.MethodDelete, path: "/projects/{name}/keys/{key}", id: "keys-revoke", tag: "Projects", role: identity.Admin, recent: true,
 		status: http.StatusNoContent, title: "Revoke an API key", text: "It is refused from now on, for ever.", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
@@ -58,6 +58,6 @@ func keys(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, noID(r.Store.RevokeKey(ctx, name, in.Key, access.From(ctx).Actor()))
+		return nil, noID(r.Access.Keys.Revoke(ctx, name, in.Key, identity.From(ctx).Actor()))
 	})
 }

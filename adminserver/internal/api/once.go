@@ -8,8 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // OnceHeader makes an action repeatable.
@@ -35,12 +35,12 @@ func once[T any](ctx context.Context, r *room, key, project, action string, aske
 		})
 		return out, err
 	}
-	whole, err := json.Marshal([]any{access.From(ctx).Name, asked})
+	whole, err := json.Marshal([]any{identity.From(ctx).Name, asked})
 	if err != nil {
 		return out, err
 	}
 	hash := sha256.Sum256(whole)
-	answer, err := r.Store.WithIdempotency(ctx, store.IdempotencyKey{Project: project, Endpoint: "admin:" + action, Key: key, BodyHash: hash[:]},
+	answer, err := r.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: project, Endpoint: "admin:" + action, Key: key, BodyHash: hash[:]},
 		func(tx pgx.Tx) (int, []byte, error) {
 			body, err := do(tx)
 			if err != nil {

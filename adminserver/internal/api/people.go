@@ -6,14 +6,14 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // Operators are the people who may log in.
 type Operators struct {
-	Operators []store.OperatorAccount `json:"operators"`
+	Operators []access.OperatorAccount `json:"operators"`
 }
 
 // Invitation is an operator to invite.
@@ -41,21 +41,21 @@ type OperatorPath struct {
 func noID(err error) error {
 	var field *engine.FieldError
 	if errors.As(err, &field) {
-		return store.ErrNotFound
+		return engine.ErrNotFound
 	}
 	return err
 }
 
-func people(r *room) {
-	line := operation{method: http.MethodGet, path: "/operators", id: "operators-list", tag: "People", role: access.Admin, title: "List operators"}
+func addPeople(r *room) {
+	line := operation{method: http.MethodGet, path: "/operators", id: "operators-list", tag: "People", role: identity.Admin, title: "List operators"}
 	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Operators], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		all, err := r.Store.Operators(ctx)
-		return &reply[Operators]{Operators{append([]store.OperatorAccount{}, all...)}}, err
+		all, err := r.Access.Operators.List(ctx)
+		return &reply[Operators]{Operators{append([]access.OperatorAccount{}, all...)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/operators", id: "operators-invite", tag: "People", role: access.Admin, recent: true,
+	line = operation{method: http.MethodPost, path: "/operators", id: "operators-invite", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusCreated, title: "Invite an operator", text: "One who is there gets the role and a new link.", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body Invitation
@@ -63,10 +63,10 @@ func people(r *room) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		token, err := r.Store.InviteOperator(ctx, in.Body.Email, in.Body.Role, access.From(ctx).Actor())
+		token, err := r.Access.Operators.Invite(ctx, in.Body.Email, in.Body.Role, identity.From(ctx).Actor())
 		return &reply[LoginLink]{LoginLink{r.Base.URL("/login/" + token)}}, err
 	})
-	line = operation{method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: access.Admin, recent: true,
+	line = operation{method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusNoContent, title: "Change an operator's role", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		OperatorPath
@@ -75,21 +75,21 @@ func people(r *room) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		return nil, r.Store.SetOperator(ctx, in.Email, in.Body.Role, access.From(ctx).Actor())
+		return nil, r.Access.Operators.SetRole(ctx, in.Email, in.Body.Role, identity.From(ctx).Actor())
 	})
-	line = operation{method: http.MethodDelete, path: "/operators/{email}", id: "operators-remove", tag: "People", role: access.Admin, recent: true,
+	line = operation{method: http.MethodDelete, path: "/operators/{email}", id: "operators-remove", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusNoContent, title: "Remove an operator", text: "Their sessions end at once.", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *OperatorPath) (*struct{}, error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		return nil, r.Store.RemoveOperator(ctx, in.Email, access.From(ctx).Actor())
+		return nil, r.Access.Operators.Remove(ctx, in.Email, identity.From(ctx).Actor())
 	})
 }
 
 // Tokens are API tokens, newest first, those that have ended too.
 type Tokens struct {
-	Tokens []store.Token `json:"tokens"`
+	Tokens []access.Token `json:"tokens"`
 }
 
 // NewToken is a token to create.
@@ -102,20 +102,20 @@ type NewToken struct {
 
 // TokenWithSecret is a new token, which is shown once.
 type TokenWithSecret struct {
-	store.Token
+	access.Token
 	Secret string `json:"token" doc:"spt_ and 40 characters, shown this once."`
 }
 
-func tokens(r *room) {
-	line := operation{method: http.MethodGet, path: "/tokens", id: "tokens-list", tag: "People", role: access.Admin, title: "List API tokens"}
+func addTokens(r *room) {
+	line := operation{method: http.MethodGet, path: "/tokens", id: "tokens-list", tag: "People", role: identity.Admin, title: "List API tokens"}
 	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Tokens], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		all, err := r.Store.Tokens(ctx)
-		return &reply[Tokens]{Tokens{append([]store.Token{}, all...)}}, err
+		all, err := r.Access.Tokens.List(ctx)
+		return &reply[Tokens]{Tokens{append([]access.Token{}, all...)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: access.Admin, recent: true,
+	line = operation{method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusCreated, title: "Create an API token", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewToken
@@ -124,10 +124,10 @@ func tokens(r *room) {
 			return nil, err
 		}
 		b := in.Body
-		token, secret, err := r.Store.CreateToken(ctx, b.Role, b.Label, b.Project, time.Duration(b.ExpiresSeconds)*time.Second, access.From(ctx).Actor())
+		token, secret, err := r.Access.Tokens.Create(ctx, b.Role, b.Label, b.Project, time.Duration(b.ExpiresSeconds)*time.Second, identity.From(ctx).Actor())
 		return &reply[TokenWithSecret]{TokenWithSecret{token, secret}}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/tokens/{id}", id: "tokens-revoke", tag: "People", role: access.Admin, recent: true,
+	line = operation{method: http.MethodDelete, path: "/tokens/{id}", id: "tokens-revoke", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusNoContent, title: "Revoke an API token", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *struct {
 		ID string `path:"id" maxLength:"36"`
@@ -135,6 +135,6 @@ func tokens(r *room) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		return nil, noID(r.Store.RevokeToken(ctx, in.ID, access.From(ctx).Actor()))
+		return nil, noID(r.Access.Tokens.Revoke(ctx, in.ID, identity.From(ctx).Actor()))
 	})
 }

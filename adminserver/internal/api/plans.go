@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // Filter selects incidents, in a body.
@@ -69,7 +69,7 @@ type PlanProgress struct {
 
 var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing", "gave_up", "closed", "changed", "refused", "error", "stopped"}
 
-func newPlan(p store.Plan) Plan {
+func newPlan(p incidents.Plan) Plan {
 	made := Plan{ID: p.ID, Project: p.Project, Action: p.Action, Filter: newFilter(p.Filter), Note: p.Note, Size: p.Size, CreatedAt: p.CreatedAt.UTC(),
 		CreatedBy: string(p.CreatedBy), StartedAt: at(p.StartedAt), StartedBy: string(p.StartedBy), FinishedAt: at(p.FinishedAt),
 		StoppedBy: string(p.StoppedBy), Results: []PlanProgress{}}
@@ -104,19 +104,19 @@ type PlanPath struct {
 }
 
 func (r *room) planIn(ctx context.Context, id string) (string, error) {
-	name, err := r.Store.ProjectOfPlan(ctx, id)
+	name, err := r.Incidents.ProjectOfPlan(ctx, id)
 	return located(ctx, name, err)
 }
 
-func plans(r *room) {
-	line := operation{method: http.MethodGet, path: "/plans", id: "plans-list", tag: "Plans", role: access.Viewer, title: "List the newest 50 plans",
+func addPlans(r *room) {
+	line := operation{method: http.MethodGet, path: "/plans", id: "plans-list", tag: "Plans", role: identity.Viewer, title: "List the newest 50 plans",
 		errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[Plans], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		all, err := r.Store.Plans(ctx, project)
+		all, err := r.Incidents.Plans.List(ctx, project)
 		return &reply[Plans]{Plans{list(all, newPlan)}}, err
 	})
 	line.path, line.id, line.title = "/plans/{id}", "plans-get", "Read a plan and how far it is"
@@ -125,14 +125,14 @@ func plans(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Store.Plan(ctx, project, in.ID)
+		p, err := r.Incidents.Plans.Get(ctx, project, in.ID)
 		return &reply[Plan]{newPlan(p)}, err
 	})
 	planActions(r)
 }
 
 func planActions(r *room) {
-	line := operation{method: http.MethodPost, path: "/plans", id: "plans-create", tag: "Plans", role: access.Operator, status: http.StatusCreated,
+	line := operation{method: http.MethodPost, path: "/plans", id: "plans-create", tag: "Plans", role: identity.Operator, status: http.StatusCreated,
 		title:  "Freeze a set of incidents for a bulk action",
 		text:   "Nothing happens to them until the plan is started. It then acts on each incident only if that is still as it was, and keeps few callbacks of a project going at once.",
 		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}
@@ -144,7 +144,7 @@ func planActions(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Store.CreatePlan(ctx, project, store.PlanRequest{Action: in.Body.Action, Filter: in.Body.Filter.filter(), Note: in.Body.Note}, access.From(ctx).Actor())
+		p, err := r.Incidents.Plans.Create(ctx, project, incidents.PlanRequest{Action: in.Body.Action, Filter: in.Body.Filter.filter(), Note: in.Body.Note}, identity.From(ctx).Actor())
 		return &reply[Plan]{newPlan(p)}, err
 	})
 	line.path, line.id, line.title, line.status = "/plans/{id}/start", "plans-start", "Start a plan", http.StatusOK
@@ -157,7 +157,7 @@ func planActions(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Store.StartPlan(ctx, project, in.ID, in.Body.Count, access.From(ctx).Actor())
+		p, err := r.Incidents.Plans.Start(ctx, project, in.ID, in.Body.Count, identity.From(ctx).Actor())
 		return &reply[Plan]{newPlan(p)}, err
 	})
 	line.path, line.id, line.title = "/plans/{id}/stop", "plans-stop", "End a plan"
@@ -167,7 +167,7 @@ func planActions(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Store.StopPlan(ctx, project, in.ID, access.From(ctx).Actor())
+		p, err := r.Incidents.Plans.Stop(ctx, project, in.ID, identity.From(ctx).Actor())
 		return &reply[Plan]{newPlan(p)}, err
 	})
 }

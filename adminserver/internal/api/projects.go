@@ -5,14 +5,15 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // Projects are those that exist for the caller, by name.
 type Projects struct {
-	Projects []store.Project `json:"projects"`
+	Projects []projects.Project `json:"projects"`
 }
 
 // Settings are the settings to change: what is absent stays, and an empty text
@@ -34,8 +35,8 @@ type Settings struct {
 	Retention         *float64 `json:"retention_seconds,omitempty" minimum:"0" maximum:"3153600000" doc:"At least 35 days; 0 keeps settled effects for ever."`
 }
 
-func (s Settings) settings() store.ProjectSettings {
-	return store.ProjectSettings{Mode: s.Mode, Timeout: duration(s.TimeoutSeconds), RepairURL: s.RepairURL, SignaturePrefix: s.SignaturePrefix,
+func (s Settings) settings() projects.Settings {
+	return projects.Settings{Mode: s.Mode, Timeout: duration(s.TimeoutSeconds), RepairURL: s.RepairURL, SignaturePrefix: s.SignaturePrefix,
 		PublicName: s.PublicName, SupportContact: s.SupportContact, Snapshots: s.Snapshots, Suspended: s.Suspended,
 		AlertAfterFailed: duration(s.AlertAfterFailed), AlertAfterMissing: duration(s.AlertAfterMissing), Retention: duration(s.Retention),
 		AlertEmail: s.AlertEmail, AlertSlack: s.AlertSlack, AlertWebhook: s.AlertWebhook}
@@ -57,8 +58,8 @@ type NewProject struct {
 
 // ProjectWithSecret is a project with its callback secret, which is shown once.
 type ProjectWithSecret struct {
-	Project        store.Project `json:"project"`
-	CallbackSecret string        `json:"callback_secret" doc:"Shown this once."`
+	Project        projects.Project `json:"project"`
+	CallbackSecret string           `json:"callback_secret" doc:"Shown this once."`
 }
 
 // CallbackSecret is a new secret, which is shown once.
@@ -82,37 +83,37 @@ var withBody = []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.
 // inPath is the project of a path. Unlike in a query there is no default.
 func (r *room) inPath(ctx context.Context, p ProjectPath) (string, error) {
 	if p.Name == "" {
-		return "", store.ErrNotFound
+		return "", engine.ErrNotFound
 	}
 	return r.project(ctx, p.Name)
 }
 
-func projects(r *room) {
-	line := operation{method: http.MethodGet, path: "/projects", id: "projects-list", tag: "Projects", role: access.Viewer, title: "List projects"}
+func addProjects(r *room) {
+	line := operation{method: http.MethodGet, path: "/projects", id: "projects-list", tag: "Projects", role: identity.Viewer, title: "List projects"}
 	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Projects], error) {
-		all, err := r.Store.Projects(ctx)
-		seen := []store.Project{}
+		all, err := r.Projects.List(ctx)
+		seen := []projects.Project{}
 		for _, p := range all {
-			if access.From(ctx).Sees(p.Name) {
+			if identity.From(ctx).Sees(p.Name) {
 				seen = append(seen, utc(p))
 			}
 		}
 		return &reply[Projects]{Projects{seen}}, err
 	})
 	line.path, line.id, line.title, line.errors = "/projects/{name}", "projects-get", "Read a project", []int{http.StatusNotFound}
-	add(r, line, func(ctx context.Context, in *ProjectPath) (*reply[store.Project], error) {
+	add(r, line, func(ctx context.Context, in *ProjectPath) (*reply[projects.Project], error) {
 		name, err := r.inPath(ctx, *in)
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Store.Project(ctx, name)
-		return &reply[store.Project]{utc(p)}, err
+		p, err := r.Projects.Get(ctx, name)
+		return &reply[projects.Project]{utc(p)}, err
 	})
 	projectChanges(r)
 }
 
 func projectChanges(r *room) {
-	line := operation{method: http.MethodPost, path: "/projects", id: "projects-create", tag: "Projects", role: access.Admin, recent: true,
+	line := operation{method: http.MethodPost, path: "/projects", id: "projects-create", tag: "Projects", role: identity.Admin, recent: true,
 		status: http.StatusCreated, title: "Create a project", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewProject
@@ -120,14 +121,14 @@ func projectChanges(r *room) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
-		p, secret, err := r.Store.CreateProject(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, access.From(ctx).Actor())
+		p, secret, err := r.Projects.Create(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
 		return &reply[ProjectWithSecret]{ProjectWithSecret{utc(p), secret}}, err
 	})
 	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set", "Change a project's settings", http.StatusOK
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Settings
-	}) (*reply[store.Project], error) {
+	}) (*reply[projects.Project], error) {
 		name, err := r.inPath(ctx, in.ProjectPath)
 		if err != nil {
 			return nil, err
@@ -135,8 +136,8 @@ func projectChanges(r *room) {
 		if in.Body == (Settings{}) {
 			return nil, web.New(http.StatusUnprocessableEntity, "say what to change")
 		}
-		p, err := r.Store.SetProject(ctx, name, in.Body.settings(), r.AllowNetworks, access.From(ctx).Actor())
-		return &reply[store.Project]{utc(p)}, err
+		p, err := r.Projects.Set(ctx, name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
+		return &reply[projects.Project]{utc(p)}, err
 	})
 	line.method, line.path, line.id = http.MethodPost, "/projects/{name}/rotate-callback-secret", "projects-rotate-callback-secret"
 	line.title, line.text = "Make a new callback secret", "It signs from now on together with the older ones, which retire after the overlap."
@@ -148,12 +149,12 @@ func projectChanges(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		secret, err := r.Store.RotateCallbackSecret(ctx, name, *duration(&in.Body.OverlapSeconds), access.From(ctx).Actor())
+		secret, err := r.Projects.RotateCallbackSecret(ctx, name, *duration(&in.Body.OverlapSeconds), identity.From(ctx).Actor())
 		return &reply[CallbackSecret]{CallbackSecret{secret}}, err
 	})
 }
 
-func utc(p store.Project) store.Project {
+func utc(p projects.Project) projects.Project {
 	p.CreatedAt = p.CreatedAt.UTC()
 	return p
 }

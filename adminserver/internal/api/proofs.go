@@ -6,17 +6,17 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	proofkeys "github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // Proofs are proofs that were issued, newest first.
 type Proofs struct {
-	Proofs     []store.Proof `json:"proofs"`
-	NextCursor string        `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+	Proofs     []evidence.Proof `json:"proofs"`
+	NextCursor string           `json:"next_cursor,omitempty" doc:"Absent on the last page."`
 }
 
 // ProofRequest asks for a proof.
@@ -27,12 +27,12 @@ type ProofRequest struct {
 
 // ProofWithLink is a new proof with the link that opens it, which is shown once.
 type ProofWithLink struct {
-	Proof store.Proof `json:"proof"`
-	URL   string      `json:"url" doc:"Whoever has it may read the timeline. Shown this once."`
+	Proof evidence.Proof `json:"proof"`
+	URL   string         `json:"url" doc:"Whoever has it may read the timeline. Shown this once."`
 }
 
-func issuedProofs(r *room) {
-	line := operation{method: http.MethodGet, path: "/proofs", id: "proofs-list", tag: "Proofs", role: access.Viewer, title: "List issued proofs, newest first",
+func addProofs(r *room) {
+	line := operation{method: http.MethodGet, path: "/proofs", id: "proofs-list", tag: "Proofs", role: identity.Viewer, title: "List issued proofs, newest first",
 		errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
@@ -44,10 +44,10 @@ func issuedProofs(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		page, err := r.Store.Proofs(ctx, store.ProofFilter{Project: project, Incident: engine.IncidentID(in.Incident), Before: in.Cursor, Limit: in.Limit})
-		return &reply[Proofs]{Proofs{append([]store.Proof{}, page.Proofs...), page.Next}}, err
+		page, err := r.Evidence.Proofs.List(ctx, evidence.ProofFilter{Project: project, Incident: engine.IncidentID(in.Incident), Before: in.Cursor, Limit: in.Limit})
+		return &reply[Proofs]{Proofs{append([]evidence.Proof{}, page.Proofs...), page.Next}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/incidents/{id}/proofs", id: "proofs-create", tag: "Proofs", role: access.Operator, status: http.StatusCreated,
+	line = operation{method: http.MethodPost, path: "/incidents/{id}/proofs", id: "proofs-create", tag: "Proofs", role: identity.Operator, status: http.StatusCreated,
 		title: "Issue a proof link", errors: append([]int{http.StatusConflict}, withBody...)}
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
@@ -57,23 +57,23 @@ func issuedProofs(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		proof, link, err := r.IssueProof(ctx, store.ProofRequest{Incident: engine.IncidentID(in.ID), Project: project, Audience: in.Body.Audience,
-			For: time.Duration(in.Body.ForSeconds) * time.Second, By: access.From(ctx).Actor()})
+		proof, link, err := r.IssueProof(ctx, evidence.ProofRequest{Incident: engine.IncidentID(in.ID), Project: project, Audience: in.Body.Audience,
+			For: time.Duration(in.Body.ForSeconds) * time.Second, By: identity.From(ctx).Actor()})
 		if errors.Is(err, proofkeys.ErrNoKey) {
 			err = web.New(http.StatusConflict, "this server has no key to sign proofs with")
 		}
 		return &reply[ProofWithLink]{ProofWithLink{proof, link}}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/proofs/{jti}", id: "proofs-revoke", tag: "Proofs", role: access.Operator, status: http.StatusNoContent,
+	line = operation{method: http.MethodDelete, path: "/proofs/{jti}", id: "proofs-revoke", tag: "Proofs", role: identity.Operator, status: http.StatusNoContent,
 		title: "Revoke a proof", text: "At once and for ever.", errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *struct {
 		JTI string `path:"jti" maxLength:"36"`
 	}) (*struct{}, error) {
-		proof, err := r.Store.Proof(ctx, in.JTI)
+		proof, err := r.Evidence.Proofs.Get(ctx, in.JTI)
 		if _, err := located(ctx, proof.Project, err); err != nil {
 			return nil, err
 		}
-		_, err = r.Store.RevokeProof(ctx, in.JTI, access.From(ctx).Actor())
+		_, err = r.Evidence.Proofs.Revoke(ctx, in.JTI, identity.From(ctx).Actor())
 		return nil, err
 	})
 }

@@ -4,7 +4,7 @@ import (
 	"encoding/base64"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
 
 // The hash of a head is spelled in one way, that of the token's claims, by which
@@ -14,7 +14,7 @@ func TestTheListAndTheTimelineSpellAHashAsTheTokenDoes(t *testing.T) {
 	d := deploy(t)
 	id := d.incidents["default"].ID
 	var want string
-	_, _, err := d.st.IssueProof(t.Context(), store.ProofRequest{Incident: id, By: "ada", Issuer: "https://ops.example.com"}, func(c store.ProofClaims) (string, error) {
+	_, _, err := d.st.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: id, By: "ada", Issuer: "https://ops.example.com"}, func(c evidence.ProofClaims) (string, error) {
 		want = base64.RawURLEncoding.EncodeToString(c.HeadHash)
 		return "token", nil
 	})

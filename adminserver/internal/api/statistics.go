@@ -5,9 +5,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/checks"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // Overview is how a project stands. Counts over 100,000 mean "more".
@@ -37,7 +38,7 @@ type EngineHealth struct {
 	OverdueLocked int        `json:"overdue_locked" doc:"Overdue effects that the app holds locked."`
 }
 
-func newEngine(e store.EngineHealth) EngineHealth {
+func newEngine(e checks.EngineHealth) EngineHealth {
 	return EngineHealth{ID: e.ID, Version: e.Version, Host: e.Host, StartedAt: e.StartedAt.UTC(), SeenAt: e.SeenAt.UTC(), Alive: e.Alive,
 		LastSweepAt: at(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
 }
@@ -56,18 +57,22 @@ type Statistics struct {
 	Buckets []Bucket `json:"buckets"`
 }
 
-func statistics(r *room) {
-	line := operation{method: http.MethodGet, path: "/overview", id: "overview-get", tag: "Statistics", role: access.Viewer, title: "Read how a project stands",
+func addStatistics(r *room) {
+	line := operation{method: http.MethodGet, path: "/overview", id: "overview-get", tag: "Statistics", role: identity.Viewer, title: "Read how a project stands",
 		errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[Overview], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		o, err := r.Store.Overview(ctx, project)
+		o, err := r.Incidents.Statistics.Overview(ctx, project)
+		if err != nil {
+			return nil, err
+		}
+		running, err := r.Checks.Engines(ctx)
 		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.StateFailed],
 			OpenMissing: o.OpenByCause[engine.StateMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
-			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: list(o.Engines, newEngine)}}, err
+			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: list(running, newEngine)}}, err
 	})
 	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"
 	line.text = "Receipts, incidents opened, recoveries and closings, a moment after they happened."
@@ -80,8 +85,8 @@ func statistics(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		series, err := r.Store.Statistics(ctx, project, time.Duration(in.Minutes)*time.Minute, time.Duration(in.Step)*time.Minute)
-		return &reply[Statistics]{Statistics{list(series, func(b store.Bucket) Bucket {
+		series, err := r.Incidents.Statistics.Series(ctx, project, time.Duration(in.Minutes)*time.Minute, time.Duration(in.Step)*time.Minute)
+		return &reply[Statistics]{Statistics{list(series, func(b incidents.Bucket) Bucket {
 			return Bucket{b.At.UTC(), b.Receipts, b.Failures, b.Recoveries, b.Closed}
 		})}}, err
 	})

@@ -11,7 +11,7 @@ import (
 func Steps(d web.Deps) []web.Step {
 	return []web.Step{{Name: "plans", Every: time.Second, Do: func(ctx context.Context) error {
 		for {
-			if more, err := d.Store.RunPlans(ctx); err != nil || !more || ctx.Err() != nil {
+			if more, err := d.Incidents.Plans.Run(ctx); err != nil || !more || ctx.Err() != nil {
 				return err
 			}
 		}

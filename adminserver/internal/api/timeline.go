@@ -5,7 +5,8 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // Entry is one line of an effect's history.
@@ -29,7 +30,7 @@ type Entry struct {
 }
 
 func newEntry(e engine.Entry) Entry {
-	return Entry{ID: e.ID, Seq: e.Seq, Hash: store.Hash(e.Hash).String(), Kind: e.Kind, At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
+	return Entry{ID: e.ID, Seq: e.Seq, Hash: evidence.Hash(e.Hash).String(), Kind: e.Kind, At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
 		Actor: string(e.Actor), ReplayID: e.ReplayID, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage, Note: e.Note, URL: e.URL, Status: e.Status,
 		DurationMS: e.Duration.Milliseconds(), Answer: e.Answer}
 }
@@ -64,9 +65,9 @@ type Callback struct {
 	Error      string    `json:"error,omitempty"`
 }
 
-func newAttempt(a store.Attempt) Attempt {
+func newAttempt(a incidents.AttemptHistory) Attempt {
 	return Attempt{Number: a.Number, ReplayID: a.ReplayID, Operator: string(a.Operator), RequestedAt: a.RequestedAt.UTC(), FinishedAt: at(a.FinishedAt),
-		Result: a.Result, Delivery: a.Delivery, Tries: a.Tries, NextAt: at(a.NextAt), Callbacks: list(a.Callbacks, func(c store.Callback) Callback {
+		Result: a.Result, Delivery: a.Delivery, Tries: a.Tries, NextAt: at(a.NextAt), Callbacks: list(a.Callbacks, func(c incidents.Callback) Callback {
 			return Callback{At: c.At.UTC(), URL: c.URL, Status: c.Status, DurationMS: c.Duration.Milliseconds(), Answer: c.Answer, Error: c.Error}
 		})}
 }
@@ -103,7 +104,7 @@ func timeline(r *room, line operation) {
 		if err != nil {
 			return nil, err
 		}
-		attempts, err := r.Store.Attempts(ctx, project, engine.IncidentID(in.ID))
+		attempts, err := r.Incidents.Attempts(ctx, project, engine.IncidentID(in.ID))
 		return &reply[Attempts]{Attempts{list(attempts, newAttempt)}}, err
 	})
 }

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // SavedView is a filter that a team keeps by name.
@@ -18,7 +18,7 @@ type SavedView struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-func newView(v store.SavedView) SavedView {
+func newView(v incidents.SavedView) SavedView {
 	return SavedView{v.ID, v.Name, newFilter(v.Filter), string(v.CreatedBy), v.CreatedAt.UTC()}
 }
 
@@ -33,18 +33,18 @@ type ViewRequest struct {
 	Filter Filter `json:"filter"`
 }
 
-func views(r *room) {
-	line := operation{method: http.MethodGet, path: "/views", id: "views-list", tag: "Saved views", role: access.Viewer, title: "List saved views",
+func addViews(r *room) {
+	line := operation{method: http.MethodGet, path: "/views", id: "views-list", tag: "Saved views", role: identity.Viewer, title: "List saved views",
 		errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[SavedViews], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		all, err := r.Store.SavedViews(ctx, project)
+		all, err := r.Incidents.Views.List(ctx, project)
 		return &reply[SavedViews]{SavedViews{list(all, newView)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/views", id: "views-save", tag: "Saved views", role: access.Operator, title: "Keep a filter by name",
+	line = operation{method: http.MethodPost, path: "/views", id: "views-save", tag: "Saved views", role: identity.Operator, title: "Keep a filter by name",
 		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
@@ -54,19 +54,19 @@ func views(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := r.Store.SaveView(ctx, project, in.Body.Name, in.Body.Filter.filter(), access.From(ctx).Actor())
+		v, err := r.Incidents.Views.Save(ctx, project, in.Body.Name, in.Body.Filter.filter(), identity.From(ctx).Actor())
 		return &reply[SavedView]{newView(v)}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/views/{id}", id: "views-delete", tag: "Saved views", role: access.Operator, title: "Delete a saved view",
+	line = operation{method: http.MethodDelete, path: "/views/{id}", id: "views-delete", tag: "Saved views", role: identity.Operator, title: "Delete a saved view",
 		status: http.StatusNoContent, errors: []int{http.StatusNotFound}}
 	add(r, line, func(ctx context.Context, in *struct {
 		ID string `path:"id" maxLength:"36"`
 	}) (*struct{}, error) {
-		name, err := r.Store.ProjectOfView(ctx, in.ID)
+		name, err := r.Incidents.ProjectOfView(ctx, in.ID)
 		project, err := located(ctx, name, err)
 		if err != nil {
 			return nil, err
 		}
-		return nil, r.Store.DeleteView(ctx, project, in.ID, access.From(ctx).Actor())
+		return nil, r.Incidents.Views.Delete(ctx, project, in.ID, identity.From(ctx).Actor())
 	})
 }

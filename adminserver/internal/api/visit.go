@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // InProject is the project that a request is about.
@@ -18,16 +17,16 @@ type InProject struct {
 }
 
 // project is the name of the project that exists for whoever asks, or
-// [store.ErrNotFound].
+// [engine.ErrNotFound].
 func (r *room) project(ctx context.Context, name string) (string, error) {
-	who := access.From(ctx)
+	who := identity.From(ctx)
 	if name == "" {
 		if name = who.Project; name == "" {
 			name = "default"
 		}
 	}
 	if !who.Sees(name) {
-		return "", store.ErrNotFound
+		return "", engine.ErrNotFound
 	}
 	return name, nil
 }
@@ -47,15 +46,15 @@ func (r *room) engineFor(ctx context.Context, name string) (string, *engine.Engi
 func located(ctx context.Context, project string, err error) (string, error) {
 	var field *engine.FieldError
 	switch {
-	case errors.As(err, &field), err == nil && !access.From(ctx).Sees(project):
-		return "", store.ErrNotFound
+	case errors.As(err, &field), err == nil && !identity.From(ctx).Sees(project):
+		return "", engine.ErrNotFound
 	}
 	return project, err
 }
 
 // incidentIn is the incident of a path and the engine of its project.
 func (r *room) incidentIn(ctx context.Context, id string) (string, *engine.Engine, error) {
-	name, err := r.Store.ProjectOfIncident(ctx, engine.IncidentID(id))
+	name, err := r.Incidents.ProjectOfIncident(ctx, engine.IncidentID(id))
 	project, err := located(ctx, name, err)
 	if err != nil {
 		return "", nil, err
@@ -66,7 +65,7 @@ func (r *room) incidentIn(ctx context.Context, id string) (string, *engine.Engin
 
 // everywhere refuses an identity of one project what belongs to all of them.
 func everywhere(ctx context.Context) error {
-	if access.From(ctx).Project != "" {
+	if identity.From(ctx).Project != "" {
 		return web.New(http.StatusForbidden, "this needs an identity that is not limited to one project")
 	}
 	return nil

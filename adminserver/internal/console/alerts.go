@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // setAlerts sets where alerts go on one channel; an empty target ends them there.
@@ -16,18 +16,18 @@ func (c *console) setAlerts(v *visit) error {
 	if target == "" {
 		done = "alert-removed"
 	}
-	var settings store.ProjectSettings
+	var settings projects.Settings
 	switch v.r.PostFormValue("channel") {
-	case store.AlertEmail:
+	case projects.AlertEmail:
 		settings.AlertEmail = &target
-	case store.AlertSlack:
+	case projects.AlertSlack:
 		settings.AlertSlack = &target
-	case store.AlertWebhook:
+	case projects.AlertWebhook:
 		settings.AlertWebhook = &target
 	default:
 		return web.New(http.StatusUnprocessableEntity, "the channel must be email, slack or webhook")
 	}
-	project, err := v.Store.SetProject(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
+	project, err := v.Projects.Set(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
 	if err == nil && project.AlertWebhookSecret != "" {
 		return v.showOnce(shownOnce{Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
 			What: "Alerts to it are signed with this, after Standard Webhooks."})

@@ -4,12 +4,12 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // auditPage lists what operators did outside of timelines.
 type auditPage struct {
-	Entries       []store.AuditEntry
+	Entries       []projects.AuditEntry
 	Actor, Action string
 	Older         string
 }
@@ -18,7 +18,7 @@ type auditPage struct {
 func (c *console) audit(v *visit) error {
 	q := v.r.URL.Query()
 	data := auditPage{Actor: strings.TrimSpace(q.Get("actor")), Action: strings.TrimSpace(q.Get("action"))}
-	found, err := v.Store.Audit(v.ctx(), store.AuditFilter{Project: v.who.Project, Actor: data.Actor, Action: data.Action, Before: q.Get("before")})
+	found, err := v.Projects.Audit.List(v.ctx(), projects.AuditFilter{Project: v.who.Project, Actor: data.Actor, Action: data.Action, Before: q.Get("before")})
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // chart is a series of counts as bars. Its picture is barWidth units wide a
@@ -31,7 +31,7 @@ const (
 )
 
 // newChart draws one of the counts of a series.
-func newChart(name string, series []store.Bucket, count func(store.Bucket) int) chart {
+func newChart(name string, series []incidents.Bucket, count func(incidents.Bucket) int) chart {
 	c := chart{Name: name, Width: len(series) * barWidth}
 	for _, b := range series {
 		c.Total += count(b)

@@ -8,9 +8,9 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
@@ -33,7 +33,7 @@ func Routes(d web.Deps, test TestAlerts) []web.Route {
 	for _, r := range c.table() {
 		routes = append(routes, web.Route{Pattern: r.pattern, Role: r.role, Recent: r.recent, Handler: c.page(r.handle)})
 	}
-	return append(routes, web.Route{Pattern: "GET /events", Role: access.Viewer, Stream: true, Handler: http.HandlerFunc(c.events)})
+	return append(routes, web.Route{Pattern: "GET /events", Role: identity.Viewer, Stream: true, Handler: http.HandlerFunc(c.events)})
 }
 
 // Problems answers people with a page of the console where something went wrong
@@ -41,7 +41,7 @@ func Routes(d web.Deps, test TestAlerts) []web.Route {
 func Problems(d web.Deps) web.Answerer {
 	c := &console{Deps: d}
 	return func(w http.ResponseWriter, r *http.Request, p *web.Problem) {
-		v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
+		v := &visit{console: c, w: w, r: r, who: identity.From(r.Context())}
 		v.problem(p)
 	}
 }
@@ -49,7 +49,7 @@ func Problems(d web.Deps) web.Answerer {
 // line is one line of the table: who may ask, and who answers.
 type line struct {
 	pattern string
-	role    access.Role
+	role    identity.Role
 	recent  bool
 	handle  handle
 }
@@ -57,7 +57,7 @@ type line struct {
 func (c *console) table() []line {
 	lines := slices.Concat(c.reading(), c.acting(), c.changing())
 	for _, a := range actions {
-		lines = append(lines, line{"POST /incidents/{id}/" + a.form, access.Operator, false, c.act(a)})
+		lines = append(lines, line{"POST /incidents/{id}/" + a.form, identity.Operator, false, c.act(a)})
 	}
 	return lines
 }
@@ -65,50 +65,50 @@ func (c *console) table() []line {
 // reading are the pages.
 func (c *console) reading() []line {
 	return []line{
-		{"GET /{$}", access.Viewer, false, c.overview},
-		{"GET /incidents", access.Viewer, false, c.incidents},
-		{"GET /incidents/{id}", access.Viewer, false, c.incident},
-		{"GET /effects", access.Viewer, false, c.effects},
-		{"GET /effects/{id}", access.Viewer, false, c.effect},
-		{"GET /plans", access.Viewer, false, c.plans},
-		{"GET /plans/{id}", access.Viewer, false, c.plan},
-		{"GET /projects", access.Viewer, false, c.projects},
-		{"GET /projects/{name}", access.Viewer, false, c.projectPage},
-		{"GET /operators", access.Admin, false, wholeDeployment(c.operators)},
-		{"GET /audit", access.Admin, false, c.audit},
+		{"GET /{$}", identity.Viewer, false, c.overview},
+		{"GET /incidents", identity.Viewer, false, c.incidents},
+		{"GET /incidents/{id}", identity.Viewer, false, c.incident},
+		{"GET /effects", identity.Viewer, false, c.effects},
+		{"GET /effects/{id}", identity.Viewer, false, c.effect},
+		{"GET /plans", identity.Viewer, false, c.plans},
+		{"GET /plans/{id}", identity.Viewer, false, c.plan},
+		{"GET /projects", identity.Viewer, false, c.projects},
+		{"GET /projects/{name}", identity.Viewer, false, c.projectPage},
+		{"GET /operators", identity.Admin, false, wholeDeployment(c.operators)},
+		{"GET /audit", identity.Admin, false, c.audit},
 	}
 }
 
 // acting are the forms of operators, but for those of an incident's page.
 func (c *console) acting() []line {
 	return []line{
-		{"POST /incidents/{id}/proof", access.Operator, false, c.share},
-		{"POST /incidents/{id}/proofs/{jti}/revoke", access.Operator, false, c.revokeProof},
-		{"POST /views", access.Operator, false, c.saveView},
-		{"POST /views/{id}/delete", access.Operator, false, c.deleteView},
-		{"POST /plans", access.Operator, false, c.makePlan},
-		{"POST /plans/{id}/start", access.Operator, false, c.startPlan},
-		{"POST /plans/{id}/stop", access.Operator, false, c.stopPlan},
+		{"POST /incidents/{id}/proof", identity.Operator, false, c.share},
+		{"POST /incidents/{id}/proofs/{jti}/revoke", identity.Operator, false, c.revokeProof},
+		{"POST /views", identity.Operator, false, c.saveView},
+		{"POST /views/{id}/delete", identity.Operator, false, c.deleteView},
+		{"POST /plans", identity.Operator, false, c.makePlan},
+		{"POST /plans/{id}/start", identity.Operator, false, c.startPlan},
+		{"POST /plans/{id}/stop", identity.Operator, false, c.stopPlan},
 	}
 }
 
 // changing are the forms of admins.
 func (c *console) changing() []line {
 	return []line{
-		{"POST /projects", access.Admin, true, wholeDeployment(c.createProject)},
-		{"POST /projects/{name}/settings", access.Admin, false, c.setProject},
-		{"POST /projects/{name}/suspend", access.Admin, false, c.suspend},
-		{"POST /projects/{name}/alerts", access.Admin, true, c.setAlerts},
-		{"POST /projects/{name}/alerts/test", access.Admin, true, c.sendTests},
-		{"POST /projects/{name}/repair-url", access.Admin, true, c.setRepairURL},
-		{"POST /projects/{name}/secret", access.Admin, true, c.rotateSecret},
-		{"POST /projects/{name}/keys", access.Admin, true, c.createKey},
-		{"POST /projects/{name}/keys/{id}/revoke", access.Admin, true, c.revokeKey},
-		{"POST /operators", access.Admin, true, wholeDeployment(c.invite)},
-		{"POST /operators/link", access.Admin, true, wholeDeployment(c.loginLink)},
-		{"POST /operators/role", access.Admin, true, wholeDeployment(c.setOperator)},
-		{"POST /operators/remove", access.Admin, true, wholeDeployment(c.removeOperator)},
-		{"POST /tokens", access.Admin, true, wholeDeployment(c.createToken)},
-		{"POST /tokens/{id}/revoke", access.Admin, true, wholeDeployment(c.revokeToken)},
+		{"POST /projects", identity.Admin, true, wholeDeployment(c.createProject)},
+		{"POST /projects/{name}/settings", identity.Admin, false, c.setProject},
+		{"POST /projects/{name}/suspend", identity.Admin, false, c.suspend},
+		{"POST /projects/{name}/alerts", identity.Admin, true, c.setAlerts},
+		{"POST /projects/{name}/alerts/test", identity.Admin, true, c.sendTests},
+		{"POST /projects/{name}/repair-url", identity.Admin, true, c.setRepairURL},
+		{"POST /projects/{name}/secret", identity.Admin, true, c.rotateSecret},
+		{"POST /projects/{name}/keys", identity.Admin, true, c.createKey},
+		{"POST /projects/{name}/keys/{id}/revoke", identity.Admin, true, c.revokeKey},
+		{"POST /operators", identity.Admin, true, wholeDeployment(c.invite)},
+		{"POST /operators/link", identity.Admin, true, wholeDeployment(c.loginLink)},
+		{"POST /operators/role", identity.Admin, true, wholeDeployment(c.setOperator)},
+		{"POST /operators/remove", identity.Admin, true, wholeDeployment(c.removeOperator)},
+		{"POST /tokens", identity.Admin, true, wholeDeployment(c.createToken)},
+		{"POST /tokens/{id}/revoke", identity.Admin, true, wholeDeployment(c.revokeToken)},
 	}
 }

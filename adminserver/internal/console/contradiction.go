@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // undoneBy are effects that undo another one, or take its place, where they came
@@ -21,7 +21,7 @@ var undoneBy = map[string][]string{
 // contradicting lists the related effects that speak against a repair: of the
 // same subject, later, applied, and not known to be harmless. Of an effect type
 // that is not ours we know nothing, so every later one counts.
-func contradicting(effect string, related []store.RelatedEffect) (against []store.RelatedEffect) {
+func contradicting(effect string, related []incidents.RelatedEffect) (against []incidents.RelatedEffect) {
 	undoing, known := undoneBy[effect]
 	for _, r := range related {
 		if r.SameSubject && r.Later && r.State == engine.StateApplied && (!known || slices.Contains(undoing, r.Acceptance.Effect)) {

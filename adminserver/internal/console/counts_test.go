@@ -44,7 +44,7 @@ func TestTheCountBesideTheListIsTrueAndBounded(t *testing.T) {
 			t.Errorf("%q: %.80s, want %s", query, line, want)
 		}
 	}
-	n, capped, err := s.store.IncidentCount(t.Context(), "billing", engine.IncidentFilter{Provider: "stripe"}, 100_000)
+	n, capped, err := s.store.Incidents.Count(t.Context(), "billing", engine.IncidentFilter{Provider: "stripe"}, 100_000)
 	if n != 1200 || capped || err != nil {
 		t.Errorf("asked by the API: %d, %t, %v", n, capped, err)
 	}

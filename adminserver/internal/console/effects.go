@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // effectsPage answers "did it arrive?".
@@ -23,12 +23,12 @@ type effectsPage struct {
 
 // answer is one effect that fits.
 type answer struct {
-	store.Effect
+	incidents.Effect
 	Story   story
 	Verdict string
 }
 
-func newAnswer(e store.Effect) answer {
+func newAnswer(e incidents.Effect) answer {
 	return answer{e, tell(e.Acceptance, e.State, e.State, ""), arrived(e.State)}
 }
 
@@ -40,7 +40,7 @@ func (c *console) effects(v *visit) error {
 	q := v.r.URL.Query()
 	data := effectsPage{Q: strings.TrimSpace(q.Get("q"))}
 	if data.Q != "" || q.Get("before") != "" {
-		found, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: v.project, Term: data.Q, Before: engine.EffectID(q.Get("before")), Limit: answersShown})
+		found, err := v.Incidents.Effects.List(v.ctx(), incidents.EffectFilter{Project: v.project, Term: data.Q, Before: engine.EffectID(q.Get("before")), Limit: answersShown})
 		if err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func (v *visit) elsewhere(q string) (known []tab, err error) {
 		if name == v.project || q == "" {
 			continue
 		}
-		found, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: name, Term: q, Limit: 1})
+		found, err := v.Incidents.Effects.List(v.ctx(), incidents.EffectFilter{Project: name, Term: q, Limit: 1})
 		if err != nil {
 			return nil, err
 		}
@@ -86,11 +86,11 @@ type effectPage struct {
 	answer
 	Moments []moment
 	More    bool
-	Related []store.RelatedEffect
+	Related []incidents.RelatedEffect
 }
 
 func (c *console) effect(v *visit) error {
-	effect, err := v.Store.Effect(v.ctx(), v.project, engine.EffectID(v.r.PathValue("id")))
+	effect, err := v.Incidents.Effects.Get(v.ctx(), v.project, engine.EffectID(v.r.PathValue("id")))
 	if err != nil {
 		return notFoundID(err)
 	}
@@ -98,7 +98,7 @@ func (c *console) effect(v *visit) error {
 	if data.Moments, data.More, err = v.moments(effect.ID); err != nil {
 		return err
 	}
-	if data.Related, err = v.Store.RelatedEffects(v.ctx(), v.project, effect.ID); err != nil {
+	if data.Related, err = v.Incidents.Effects.Related(v.ctx(), v.project, effect.ID); err != nil {
 		return err
 	}
 	return v.render(http.StatusOK, "effect", page{Title: strings.TrimSpace(data.Story.Who + " " + effect.Acceptance.Effect), Nav: "Effects", Live: true, Data: data})

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
@@ -53,7 +53,7 @@ func (h *hub) leave(changes chan web.Event) {
 
 // start follows the feed of all projects until stop is called.
 func (h *hub) start(ctx context.Context) error {
-	after, err := h.console.Store.ChangesNow(ctx)
+	after, err := h.console.Incidents.ChangesNow(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (h *hub) tell(change engine.Change) {
 // events tells an open page what changes in its project, or in all that the
 // visitor sees, as server-sent events.
 func (c *console) events(w http.ResponseWriter, r *http.Request) {
-	v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
+	v := &visit{console: c, w: w, r: r, who: identity.From(r.Context())}
 	if err := v.enter(); err != nil {
 		v.sayNo(err)
 		return

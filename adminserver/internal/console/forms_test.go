@@ -129,7 +129,7 @@ func TestAPlanActsOnTheFrozenSetOnceItsCountIsGivenBack(t *testing.T) {
 		t.Errorf("another count: %d", got.status)
 	}
 	s.post(operator, plan+"/start", url.Values{"project": {"billing"}, "count": {"3"}})
-	if _, err := s.store.RunPlans(t.Context()); err != nil {
+	if _, err := s.store.Incidents.Plans.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := s.engines["billing"].Deliver(t.Context()); err != nil {

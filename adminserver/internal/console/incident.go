@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // incidentPage is everything about one incident.
@@ -15,10 +15,10 @@ type incidentPage struct {
 	Next     next
 	Moments  []moment
 	More     bool
-	Attempts []store.Attempt
-	Related  []store.RelatedEffect
+	Attempts []incidents.AttemptHistory
+	Related  []incidents.RelatedEffect
 	// Against are later effects that a repair would contradict.
-	Against []store.RelatedEffect
+	Against []incidents.RelatedEffect
 	// Proofs are those that were issued; CanShare says whether there is a key to
 	// sign another with.
 	Proofs   []issued
@@ -59,17 +59,17 @@ func (c *console) incident(v *visit) error {
 
 // showIncident renders the page, with what a refused form brought.
 func (v *visit) showIncident(status int, incident engine.Incident, data incidentPage, problem string) error {
-	project, err := v.Store.Project(v.ctx(), v.project)
+	project, err := v.Projects.Get(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}
 	if data.Moments, data.More, err = v.moments(incident.EffectID); err != nil {
 		return err
 	}
-	if data.Attempts, err = v.Store.Attempts(v.ctx(), v.project, incident.ID); err != nil {
+	if data.Attempts, err = v.Incidents.Attempts(v.ctx(), v.project, incident.ID); err != nil {
 		return err
 	}
-	if data.Related, err = v.Store.RelatedEffects(v.ctx(), v.project, incident.EffectID); err != nil {
+	if data.Related, err = v.Incidents.Effects.Related(v.ctx(), v.project, incident.EffectID); err != nil {
 		return err
 	}
 	if data.Proofs, err = v.proofsOf(incident.ID); err != nil {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // rowsShown is how long a page of the list is.
@@ -87,5 +87,5 @@ func (v *visit) matching(asked engine.IncidentFilter, found engine.IncidentPage)
 	if asked.Before == "" && len(found.Incidents) < asked.Limit {
 		return len(found.Incidents), found.Next != "", nil
 	}
-	return v.Store.IncidentCount(v.ctx(), v.project, asked, store.QuickCount)
+	return v.Incidents.Count(v.ctx(), v.project, asked, incidents.QuickCount)
 }

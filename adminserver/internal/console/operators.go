@@ -6,13 +6,13 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // operatorsPage lists who may come in.
 type operatorsPage struct {
-	Operators []store.OperatorAccount
-	Tokens    []store.Token
+	Operators []access.OperatorAccount
+	Tokens    []access.Token
 	Roles     []string
 	Now       time.Time
 }
@@ -23,13 +23,13 @@ func (c *console) operators(v *visit) error { return v.showOperators(http.Status
 
 func (v *visit) showOperators(status int, problem string) (err error) {
 	data := operatorsPage{Roles: roles}
-	if data.Operators, err = v.Store.Operators(v.ctx()); err != nil {
+	if data.Operators, err = v.Access.Operators.List(v.ctx()); err != nil {
 		return err
 	}
-	if data.Tokens, err = v.Store.Tokens(v.ctx()); err != nil {
+	if data.Tokens, err = v.Access.Tokens.List(v.ctx()); err != nil {
 		return err
 	}
-	if data.Now, err = v.Store.Now(v.ctx()); err != nil {
+	if data.Now, err = v.Checks.Now(v.ctx()); err != nil {
 		return err
 	}
 	return v.render(status, "operators", page{Title: "Operators", Nav: "Operators", Problem: problem, Data: data})
@@ -62,19 +62,19 @@ func (v *visit) showLoginLink(link string, err error) error {
 }
 
 func (c *console) invite(v *visit) error {
-	return v.showLoginLink(v.Store.InviteOperator(v.ctx(), v.email(), v.r.PostFormValue("role"), v.who.Actor()))
+	return v.showLoginLink(v.Access.Operators.Invite(v.ctx(), v.email(), v.r.PostFormValue("role"), v.who.Actor()))
 }
 
 func (c *console) loginLink(v *visit) error {
-	return v.showLoginLink(v.Store.LoginLink(v.ctx(), v.email(), v.who.Actor()))
+	return v.showLoginLink(v.Access.Operators.CreateLink(v.ctx(), v.email(), v.who.Actor()))
 }
 
 func (c *console) setOperator(v *visit) error {
-	return v.afterOperators(v.Store.SetOperator(v.ctx(), v.email(), v.r.PostFormValue("role"), v.who.Actor()), "operator")
+	return v.afterOperators(v.Access.Operators.SetRole(v.ctx(), v.email(), v.r.PostFormValue("role"), v.who.Actor()), "operator")
 }
 
 func (c *console) removeOperator(v *visit) error {
-	return v.afterOperators(v.Store.RemoveOperator(v.ctx(), v.email(), v.who.Actor()), "operator-removed")
+	return v.afterOperators(v.Access.Operators.Remove(v.ctx(), v.email(), v.who.Actor()), "operator-removed")
 }
 
 func (c *console) createToken(v *visit) error {
@@ -82,7 +82,7 @@ func (c *console) createToken(v *visit) error {
 	if err != nil || days < 1 || days > 3650 {
 		return v.showOperators(http.StatusUnprocessableEntity, "Nothing was saved: the days must be a number from 1 to 3650.")
 	}
-	token, secret, err := v.Store.CreateToken(v.ctx(), v.r.PostFormValue("role"), strings.TrimSpace(v.r.PostFormValue("label")),
+	token, secret, err := v.Access.Tokens.Create(v.ctx(), v.r.PostFormValue("role"), strings.TrimSpace(v.r.PostFormValue("label")),
 		v.r.PostFormValue("only"), time.Duration(days)*24*time.Hour, v.who.Actor())
 	if problem, ok := fieldProblem(err); ok {
 		return v.showOperators(http.StatusUnprocessableEntity, problem)
@@ -95,5 +95,5 @@ func (c *console) createToken(v *visit) error {
 }
 
 func (c *console) revokeToken(v *visit) error {
-	return v.afterOperators(notFoundID(v.Store.RevokeToken(v.ctx(), v.r.PathValue("id"), v.who.Actor())), "token-revoked")
+	return v.afterOperators(notFoundID(v.Access.Tokens.Revoke(v.ctx(), v.r.PathValue("id"), v.who.Actor())), "token-revoked")
 }

@@ -4,12 +4,14 @@ import (
 	"net/http"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/checks"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // overviewPage is how a project stands.
 type overviewPage struct {
-	store.Overview
+	incidents.Overview
+	Engines         []checks.EngineHealth
 	Failed, Missing int
 	// Shares are the open incidents by cause, as widths of a bar of 100.
 	Shares []share
@@ -38,7 +40,7 @@ func (v *visit) openElsewhere() (found []elsewhere, err error) {
 			continue
 		}
 		e := elsewhere{Name: name, Link: v.link("/", "project", name)}
-		if e.Open, e.Capped, err = v.Store.IncidentCount(v.ctx(), name, engine.IncidentFilter{Open: true}, store.QuickCount); err != nil {
+		if e.Open, e.Capped, err = v.Incidents.Count(v.ctx(), name, engine.IncidentFilter{Open: true}, incidents.QuickCount); err != nil {
 			return nil, err
 		}
 		if e.Open > 0 {
@@ -66,27 +68,31 @@ func (p overviewPage) Alive() int {
 }
 
 func (c *console) overview(v *visit) error {
-	overview, err := v.Store.Overview(v.ctx(), v.project)
+	overview, err := v.Incidents.Statistics.Overview(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}
-	project, err := v.Store.Project(v.ctx(), v.project)
+	project, err := v.Projects.Get(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}
-	data := overviewPage{Overview: overview, Failed: overview.OpenByCause[engine.StateFailed], Missing: overview.OpenByCause[engine.StateMissing],
+	running, err := v.Checks.Engines(v.ctx())
+	if err != nil {
+		return err
+	}
+	data := overviewPage{Overview: overview, Engines: running, Failed: overview.OpenByCause[engine.StateFailed], Missing: overview.OpenByCause[engine.StateMissing],
 		Here: v.Base.String(), RepairURL: project.RepairURL != ""}
 	if data.Elsewhere, err = v.openElsewhere(); err != nil {
 		return err
 	}
 	data.Shares = shares(data.Failed, data.Missing)
 	data.Charts = []chart{
-		newChart("receipts", overview.Series, func(b store.Bucket) int { return b.Receipts }),
-		newChart("failures", overview.Series, func(b store.Bucket) int { return b.Failures }),
-		newChart("recoveries", overview.Series, func(b store.Bucket) int { return b.Recoveries }),
+		newChart("receipts", overview.Series, func(b incidents.Bucket) int { return b.Receipts }),
+		newChart("failures", overview.Series, func(b incidents.Bucket) int { return b.Failures }),
+		newChart("recoveries", overview.Series, func(b incidents.Bucket) int { return b.Recoveries }),
 	}
 	if overview.Owed == 0 && overview.Open == 0 && data.Charts[0].Total == 0 {
-		any, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: v.project, Limit: 1})
+		any, err := v.Incidents.Effects.List(v.ctx(), incidents.EffectFilter{Project: v.project, Limit: 1})
 		if err != nil {
 			return err
 		}

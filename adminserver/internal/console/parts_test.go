@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 func TestASentenceQuotesLittleAndLargeSumsAreGrouped(t *testing.T) {
@@ -73,8 +73,8 @@ func TestAFilterStandsInTheURLAsAWhole(t *testing.T) {
 func TestAChartKeepsItsScaleAndShowsOneBesideAThousand(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 31, 23, 30, 0, 0, time.UTC)
-	c := newChart("receipts", []store.Bucket{{At: at, Receipts: 1}, {At: at.Add(30 * time.Minute), Receipts: 1000}, {}},
-		func(b store.Bucket) int { return b.Receipts })
+	c := newChart("receipts", []incidents.Bucket{{At: at, Receipts: 1}, {At: at.Add(30 * time.Minute), Receipts: 1000}, {}},
+		func(b incidents.Bucket) int { return b.Receipts })
 	if c.Total != 1001 || c.Top != 1000 || c.Half() != 500 || c.Width != 30 {
 		t.Errorf("%+v", c)
 	}
@@ -106,14 +106,14 @@ func TestDurationsAreWrittenInTheirLargestUnits(t *testing.T) {
 
 func TestARepairIsContradictedByWhatUndidIt(t *testing.T) {
 	t.Parallel()
-	later := func(effect string, state engine.State) store.RelatedEffect {
-		return store.RelatedEffect{Effect: store.Effect{Acceptance: engine.Acceptance{Key: engine.Key{Effect: effect}}, State: state}, SameSubject: true, Later: true}
+	later := func(effect string, state engine.State) incidents.RelatedEffect {
+		return incidents.RelatedEffect{Effect: incidents.Effect{Acceptance: engine.Acceptance{Key: engine.Key{Effect: effect}}, State: state}, SameSubject: true, Later: true}
 	}
 	earlier := later("access_revocation", engine.StateApplied)
 	earlier.Later = false
 	for _, c := range []struct {
 		effect  string
-		related store.RelatedEffect
+		related incidents.RelatedEffect
 		against bool
 	}{
 		{"access_unlock", later("access_revocation", engine.StateApplied), true},
@@ -123,7 +123,7 @@ func TestARepairIsContradictedByWhatUndidIt(t *testing.T) {
 		{"seat_update", later("seat_update", engine.StateApplied), true},
 		{"of_their_own", later("anything", engine.StateApplied), true},
 	} {
-		if got := len(contradicting(c.effect, []store.RelatedEffect{c.related})) == 1; got != c.against {
+		if got := len(contradicting(c.effect, []incidents.RelatedEffect{c.related})) == 1; got != c.against {
 			t.Errorf("%s after %s %s: %v", c.related.Acceptance.Effect, c.effect, c.related.State, got)
 		}
 	}

@@ -7,12 +7,12 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // planPage is a bulk action over a frozen set of incidents.
 type planPage struct {
-	store.Plan
+	incidents.Plan
 	// Filter says in words what was selected, Link leads to what it selects now.
 	Filter [][2]string
 	Link   string
@@ -54,7 +54,7 @@ type plansPage struct{ Plans []planPage }
 var filterWords = map[string]string{"show": "State", "q": "Search", "cause": "Cause", "provider": "Provider", "event_type": "Event type", "effect": "Effect",
 	"version": "Version", "customer": "Customer", "reference": "Reference", "from": "Opened from", "to": "Opened until"}
 
-func newPlanPage(v *visit, p store.Plan) planPage {
+func newPlanPage(v *visit, p incidents.Plan) planPage {
 	f := filterOf(p.Filter)
 	page := planPage{Plan: p, Filter: f.Pairs(), Link: v.link("/incidents", f.Values()...)}
 	if p.Filter.Open {
@@ -74,7 +74,7 @@ func newPlanPage(v *visit, p store.Plan) planPage {
 }
 
 func (c *console) plans(v *visit) error {
-	plans, err := v.Store.Plans(v.ctx(), v.project)
+	plans, err := v.Incidents.Plans.List(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}
@@ -86,14 +86,14 @@ func (c *console) plans(v *visit) error {
 }
 
 func (c *console) plan(v *visit) error {
-	plan, err := v.Store.Plan(v.ctx(), v.project, v.r.PathValue("id"))
+	plan, err := v.Incidents.Plans.Get(v.ctx(), v.project, v.r.PathValue("id"))
 	if err != nil {
 		return notFoundID(err)
 	}
 	return v.showPlan(http.StatusOK, plan, "", "")
 }
 
-func (v *visit) showPlan(status int, plan store.Plan, typed, problem string) error {
+func (v *visit) showPlan(status int, plan incidents.Plan, typed, problem string) error {
 	data := newPlanPage(v, plan)
 	data.Typed = typed
 	p := page{Title: "Plan", Nav: "Incidents", Problem: problem, Live: true, Data: data}
@@ -109,7 +109,7 @@ func (c *console) makePlan(v *visit) error {
 	if err != nil {
 		return err
 	}
-	plan, err := v.Store.CreatePlan(v.ctx(), v.project, store.PlanRequest{Action: v.r.PostFormValue("action"), Filter: f.asked(),
+	plan, err := v.Incidents.Plans.Create(v.ctx(), v.project, incidents.PlanRequest{Action: v.r.PostFormValue("action"), Filter: f.asked(),
 		Note: strings.TrimSpace(v.r.PostFormValue("note"))}, v.who.Actor())
 	if err != nil {
 		return err
@@ -125,7 +125,7 @@ func (c *console) startPlan(v *visit) error {
 	if err != nil {
 		err = &engine.FieldError{Field: "count", Reason: "is not a number"}
 	} else {
-		_, err = v.Store.StartPlan(v.ctx(), v.project, id, count, v.who.Actor())
+		_, err = v.Incidents.Plans.Start(v.ctx(), v.project, id, count, v.who.Actor())
 	}
 	if err == nil {
 		v.redirect("/plans/"+id, "plan-started", "")
@@ -135,7 +135,7 @@ func (c *console) startPlan(v *visit) error {
 	if problem.Status != http.StatusUnprocessableEntity && problem.Status != http.StatusConflict {
 		return notFoundID(err)
 	}
-	plan, err := v.Store.Plan(v.ctx(), v.project, id)
+	plan, err := v.Incidents.Plans.Get(v.ctx(), v.project, id)
 	if err != nil {
 		return notFoundID(err)
 	}
@@ -144,7 +144,7 @@ func (c *console) startPlan(v *visit) error {
 
 func (c *console) stopPlan(v *visit) error {
 	id := v.r.PathValue("id")
-	if _, err := v.Store.StopPlan(v.ctx(), v.project, id, v.who.Actor()); err != nil {
+	if _, err := v.Incidents.Plans.Stop(v.ctx(), v.project, id, v.who.Actor()); err != nil {
 		return notFoundID(err)
 	}
 	v.redirect("/plans/"+id, "plan-stopped", "")

@@ -8,16 +8,17 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // projectsPage lists the projects that the visitor sees.
 type projectsPage struct {
-	Projects []store.Project
+	Projects []projects.Project
 	// Typed is what a refused form brought.
 	Typed struct{ Name, RepairURL string }
 	// MayCreate says whether the visitor may add one.
@@ -29,7 +30,7 @@ func (c *console) projects(v *visit) error {
 }
 
 func (v *visit) showProjects(status int, data projectsPage, problem string) error {
-	all, err := v.Store.Projects(v.ctx())
+	all, err := v.Projects.List(v.ctx())
 	if err != nil {
 		return err
 	}
@@ -44,13 +45,13 @@ func (v *visit) showProjects(status int, data projectsPage, problem string) erro
 
 // mayDeployment says whether the visitor may change what belongs to no project:
 // an admin of a single one may not.
-func (v *visit) mayDeployment() bool { return v.who.May(access.Admin) && v.who.Project == "" }
+func (v *visit) mayDeployment() bool { return v.who.May(identity.Admin) && v.who.Project == "" }
 
 // wholeDeployment keeps the pages of the deployment from who sees one project only.
 func wholeDeployment(do handle) handle {
 	return func(v *visit) error {
 		if !v.mayDeployment() {
-			return store.ErrNotFound
+			return engine.ErrNotFound
 		}
 		return do(v)
 	}
@@ -58,7 +59,7 @@ func wholeDeployment(do handle) handle {
 
 func (c *console) createProject(v *visit) error {
 	name, url := strings.TrimSpace(v.r.PostFormValue("name")), strings.TrimSpace(v.r.PostFormValue("repair_url"))
-	_, secret, err := v.Store.CreateProject(v.ctx(), name, store.ProjectSettings{RepairURL: &url}, v.AllowNetworks, v.who.Actor())
+	_, secret, err := v.Projects.Create(v.ctx(), name, projects.Settings{RepairURL: &url}, v.AllowNetworks, v.who.Actor())
 	if problem, ok := fieldProblem(err); ok {
 		data := projectsPage{}
 		data.Typed.Name, data.Typed.RepairURL = name, url
@@ -73,8 +74,8 @@ func (c *console) createProject(v *visit) error {
 
 // projectPage is one project with its keys.
 type projectPage struct {
-	store.Project
-	Keys []store.Key
+	projects.Project
+	Keys []access.APIKey
 	// Alive are the keys that are not revoked.
 	Alive int
 	Here  string
@@ -85,13 +86,13 @@ type projectPage struct {
 func (c *console) projectPage(v *visit) error { return v.showProject(http.StatusOK, "") }
 
 func (v *visit) showProject(status int, problem string, tested ...alerts.Result) error {
-	project, err := v.Store.Project(v.ctx(), v.project)
+	project, err := v.Projects.Get(v.ctx(), v.project)
 	if err != nil {
 		return err
 	}
 	data := projectPage{Project: project, Here: v.Base.String(), Tested: tested}
-	if v.who.May(access.Admin) {
-		if data.Keys, err = v.Store.Keys(v.ctx(), v.project); err != nil {
+	if v.who.May(identity.Admin) {
+		if data.Keys, err = v.Access.Keys.List(v.ctx(), v.project); err != nil {
 			return err
 		}
 	}
@@ -104,8 +105,8 @@ func (v *visit) showProject(status int, problem string, tested ...alerts.Result)
 }
 
 // set changes settings and shows the project again.
-func (v *visit) set(settings store.ProjectSettings) error {
-	_, err := v.Store.SetProject(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
+func (v *visit) set(settings projects.Settings) error {
+	_, err := v.Projects.Set(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
 	return v.afterwards(err, "project")
 }
 
@@ -125,7 +126,7 @@ func (c *console) setProject(v *visit) error {
 	form := v.r.PostForm
 	text := func(name string) *string { s := strings.TrimSpace(form.Get(name)); return &s }
 	tick := func(name string) *bool { on := form.Get(name) != ""; return &on }
-	settings := store.ProjectSettings{Mode: text("mode"), PublicName: text("public_name"), SupportContact: text("support_contact"),
+	settings := projects.Settings{Mode: text("mode"), PublicName: text("public_name"), SupportContact: text("support_contact"),
 		SignaturePrefix: tick("signature_prefix"), Snapshots: tick("snapshots")}
 	for name, to := range map[string]**time.Duration{"timeout": &settings.Timeout, "alert_after_failed": &settings.AlertAfterFailed,
 		"alert_after_missing": &settings.AlertAfterMissing} {
@@ -147,12 +148,12 @@ func (c *console) setProject(v *visit) error {
 
 func (c *console) setRepairURL(v *visit) error {
 	url := strings.TrimSpace(v.r.PostFormValue("repair_url"))
-	return v.set(store.ProjectSettings{RepairURL: &url})
+	return v.set(projects.Settings{RepairURL: &url})
 }
 
 func (c *console) suspend(v *visit) error {
 	suspended := v.r.PostFormValue("suspended") == "yes"
-	return v.set(store.ProjectSettings{Suspended: &suspended})
+	return v.set(projects.Settings{Suspended: &suspended})
 }
 
 func (c *console) rotateSecret(v *visit) error {
@@ -160,7 +161,7 @@ func (c *console) rotateSecret(v *visit) error {
 	if err != nil || hours < 0 || hours > 90*24 {
 		return v.showProject(http.StatusUnprocessableEntity, "Nothing was changed: the overlap must be a number of hours.")
 	}
-	secret, err := v.Store.RotateCallbackSecret(v.ctx(), v.project, time.Duration(hours)*time.Hour, v.who.Actor())
+	secret, err := v.Projects.RotateCallbackSecret(v.ctx(), v.project, time.Duration(hours)*time.Hour, v.who.Actor())
 	if err != nil {
 		return err
 	}
@@ -169,7 +170,7 @@ func (c *console) rotateSecret(v *visit) error {
 }
 
 func (c *console) createKey(v *visit) error {
-	key, secret, err := v.Store.CreateKey(v.ctx(), v.project, strings.TrimSpace(v.r.PostFormValue("label")), v.who.Actor())
+	key, secret, err := v.Access.Keys.Create(v.ctx(), v.project, strings.TrimSpace(v.r.PostFormValue("label")), v.who.Actor())
 	if problem, ok := fieldProblem(err); ok {
 		return v.showProject(http.StatusUnprocessableEntity, problem)
 	}
@@ -181,7 +182,7 @@ func (c *console) createKey(v *visit) error {
 }
 
 func (c *console) revokeKey(v *visit) error {
-	return v.afterwards(notFoundID(v.Store.RevokeKey(v.ctx(), v.project, v.r.PathValue("id"), v.who.Actor())), "key-revoked")
+	return v.afterwards(notFoundID(v.Access.Keys.Revoke(v.ctx(), v.project, v.r.PathValue("id"), v.who.Actor())), "key-revoked")
 }
 
 // shownOnce is a secret that is not shown again.

@@ -10,23 +10,23 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/qr"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 // issued is a proof as an incident's page shows it.
 type issued struct {
-	store.Proof
+	evidence.Proof
 	Live bool
 }
 
 // proofsOf reads the newest proofs of an incident.
 func (v *visit) proofsOf(id engine.IncidentID) ([]issued, error) {
-	found, err := v.Store.Proofs(v.ctx(), store.ProofFilter{Project: v.project, Incident: id, Limit: 20})
+	found, err := v.Evidence.Proofs.List(v.ctx(), evidence.ProofFilter{Project: v.project, Incident: id, Limit: 20})
 	if err != nil || len(found.Proofs) == 0 {
 		return nil, err
 	}
-	now, err := v.Store.Now(v.ctx())
+	now, err := v.Checks.Now(v.ctx())
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (c *console) share(v *visit) error {
 	if err != nil || days < 1 || days > 90 {
 		return refuse("Nothing was shared: the days must be a number from 1 to 90.")
 	}
-	_, link, err := v.IssueProof(v.ctx(), store.ProofRequest{Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
+	_, link, err := v.IssueProof(v.ctx(), evidence.ProofRequest{Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
 		Audience: audience, By: v.who.Actor()})
 	if errors.Is(err, proofs.ErrNoKey) {
 		return refuse("Nothing was shared: the server has no key to sign with. Its folder of keys gets one by spadmin proof keys new.")
@@ -76,14 +76,14 @@ func (c *console) revokeProof(v *visit) error {
 	if err != nil {
 		return err
 	}
-	proof, err := v.Store.Proof(v.ctx(), v.r.PathValue("jti"))
+	proof, err := v.Evidence.Proofs.Get(v.ctx(), v.r.PathValue("jti"))
 	if err != nil {
 		return notFoundID(err)
 	}
 	if proof.Incident != incident.ID {
-		return store.ErrNotFound
+		return engine.ErrNotFound
 	}
-	if _, err := v.Store.RevokeProof(v.ctx(), proof.JTI, v.who.Actor()); err != nil {
+	if _, err := v.Evidence.Proofs.Revoke(v.ctx(), proof.JTI, v.who.Actor()); err != nil {
 		return err
 	}
 	v.redirect("/incidents/"+string(incident.ID), "proof-revoked", "")

@@ -8,8 +8,8 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
@@ -58,23 +58,23 @@ type menuItem struct{ Name, Path, Key string }
 // Menu lists where the visitor may go.
 func (p page) Menu() []menuItem {
 	items := []menuItem{{"Overview", "/", "g"}, {"Incidents", "/incidents", "i"}, {"Effects", "/effects", ""}, {"Projects", "/projects", ""}}
-	if p.v.who.May(access.Admin) && p.v.who.Project == "" {
+	if p.v.who.May(identity.Admin) && p.v.who.Project == "" {
 		items = append(items, menuItem{"Operators", "/operators", ""})
 	}
-	if p.v.who.May(access.Admin) {
+	if p.v.who.May(identity.Admin) {
 		items = append(items, menuItem{"Audit", "/audit", ""})
 	}
 	return items
 }
 
 // Who is the visitor.
-func (p page) Who() access.Identity { return p.v.who }
+func (p page) Who() identity.Identity { return p.v.who }
 
 // MayAct says whether the visitor may act on incidents.
-func (p page) MayAct() bool { return p.v.who.May(access.Operator) }
+func (p page) MayAct() bool { return p.v.who.May(identity.Operator) }
 
 // MayChange says whether the visitor may change projects, keys and operators.
-func (p page) MayChange() bool { return p.v.who.May(access.Admin) }
+func (p page) MayChange() bool { return p.v.who.May(identity.Admin) }
 
 // Project is the one that the page is about, Projects are those to choose from.
 func (p page) Project() string { return p.v.project }

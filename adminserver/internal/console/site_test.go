@@ -19,7 +19,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
@@ -29,7 +30,7 @@ var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 type site struct {
 	t       *testing.T
 	db      *enginetest.Database
-	store   *store.Store
+	store   *rooms.Rooms
 	url     string
 	keys    string
 	handler atomic.Pointer[adminserver.Server]
@@ -44,7 +45,7 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{t: t, db: enginetest.New(t), engines: map[string]*engine.Engine{}}
 	var err error
-	if s.store, err = store.New(s.db.Pool, ""); err != nil {
+	if s.store, err = rooms.Open(s.db.Pool, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, project := range []string{"billing", "shop"} {
@@ -80,7 +81,7 @@ func (s *site) addProject(project string) {
 		s.engines[project].RepairHandler(func(context.Context, pgx.Tx, engine.Repair) error { return s.broken }).ServeHTTP(w, r)
 	}))
 	s.t.Cleanup(endpoint.Close)
-	if _, _, err := s.store.CreateProject(s.t.Context(), project, store.ProjectSettings{RepairURL: &endpoint.URL}, loopback, "test"); err != nil {
+	if _, _, err := s.store.Projects.Create(s.t.Context(), project, projects.Settings{RepairURL: &endpoint.URL}, loopback, "test"); err != nil {
 		s.t.Fatal(err)
 	}
 	s.engines[project] = s.db.Engine(engine.Config{Project: project, AllowNetworks: loopback})

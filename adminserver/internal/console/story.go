@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // story is an effect in one plain sentence: who, what they did, and what they
@@ -148,7 +148,7 @@ type next struct {
 	After string
 }
 
-func whatNext(i engine.Incident, attempts []store.Attempt, repairURL bool) next {
+func whatNext(i engine.Incident, attempts []incidents.AttemptHistory, repairURL bool) next {
 	switch i.State {
 	case engine.StateReprocessing:
 		return inFlight(i, attempts)
@@ -167,7 +167,7 @@ func whatNext(i engine.Incident, attempts []store.Attempt, repairURL bool) next 
 }
 
 // inFlight says where the callback of the attempt stands.
-func inFlight(i engine.Incident, attempts []store.Attempt) next {
+func inFlight(i engine.Incident, attempts []incidents.AttemptHistory) next {
 	n := next{What: "The signed callback goes out to the app. Without a success by", Until: i.DueAt, After: "the attempt counts as missing."}
 	if len(attempts) == 0 {
 		return n

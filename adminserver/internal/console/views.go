@@ -4,19 +4,19 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // view is a saved view as the list shows it.
 type view struct {
-	store.SavedView
+	incidents.SavedView
 	Link string
 	Here bool
 }
 
 // views reads the project's saved views; f is the filter that is shown.
 func (v *visit) views(f filter) ([]view, error) {
-	saved, err := v.Store.SavedViews(v.ctx(), v.project)
+	saved, err := v.Incidents.Views.List(v.ctx(), v.project)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +34,7 @@ func (c *console) saveView(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.Store.SaveView(v.ctx(), v.project, strings.TrimSpace(v.r.PostFormValue("name")), f.asked(), v.who.Actor()); err != nil {
+	if _, err := v.Incidents.Views.Save(v.ctx(), v.project, strings.TrimSpace(v.r.PostFormValue("name")), f.asked(), v.who.Actor()); err != nil {
 		return err
 	}
 	v.redirect("/incidents", "view", "", f.Values()...)
@@ -42,7 +42,7 @@ func (c *console) saveView(v *visit) error {
 }
 
 func (c *console) deleteView(v *visit) error {
-	if err := v.Store.DeleteView(v.ctx(), v.project, v.r.PathValue("id"), v.who.Actor()); err != nil {
+	if err := v.Incidents.Views.Delete(v.ctx(), v.project, v.r.PathValue("id"), v.who.Actor()); err != nil {
 		return notFoundID(err)
 	}
 	v.redirect("/incidents", "view-deleted", "")

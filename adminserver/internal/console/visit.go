@@ -7,10 +7,10 @@ import (
 	"net/url"
 	"slices"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // visit is one request for a page: who asks, and in which project they are.
@@ -18,7 +18,7 @@ type visit struct {
 	*console
 	w   http.ResponseWriter
 	r   *http.Request
-	who access.Identity
+	who identity.Identity
 	// projects are those that exist for who; project is the chosen one, engine its engine.
 	projects []string
 	project  string
@@ -33,7 +33,7 @@ type handle func(v *visit) error
 // page makes a handler of a function.
 func (c *console) page(do handle) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		v := &visit{console: c, w: w, r: r, who: access.From(r.Context())}
+		v := &visit{console: c, w: w, r: r, who: identity.From(r.Context())}
 		err := v.enter()
 		if err == nil {
 			err = do(v)
@@ -54,7 +54,7 @@ func (v *visit) enter() error {
 			return web.New(http.StatusBadRequest, "the form could not be read")
 		}
 	}
-	all, err := v.Store.Projects(v.ctx())
+	all, err := v.Projects.List(v.ctx())
 	if err != nil {
 		return err
 	}
@@ -72,7 +72,7 @@ func (v *visit) enter() error {
 	if v.project == "" {
 		v.project, err = v.usualProject()
 	} else if !slices.Contains(v.projects, v.project) {
-		v.project, err = "", store.ErrNotFound // the page that says so must not lead there again
+		v.project, err = "", engine.ErrNotFound // the page that says so must not lead there again
 	}
 	if err != nil {
 		return err
@@ -86,7 +86,7 @@ func (v *visit) enter() error {
 func (v *visit) usualProject() (string, error) {
 	switch len(v.projects) {
 	case 0:
-		return "", store.ErrNotFound
+		return "", engine.ErrNotFound
 	case 1:
 		return v.projects[0], nil
 	}
@@ -103,7 +103,7 @@ func (v *visit) usualProject() (string, error) {
 		if len(open.Incidents) > 0 {
 			return name, nil
 		}
-		accepted, err := v.Store.Effects(v.ctx(), store.EffectFilter{Project: name, Limit: 1})
+		accepted, err := v.Incidents.Effects.List(v.ctx(), incidents.EffectFilter{Project: name, Limit: 1})
 		if err != nil {
 			return "", err
 		}
@@ -129,10 +129,10 @@ const projectsAsked = 20
 // enters its project. One of a project that the visitor does not see, or that
 // the request does not name, is not found.
 func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
-	name, err := v.Store.ProjectOfIncident(v.ctx(), id)
+	name, err := v.Incidents.ProjectOfIncident(v.ctx(), id)
 	var field *engine.FieldError
 	if errors.As(err, &field) || err == nil && (!v.who.Sees(name) || v.r.FormValue("project") != "" && name != v.project) {
-		err = store.ErrNotFound
+		err = engine.ErrNotFound
 	}
 	if err != nil {
 		return engine.Incident{}, err
@@ -149,7 +149,7 @@ func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
 func notFoundID(err error) error {
 	var field *engine.FieldError
 	if errors.As(err, &field) {
-		return store.ErrNotFound
+		return engine.ErrNotFound
 	}
 	return err
 }

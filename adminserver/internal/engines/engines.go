@@ -3,7 +3,6 @@ package engines
 
 import (
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -42,11 +41,11 @@ func New(pool *pgxpool.Pool, cfg engine.Config) *Engines {
 	return &Engines{pool: pool, cfg: cfg, known: map[string]known{}, making: map[string]*making{}}
 }
 
-// For returns the engine of a project, or [store.ErrNotFound] where there is
+// For returns the engine of a project, or [engine.ErrNotFound] where there is
 // none. Its view of the project's settings is at most 10 seconds old.
 func (e *Engines) For(project string) (*engine.Engine, error) {
 	if project == "" { // an engine would take it for the default
-		return nil, fmt.Errorf("project %q: %w", project, store.ErrNotFound)
+		return nil, store.NotFound("project %q", project)
 	}
 	e.mu.Lock()
 	if have, ok := e.known[project]; ok && time.Since(have.since) < freshFor {
@@ -80,7 +79,7 @@ func (e *Engines) make(project string) (*engine.Engine, error) {
 	made, err := engine.New(e.pool, cfg)
 	var field *engine.FieldError
 	if errors.As(err, &field) && field.Field == "Config.Project" {
-		return nil, fmt.Errorf("project %q: %w", project, store.ErrNotFound)
+		return nil, store.NotFound("project %q", project)
 	}
 	return made, err
 }

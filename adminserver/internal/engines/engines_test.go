@@ -8,7 +8,6 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 func TestForGivesEachProjectItsEngine(t *testing.T) {
@@ -23,7 +22,7 @@ func TestForGivesEachProjectItsEngine(t *testing.T) {
 		t.Errorf("a second engine for the same project: %v", err)
 	}
 	for _, name := range []string{"nosuch", "", "NO/SUCH", "a\x00b"} {
-		if e, err := all.For(name); !errors.Is(err, store.ErrNotFound) {
+		if e, err := all.For(name); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("project %q: %v, %v", name, e, err)
 		}
 	}
@@ -42,7 +41,7 @@ func TestWhoAsksAtOnceGetsTheSameEngine(t *testing.T) {
 			if made[i], err = all.For("default"); err != nil {
 				t.Error(err)
 			}
-			if _, err := all.For("nosuch"); !errors.Is(err, store.ErrNotFound) {
+			if _, err := all.For("nosuch"); !errors.Is(err, engine.ErrNotFound) {
 				t.Error(err)
 			}
 		})

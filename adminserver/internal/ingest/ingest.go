@@ -16,7 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // Limits bound what one project may ask for. Zero fields take the defaults.
@@ -55,7 +56,8 @@ func (l Limits) complete() Limits {
 
 // config is what the API works with.
 type config struct {
-	Store *store.Store
+	Access    *access.Access
+	Incidents *incidents.Incidents
 	// Engine returns a project's engine.
 	Engine func(project string) (*engine.Engine, error)
 	Logger *slog.Logger
@@ -82,7 +84,7 @@ func newAPI(cfg config) *api {
 
 // work does what a valid request asks for, in the transaction that keeps its
 // answer, and returns the body of a 202.
-type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller store.KeyOwner, members object) ([]byte, error)
+type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller access.KeyOwner, members object) ([]byte, error)
 
 // endpoint answers a request, whatever happens to it.
 func (a *api) endpoint(name string, do work) http.Handler {
@@ -101,8 +103,8 @@ func (a *api) endpoint(name string, do work) http.Handler {
 
 // serve makes the checks in the documented order: negotiation, key, size and
 // fields, idempotency key, suspension, rate, replay, validation.
-func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do work) (store.Answer, error) {
-	var none store.Answer
+func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do work) (access.Answer, error) {
+	var none access.Answer
 	if p := negotiate(r.Header); p != nil {
 		return none, p
 	}
@@ -137,7 +139,7 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 	ctx, cancel := context.WithTimeout(r.Context(), working)
 	defer cancel()
 	hash := sha256.Sum256(body)
-	return a.cfg.Store.WithIdempotency(ctx, store.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
+	return a.cfg.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
 		func(tx pgx.Tx) (int, []byte, error) {
 			if malformed != nil {
 				return 0, nil, malformed
@@ -147,23 +149,23 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 		})
 }
 
-func (a *api) authenticate(r *http.Request) (store.KeyOwner, error) {
+func (a *api) authenticate(r *http.Request) (access.KeyOwner, error) {
 	unauthorized := fail("unauthorized", "Send Authorization: Bearer with an API key of this project.")
 	key := bearer(r.Header)
 	if key == "" {
-		return store.KeyOwner{}, unauthorized
+		return access.KeyOwner{}, unauthorized
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), working)
 	defer cancel()
-	caller, err := a.cfg.Store.KeyOwner(ctx, key)
-	if errors.Is(err, store.ErrNotFound) {
-		return store.KeyOwner{}, unauthorized
+	caller, err := a.cfg.Access.Keys.Owner(ctx, key)
+	if errors.Is(err, engine.ErrNotFound) {
+		return access.KeyOwner{}, unauthorized
 	}
 	return caller, err
 }
 
 // read reads the body, bounded in size and time.
-func (a *api) read(w http.ResponseWriter, r *http.Request, caller store.KeyOwner) ([]byte, error) {
+func (a *api) read(w http.ResponseWriter, r *http.Request, caller access.KeyOwner) ([]byte, error) {
 	limit := a.cfg.Limits.Body
 	if caller.Snapshots {
 		limit = a.cfg.Limits.SnapshotBody
@@ -200,9 +202,9 @@ func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 		return known
 	case errors.As(err, &body):
 		return invalid("body", string(body))
-	case errors.Is(err, store.ErrIdempotencyConflict):
+	case errors.Is(err, access.ErrIdempotencyConflict):
 		return fail("idempotency_conflict", "This Idempotency-Key was used with another body within the last 24 hours.")
-	case errors.Is(err, store.ErrIdempotencyBusy):
+	case errors.Is(err, access.ErrIdempotencyBusy):
 		return &problem{code: "idempotency_conflict", message: "A request with this Idempotency-Key is still running: ask again.", retryAfter: time.Second}
 	}
 	if r.Context().Err() == nil {

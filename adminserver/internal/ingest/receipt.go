@@ -11,7 +11,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/input"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // The providers whose names are known, with their event types.
@@ -153,7 +153,7 @@ type receiptAnswer struct {
 }
 
 // receipt records a receipt.
-func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ store.KeyOwner, members object) ([]byte, error) {
+func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access.KeyOwner, members object) ([]byte, error) {
 	acceptance, err := readReceipt(members)
 	if err != nil {
 		return nil, err

@@ -9,13 +9,14 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/input"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
 // readResult reads a result's body. The error names every wrong field.
-func readResult(members object) (store.Outcome, error) {
+func readResult(members object) (incidents.Outcome, error) {
 	f := newForm(members)
-	o := store.Outcome{EffectID: engine.EffectID(f.effectID()), Provider: f.provider(), Effect: f.name("effect_type", 64), ReplayID: f.name("replay_id", 64),
+	o := incidents.Outcome{EffectID: engine.EffectID(f.effectID()), Provider: f.provider(), Effect: f.name("effect_type", 64), ReplayID: f.name("replay_id", 64),
 		// What went wrong is worth more than its form: it is cut, never refused.
 		ErrorCode: input.Cut(f.text("error_code"), input.TypeLimit), ErrorMessage: input.Cut(f.text("error_message"), input.NoteLimit)}
 	id, older := f.name("provider_event_id", 255), f.name("stripe_event_id", 255)
@@ -57,13 +58,13 @@ type resultAnswer struct {
 }
 
 // result records an outcome.
-func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller store.KeyOwner, members object) ([]byte, error) {
+func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller access.KeyOwner, members object) ([]byte, error) {
 	outcome, err := readResult(members)
 	if err != nil {
 		return nil, err
 	}
-	id, err := a.cfg.Store.RecordOutcome(ctx, tx, caller.Project, outcome)
-	var ambiguous *store.AmbiguousError
+	id, err := a.cfg.Incidents.Outcomes.Record(ctx, tx, caller.Project, outcome)
+	var ambiguous *incidents.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):
 		several := &problem{code: "validation_error", message: "The event owes several effects: name the one that this result is about.", details: map[string][]string{}}
@@ -71,7 +72,7 @@ func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller st
 			several.details[field] = []string{"is required: the event owes several effects"}
 		}
 		return nil, several
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, engine.ErrNotFound):
 		return nil, fail("not_found", "This project has no receipt for that event and effect.")
 	case err != nil:
 		return nil, renamed(err)

@@ -10,7 +10,7 @@ import (
 // bounds bodies itself, because a limit that a caller cannot know before its
 // key is known comes after the key in the order of checks.
 func Routes(d web.Deps, limits Limits) []web.Route {
-	a := newAPI(config{Store: d.Store, Engine: d.Engines.For, Logger: d.Logger, Limits: limits})
+	a := newAPI(config{Access: d.Access, Incidents: d.Incidents, Engine: d.Engines.For, Logger: d.Logger, Limits: limits})
 	receipt, result := a.endpoint("receipt", a.receipt), a.endpoint("result", a.result)
 	routes := []web.Route{
 		{Pattern: "POST /api/v1/receipt", Handler: receipt}, {Pattern: "POST /v1/receipt", Handler: receipt},

@@ -15,7 +15,8 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 const secretKey = "dGVzdCBzZWNyZXQga2V5IG9mIDMyIGJ5dGVzIGxvbmc="
@@ -33,22 +34,22 @@ type server struct {
 func start(t testing.TB, limits adminserver.IngestLimits) *server {
 	t.Helper()
 	s := &server{t: t, db: enginetest.New(t), keys: map[string]string{}}
-	st, err := store.New(s.db.Pool, secretKey)
+	st, err := rooms.Open(s.db.Pool, secretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	yes, live := true, "live"
-	for name, settings := range map[string]store.ProjectSettings{"default": {}, "other": {Mode: &live}, "paused": {Suspended: &yes}, "keep": {Snapshots: &yes}} {
+	for name, settings := range map[string]projects.Settings{"default": {}, "other": {Mode: &live}, "paused": {Suspended: &yes}, "keep": {Snapshots: &yes}} {
 		if name != "default" {
-			if _, _, err := st.CreateProject(t.Context(), name, settings, nil, "ada"); err != nil {
+			if _, _, err := st.Projects.Create(t.Context(), name, settings, nil, "ada"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if _, s.keys[name], err = st.CreateKey(t.Context(), name, "test", "ada"); err != nil {
+		if _, s.keys[name], err = st.Access.Keys.Create(t.Context(), name, "test", "ada"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	handler, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.Ingest},
+	handler, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.PartIngest},
 		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), IngestLimits: limits})
 	if err != nil {
 		t.Fatal(err)

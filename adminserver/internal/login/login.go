@@ -13,10 +13,11 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // sessionLife is the absolute limit, also held by the store.
@@ -46,8 +47,8 @@ func New(cfg Config) (*Login, error) {
 		return nil, err
 	}
 	l := &Login{Config: cfg, sessions: scs.New(), mailing: make(chan struct{}, 4)}
-	l.sessions.Store, l.sessions.Codec = cfg.Store.Sessions(), codec{}
-	l.sessions.Lifetime, l.sessions.IdleTimeout = sessionLife, store.SessionIdle
+	l.sessions.Store, l.sessions.Codec = cfg.Access.Sessions, codec{}
+	l.sessions.Lifetime, l.sessions.IdleTimeout = sessionLife, access.SessionIdle
 	l.sessions.Cookie = scs.SessionCookie{Name: l.cookieName("sendpromptly"), HttpOnly: true, Path: l.cookiePath(),
 		SameSite: http.SameSiteLaxMode, Secure: cfg.Base.Secure()}
 	if cfg.OIDC.Enabled() {
@@ -86,65 +87,65 @@ func (l *Login) Routes() []web.Route {
 
 // Steps is the room's background work.
 func (l *Login) Steps() []web.Step {
-	return []web.Step{{Name: "purge sessions", Every: 10 * time.Minute, Do: l.Store.Sessions().Purge}}
+	return []web.Step{{Name: "purge sessions", Every: 10 * time.Minute, Do: l.Access.Sessions.Purge}}
 }
 
 // Authenticate finds out who sent a request. A token in the Authorization
 // header counts alone: a wrong one is not made good by a cookie.
-func (l *Login) Authenticate(r *http.Request) (access.Identity, bool, error) {
+func (l *Login) Authenticate(r *http.Request) (identity.Identity, bool, error) {
 	switch headers := r.Header.Values("Authorization"); {
 	case len(headers) > 1: // one of them might be a proxy's
-		return access.Identity{}, false, nil
+		return identity.Identity{}, false, nil
 	case len(headers) == 1 && headers[0] != "":
 		return l.bearer(r.Context(), headers[0])
 	}
 	cookie, err := r.Cookie(l.sessions.Cookie.Name)
 	if err != nil || cookie.Value == "" {
-		return access.Identity{}, false, nil
+		return identity.Identity{}, false, nil
 	}
 	ctx, err := l.sessions.Load(r.Context(), cookie.Value)
 	if err != nil {
-		return access.Identity{}, false, err
+		return identity.Identity{}, false, err
 	}
 	return l.owner(ctx)
 }
 
 // bearer is for programs. A token proves itself anew with every request.
-func (l *Login) bearer(ctx context.Context, header string) (access.Identity, bool, error) {
+func (l *Login) bearer(ctx context.Context, header string) (identity.Identity, bool, error) {
 	scheme, secret, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
-		return access.Identity{}, false, nil
+		return identity.Identity{}, false, nil
 	}
-	token, _, err := l.Store.TokenOwner(ctx, strings.TrimSpace(secret))
+	token, _, err := l.Access.Tokens.Find(ctx, strings.TrimSpace(secret))
 	return tokenIdentity(token, true, err)
 }
 
 // owner reads whom a loaded session belongs to.
-func (l *Login) owner(ctx context.Context) (access.Identity, bool, error) {
+func (l *Login) owner(ctx context.Context) (identity.Identity, bool, error) {
 	at, who := l.loggedInAt(ctx), l.sessions.GetString(ctx, "who")
 	switch l.sessions.GetString(ctx, "kind") {
 	case kindOperator:
-		account, recent, err := l.Store.OperatorSession(ctx, who, at)
-		return identity(access.Identity{Name: account.Email, Recent: recent}, account.Role, err)
+		account, recent, err := l.Access.Operators.Session(ctx, who, at)
+		return withRole(identity.Identity{Name: account.Email, Recent: recent}, account.Role, err)
 	case kindToken:
-		token, recent, err := l.Store.TokenSession(ctx, who, at)
+		token, recent, err := l.Access.Tokens.Session(ctx, who, at)
 		return tokenIdentity(token, recent, err)
 	}
-	return access.Identity{}, false, nil
+	return identity.Identity{}, false, nil
 }
 
-func tokenIdentity(token store.Token, recent bool, err error) (access.Identity, bool, error) {
-	return identity(access.Identity{Name: "token:" + token.Label, Project: token.Project, Recent: recent}, token.Role, err)
+func tokenIdentity(token access.Token, recent bool, err error) (identity.Identity, bool, error) {
+	return withRole(identity.Identity{Name: "token:" + token.Label, Project: token.Project, Recent: recent}, token.Role, err)
 }
 
-// identity completes who with a role, unless nobody was found.
-func identity(who access.Identity, role string, err error) (access.Identity, bool, error) {
-	if errors.Is(err, store.ErrNotFound) {
-		return access.Identity{}, false, nil
+// withRole completes who with a role, unless nobody was found.
+func withRole(who identity.Identity, role string, err error) (identity.Identity, bool, error) {
+	if errors.Is(err, engine.ErrNotFound) {
+		return identity.Identity{}, false, nil
 	}
 	if err != nil {
-		return access.Identity{}, false, err
+		return identity.Identity{}, false, err
 	}
-	who.Role, err = access.ParseRole(role)
+	who.Role, err = identity.ParseRole(role)
 	return who, err == nil, err
 }

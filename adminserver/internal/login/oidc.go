@@ -17,10 +17,9 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
-	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 // OIDC names an identity provider. The zero value is none.
@@ -54,7 +53,7 @@ func (o OIDC) validate() error {
 		return &engine.FieldError{Field: "OIDC.ClientID", Reason: "is empty"}
 	}
 	for _, role := range o.Roles {
-		if _, err := access.ParseRole(role); err != nil {
+		if _, err := identity.ParseRole(role); err != nil {
 			return &engine.FieldError{Field: "OIDC.Roles", Reason: "may map to viewer, operator and admin only"}
 		}
 	}
@@ -156,9 +155,9 @@ func (l *Login) fromProvider(w http.ResponseWriter, r *http.Request) {
 		l.refuse(w, r, err, "The identity provider did not vouch for you.")
 		return
 	}
-	login, err := l.Store.LogInByOIDC(r.Context(), email, role)
+	login, err := l.Access.Operators.LogInByOIDC(r.Context(), email, role)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, engine.ErrNotFound):
 		l.refuse(w, r, err, "You have no role here. An admin may invite you, or give you one at the identity provider.")
 	case err != nil:
 		l.refuse(w, r, err, "You could not be logged in.")
@@ -220,9 +219,9 @@ func (p *provider) read(claims map[string]json.RawMessage) (email, role string, 
 			values = []string{one}
 		}
 	}
-	highest := access.Role(0)
+	highest := identity.Role(0)
 	for value, name := range p.cfg.Roles {
-		if r, err := access.ParseRole(name); err == nil && slices.Contains(values, value) {
+		if r, err := identity.ParseRole(name); err == nil && slices.Contains(values, value) {
 			highest = max(highest, r)
 		}
 	}

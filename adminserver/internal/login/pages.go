@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/assets"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
-	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
 //go:embed templates/*.html
@@ -35,7 +35,7 @@ type view struct {
 	// Problem and Notice say what came of the last form.
 	Problem, Notice string
 	Next, Home      string
-	Who             access.Identity
+	Who             identity.Identity
 	Mail            bool
 	OIDC            string
 }
@@ -66,7 +66,7 @@ func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 
 func (l *Login) showLogin(w http.ResponseWriter, r *http.Request, status int, v view) {
 	v.Title, v.Action, v.Mail = "Log in", l.Base.Path("/login"), l.Mail.Enabled()
-	v.Next, v.Who = local(v.Next), access.From(r.Context())
+	v.Next, v.Who = local(v.Next), identity.From(r.Context())
 	if l.provider != nil {
 		v.OIDC = l.Base.Path("/login/oidc") + "?" + url.Values{"next": {v.Next}}.Encode()
 	}
@@ -86,9 +86,9 @@ func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
 		l.showLogin(w, r, http.StatusOK, view{Next: next, Notice: "If this address may log in, a link is on its way. It works once, for 15 minutes."})
 		return
 	}
-	token, now, err := l.Store.LogInByToken(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
+	token, now, err := l.Access.Tokens.LogIn(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, engine.ErrNotFound):
 		l.showLogin(w, r, http.StatusUnauthorized, view{Next: next, Problem: "This token is unknown, revoked or expired."})
 	case err != nil:
 		l.fail(w, r, err)
@@ -120,17 +120,17 @@ func (l *Login) mailLink(r *http.Request, email string) {
 // sendLink mails a link to the address of the operator, never to one as it was
 // typed. Whose role is the identity provider's gets none: it would outlive that role.
 func (l *Login) sendLink(ctx context.Context, typed string) error {
-	account, err := l.Store.Operator(ctx, typed)
+	account, err := l.Access.Operators.Get(ctx, typed)
 	if err != nil {
 		return err
 	}
 	if account.Vouched {
 		return errors.New("the role is the identity provider's: log in there")
 	}
-	if fresh, err := l.Store.LoginLinkFresh(ctx, account.Email); err != nil || fresh {
+	if fresh, err := l.Access.Operators.LinkFresh(ctx, account.Email); err != nil || fresh {
 		return errors.Join(err, map[bool]error{true: errors.New("one was made within the last minute")}[fresh])
 	}
-	secret, err := l.Store.LoginLink(ctx, account.Email, "login page")
+	secret, err := l.Access.Operators.CreateLink(ctx, account.Email, "login page")
 	if err != nil {
 		return err
 	}
@@ -147,9 +147,9 @@ func (l *Login) confirm(w http.ResponseWriter, r *http.Request) {
 
 // useLink logs in by a one-time link.
 func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
-	login, err := l.Store.UseLoginLink(r.Context(), r.PathValue("token"))
+	login, err := l.Access.Operators.UseLink(r.Context(), r.PathValue("token"))
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, engine.ErrNotFound):
 		l.showLogin(w, r, http.StatusUnauthorized, view{Problem: "This link was used, or it is older than 15 minutes. Ask for another: spadmin operator login EMAIL prints one."})
 	case err != nil:
 		l.fail(w, r, err)

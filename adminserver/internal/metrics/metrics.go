@@ -14,10 +14,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/checks"
 )
 
 // askWithin bounds the questions to the database of one scrape.
@@ -32,7 +32,7 @@ type Metrics struct {
 	// mu makes scrapes take turns: each tally begins where the last one ended.
 	mu      sync.Mutex
 	mark    string
-	settled store.Counts
+	settled checks.Counts
 }
 
 // New makes the collectors and registers them.
@@ -70,7 +70,7 @@ func (m *Metrics) Step() web.Step {
 func (m *Metrics) Routes() []web.Route {
 	serve := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askWithin})
 	return []web.Route{{Pattern: "GET /metrics", Kind: web.API, Anywhere: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if who := access.From(r.Context()); !who.May(access.Viewer) && !web.FromLoopback(r) || who.Project != "" {
+		if who := identity.From(r.Context()); !who.May(identity.Viewer) && !web.FromLoopback(r) || who.Project != "" {
 			w.Header().Set("WWW-Authenticate", "Bearer")
 			web.WriteProblem(w, r, web.New(http.StatusUnauthorized, "metrics need a token of all projects: spadmin token create --role viewer"))
 			return
@@ -112,11 +112,11 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	set := func(d *prometheus.Desc, value float64) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value)
 	}
-	var vitals store.Vitals
-	var sums store.Counts
+	var vitals checks.Vitals
+	var sums checks.Counts
 	// The registry collects in goroutines of its own, where a panic would end the process.
 	err := caught.Call(func() (err error) {
-		if vitals, err = m.Store.Vitals(ctx); err == nil {
+		if vitals, err = m.Checks.Vitals(ctx); err == nil {
 			sums, err = m.count(ctx)
 		}
 		return err
@@ -145,12 +145,12 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 }
 
 // count adds what happened since the last time, and returns the sums.
-func (m *Metrics) count(ctx context.Context) (store.Counts, error) {
+func (m *Metrics) count(ctx context.Context) (checks.Counts, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	t, err := m.Store.Tally(ctx, m.mark)
+	t, err := m.Checks.Tally(ctx, m.mark)
 	if err != nil {
-		return store.Counts{}, err
+		return checks.Counts{}, err
 	}
 	m.mark, m.settled = t.Mark, m.settled.Plus(t.Settled)
 	return m.settled.Plus(t.Pending), nil

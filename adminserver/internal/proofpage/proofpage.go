@@ -21,7 +21,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -84,7 +84,7 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if r.Method == http.MethodGet && !isPreview(r) {
-		if err := p.Store.CountView(r.Context(), proof.JTI); err != nil {
+		if err := p.Evidence.Proofs.CountView(r.Context(), proof.JTI); err != nil {
 			p.Logger.WarnContext(r.Context(), "a view was not counted", "request_id", web.RequestID(r.Context()), "error", err)
 		}
 	}
@@ -92,12 +92,12 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 }
 
 // page reads what the customer is shown.
-func (p *proofPage) page(ctx context.Context, proof store.Proof, token string) (page, error) {
+func (p *proofPage) page(ctx context.Context, proof evidence.Proof, token string) (page, error) {
 	effects, err := p.Engines.For(proof.Project)
 	if err != nil {
 		return page{}, err
 	}
-	project, err := p.Store.Project(ctx, proof.Project)
+	project, err := p.Projects.Get(ctx, proof.Project)
 	if err != nil {
 		return page{}, err
 	}
@@ -109,7 +109,7 @@ func (p *proofPage) page(ctx context.Context, proof store.Proof, token string) (
 	if err != nil {
 		return page{}, err
 	}
-	holds, err := p.Store.StillProven(ctx, proof)
+	holds, err := p.Evidence.Chains.StillProven(ctx, proof)
 	if err != nil {
 		return page{}, err
 	}
@@ -172,7 +172,7 @@ func (p *proofPage) bundle(w http.ResponseWriter, r *http.Request) {
 		p.fail(w, r, err)
 		return
 	}
-	exported, err := p.Store.ExportEntries(r.Context(), proof.Incident, proof.HeadSeq)
+	exported, err := p.Evidence.Chains.Export(r.Context(), proof.Incident, proof.HeadSeq)
 	if err != nil {
 		p.fail(w, r, err)
 		return
@@ -191,7 +191,7 @@ func (p *proofPage) bundle(w http.ResponseWriter, r *http.Request) {
 }
 
 // bundled writes exported entries in the form of a bundle.
-func bundled(exported []store.ExportedEntry) []proofs.Entry {
+func bundled(exported []evidence.ExportedEntry) []proofs.Entry {
 	entries := make([]proofs.Entry, len(exported))
 	for i, e := range exported {
 		entries[i] = proofs.Entry{Seq: e.Seq, Kind: e.Kind, At: e.At, State: string(e.State), Cause: string(e.Cause), Provider: e.Provider,
@@ -217,7 +217,7 @@ func fixed(hash []byte) (out [32]byte) {
 
 // fail answers with the one page for every dead link, or says to try again.
 func (p *proofPage) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, errDead) || errors.Is(err, store.ErrNotFound) || errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, errDead) || errors.Is(err, engine.ErrNotFound) {
 		p.gone(w, r)
 		return
 	}

@@ -19,7 +19,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
@@ -45,7 +47,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	st, err := store.New(s.db.Pool, "")
+	st, err := rooms.Open(s.db.Pool, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +59,7 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.deps = web.Deps{Base: base, Pool: s.db.Pool, Store: st, Engines: engines.New(s.db.Pool, engine.Config{}), Logger: quiet}
+	s.deps = web.Deps{Base: base, Pool: s.db.Pool, Rooms: st, Engines: engines.New(s.db.Pool, engine.Config{}), Logger: quiet}
 	s.serve(keys)
 	s.server.Start()
 	t.Cleanup(s.server.Close)
@@ -107,9 +109,9 @@ func (s *site) succeed(k engine.Key) {
 	}
 }
 
-func (s *site) issue(i engine.Incident) (store.Proof, string) {
+func (s *site) issue(i engine.Incident) (evidence.Proof, string) {
 	s.t.Helper()
-	p, link, err := s.deps.IssueProof(s.t.Context(), store.ProofRequest{Incident: i.ID, By: "ada@example.com"})
+	p, link, err := s.deps.IssueProof(s.t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada@example.com"})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -168,7 +170,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	name, contact := "Acme Credits", "help@acme.example"
-	if _, err := s.deps.Store.SetProject(t.Context(), "default", store.ProjectSettings{PublicName: &name, SupportContact: &contact}, nil, "ada"); err != nil {
+	if _, err := s.deps.Projects.Set(t.Context(), "default", projects.Settings{PublicName: &name, SupportContact: &contact}, nil, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	i := s.incident(credits("evt_1"))
@@ -249,7 +251,7 @@ func TestAnErasedCustomerLeavesAValidPage(t *testing.T) {
 	i := s.incident(credits("evt_1"))
 	_, link := s.issue(i)
 	s.succeed(i.Key)
-	if erased, err := s.deps.Store.Erase(t.Context(), store.EraseRequest{Project: "default", Subject: "account_12345", By: "ada"}); err != nil || erased.Effects != 1 {
+	if erased, err := s.deps.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Subject: "account_12345", By: "ada"}); err != nil || erased.Effects != 1 {
 		t.Fatal(erased, err)
 	}
 	got := s.get(link)
@@ -324,7 +326,7 @@ func TestANewKeyIsKnownAtOnce(t *testing.T) {
 	}
 	deps := s.deps
 	deps.Proofs = elsewhere
-	_, link, err := deps.IssueProof(t.Context(), store.ProofRequest{Incident: i.ID, By: "ada@example.com"})
+	_, link, err := deps.IssueProof(t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada@example.com"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,7 +349,7 @@ func TestANewKeyIsKnownAtOnce(t *testing.T) {
 }
 
 // sign signs claims, also false ones.
-func (s *site) sign(c store.ProofClaims) string {
+func (s *site) sign(c evidence.ProofClaims) string {
 	s.t.Helper()
 	token, err := s.deps.Proofs.Signer().Sign(proofs.Grant{Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
 		Head: proofs.Head{Seq: c.HeadSeq, Hash: [32]byte(c.HeadHash)}})

@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 // This file is the allow-list: a customer sees what is copied here and nothing
@@ -71,7 +72,7 @@ func momentOf(t time.Time) moment {
 }
 
 // redact copies what a customer may see.
-func redact(p store.Project, i engine.Incident, entries []engine.Entry, more bool, proof store.Proof, holds bool) page {
+func redact(p projects.Project, i engine.Incident, entries []engine.Entry, more bool, proof evidence.Proof, holds bool) page {
 	v := page{Name: publicName(p), Contact: contactOf(p.SupportContact), State: stateOf(i), More: more, Expires: momentOf(proof.ExpiresAt),
 		Proven: proven{Seq: proof.HeadSeq, At: momentOf(proof.IssuedAt), Holds: holds, Fingerprint: grouped(proof.HeadHash)}}
 	if i.State == engine.StateApplied {
@@ -113,7 +114,7 @@ func appliedAt(i engine.Incident, entries []engine.Entry) time.Time {
 
 // publicName heads the page. The project's own name is the team's, not the
 // customer's: it is never shown.
-func publicName(p store.Project) string {
+func publicName(p projects.Project) string {
 	if p.PublicName != "" {
 		return p.PublicName
 	}

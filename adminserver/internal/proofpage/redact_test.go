@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
 func TestAReferenceKeepsItsEndsAndHidesItsLength(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAContactIsALinkOnlyWhereItIsHarmless(t *testing.T) {
 
 func TestAProjectWithoutAPublicNameIsNotNamed(t *testing.T) {
 	t.Parallel()
-	if got := publicName(store.Project{Name: "internal-billing-v2"}); got != "Your payment" {
+	if got := publicName(projects.Project{Name: "internal-billing-v2"}); got != "Your payment" {
 		t.Errorf("the page is headed %q", got)
 	}
 }

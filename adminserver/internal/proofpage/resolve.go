@@ -7,7 +7,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -21,10 +22,10 @@ const stranger = "00000000-0000-4000-8000-000000000000"
 
 // resolve finds the proof that a token stands for. It does the same work for
 // every token: the clock, one signature check, one look-up.
-func (p *proofPage) resolve(ctx context.Context, token string) (store.Proof, error) {
-	now, err := p.Store.Now(ctx)
+func (p *proofPage) resolve(ctx context.Context, token string) (evidence.Proof, error) {
+	now, err := p.Checks.Now(ctx)
 	if err != nil {
-		return store.Proof{}, err
+		return evidence.Proof{}, err
 	}
 	grant, refusal := p.verify(token, now)
 	jti := grant.ID
@@ -34,14 +35,14 @@ func (p *proofPage) resolve(ctx context.Context, token string) (store.Proof, err
 		}
 		jti = stranger
 	}
-	proof, err := p.Store.Proof(ctx, jti)
+	proof, err := p.Evidence.Proofs.Get(ctx, jti)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return store.Proof{}, errDead
+	case errors.Is(err, engine.ErrNotFound):
+		return evidence.Proof{}, errDead
 	case err != nil:
-		return store.Proof{}, err
+		return evidence.Proof{}, err
 	case refusal != nil || !issued(proof, grant) || !alive(proof, now):
-		return store.Proof{}, errDead
+		return evidence.Proof{}, errDead
 	}
 	return proof, nil
 }
@@ -60,13 +61,15 @@ func (p *proofPage) verify(token string, now time.Time) (proofs.Grant, error) {
 }
 
 // issued says whether the token says what was issued under its id.
-func issued(p store.Proof, g proofs.Grant) bool {
+func issued(p evidence.Proof, g proofs.Grant) bool {
 	return string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.ExpiresAt.Equal(g.ExpiresAt) && p.IssuedAt.Equal(g.IssuedAt) &&
 		p.HeadSeq == g.Head.Seq && string(p.HeadHash) == string(g.Head.Hash[:])
 }
 
 // alive says whether the proof still holds.
-func alive(p store.Proof, now time.Time) bool { return p.RevokedAt.IsZero() && now.Before(p.ExpiresAt) }
+func alive(p evidence.Proof, now time.Time) bool {
+	return p.RevokedAt.IsZero() && now.Before(p.ExpiresAt)
+}
 
 // signatureWasChecked says whether a refused token got that far.
 func signatureWasChecked(refusal error) bool {

@@ -10,28 +10,28 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/proofpage"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
 var quiet = slog.New(slog.DiscardHandler)
 
-func nobody(*http.Request) (access.Identity, bool, error) { return access.Identity{}, false, nil }
+func nobody(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil }
 
 // deadLinks makes a link of every kind that opens nothing, beside one that lives.
 func (s *site) deadLinks() (live string, dead map[string]string) {
 	s.t.Helper()
 	t, i := s.t, s.incident(credits("evt_1"))
 	revoked, revokedLink := s.issue(i)
-	if _, err := s.deps.Store.RevokeProof(t.Context(), revoked.JTI, "ada"); err != nil {
+	if _, err := s.deps.Evidence.Proofs.Revoke(t.Context(), revoked.JTI, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	_, neverIssued, err := s.deps.Store.IssueProof(t.Context(), store.ProofRequest{Incident: i.ID, By: "ada", Issuer: s.server.URL},
-		func(c store.ProofClaims) (string, error) {
+	_, neverIssued, err := s.deps.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: s.server.URL},
+		func(c evidence.ProofClaims) (string, error) {
 			c.Incident = "01a20a17-009a-71c6-8eae-a46dc2e0fc74"
 			return s.sign(c), nil
 		})
@@ -44,10 +44,10 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	s.exec("UPDATE sendpromptly.proofs SET head_hash = sha256(head_hash) WHERE jti = $1", moved.JTI)
 	ended, endedLink := s.issue(i)
 	s.exec("UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 days' WHERE jti = $1", ended.JTI)
-	if ended, err = s.deps.Store.Proof(t.Context(), ended.JTI); err != nil {
+	if ended, err = s.deps.Evidence.Proofs.Get(t.Context(), ended.JTI); err != nil {
 		t.Fatal(err)
 	}
-	claims := store.ProofClaims{Issuer: ended.Issuer, Incident: ended.Incident, JTI: ended.JTI, IssuedAt: ended.IssuedAt, ExpiresAt: ended.ExpiresAt, HeadSeq: ended.HeadSeq, HeadHash: ended.HeadHash}
+	claims := evidence.ProofClaims{Issuer: ended.Issuer, Incident: ended.Incident, JTI: ended.JTI, IssuedAt: ended.IssuedAt, ExpiresAt: ended.ExpiresAt, HeadSeq: ended.HeadSeq, HeadHash: ended.HeadHash}
 	expired := s.sign(claims)
 	claims.Issuer, claims.IssuedAt, claims.ExpiresAt = "https://other.example.com", time.Now(), time.Now().Add(time.Hour)
 	elsewhere := s.sign(claims)
@@ -71,7 +71,7 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 }
 
 // foreign signs claims with a key that nobody published.
-func (s *site) foreign(c store.ProofClaims) string {
+func (s *site) foreign(c evidence.ProofClaims) string {
 	s.t.Helper()
 	folder := proofs.Folder(s.t.TempDir())
 	if _, err := folder.New(); err != nil {
@@ -220,12 +220,12 @@ func TestPreviewsChangeNothing(t *testing.T) {
 			t.Errorf("%s: %d", method, got.status)
 		}
 	}
-	if seen, err := s.deps.Store.Proof(t.Context(), p.JTI); err != nil || seen.Views != 0 {
+	if seen, err := s.deps.Evidence.Proofs.Get(t.Context(), p.JTI); err != nil || seen.Views != 0 {
 		t.Fatalf("%d views, %v", seen.Views, err)
 	}
 	before, _ := s.db.Kinds(credits("evt_1").Key)
 	s.ask(http.MethodGet, link, "User-Agent", "Mozilla/5.0 (iPhone)").require(t, 200)
-	seen, err := s.deps.Store.Proof(t.Context(), p.JTI)
+	seen, err := s.deps.Evidence.Proofs.Get(t.Context(), p.JTI)
 	after, _ := s.db.Kinds(credits("evt_1").Key)
 	if err != nil || seen.Views != 1 || seen.LastView.IsZero() || len(before) != len(after) {
 		t.Errorf("%+v, %v, timeline %v", seen, err, after)
@@ -266,7 +266,7 @@ func TestNothingButTheListIsShown(t *testing.T) {
 			SELECT i.effect_id, 1, now(), CASE WHEN $2 = $1 THEN 'unheard_of' ELSE $2 END, $1, $1, $1, $1, $1, 'https://' || $1, 987654321, 987654321, $1 FROM sendpromptly.incidents AS i`, canary, kind)
 	}
 	s.exec(`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now(), convert_to($2, 'UTF8'))`, i.EffectID, canary)
-	_, link, err := s.deps.IssueProof(t.Context(), store.ProofRequest{Incident: i.ID, By: canary + "-issuer", Audience: canary + "-audience"})
+	_, link, err := s.deps.IssueProof(t.Context(), evidence.ProofRequest{Incident: i.ID, By: canary + "-issuer", Audience: canary + "-audience"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // readWithin bounds the reading of a body, workWithin the work on an answer, and
@@ -38,7 +38,7 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
 	if route.Stream || r.Header.Get("X-Refresh") != "" { // the page asks, not its reader
-		r = r.WithContext(store.Unused(r.Context()))
+		r = r.WithContext(access.Unused(r.Context()))
 	}
 	if !route.Stream {
 		ctx, cancel := context.WithTimeout(r.Context(), workWithin)
@@ -83,16 +83,16 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, route Route) (*h
 		return r, false
 	}
 	if !known {
-		who = access.Identity{}
+		who = identity.Identity{}
 	}
 	if e := exchangeOf(r.Context()); e != nil {
 		e.actor = who.Name
 	}
-	r = r.WithContext(access.With(r.Context(), who))
+	r = r.WithContext(identity.With(r.Context(), who))
 	switch {
 	case route.Role == 0:
 		return r, true
-	case !who.May(access.Viewer):
+	case !who.May(identity.Viewer):
 		h.sendToLogin(w, r, route, New(http.StatusUnauthorized, "log in first"))
 	case !who.May(route.Role):
 		h.answer(w, r, route.Kind, New(http.StatusForbidden, "this needs the role "+route.Role.String()))

@@ -10,7 +10,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
@@ -19,7 +19,7 @@ type Options struct {
 	Base   Base
 	Logger *slog.Logger
 	// Authenticate finds out who asks. It is not called for [Wire] routes.
-	Authenticate access.Authenticate
+	Authenticate identity.Authenticate
 	// Pages answers people what went wrong; nil is a plain page.
 	Pages Answerer
 	// LoginPath is the page below the base that people without a login are sent

@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 )
 
 // site mounts routes where the header X-Who says who asks.
@@ -21,12 +21,12 @@ func site(t *testing.T, base string, log io.Writer, routes ...Route) *Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := map[string]access.Identity{"viewer": {Name: "v", Role: access.Viewer}, "admin": {Name: "a", Role: access.Admin},
-		"recent": {Name: "r", Role: access.Admin, Recent: true}}
+	people := map[string]identity.Identity{"viewer": {Name: "v", Role: identity.Viewer}, "admin": {Name: "a", Role: identity.Admin},
+		"recent": {Name: "r", Role: identity.Admin, Recent: true}}
 	h, err := NewHandler(Options{Base: parsed, Logger: slog.New(slog.NewTextHandler(log, nil)), LoginPath: "/login",
-		Authenticate: func(r *http.Request) (access.Identity, bool, error) {
+		Authenticate: func(r *http.Request) (identity.Identity, bool, error) {
 			if r.Header.Get("X-Who") == "broken" {
-				return access.Identity{}, false, errors.New("the database is away")
+				return identity.Identity{}, false, errors.New("the database is away")
 			}
 			who, ok := people[r.Header.Get("X-Who")]
 			return who, ok, nil
@@ -56,10 +56,10 @@ func ask(h http.Handler, method, target string, headers ...string) *httptest.Res
 func TestARouteKeepsOutWhomItIsNotFor(t *testing.T) {
 	t.Parallel()
 	h := site(t, "http://ops.example.com", io.Discard,
-		Route{Pattern: "GET /page", Role: access.Viewer, Handler: said("page")},
-		Route{Pattern: "POST /act", Role: access.Admin, Handler: said("acted")},
-		Route{Pattern: "POST /keys", Role: access.Admin, Recent: true, Handler: said("made")},
-		Route{Pattern: "GET /api/admin/v1/things", Kind: API, Role: access.Viewer, Handler: said("[]")},
+		Route{Pattern: "GET /page", Role: identity.Viewer, Handler: said("page")},
+		Route{Pattern: "POST /act", Role: identity.Admin, Handler: said("acted")},
+		Route{Pattern: "POST /keys", Role: identity.Admin, Recent: true, Handler: said("made")},
+		Route{Pattern: "GET /api/admin/v1/things", Kind: API, Role: identity.Viewer, Handler: said("[]")},
 		Route{Pattern: "GET /open", Handler: said("open")})
 	for _, test := range []struct {
 		method, path, who string
@@ -167,7 +167,7 @@ func TestStreamsEndWhenTheServerCloses(t *testing.T) {
 	}
 	closing, closeAll := context.WithCancel(t.Context())
 	h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Closing: closing,
-		Authenticate: func(*http.Request) (access.Identity, bool, error) { return access.Identity{}, false, nil }},
+		Authenticate: func(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil }},
 		[]Route{{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(200)
 			closeAll()

@@ -9,9 +9,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/engines"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -40,7 +40,7 @@ type Route struct {
 	Kind Kind
 	// Role is what an identity must have; 0 lets everybody in, and the handler
 	// asks [access.From] itself where it matters.
-	Role access.Role
+	Role identity.Role
 	// Recent asks for a login of the last 15 minutes, for keys, secrets, the
 	// repair URL and operators.
 	Recent bool
@@ -70,9 +70,9 @@ type Step struct {
 // Deps are what every room works with. A room exports Routes(Deps) []Route and,
 // where it has background work, Steps(Deps) []Step.
 type Deps struct {
-	Base    Base
-	Pool    *pgxpool.Pool
-	Store   *store.Store
+	Base Base
+	Pool *pgxpool.Pool
+	*rooms.Rooms
 	Engines *engines.Engines
 	// Proofs are the keys that sign and verify proofs; nil where there are none.
 	Proofs *proofs.Keys

@@ -12,7 +12,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 )
 
 // tracer keeps the spans that were started.
@@ -52,7 +52,7 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	kept := &tracer{}
 	var within trace.Span
 	h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Tracer: kept,
-		Authenticate: func(*http.Request) (access.Identity, bool, error) { return access.Identity{}, false, nil }},
+		Authenticate: func(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil }},
 		[]Route{{Pattern: "GET /login/{token}", Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			within = trace.SpanFromContext(r.Context())
 		})}})

@@ -8,7 +8,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
 // Problem is an error as the outside may see it, in the form of RFC 9457. It
@@ -50,7 +50,7 @@ func Describe(err error) *Problem {
 	switch {
 	case errors.As(err, &problem):
 		return problem
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, engine.ErrNotFound):
+	case errors.Is(err, engine.ErrNotFound):
 		return New(http.StatusNotFound, "")
 	case errors.As(err, &field):
 		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: field.Field + " " + field.Reason, Field: field.Field}
@@ -60,7 +60,7 @@ func Describe(err error) *Problem {
 		return refusal(refused.Reason, string(refused.State), refused.Changed, refused.Revision)
 	case errors.As(err, &turned):
 		return refusal(turned.Reason, turned.State, turned.Changed, turned.Revision)
-	case errors.Is(err, store.ErrIdempotencyConflict), errors.Is(err, store.ErrIdempotencyBusy):
+	case errors.Is(err, access.ErrIdempotencyConflict), errors.Is(err, access.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
 		return New(http.StatusRequestEntityTooLarge, "")

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
@@ -51,7 +51,7 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 		g.h.answer(w, r, g.route.Kind, New(http.StatusBadRequest, "this takes no body"))
 		return
 	}
-	who := access.From(r.Context())
+	who := identity.From(r.Context())
 	if !g.h.streams.enter(who.Name) {
 		g.h.answer(w, r, g.route.Kind, New(http.StatusServiceUnavailable, "too many streams are open"))
 		return
@@ -68,7 +68,7 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 
 // ask finds out who the reader is by now. Outside of a request a panic of the
 // app's own function would end the process.
-func (g *guarded) ask(r *http.Request) (now access.Identity, known bool, err error) {
+func (g *guarded) ask(r *http.Request) (now identity.Identity, known bool, err error) {
 	defer func() {
 		if caught.Is(err) {
 			caught.Log(r.Context(), g.h.Logger, slog.LevelError, "who reads a stream is not known", err)
@@ -80,7 +80,7 @@ func (g *guarded) ask(r *http.Request) (now access.Identity, known bool, err err
 
 // watch ends a stream whose reader is not who they were when it began. While
 // that cannot be found out, as over a restart of Postgres, the stream goes on.
-func (g *guarded) watch(r *http.Request, who access.Identity, end context.CancelFunc) {
+func (g *guarded) watch(r *http.Request, who identity.Identity, end context.CancelFunc) {
 	for ticker := time.NewTicker(askAgain); ; {
 		select {
 		case <-r.Context().Done():

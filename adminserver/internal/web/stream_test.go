@@ -14,13 +14,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 )
 
 // door lets in whom it knows by the header X-Who, as long as it knows them.
 type door struct {
 	mu    sync.Mutex
-	known map[string]access.Identity
+	known map[string]identity.Identity
 	err   error
 	// panics is for an app's own function that does.
 	panics bool
@@ -32,13 +32,13 @@ func (d *door) panic(yes bool) {
 	d.panics = yes
 }
 
-func (d *door) set(name string, who access.Identity, err error) {
+func (d *door) set(name string, who identity.Identity, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.known[name], d.err = who, err
 }
 
-func (d *door) authenticate(r *http.Request) (access.Identity, bool, error) {
+func (d *door) authenticate(r *http.Request) (identity.Identity, bool, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.panics {
@@ -49,11 +49,11 @@ func (d *door) authenticate(r *http.Request) (access.Identity, bool, error) {
 }
 
 func newDoor() *door {
-	return &door{known: map[string]access.Identity{"ada": {Name: "ada", Role: access.Operator}, "bob": {Name: "bob", Role: access.Viewer}}}
+	return &door{known: map[string]identity.Identity{"ada": {Name: "ada", Role: identity.Operator}, "bob": {Name: "bob", Role: identity.Viewer}}}
 }
 
 // listening mounts one stream for operators, which says hello and goes on.
-func (d *door) listening(t *testing.T, role access.Role) *Handler {
+func (d *door) listening(t *testing.T, role identity.Role) *Handler {
 	t.Helper()
 	base, err := ParseBase("http://ops.example.com")
 	if err != nil {
@@ -72,13 +72,13 @@ func (d *door) listening(t *testing.T, role access.Role) *Handler {
 
 func TestAStreamEndsWithTheAccessOfItsReader(t *testing.T) {
 	t.Parallel()
-	for why, now := range map[string]access.Identity{"removed": {}, "of a lower role": {Name: "ada", Role: access.Viewer},
-		"of one project now": {Name: "ada", Role: access.Operator, Project: "billing"}} {
+	for why, now := range map[string]identity.Identity{"removed": {}, "of a lower role": {Name: "ada", Role: identity.Viewer},
+		"of one project now": {Name: "ada", Role: identity.Operator, Project: "billing"}} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				d := newDoor()
-				h, ended := d.listening(t, access.Operator), make(chan struct{})
+				h, ended := d.listening(t, identity.Operator), make(chan struct{})
 				go func() { defer close(ended); ask(h, "GET", "/events", "X-Who: ada") }()
 				hears := func(want bool) {
 					t.Helper()
@@ -96,7 +96,7 @@ func TestAStreamEndsWithTheAccessOfItsReader(t *testing.T) {
 				}
 				time.Sleep(time.Hour)
 				hears(true)
-				d.set("ada", access.Identity{}, context.DeadlineExceeded) // the database is away
+				d.set("ada", identity.Identity{}, context.DeadlineExceeded) // the database is away
 				time.Sleep(time.Hour)
 				hears(true)
 				d.panic(true) // outside of a request, where nobody else would recover
@@ -114,7 +114,7 @@ func TestAStreamEndsWithTheAccessOfItsReader(t *testing.T) {
 func TestNobodyTakesTheStreamsOfOthers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := newDoor().listening(t, access.Viewer)
+		h := newDoor().listening(t, identity.Viewer)
 		ctx, leave := context.WithCancel(t.Context())
 		defer leave()
 		open := func(who string) *httptest.ResponseRecorder {
@@ -154,7 +154,7 @@ func TestNobodyTakesTheStreamsOfOthers(t *testing.T) {
 // limit. Nobody's is waited for who was not let in either.
 func TestAStreamWaitsForNoBody(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(newDoor().listening(t, access.Viewer))
+	server := httptest.NewServer(newDoor().listening(t, identity.Viewer))
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
 	for who, want := range map[string]int{"ada": 400, "nobody": 401} {
 		for _, body := range []string{"Content-Length: 10", "Transfer-Encoding: chunked"} {
@@ -209,7 +209,7 @@ func TestAStreamOutlivesTheTimesOfOthers(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Authenticate: newDoor().authenticate}, []Route{{Pattern: "GET /events",
-			Role: access.Viewer, Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			Role: identity.Viewer, Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				for _, word := range []string{"first", "last"} {
 					_, _ = io.WriteString(w, word+"\n")
 					_ = http.NewResponseController(w).Flush()
@@ -253,7 +253,7 @@ func TestWorkHasItsTimeAndStreamsHaveNone(t *testing.T) {
 		bounded[r.URL.Path] = has && time.Until(end) < answerWithin
 	})
 	h := site(t, "http://ops.example.com", io.Discard, Route{Pattern: "GET /page", Handler: note}, Route{Pattern: "GET /v1/receipt", Kind: Wire, Handler: note},
-		Route{Pattern: "GET /api/admin/v1/things", Kind: API, Role: access.Viewer, Handler: note}, Route{Pattern: "GET /events", Stream: true, Handler: note})
+		Route{Pattern: "GET /api/admin/v1/things", Kind: API, Role: identity.Viewer, Handler: note}, Route{Pattern: "GET /events", Stream: true, Handler: note})
 	for path, want := range map[string]bool{"/page": true, "/v1/receipt": true, "/api/admin/v1/things": true, "/events": false} {
 		if ask(h, "GET", path, "X-Who: viewer"); bounded[path] != want {
 			t.Errorf("%s: bounded %v", path, bounded[path])
@@ -271,7 +271,7 @@ func TestTheSiteItselfIsNoOtherSite(t *testing.T) {
 		if prefix == base {
 			prefix = ""
 		}
-		h := site(t, base, io.Discard, Route{Pattern: "POST /act", Role: access.Viewer, Handler: said("acted")})
+		h := site(t, base, io.Discard, Route{Pattern: "POST /act", Role: identity.Viewer, Handler: said("acted")})
 		for from, want := range map[string]int{origin: 200, "http://evil.example": 403, "null": 403, origin + "1": 403} {
 			r := httptest.NewRequestWithContext(t.Context(), "POST", "http://behind-a-proxy"+prefix+"/act", nil)
 			r.Header.Set("Origin", from)

@@ -35,12 +35,12 @@ func (s *Stage) openAdmin(ctx context.Context, logger *slog.Logger) error {
 	s.atClose(func(context.Context) error { _ = listener.Close(); return nil }) // the server has closed it already
 	s.AdminURL = "http://" + listener.Addr().String()
 	s.admin, err = adminserver.New(adminserver.Config{Pool: s.Pool, BaseURL: s.AdminURL,
-		Only: []adminserver.Part{adminserver.Console, adminserver.Proof}, ProofKeys: folder, AllowNetworks: loopback, Logger: logger})
+		Only: []adminserver.Part{adminserver.PartConsole, adminserver.PartProof}, ProofKeys: folder, AllowNetworks: loopback, Logger: logger})
 	if err != nil {
 		return err
 	}
 	s.serveAdmin(listener)
-	invite, err := s.store.InviteOperator(ctx, string(ada), adminserver.Admin.String(), "demo")
+	invite, err := s.store.Access.Operators.Invite(ctx, string(ada), adminserver.Admin.String(), "demo")
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 // the console.
 func requireConsole(t *testing.T, s *Stage, report Report) {
 	t.Helper()
-	link, err := s.store.LoginLink(t.Context(), string(ada), ada)
+	link, err := s.store.Access.Operators.CreateLink(t.Context(), string(ada), ada)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func (s *Stage) checkBooks(ctx context.Context) []error {
 
 // verify is spadmin verify.
 func (s *Stage) verify(ctx context.Context) (ok bool, wrong []error) {
-	verified, err := s.store.Verify(ctx, 0)
+	verified, err := s.store.Checks.Verify(ctx, 0)
 	if err != nil {
 		return false, []error{err}
 	}

@@ -8,8 +8,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -25,7 +25,7 @@ func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) 
 	if of == nil {
 		return errors.New("there is no incident to prove")
 	}
-	_, link, err := s.admin.IssueProof(ctx, store.ProofRequest{Incident: of.incident.ID, Audience: of.customer, By: ada})
+	_, link, err := s.admin.IssueProof(ctx, adminserver.ProofRequest{Incident: of.incident.ID, Audience: of.customer, By: ada})
 	if err != nil {
 		return err
 	}

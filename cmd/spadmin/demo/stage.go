@@ -19,7 +19,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo/shop"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // The two projects: billing repairs within the callback, the storefront queues
@@ -63,7 +64,7 @@ type Stage struct {
 	command  string
 	books    shop.Books
 	services map[string]*shop.Service
-	store    *store.Store
+	store    *rooms.Rooms
 	admin    *adminserver.Server
 	sender   *sender
 	// sent are the events that the shop accepted, expected what their accounts
@@ -153,7 +154,7 @@ func (s *Stage) openDatabase(ctx context.Context) error {
 // openShop starts the two services, each with its project and engine, behind
 // one listener on loopback.
 func (s *Stage) openShop(ctx context.Context, logger *slog.Logger, wrap func(http.Handler) http.Handler) (err error) {
-	if s.store, err = store.New(s.Pool, ""); err != nil {
+	if s.store, err = rooms.Open(s.Pool, ""); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -176,8 +177,8 @@ func (s *Stage) openShop(ctx context.Context, logger *slog.Logger, wrap func(htt
 // openService creates a project and starts its engine and its workers.
 func (s *Stage) openService(ctx context.Context, project string, logger *slog.Logger) error {
 	repairURL, mode, owed := s.BaseURL+repairPath(project), "test", timeout
-	settings := store.ProjectSettings{Mode: &mode, Timeout: &owed, RepairURL: &repairURL, PublicName: &publicName, SupportContact: &supportContact}
-	if _, _, err := s.store.CreateProject(ctx, project, settings, loopback, ada); err != nil {
+	settings := projects.Settings{Mode: &mode, Timeout: &owed, RepairURL: &repairURL, PublicName: &publicName, SupportContact: &supportContact}
+	if _, _, err := s.store.Projects.Create(ctx, project, settings, loopback, ada); err != nil {
 		return err
 	}
 	effects, err := engine.New(s.Pool, engine.Config{Project: project, SweepInterval: sweepInterval, AllowNetworks: loopback, Logger: logger})

@@ -23,7 +23,7 @@ func (s *Stage) Stay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	link, err := s.store.LoginLink(ctx, string(ada), ada)
+	link, err := s.store.Access.Operators.CreateLink(ctx, string(ada), ada)
 	if err != nil {
 		return err
 	}

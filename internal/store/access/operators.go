@@ -1,0 +1,181 @@
+package access
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+)
+
+// FirstAdmin is the address that the first invite link of a new deployment is for.
+const FirstAdmin = "admin@localhost"
+
+// Operators are the people who may log in.
+type Operators struct {
+	db    *store.DB
+	audit *projects.AuditLog
+}
+
+// OperatorAccount is a person who may log in.
+type OperatorAccount struct {
+	// Email is in lower case.
+	Email string `json:"email"`
+	// Role is viewer, operator or admin.
+	Role string `json:"role"`
+	// Vouched says that the role is the identity provider's, and holds only
+	// while the provider gives one.
+	Vouched     bool      `json:"-"`
+	CreatedAt   time.Time `json:"created_at"`
+	CreatedBy   string    `json:"created_by"`
+	LastLoginAt time.Time `json:"last_login_at,omitzero"`
+}
+
+var roles = []string{"viewer", "operator", "admin"}
+
+func checkRole(role string) error {
+	if !slices.Contains(roles, role) {
+		return &engine.FieldError{Field: "role", Reason: "must be viewer, operator or admin"}
+	}
+	return nil
+}
+
+// checkEmail returns the address as it is stored.
+func checkEmail(email string) (string, error) {
+	if err := store.CheckName("email", email); err != nil {
+		return "", err
+	}
+	// ASCII alone is folded: other letters fold into it, as the Kelvin sign into
+	// k, and their addresses are somebody else's.
+	email = strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, strings.TrimSpace(email))
+	name, host, found := strings.Cut(email, "@")
+	if !found || name == "" || host == "" || strings.ContainsAny(email, " <>\"',;:") {
+		return "", &engine.FieldError{Field: "email", Reason: "must be an address such as ada@example.com"}
+	}
+	return email, nil
+}
+
+// Invite adds an operator, or gives one that is there the role, and
+// returns the secret of a one-time login link that works for 15 minutes.
+func (o *Operators) Invite(ctx context.Context, email, role string, by engine.Operator) (string, error) {
+	email, err := checkEmail(email)
+	if err := errors.Join(err, checkRole(role), store.CheckName("by", string(by))); err != nil {
+		return "", err
+	}
+	link := ""
+	err = o.db.InTx(ctx, func(tx pgx.Tx) error {
+		if role != "admin" {
+			if err := o.keepAnAdmin(ctx, tx, email); err != nil {
+				return err
+			}
+		}
+		if _, err := o.db.Queries.OperatorInvite(ctx, tx, dbsqlc.OperatorInviteParams{Email: email, Role: role, CreatedBy: string(by)}); err != nil {
+			return err
+		}
+		if err := o.audit.Add(ctx, tx, 0, by, "operator.invite", email, role); err != nil {
+			return err
+		}
+		link, err = o.addLink(ctx, tx, email)
+		return err
+	})
+	return link, err
+}
+
+// Get reads one operator, or returns [engine.ErrNotFound].
+func (o *Operators) Get(ctx context.Context, email string) (OperatorAccount, error) {
+	email, err := checkEmail(email)
+	if err != nil {
+		return OperatorAccount{}, err
+	}
+	row, err := o.db.Queries.OperatorGet(ctx, o.db.Pool, email)
+	return newOperatorAccount(row), store.OrNotFound(err, "operator "+email)
+}
+
+// List reads all operators by email.
+func (o *Operators) List(ctx context.Context) ([]OperatorAccount, error) {
+	rows, err := o.db.Queries.OperatorList(ctx, o.db.Pool)
+	all := make([]OperatorAccount, len(rows))
+	for i, row := range rows {
+		all[i] = newOperatorAccount(row)
+	}
+	return all, err
+}
+
+// SetRole gives an operator another role, which holds from the next request on.
+func (o *Operators) SetRole(ctx context.Context, email, role string, by engine.Operator) error {
+	email, err := checkEmail(email)
+	if err := errors.Join(err, checkRole(role), store.CheckName("by", string(by))); err != nil {
+		return err
+	}
+	return o.db.InTx(ctx, func(tx pgx.Tx) error {
+		if role != "admin" {
+			if err := o.keepAnAdmin(ctx, tx, email); err != nil {
+				return err
+			}
+		}
+		changed, err := o.db.Queries.OperatorSetRole(ctx, tx, dbsqlc.OperatorSetRoleParams{Role: role, Email: email})
+		if err == nil && changed == 0 {
+			err = store.NotFound("operator %s", email)
+		}
+		if err != nil {
+			return err
+		}
+		return o.audit.Add(ctx, tx, 0, by, "operator.role", email, role)
+	})
+}
+
+// Remove removes an operator, whose sessions and links end at once.
+func (o *Operators) Remove(ctx context.Context, email string, by engine.Operator) error {
+	email, err := checkEmail(email)
+	if err := errors.Join(err, store.CheckName("by", string(by))); err != nil {
+		return err
+	}
+	return o.db.InTx(ctx, func(tx pgx.Tx) error {
+		if err := o.keepAnAdmin(ctx, tx, email); err != nil {
+			return err
+		}
+		removed, err := o.db.Queries.OperatorRemove(ctx, tx, email)
+		if err == nil && removed == 0 {
+			err = store.NotFound("operator %s", email)
+		}
+		if err != nil {
+			return err
+		}
+		if err := o.db.Queries.LoginLinkRemove(ctx, tx, email); err != nil {
+			return err
+		}
+		return o.audit.Add(ctx, tx, 0, by, "operator.remove", email, "")
+	})
+}
+
+// keepAnAdmin refuses to take the role from the last one who has it.
+func (o *Operators) keepAnAdmin(ctx context.Context, tx pgx.Tx, email string) error {
+	admins, err := o.db.Queries.OperatorLockAdmins(ctx, tx)
+	if err == nil && len(admins) == 1 && admins[0] == email {
+		return &engine.FieldError{Field: "email", Reason: "is the only admin's: invite another admin first"}
+	}
+	return err
+}
+
+// Configured says whether anybody can come in: an operator other than a
+// first admin who never came, or a token that holds.
+func (o *Operators) Configured(ctx context.Context) (bool, error) {
+	return o.db.Queries.AccessConfigured(ctx, o.db.Pool, FirstAdmin)
+}
+
+func newOperatorAccount(row dbsqlc.OperatorRow) OperatorAccount {
+	return OperatorAccount{Email: row.Email, Role: row.Role, Vouched: row.Vouched, CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy, LastLoginAt: pg.Value(row.LastLoginAt)}
+}

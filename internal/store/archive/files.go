@@ -1,0 +1,188 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/retention"
+)
+
+// Manifest describes one file of an archive. It stands beside it.
+type Manifest struct {
+	// Format is 1.
+	Format  int    `json:"format"`
+	Project string `json:"project"`
+	// File is the name of the file beside the manifest: JSON Lines, compressed
+	// with gzip, one effect with all its rows a line, the oldest first.
+	File   string `json:"file"`
+	SHA256 string `json:"sha256"`
+	Bytes  int64  `json:"bytes"`
+	// Effects is how many lines it has; Entries and Incidents are within them.
+	Effects   int `json:"effects"`
+	Entries   int `json:"entries"`
+	Incidents int `json:"incidents"`
+	// AcceptedFrom and AcceptedTo are when the first and the last were accepted.
+	AcceptedFrom time.Time `json:"accepted_from"`
+	AcceptedTo   time.Time `json:"accepted_to"`
+	// SettledBefore is the moment before which all of them were settled.
+	SettledBefore time.Time `json:"settled_before"`
+	// State is "written" until the effects have left the database, then "removed".
+	State string `json:"state"`
+	// Stayed are effects that changed between being written and leaving: they are
+	// still in the database, and their lines here do not count.
+	Stayed []string `json:"stayed"`
+}
+
+const (
+	stateWritten = "written"
+	stateRemoved = "removed"
+
+	manifestSuffix = ".manifest.json"
+	perFile        = 50_000
+	// readAtOnce is how many effects are read with all their rows at once: each is
+	// a subtransaction, and no more than Postgres keeps at hand.
+	readAtOnce = 50
+)
+
+// archive first finishes what an earlier run began in the folder, then writes
+// and removes file by file until nothing is old enough.
+func (a *Archive) archive(ctx context.Context, o RetainOptions, before time.Time, pace *retention.Pace, report *RetainReport) error {
+	if o.PerFile == 0 {
+		o.PerFile = perFile
+	}
+	if err := os.MkdirAll(o.Archive, 0o700); err != nil {
+		return err
+	}
+	unlock, err := lockFolder(o.Archive)
+	if err != nil {
+		return &engine.FieldError{Field: "archive", Reason: "is in use by another run"}
+	}
+	defer unlock()
+	if err := a.finishBegun(ctx, o, pace, report); err != nil {
+		return err
+	}
+	for after := retention.First; ; {
+		m, ids, last, err := a.writeFile(ctx, o, before, pace, after, report)
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := a.removeArchived(ctx, o, pace, m, ids, report); err != nil {
+			return err
+		}
+		after = last
+	}
+}
+
+// finishBegun removes from the database what files of an earlier run hold.
+func (a *Archive) finishBegun(ctx context.Context, o RetainOptions, pace *retention.Pace, report *RetainReport) error {
+	manifests, err := filepath.Glob(filepath.Join(o.Archive, "*"+manifestSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range manifests {
+		m, err := readManifest(path)
+		if err != nil {
+			return err
+		}
+		if m.Project != o.Project || m.State != stateWritten {
+			continue
+		}
+		ids, err := finishFile(o.Archive, m)
+		if err != nil {
+			return fmt.Errorf("%s: %w", m.File, err)
+		}
+		if err := a.removeArchived(ctx, o, pace, m, ids, report); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeFile writes one file and its manifest. No ids come back where nothing was left to write.
+func (a *Archive) writeFile(ctx context.Context, o RetainOptions, before time.Time, pace *retention.Pace, after string, report *RetainReport) (m Manifest, ids []string, last string, err error) {
+	out, err := newArchiveFile(o.Archive, o.Project)
+	if err != nil {
+		return m, nil, after, err
+	}
+	defer out.abandon()
+	for out.manifest.Effects < o.PerFile {
+		var rows []dbsqlc.EffectsReadForArchiveRow
+		batch := min(readAtOnce, o.PerFile-out.manifest.Effects)
+		params := dbsqlc.EffectsReadForArchiveParams{Project: o.Project, SettledBefore: before, After: after, Batch: batch}
+		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
+			rows, err = a.db.Queries.EffectsReadForArchive(ctx, db, params)
+			for _, row := range rows {
+				held = max(held, row.HeldSeconds)
+			}
+			return held, err
+		})
+		if err != nil {
+			return m, nil, after, err
+		}
+		if len(rows) == 0 {
+			break
+		}
+		for _, row := range rows {
+			report.Seen++
+			after = row.EffectID
+			if row.Document == "" {
+				continue
+			}
+			ids = append(ids, row.EffectID)
+			if err := out.add(row.EffectID, row.Document); err != nil {
+				return m, nil, after, err
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return m, nil, after, nil
+	}
+	m, err = out.finish(before)
+	return m, ids, after, err
+}
+
+// removeArchived removes what a file holds and completes its manifest.
+func (a *Archive) removeArchived(ctx context.Context, o RetainOptions, pace *retention.Pace, m Manifest, ids []string, report *RetainReport) error {
+	m.Stayed = []string{}
+	for len(ids) > 0 {
+		var rows []dbsqlc.EffectsForgetRow
+		params := dbsqlc.EffectsForgetParams{Project: o.Project, SettledBefore: m.SettledBefore, EffectIds: ids[:min(retention.Batch, len(ids))]}
+		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
+			rows, err = a.db.Queries.EffectsForget(ctx, db, params)
+			for _, row := range rows {
+				held = max(held, row.HeldSeconds)
+			}
+			return held, err
+		})
+		for _, row := range rows {
+			switch {
+			case row.Gone:
+				report.Removed++
+			case row.There:
+				m.Stayed = append(m.Stayed, row.EffectID)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		ids = ids[len(rows):]
+	}
+	m.State = stateRemoved
+	report.Archives = append(report.Archives, m)
+	return writeManifest(o.Archive, m)
+}
+
+// errTampered means that a file is not the one that its manifest describes.
+var errTampered = errors.New("is not as its manifest says: nothing was removed; move both files away to begin anew")
+
+// fileName is made of the project, the first receipt's time and its effect's id.
+func fileName(project string, at time.Time, id string) string {
+	return fmt.Sprintf("sendpromptly-%s-%s-%s.jsonl.gz", project, at.UTC().Format("20060102T150405Z"), strings.ReplaceAll(id, "-", "")[16:])
+}

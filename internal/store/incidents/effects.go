@@ -1,0 +1,175 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+)
+
+// Effects are all that were accepted, with an incident or without.
+type Effects struct {
+	db       *store.DB
+	projects *projects.Projects
+}
+
+// Effect is what was accepted, without the payload, and what became of it.
+type Effect struct {
+	ID engine.EffectID
+	engine.Acceptance
+	AcceptedAt time.Time
+	// Deadline is the first one, which never moves.
+	Deadline time.Time
+	// SucceededAt is when the first wait ended in a success; zero where it did not.
+	SucceededAt time.Time
+	State       engine.State
+	// Incident is empty where the effect never had one.
+	Incident engine.IncidentID
+}
+
+// EffectFilter selects effects of one project.
+type EffectFilter struct {
+	Project string
+	// Term is any id that somebody may hold: subject, customer or one of the
+	// provider's object ids, in any case; the event's id; or an id of ours, of the
+	// effect, its incident or an attempt. Empty selects all effects. Subject,
+	// customer and object ids are found a moment after the effect was accepted.
+	Term string
+	// Before is where the page before this one ended; see [EffectPage].
+	Before engine.EffectID
+	// Limit is the size of the page: 50 by default, 500 at most.
+	Limit int
+}
+
+// EffectPage is one page of effects, newest first.
+type EffectPage struct {
+	Effects []Effect
+	// Next is the Before of the next page, empty on the last.
+	Next engine.EffectID
+}
+
+// List pages through the effects of a project, newest first, whether or not
+// they have an incident.
+func (e *Effects) List(ctx context.Context, f EffectFilter) (EffectPage, error) {
+	params := dbsqlc.EffectListParams{Project: f.Project, Before: store.LastID, Page: 51}
+	if f.Limit < 0 || f.Limit > 500 {
+		return EffectPage{}, &engine.FieldError{Field: "Limit", Reason: "must lie between 1 and 500"}
+	}
+	if f.Limit > 0 {
+		params.Page = f.Limit + 1
+	}
+	if f.Before != "" {
+		if !id.Valid(string(f.Before)) {
+			return EffectPage{}, &engine.FieldError{Field: "Before", Reason: store.NotAnID}
+		}
+		params.Before = string(f.Before)
+	}
+	if term := strings.TrimSpace(f.Term); term != "" {
+		if err := store.CheckText("Term", term, 255); err != nil {
+			return EffectPage{}, err
+		}
+		params.Term = &term
+	}
+	if _, err := e.projects.ID(ctx, f.Project); err != nil {
+		return EffectPage{}, err
+	}
+	rows, err := e.db.Queries.EffectList(ctx, e.db.Pool, params)
+	if err != nil {
+		return EffectPage{}, err
+	}
+	var page EffectPage
+	if limit := params.Page - 1; len(rows) > limit {
+		rows = rows[:limit]
+		page.Next = engine.EffectID(rows[limit-1].Effect.EffectID)
+	}
+	for _, r := range rows {
+		page.Effects = append(page.Effects, newEffect(r.Effect, r.State, r.IncidentID))
+	}
+	return page, nil
+}
+
+// Get reads one effect, or [engine.ErrNotFound].
+func (e *Effects) Get(ctx context.Context, project string, effect engine.EffectID) (Effect, error) {
+	projectID, err := e.projects.ID(ctx, project)
+	if err != nil {
+		return Effect{}, err
+	}
+	return e.get(ctx, projectID, effect)
+}
+
+func (e *Effects) get(ctx context.Context, projectID int, effect engine.EffectID) (Effect, error) {
+	if !id.Valid(string(effect)) {
+		return Effect{}, &engine.FieldError{Field: "effect", Reason: store.NotAnID}
+	}
+	row, err := e.db.Queries.EffectGet(ctx, e.db.Pool, dbsqlc.EffectGetParams{ProjectID: projectID, EffectID: string(effect)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Effect{}, store.NotFound("effect %s", effect)
+	}
+	if err != nil {
+		return Effect{}, err
+	}
+	return newEffect(row.Effect, row.State, row.IncidentID), nil
+}
+
+// RelatedEffect is an effect that has something in common with another one.
+type RelatedEffect struct {
+	Effect
+	// What they have in common; at least one of the three.
+	SameEvent, SameSubject, SameCustomer bool
+	// Later says that it was accepted after the other one. A later effect of the
+	// same subject that is applied may contradict a repair of the older one.
+	Later bool
+}
+
+// Related reads the newest effects of the same event, the same subject
+// and the same customer, at most 20 of each, newest first.
+func (e *Effects) Related(ctx context.Context, project string, effect engine.EffectID) ([]RelatedEffect, error) {
+	projectID, err := e.projects.ID(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	of, err := e.get(ctx, projectID, effect)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := e.db.Queries.EffectListRelated(ctx, e.db.Pool, dbsqlc.EffectListRelatedParams{ProjectID: projectID, EventID: of.EventID,
+		Subject: of.Subject, Customer: of.Customer, EffectID: string(of.ID)})
+	if err != nil {
+		return nil, err
+	}
+	var related []RelatedEffect
+	for _, row := range rows {
+		r := RelatedEffect{Effect: newEffect(row.Effect, row.State, row.IncidentID)}
+		r.SameEvent = r.EventID == of.EventID && r.Provider == of.Provider
+		r.SameSubject = of.Subject != "" && strings.EqualFold(r.Subject, of.Subject)
+		r.SameCustomer = of.Customer != "" && strings.EqualFold(r.Customer, of.Customer)
+		r.Later = r.ID > of.ID
+		if r.SameEvent || r.SameSubject || r.SameCustomer { // a term may be another effect's object id
+			related = append(related, r)
+		}
+	}
+	return related, nil
+}
+
+func newEffect(f dbsqlc.Effect, state, incident string) Effect {
+	return Effect{
+		ID: engine.EffectID(f.EffectID),
+		Acceptance: engine.Acceptance{
+			Key:       engine.Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
+			EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Shop), OccurredAt: pg.Value(f.OccurredAt),
+			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: engine.Money{Amount: pg.Value(f.Amount), Currency: pg.Value(f.Currency)},
+			Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
+		},
+		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline, SucceededAt: pg.Value(f.SucceededAt),
+		State: engine.State(state), Incident: engine.IncidentID(incident),
+	}
+}

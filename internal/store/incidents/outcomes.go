@@ -1,0 +1,123 @@
+package incidents
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+)
+
+// Outcomes are results as they come over the wire.
+type Outcomes struct{ db *store.DB }
+
+// Outcome is a result as it comes over the wire: it names the effect by its own
+// id or by the event, and by the provider and the effect type as far as the
+// caller knows them.
+type Outcome struct {
+	// EffectID, where it is known, says everything that EventID, Provider and
+	// Effect say, which must then agree with it or be empty.
+	EffectID engine.EffectID
+	EventID  string
+	Provider string
+	Effect   string
+	// Failed is a failure with its code and message; otherwise a success.
+	Failed       bool
+	ErrorCode    string
+	ErrorMessage string
+	// ReplayID is the attempt that the outcome belongs to, if any.
+	ReplayID string
+}
+
+// AmbiguousError means that an outcome fits several effects.
+type AmbiguousError struct {
+	// Missing are the fields that would tell them apart: "provider", "effect_type" or both.
+	Missing []string
+}
+
+func (e *AmbiguousError) Error() string {
+	return "the outcome fits several effects: " + strings.Join(e.Missing, " and ") + " is missing"
+}
+
+// Record records an outcome in a transaction and returns the effect's
+// id. A success is [engine.Engine.Succeed]: it waits for another uncommitted
+// outcome of the same effect. A failure is recorded as [engine.Engine.Fail]
+// records it, without waiting for a row; it may share this transaction, because
+// none of the effect's own work is in it. Errors: [engine.ErrNotFound] for an effect
+// that the project has no receipt of, and [*AmbiguousError].
+func (r *Outcomes) Record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (engine.EffectID, error) {
+	if o.EffectID != "" {
+		if err := r.nameEffect(ctx, tx, project, &o); err != nil {
+			return "", err
+		}
+	}
+	effectID, state, err := r.record(ctx, tx, project, o)
+	switch {
+	case err != nil:
+		return "", err
+	case state == "unknown":
+		return "", store.NotFound("effect")
+	case state == "ambiguous":
+		return "", r.ambiguity(ctx, tx, project, o)
+	}
+	return engine.EffectID(effectID), nil
+}
+
+func (r *Outcomes) record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (effectID, state string, err error) {
+	if o.Failed {
+		row, err := r.db.Queries.OutcomeFail(ctx, tx, dbsqlc.OutcomeFailParams{Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
+			ErrorCode: pg.Optional(o.ErrorCode), ErrorMessage: pg.Optional(o.ErrorMessage), ReplayID: pg.Optional(o.ReplayID), Project: project})
+		return row.EffectID, row.State, err
+	}
+	row, err := r.db.Queries.OutcomeSucceed(ctx, tx, dbsqlc.OutcomeSucceedParams{Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
+		ReplayID: pg.Optional(o.ReplayID), Project: project})
+	return row.EffectID, row.State, err
+}
+
+// nameEffect completes an outcome that names the effect by its own id.
+func (r *Outcomes) nameEffect(ctx context.Context, tx pgx.Tx, project string, o *Outcome) error {
+	if !id.Valid(string(o.EffectID)) {
+		return store.NotFound("effect")
+	}
+	row, err := r.db.Queries.EffectKey(ctx, tx, dbsqlc.EffectKeyParams{Project: project, EffectID: string(o.EffectID)})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return store.NotFound("effect")
+	}
+	if err != nil {
+		return err
+	}
+	for _, part := range []struct {
+		field string
+		said  *string
+		is    string
+	}{{"provider_event_id", &o.EventID, row.EventID}, {"provider", &o.Provider, row.Provider}, {"effect_type", &o.Effect, row.Effect}} {
+		if *part.said != "" && *part.said != part.is {
+			return &engine.FieldError{Field: part.field, Reason: "is not that of event_id"}
+		}
+		*part.said = part.is
+	}
+	return nil
+}
+
+// ambiguity says which field would tell the effects apart.
+func (r *Outcomes) ambiguity(ctx context.Context, tx pgx.Tx, project string, o Outcome) error {
+	spread, err := r.db.Queries.EventSpread(ctx, tx, dbsqlc.EventSpreadParams{Project: project, EventID: o.EventID,
+		Provider: pg.Optional(o.Provider), Effect: pg.Optional(o.Effect)})
+	if err != nil {
+		return err
+	}
+	var missing []string
+	if spread.Providers > 1 {
+		missing = append(missing, "provider")
+	}
+	if spread.Effects > 1 || missing == nil {
+		missing = append(missing, "effect_type")
+	}
+	return &AmbiguousError{Missing: missing}
+}

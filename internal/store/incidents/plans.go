@@ -1,0 +1,260 @@
+package incidents
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+)
+
+// PlanMost is how many incidents a plan may hold.
+const PlanMost = 100_000
+
+// inFlight is how many callbacks of a project a plan lets wait or be sent. Four
+// of them are on their way at once; the others are at hand.
+const inFlight = 16
+
+// planBatch bounds one step of Run.
+const planBatch = 200
+
+// PlanRequest asks for a plan.
+type PlanRequest struct {
+	// Action is "reprocess" or "close".
+	Action string
+	// Filter selects the incidents. One that selects everything is refused, and
+	// so is one that selects what the action cannot change: say Open, or a State.
+	Filter engine.IncidentFilter
+	// Note says why; closing needs one. At most 2,000 bytes.
+	Note string
+}
+
+// Plans are the plans of all projects.
+type Plans struct {
+	db       *store.DB
+	projects *projects.Projects
+}
+
+// Plan is a bulk action over a frozen set of incidents.
+type Plan struct {
+	ID        string
+	Project   string
+	Action    string
+	Filter    engine.IncidentFilter
+	Note      string
+	Size      int
+	CreatedAt time.Time
+	CreatedBy engine.Operator
+	// StartedAt is zero until its count was given back.
+	StartedAt time.Time
+	StartedBy engine.Operator
+	// FinishedAt is when nothing was left to ask for. Attempts may still be in
+	// flight then.
+	FinishedAt time.Time
+	// StoppedBy is set where an operator ended it early.
+	StoppedBy engine.Operator
+	// Results counts its incidents: waiting, in_flight, applied, failed, missing,
+	// gave_up, closed, changed (since the set was frozen), refused, error (its
+	// timeline says why) or stopped.
+	Results map[string]int
+}
+
+// Create freezes the set of incidents that the filter selects now, each as
+// it is now. Nothing happens to them until [Plans.Start].
+func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by engine.Operator) (Plan, error) {
+	if err := r.check(); err != nil {
+		return Plan{}, err
+	}
+	if err := store.CheckPresent("by", string(by), 255); err != nil {
+		return Plan{}, err
+	}
+	filter, err := filterText(r.Filter)
+	if err != nil {
+		return Plan{}, err
+	}
+	projectID, err := ps.projects.ID(ctx, project)
+	if err != nil {
+		return Plan{}, err
+	}
+	params := dbsqlc.PlanCreateParams{Project: project, Action: r.Action, Filter: filter, Operator: string(by), Most: PlanMost}
+	if r.Note != "" {
+		params.Note = &r.Note
+	}
+	var made dbsqlc.PlanCreateRow
+	err = ps.db.InTx(ctx, func(tx pgx.Tx) error {
+		if made, err = ps.db.Queries.PlanCreate(ctx, tx, params); err != nil || made.PlanID == "" {
+			return err
+		}
+		return ps.db.Queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: "plan.create", Subject: made.PlanID})
+	})
+	if err != nil {
+		return Plan{}, err
+	}
+	if made.Size < 0 {
+		return Plan{}, &engine.FieldError{Field: "filter", Reason: fmt.Sprintf("selects more than %d incidents: narrow it", PlanMost)}
+	}
+	return ps.Get(ctx, project, made.PlanID)
+}
+
+func (r PlanRequest) check() error {
+	if r.Action != "reprocess" && r.Action != "close" {
+		return &engine.FieldError{Field: "action", Reason: "must be reprocess or close"}
+	}
+	if r.Action == "close" && strings.TrimSpace(r.Note) == "" {
+		return &engine.FieldError{Field: "note", Reason: "is empty: say why no repair is needed"}
+	}
+	if err := store.CheckText("note", r.Note, 2000); err != nil {
+		return err
+	}
+	state := r.Filter.State
+	switch {
+	case r.Filter.Empty():
+		return &engine.FieldError{Field: "filter", Reason: "is empty: say which incidents"}
+	case !r.Filter.Open && !state.Open() && (state != engine.StateClosed || r.Action != "reprocess"):
+		return &engine.FieldError{Field: "filter", Reason: "must ask for open incidents"}
+	}
+	return nil
+}
+
+// Start starts a plan. count is its size, given back by the operator: with
+// another one, and where it was started or stopped before, it is refused.
+func (ps *Plans) Start(ctx context.Context, project, plan string, count int, by engine.Operator) (Plan, error) {
+	p, err := ps.Get(ctx, project, plan)
+	if err != nil {
+		return Plan{}, err
+	}
+	if p.Size != count {
+		return Plan{}, &engine.FieldError{Field: "count", Reason: "is not the number of incidents in the plan"}
+	}
+	err = ps.change(ctx, p, "start", by, func(tx pgx.Tx, projectID int) (int64, error) {
+		return ps.db.Queries.PlanStart(ctx, tx, dbsqlc.PlanStartParams{Operator: string(by), ProjectID: projectID, PlanID: plan, Size: count})
+	})
+	if err != nil {
+		return Plan{}, err
+	}
+	return ps.Get(ctx, project, plan)
+}
+
+// Stop ends a plan: the incidents that it has not reached stay as they are.
+// Attempts in flight go on.
+func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Operator) (Plan, error) {
+	p, err := ps.Get(ctx, project, plan)
+	if err != nil {
+		return Plan{}, err
+	}
+	err = ps.change(ctx, p, "stop", by, func(tx pgx.Tx, projectID int) (int64, error) {
+		stopped, err := ps.db.Queries.PlanStop(ctx, tx, dbsqlc.PlanStopParams{Operator: string(by), ProjectID: projectID, PlanID: plan})
+		if err != nil || stopped == 0 {
+			return stopped, err
+		}
+		return stopped, ps.db.Queries.PlanStopItems(ctx, tx, dbsqlc.PlanStopItemsParams{ProjectID: projectID, PlanID: plan})
+	})
+	if err != nil {
+		return Plan{}, err
+	}
+	return ps.Get(ctx, project, plan)
+}
+
+// change moves a plan on, with its audit entry; what moves no row is refused.
+func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Operator, change func(tx pgx.Tx, projectID int) (int64, error)) error {
+	if err := store.CheckPresent("by", string(by), 255); err != nil {
+		return err
+	}
+	projectID, err := ps.projects.ID(ctx, p.Project)
+	if err != nil {
+		return err
+	}
+	return ps.db.InTx(ctx, func(tx pgx.Tx) error {
+		changed, err := change(tx, projectID)
+		if err != nil {
+			return err
+		}
+		if changed == 0 {
+			return &engine.RefusedError{Action: what + " plan", Reason: "it was started or stopped before"}
+		}
+		return ps.db.Queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: "plan." + what, Subject: p.ID})
+	})
+}
+
+// Run is one step of all running plans: it acts on at most 200 incidents,
+// each in a transaction of its own, and asks for no more repairs of a project
+// than 16 callbacks at once. more says that it stopped only because of its bound.
+// Any number of processes may run it.
+func (ps *Plans) Run(ctx context.Context) (more bool, err error) {
+	params := dbsqlc.PlanRunItemParams{LastTry: pg.Interval(callback.Span()), InFlight: inFlight}
+	for range planBatch {
+		var taken bool
+		err := ps.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+			taken, err = ps.db.Queries.PlanRunItem(ctx, tx, params)
+			return err
+		})
+		if err != nil || !taken {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Get reads one plan with its results, or [engine.ErrNotFound].
+func (ps *Plans) Get(ctx context.Context, project, plan string) (Plan, error) {
+	if err := store.CheckID("plan", plan); err != nil {
+		return Plan{}, err
+	}
+	projectID, err := ps.projects.ID(ctx, project)
+	if err != nil {
+		return Plan{}, err
+	}
+	row, err := ps.db.Queries.PlanGet(ctx, ps.db.Pool, dbsqlc.PlanGetParams{ProjectID: projectID, PlanID: plan})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Plan{}, store.NotFound("plan %s", plan)
+	}
+	if err != nil {
+		return Plan{}, err
+	}
+	p, err := newPlan(project, row)
+	if err != nil {
+		return Plan{}, err
+	}
+	results, err := ps.db.Queries.PlanResults(ctx, ps.db.Pool, dbsqlc.PlanResultsParams{ProjectID: projectID, PlanID: plan})
+	p.Results = map[string]int{}
+	for _, r := range results {
+		p.Results[r.Result] = r.Incidents
+	}
+	return p, err
+}
+
+// List reads the newest 50 plans of a project, without their results.
+func (ps *Plans) List(ctx context.Context, project string) ([]Plan, error) {
+	projectID, err := ps.projects.ID(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := ps.db.Queries.PlanList(ctx, ps.db.Pool, projectID)
+	if err != nil {
+		return nil, err
+	}
+	plans := make([]Plan, len(rows))
+	for i, row := range rows {
+		if plans[i], err = newPlan(project, row); err != nil {
+			return nil, err
+		}
+	}
+	return plans, nil
+}
+
+func newPlan(project string, p dbsqlc.Plan) (Plan, error) {
+	plan := Plan{ID: p.PlanID, Project: project, Action: p.Action, Note: pg.Value(p.Note), Size: p.Size, CreatedAt: p.CreatedAt,
+		CreatedBy: engine.Operator(p.CreatedBy), StartedAt: pg.Value(p.StartedAt), StartedBy: engine.Operator(pg.Value(p.StartedBy)),
+		FinishedAt: pg.Value(p.FinishedAt), StoppedBy: engine.Operator(pg.Value(p.StoppedBy))}
+	return plan, json.Unmarshal([]byte(p.Filter), &plan.Filter)
+}

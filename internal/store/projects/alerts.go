@@ -1,0 +1,153 @@
+package projects
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
+	"github.com/sendpromptly/sendpromptly/internal/store"
+)
+
+// alertBatch is how many outbox rows one transaction takes.
+const alertBatch = 1000
+
+// Alerts are the messages about incidents, of all projects.
+type Alerts struct{ db *store.DB }
+
+// AlertDelivery is one message to one destination, leased for a minute.
+type AlertDelivery struct {
+	// ID is the message's, the same for every try and every destination.
+	ID      string
+	Project string
+	// Mode is the project's: test, live or "".
+	Mode    string
+	Channel string
+	// Try counts from 1.
+	Try int
+
+	projectID int
+	token     string
+}
+
+// AlertGroup counts the incidents of a message that have these in common.
+type AlertGroup struct {
+	Cause     engine.State
+	Provider  string
+	EventType string
+	Effect    string
+	Incidents int
+	// First and Last are when the oldest and the newest opened.
+	First, Last time.Time
+}
+
+// AlertIncident is one incident of a message: only what an alert may show.
+type AlertIncident struct {
+	ID        engine.IncidentID
+	Cause     engine.State
+	Provider  string
+	EventType string
+	Effect    string
+	OpenedAt  time.Time
+}
+
+// AlertContent is what a message has to say when it is sent.
+type AlertContent struct {
+	// Groups are the largest first, at most 1,000.
+	Groups []AlertGroup
+	// Incidents are the oldest, at most 100.
+	Incidents []AlertIncident
+}
+
+// Count is how many incidents the message is about.
+func (c AlertContent) Count() int {
+	n := 0
+	for _, group := range c.Groups {
+		n += group.Incidents
+	}
+	return n
+}
+
+// Gather turns what is due in the outbox into messages, and returns how
+// many incidents it looked at.
+func (a *Alerts) Gather(ctx context.Context) (int, error) {
+	for total := 0; ; {
+		var taken int
+		err := a.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+			taken, err = a.db.Queries.AlertGather(ctx, tx, alertBatch)
+			return err
+		})
+		total += taken
+		if err != nil || taken < alertBatch {
+			return total, err
+		}
+	}
+}
+
+// Due leases at most limit deliveries that are due, one a destination.
+func (a *Alerts) Due(ctx context.Context, limit int) ([]AlertDelivery, error) {
+	var due []AlertDelivery
+	err := a.db.InTx(ctx, func(tx pgx.Tx) error {
+		rows, err := a.db.Queries.AlertClaim(ctx, tx, limit)
+		for _, row := range rows {
+			due = append(due, AlertDelivery{ID: row.AlertID, Project: row.Project, Mode: row.Mode, Channel: row.Channel, Try: row.Try,
+				projectID: row.ProjectID, token: row.Token})
+		}
+		return err
+	})
+	return due, err
+}
+
+// Content reads what a message has to say now: its incidents that are
+// still open.
+func (a *Alerts) Content(ctx context.Context, d AlertDelivery) (AlertContent, error) {
+	var content AlertContent
+	groups, err := a.db.Queries.AlertGroupList(ctx, a.db.Pool, dbsqlc.AlertGroupListParams{ProjectID: d.projectID, AlertID: d.ID})
+	if err != nil {
+		return content, err
+	}
+	for _, g := range groups {
+		content.Groups = append(content.Groups, AlertGroup{Cause: engine.State(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
+			Incidents: g.Incidents, First: g.FirstAt, Last: g.LastAt})
+	}
+	rows, err := a.db.Queries.AlertIncidentList(ctx, a.db.Pool, dbsqlc.AlertIncidentListParams{ProjectID: d.projectID, AlertID: d.ID, Page: 100})
+	for _, row := range rows {
+		content.Incidents = append(content.Incidents, AlertIncident{ID: engine.IncidentID(row.IncidentID), Cause: engine.State(row.Cause),
+			Provider: row.Provider, EventType: row.EventType, Effect: row.Effect, OpenedAt: row.OpenedAt})
+	}
+	return content, err
+}
+
+// AlertVerdict is what came of a delivery. The zero value: the destination took it.
+type AlertVerdict struct {
+	// Problem says why the destination did not take it. It is then tried again
+	// after RetryIn, or given up if that is zero.
+	Problem string
+	RetryIn time.Duration
+	// Dropped says that there was nothing to send any more.
+	Dropped bool
+}
+
+// Mark records what came of a delivery. One whose lease ran out is
+// somebody else's by now: done is false, and nothing changes.
+func (a *Alerts) Mark(ctx context.Context, d AlertDelivery, o AlertVerdict) (done bool, err error) {
+	params := dbsqlc.AlertCompleteParams{ProjectID: d.projectID, AlertID: d.ID, Channel: d.Channel, Token: d.token, Error: pg.Optional(o.Problem), Dropped: o.Dropped}
+	if o.Problem != "" && o.RetryIn > 0 {
+		params.RetryIn = interval(&o.RetryIn)
+	}
+	err = a.db.InTx(ctx, func(tx pgx.Tx) (err error) {
+		done, err = a.db.Queries.AlertComplete(ctx, tx, params)
+		return err
+	})
+	return done, err
+}
+
+// SignAlert signs a webhook after Standard Webhooks. id is the message's.
+func SignAlert(secret, id string, at time.Time, body []byte) (http.Header, error) {
+	return callback.StandardHeaders(secret, id, at, body)
+}
