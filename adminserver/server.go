@@ -70,7 +70,15 @@ func New(cfg Config) (*Server, error) {
 		}
 	}
 	all := engines.New(cfg.Pool, engine.Config{AllowNetworks: cfg.AllowNetworks, SecretKey: cfg.SecretKey, Logger: cfg.Logger})
-	s := &Server{cfg: cfg, deps: web.Deps{Base: base, Pool: cfg.Pool, Rooms: st, Engines: all, Proofs: keys, AllowNetworks: cfg.AllowNetworks, Logger: cfg.Logger}}
+	s := &Server{cfg: cfg, deps: web.Deps{
+		Base:          base,
+		Pool:          cfg.Pool,
+		Rooms:         st,
+		Engines:       all,
+		Proofs:        keys,
+		AllowNetworks: cfg.AllowNetworks,
+		Logger:        cfg.Logger,
+	}}
 	var closing context.Context
 	closing, s.close = context.WithCancel(context.Background())
 	if s.metrics, err = metrics.New(s.deps, cfg.Registry); err != nil {

@@ -180,7 +180,7 @@ func (s *session) pool() (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// store opens the store; done closes its pool.
+// store opens the store's rooms; done closes their pool.
 func (s *session) store() (st *rooms.Rooms, pool *pgxpool.Pool, done func(), err error) {
 	pool, err = s.pool()
 	if err != nil {
