@@ -12,9 +12,9 @@ type Role int
 // The roles. A viewer reads; an operator acts on incidents; an admin changes
 // projects, keys, secrets and operators.
 const (
-	Viewer   = Role(identity.Viewer)
-	Operator = Role(identity.Operator)
-	Admin    = Role(identity.Admin)
+	Viewer Role = iota + 1 // as identity numbers them
+	Operator
+	Admin
 )
 
 // String returns viewer, operator or admin, and "none" for what is no role.
