@@ -134,7 +134,7 @@ func (t *Tokens) LogIn(ctx context.Context, secret string) (token Token, now tim
 	if err != nil {
 		return Token{}, time.Time{}, err
 	}
-	err = pgx.BeginFunc(ctx, t.db.Pool, func(tx pgx.Tx) error {
+	err = t.db.InTx(ctx, func(tx pgx.Tx) error {
 		return t.projects.Audit.Add(ctx, tx, 0, engine.Operator("token:"+token.Label), "token.login", token.Label, token.ID)
 	})
 	return token, now, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
@@ -178,7 +179,7 @@ func (c *Checks) server(ctx context.Context) ([]Finding, error) {
 	}
 	if state.OldestTransaction > 3600 {
 		findings = append(findings, Finding{"settings", LevelWarning, fmt.Sprintf("a transaction has been open for %s: dead rows stay, and if it wrote, sealing waits for it",
-			time.Duration(state.OldestTransaction*float64(time.Second)).Round(time.Minute)), "SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start LIMIT 1;"})
+			pg.FromSeconds(state.OldestTransaction).Round(time.Minute)), "SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start LIMIT 1;"})
 	}
 	return findings, nil
 }

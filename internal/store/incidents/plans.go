@@ -95,7 +95,7 @@ func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by e
 		if made, err = ps.db.Queries.PlanCreate(ctx, tx, params); err != nil || made.PlanID == "" {
 			return err
 		}
-		return ps.db.Queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: "plan.create", Subject: made.PlanID})
+		return ps.projects.Audit.Add(ctx, tx, projectID, by, "plan.create", made.PlanID, "")
 	})
 	if err != nil {
 		return Plan{}, err
@@ -182,7 +182,7 @@ func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Oper
 		if changed == 0 {
 			return &engine.RefusedError{Action: what + " plan", Reason: "it was started or stopped before"}
 		}
-		return ps.db.Queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: "plan." + what, Subject: p.ID})
+		return ps.projects.Audit.Add(ctx, tx, projectID, by, "plan."+what, p.ID, "")
 	})
 }
 

@@ -66,7 +66,7 @@ func (v *Views) Save(ctx context.Context, project, name string, f engine.Inciden
 		return SavedView{}, err
 	}
 	var row dbsqlc.SavedView
-	err = pgx.BeginFunc(ctx, v.db.Pool, func(tx pgx.Tx) error {
+	err = v.db.InTx(ctx, func(tx pgx.Tx) error {
 		row, err = v.db.Queries.ViewSave(ctx, tx, dbsqlc.ViewSaveParams{ProjectID: projectID, Name: name, Filter: filter, Operator: string(by)})
 		if err != nil {
 			return err
@@ -91,7 +91,7 @@ func (v *Views) Delete(ctx context.Context, project, view string, by engine.Oper
 	if err != nil {
 		return err
 	}
-	return pgx.BeginFunc(ctx, v.db.Pool, func(tx pgx.Tx) error {
+	return v.db.InTx(ctx, func(tx pgx.Tx) error {
 		deleted, err := v.db.Queries.ViewDelete(ctx, tx, dbsqlc.ViewDeleteParams{ProjectID: projectID, ViewID: view})
 		if err == nil && deleted == 0 {
 			err = store.NotFound("view %s", view)

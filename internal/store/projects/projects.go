@@ -267,7 +267,7 @@ func (p *Projects) enter(ctx context.Context, tx pgx.Tx, id int, name, action st
 	if err := p.db.Queries.SettingsChanged(ctx, tx, dbsqlc.SettingsChangedParams{What: action, ProjectID: id}); err != nil {
 		return err
 	}
-	return p.db.Queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: id, Actor: string(by), Action: action, Subject: name})
+	return p.Audit.Add(ctx, tx, id, by, action, name, "")
 }
 
 func (p *Projects) addSecret(ctx context.Context, tx pgx.Tx, projectID int, secret string) error {
