@@ -13,7 +13,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/migrate"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
@@ -33,18 +33,18 @@ func TestSixMigratorsMayStartAtOnce(t *testing.T) {
 	}
 	group.Wait()
 	for _, db := range append(others, one) {
-		all, err := store.Migrations(t.Context(), db.Pool)
+		all, err := migrate.Status(t.Context(), db.Pool)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range all {
-			if m.AppliedAt.IsZero() {
-				t.Errorf("%04d_%s is pending", m.Version, m.Name)
+			if m.Pending() {
+				t.Errorf("%s is pending", m)
 			}
 		}
 		db.Engine(engine.Config{})
 	}
-	if done, err := store.MigrateUp(t.Context(), one.Pool); len(done) != 0 || err != nil {
+	if done, err := migrate.Up(t.Context(), one.Pool); len(done) != 0 || err != nil {
 		t.Errorf("again: %v, %v", done, err)
 	}
 }

@@ -2,14 +2,16 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
-	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/migrate"
 )
 
 type migrateCommand struct {
 	Up     migrateUp     `cmd:"" help:"Apply what is pending."`
-	Status migrateStatus `cmd:"" help:"List the migrations and when each was applied."`
-	SQL    migrateSQL    `cmd:"" name:"sql" help:"Print the migrations, for a team that applies them with its own tool."`
+	Status migrateStatus `cmd:"" help:"List the migrations and the set of functions, and when each was applied."`
+	SQL    migrateSQL    `cmd:"" name:"sql" help:"Print the migrations and functions, or write them as files for goose."`
+	Grants migrateGrants `cmd:"" help:"Create missing roles and grant the roles their rights again."`
 }
 
 type migrateUp struct{}
@@ -21,12 +23,12 @@ func (migrateUp) Run(s *session) error {
 		return err
 	}
 	defer pool.Close()
-	done, err := store.MigrateUp(s.ctx, pool)
+	done, err := migrate.Up(s.ctx, pool)
 	if err != nil {
 		return err
 	}
 	for _, m := range done {
-		say(s.stdout, "applied %04d_%s", m.Version, m.Name)
+		say(s.stdout, "applied %s", m)
 	}
 	if len(done) == 0 {
 		say(s.stdout, "nothing pending")
@@ -38,14 +40,14 @@ type migrateStatus struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run lists the migrations; a pending one gives exit code 1.
+// Run lists the migrations and the set of functions; a pending one gives exit code 1.
 func (c migrateStatus) Run(s *session) error {
 	pool, err := s.pool()
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	all, err := store.Migrations(s.ctx, pool)
+	all, err := migrate.Status(s.ctx, pool)
 	if err != nil {
 		return err
 	}
@@ -53,11 +55,14 @@ func (c migrateStatus) Run(s *session) error {
 	var rows [][]string
 	for _, m := range all {
 		applied := moment(m.AppliedAt)
-		if m.AppliedAt.IsZero() {
+		switch {
+		case m.Pending():
 			pending = true
 			applied = waiting.Render("pending")
+		case m.SupersededBy > 0:
+			applied = fmt.Sprintf("a newer set is installed: %05d", m.SupersededBy)
 		}
-		rows = append(rows, []string{fmt.Sprintf("%04d", m.Version), m.Name, applied})
+		rows = append(rows, []string{fmt.Sprintf("%05d", m.Version), m.Name, applied})
 	}
 	if c.JSON {
 		if err := sayJSON(s.stdout, all); err != nil {
@@ -72,18 +77,55 @@ func (c migrateStatus) Run(s *session) error {
 	return nil
 }
 
-type migrateSQL struct{}
+type migrateSQL struct {
+	Dir  string `placeholder:"DIR" help:"Write files that goose applies into this folder instead of printing."`
+	From int    `placeholder:"N" help:"Leave out what has this number or a lower one."`
+}
 
-// Run prints all migrations in order; it needs no database.
-func (migrateSQL) Run(s *session) error {
-	all, err := store.MigrationFiles()
+// Run prints the migrations and the set of functions in order, or writes them as
+// files; it needs no database.
+func (c migrateSQL) Run(s *session) error {
+	if c.Dir != "" {
+		names, err := migrate.WriteFiles(c.Dir, c.From)
+		for _, name := range names {
+			say(s.stdout, "%s", name)
+		}
+		if err == nil && len(names) == 0 {
+			say(s.stdout, "nothing is newer than %d", c.From)
+		}
+		return err
+	}
+	all, err := migrate.All()
 	if err != nil {
 		return err
 	}
 	for _, m := range all {
-		if _, err := fmt.Fprintf(s.stdout, "-- %04d_%s\n%s\n", m.Version, m.Name, m.SQL); err != nil {
+		if m.Version <= c.From {
+			continue
+		}
+		if _, err := fmt.Fprintf(s.stdout, "-- %s\n%s\n", m, m.SQL); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+type migrateGrants struct{}
+
+// Run creates the roles that are missing and grants them their rights.
+func (migrateGrants) Run(s *session) error {
+	pool, err := s.pool()
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	missing, err := migrate.Grants(s.ctx, pool)
+	if err != nil {
+		return err
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("may not create %s: have them created with CREATE ROLE … NOLOGIN, then run this again", strings.Join(missing, ", "))
+	}
+	say(s.stdout, "granted")
 	return nil
 }

@@ -1,5 +1,5 @@
 // Package lifecycle is the specification of what may become of an effect: one
-// table. The SQL functions in sql/schema carry it out, a test drives each cell
+// table. The SQL functions in sql/functions carry it out, a test drives each cell
 // of it against Postgres, `spadmin verify` holds every timeline against it, and
 // docs/lifecycle.md is generated from it.
 package lifecycle

@@ -1,109 +1,77 @@
-// Package migrate applies the numbered files of sql/schema. It reads goose's
-// annotations but needs only their order: all that is pending runs in one
-// transaction, under a lock, so that any number of migrators may start at once.
+// Package migrate installs the schema: the numbered files of sql/schema, then
+// the functions of sql/functions as one set.
+//
+// A migration runs once and never changes after its release. The set of
+// functions is the current text of all of them. It is installed, in the same
+// transaction, where its text is not the one that the database has and the
+// database's number is not above its own: an older binary never replaces a newer
+// set.
+//
+// Functions are replaced in place, so that calls in flight notice nothing. One
+// that is gone, or whose head (name, arguments, result, settings) changed, cannot
+// be: it moves to the schema sendpromptly_before, for whoever is in the middle of
+// calling it, and the next set drops that. Dropping it at once failed a
+// transaction of four busy clients in one of six installations, with "cache
+// lookup failed" (measured, with accept); this way none failed. Each set records
+// the hash of every head in its row. What was granted by hand on a single function
+// moves with the old one: grant the roles.
+//
+// Both are numbered together, in sendpromptly.migrations: the set has the number
+// after the last migration (see functions.Number). An engine needs that number,
+// and starts on a higher one.
+//
+// The same text feeds goose and its kind ([Files]): each file adds its own row.
 package migrate
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"strconv"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"github.com/sendpromptly/sendpromptly/sql/schema"
 )
 
-// Migration is one file of sql/schema.
+// Migration is one numbered step: a file of sql/schema, or the set of functions.
 type Migration struct {
-	Version int
-	Name    string
-	SQL     string
-	// AppliedAt is zero while the migration is pending. Only Status fills it.
-	AppliedAt time.Time
+	Version int    `json:"version"`
+	Name    string `json:"name"`
+	SQL     string `json:"-"`
+	// AppliedAt is zero while the step is pending. Only Status fills it.
+	AppliedAt time.Time `json:"applied_at,omitzero"`
+	// SupersededBy is the number of a newer set of functions that the database
+	// has instead of this one, which is then neither applied nor pending.
+	SupersededBy int `json:"superseded_by,omitempty"`
+	// body is the set's text without what frames it, and hash is its; both are
+	// empty for a migration.
+	body, hash string
 }
 
-// All returns the migrations in order.
-func All() ([]Migration, error) {
-	entries, err := fs.ReadDir(schema.Files, ".")
-	if err != nil {
-		return nil, err
-	}
-	var all []Migration
-	for _, entry := range entries {
-		number, name, ok := strings.Cut(strings.TrimSuffix(entry.Name(), ".sql"), "_")
-		version, err := strconv.Atoi(number)
-		if !ok || err != nil {
-			return nil, fmt.Errorf("migration file %s: want NUMBER_name.sql", entry.Name())
-		}
-		body, err := fs.ReadFile(schema.Files, entry.Name())
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, Migration{Version: version, Name: name, SQL: string(body)})
-	}
-	return all, nil
-}
+// String is the step's name as its file has it.
+func (m Migration) String() string { return fmt.Sprintf("%05d_%s", m.Version, m.Name) }
 
-// Latest is the version that this build of the engine needs.
+// Pending says whether Up would install it.
+func (m Migration) Pending() bool { return m.AppliedAt.IsZero() && m.SupersededBy == 0 }
+
+// Latest is the number that this build of the engine needs.
 func Latest() (int, error) {
-	all, err := All()
+	s, err := released()
 	if err != nil {
 		return 0, err
 	}
-	return all[len(all)-1].Version, nil
+	return s.steps[len(s.steps)-1].Version, nil
 }
 
-// Up applies what is pending and returns it. Concurrent calls wait for each other.
-func Up(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
-	all, err := All()
-	if err != nil {
-		return nil, err
-	}
-	var done []Migration
-	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
-		const lock = `SELECT pg_advisory_xact_lock(hashtextextended('sendpromptly.migrate', 0))`
-		if _, err := tx.Exec(ctx, lock); err != nil {
-			return err
-		}
-		applied, err := versions(ctx, tx)
-		if err != nil {
-			return err
-		}
-		for _, m := range all {
-			if _, ok := applied[m.Version]; ok {
-				continue
-			}
-			// Without arguments pgx sends one simple query, which may hold many statements.
-			if _, err := tx.Conn().PgConn().Exec(ctx, m.SQL).ReadAll(); err != nil {
-				return fmt.Errorf("migration %04d_%s: %w", m.Version, m.Name, err)
-			}
-			done = append(done, m)
-		}
-		return nil
-	})
-	return done, err
-}
-
-// Status returns all migrations with the time at which each was applied.
+// Status returns all steps with the time at which each was applied.
 func Status(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
-	all, err := All()
+	s, err := released()
 	if err != nil {
 		return nil, err
 	}
-	applied, err := versions(ctx, pool)
-	if err != nil {
-		return nil, err
-	}
-	for i := range all {
-		all[i].AppliedAt = applied[all[i].Version]
-	}
-	return all, nil
+	return s.status(ctx, pool)
 }
 
 type querier interface {
@@ -111,25 +79,47 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// versions reads when each version was applied; nothing at all is applied
-// where the table does not exist.
-func versions(ctx context.Context, db querier) (map[int]time.Time, error) {
-	applied := map[int]time.Time{}
-	var exists bool
-	if err := db.QueryRow(ctx, `SELECT to_regclass('sendpromptly.migrations') IS NOT NULL`).Scan(&exists); err != nil || !exists {
-		return applied, err
-	}
-	rows, err := db.Query(ctx, `SELECT m.version, m.applied_at FROM sendpromptly.migrations AS m`)
+// row is what the database recorded of one step.
+type row struct {
+	version int
+	at      time.Time
+	hash    string
+}
+
+// status holds the steps against what the database recorded.
+func (s source) status(ctx context.Context, db querier) ([]Migration, error) {
+	rows, err := s.recorded(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	var version int
-	var at time.Time
-	_, err = pgx.ForEachRow(rows, []any{&version, &at}, func() error {
-		applied[version] = at
-		return nil
+	steps := slices.Clone(s.steps)
+	for i := range steps {
+		m := &steps[i]
+		for _, r := range rows {
+			switch {
+			case r.version == m.Version && r.hash == m.hash:
+				m.AppliedAt = r.at
+			case m.hash != "" && r.hash != "" && r.version > m.Version:
+				m.SupersededBy = r.version
+			}
+		}
+	}
+	return steps, nil
+}
+
+// recorded reads the rows; there are none where the table does not exist.
+func (s source) recorded(ctx context.Context, db querier) ([]row, error) {
+	var exists bool
+	if err := db.QueryRow(ctx, s.render(`SELECT to_regclass('sendpromptly.migrations') IS NOT NULL`)).Scan(&exists); err != nil || !exists {
+		return nil, err
+	}
+	rows, err := db.Query(ctx, s.render(`SELECT m.version, m.applied_at, coalesce(m.hash, '') FROM sendpromptly.migrations AS m ORDER BY m.version`))
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(r pgx.CollectableRow) (one row, err error) {
+		return one, r.Scan(&one.version, &one.at, &one.hash)
 	})
-	return applied, err
 }
 
 // IsMissing says whether an error of Postgres means that the schema or a part

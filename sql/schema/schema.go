@@ -1,6 +1,7 @@
 // Package schema holds the numbered migrations that make up the schema
-// "sendpromptly". They carry goose annotations, so that a team may feed the
-// same files to its own migration tool instead of calling engine.Migrate.
+// "sendpromptly": tables, views, indexes, and the few functions that these
+// need. They carry goose annotations, so that a team may feed the same files to
+// its own migration tool instead of calling engine.Migrate.
 package schema
 
 import "embed"

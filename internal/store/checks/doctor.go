@@ -64,14 +64,15 @@ func (c *Checks) pendingMigrations(ctx context.Context) (Finding, error) {
 	}
 	var pending []string
 	for _, m := range all {
-		if m.AppliedAt.IsZero() {
-			pending = append(pending, fmt.Sprintf("%04d_%s", m.Version, m.Name))
+		if m.Pending() {
+			pending = append(pending, m.String())
 		}
 	}
 	if len(pending) > 0 {
 		return Finding{"schema", LevelProblem, "pending migrations: " + strings.Join(pending, ", "), "spadmin migrate up"}, nil
 	}
-	return ok("schema", fmt.Sprintf("version %d, nothing pending", all[len(all)-1].Version)), nil
+	set := all[len(all)-1]
+	return ok("schema", fmt.Sprintf("version %d, nothing pending", max(set.Version, set.SupersededBy))), nil
 }
 
 // schemaDrift compares functions, columns and indexes with the fingerprint that
@@ -149,7 +150,7 @@ func (c *Checks) roles(ctx context.Context) ([]Finding, error) {
 	for _, role := range []string{"sendpromptly_app", "sendpromptly_engine", "sendpromptly_operator"} {
 		if !slices.Contains(have, role) {
 			findings = append(findings, Finding{"roles", LevelWarning, "role " + role + " does not exist",
-				"CREATE ROLE " + role + " NOLOGIN; then the GRANT statements of 0017_grants (spadmin migrate sql)"})
+				"spadmin migrate grants; where that may not create roles: CREATE ROLE " + role + " NOLOGIN; first"})
 		}
 	}
 	if len(findings) == 0 {

@@ -1,4 +1,3 @@
--- +goose Up
 -- The receipt. These functions run inside the caller's transaction: they raise
 -- only for a key or a timeout that nobody could watch (SQLSTATE SP001, SP002,
 -- naming the argument), cut every other long text, and lock nothing of an effect
@@ -12,7 +11,7 @@
 -- Why a key cannot be watched, or null. Lengths are compared and not counted by
 -- the patterns: '{1,64}' is seven times as slow as '+'.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.key_problem(provider text, event_id text, effect text) RETURNS text
+CREATE OR REPLACE FUNCTION sendpromptly.key_problem(provider text, event_id text, effect text) RETURNS text
   LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN provider IS NULL OR pg_catalog.length(provider) > 64 OR provider !~ '^[a-z0-9_-]+$'
@@ -28,7 +27,7 @@ $$;
 -- The provider's ids as they are stored: at most 16 of 255 characters, none
 -- empty, joined by the unit separator.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.join_objects(objects text[]) RETURNS text
+CREATE OR REPLACE FUNCTION sendpromptly.join_objects(objects text[]) RETURNS text
   LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_joined text := array_to_string(objects, chr(31));
@@ -51,7 +50,7 @@ $$;
 -- accept of the same key, and, where that was settled a month ago, for who says
 -- something more of it just now.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.accept(
+CREATE OR REPLACE FUNCTION sendpromptly.accept(
   provider text, event_id text, effect text,
   event_type text DEFAULT NULL, subject text DEFAULT NULL, occurred_at timestamptz DEFAULT NULL,
   timeout interval DEFAULT NULL, amount bigint DEFAULT NULL, currency text DEFAULT NULL,
@@ -133,7 +132,7 @@ $$;
 -- A second receipt adds an entry and locks nothing that is in use. One that names another
 -- subject or shop is worth an operator's look.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.note_duplicate(project_id integer, effect_id uuid, at timestamptz,
+CREATE OR REPLACE FUNCTION sendpromptly.note_duplicate(project_id integer, effect_id uuid, at timestamptz,
     old_subject text, new_subject text, old_shop text, new_shop text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
@@ -154,7 +153,7 @@ $$;
 -- snapshot as \x… hex). Keys are taken in sorted order, so that two batches
 -- never deadlock. Rows come back in the order of the list.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.accept_many(receipts json, project text DEFAULT 'default')
+CREATE OR REPLACE FUNCTION sendpromptly.accept_many(receipts json, project text DEFAULT 'default')
   RETURNS TABLE (ordinal bigint, effect_id uuid, deadline timestamptz, duplicate boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off
   SET jit = off AS $$
@@ -261,9 +260,11 @@ BEGIN
     ORDER BY u.ordinal;
 END
 $$;
+-- +goose StatementEnd
 
 -- The members of accept_many's list, as rows.
-CREATE FUNCTION sendpromptly.receipt_rows(receipts json)
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.receipt_rows(receipts json)
   RETURNS TABLE (provider text, event_id text, effect text, event_type text, subject text, occurred_at timestamptz,
     timeout interval, amount bigint, currency text, customer text, version text, shop text, objects text[], snapshot bytea, ordinal bigint)
   LANGUAGE sql STABLE ROWS 1000 AS $$
@@ -273,5 +274,4 @@ CREATE FUNCTION sendpromptly.receipt_rows(receipts json)
 $$;
 -- +goose StatementEnd
 
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (3, 'accept');
+SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.accept, sendpromptly.accept_many');

@@ -1,4 +1,3 @@
--- +goose Up
 -- Alerts: who is told about incidents, and what was sent.
 --
 -- open_incidents writes a row into outbox, due when the incident has had its
@@ -7,45 +6,6 @@
 -- server; complete_alert records what came of it. A server that dies in between
 -- loses nothing: its lease runs out and the delivery is sent again, under the
 -- same id, so that a receiver can tell that from a second message.
-
--- Where a project's alerts go. target is an address or URL, and may be a secret
--- itself; secret signs webhooks. sealed = both are encrypted with the
--- deployment's secret key. shown is what a listing may show of the target.
-CREATE TABLE sendpromptly.alert_destinations (
-  project_id integer NOT NULL,
-  channel    text NOT NULL CHECK (channel IN ('email', 'slack', 'webhook')),
-  target     bytea NOT NULL,
-  secret     bytea,
-  sealed     boolean NOT NULL,
-  shown      text NOT NULL,
-  PRIMARY KEY (project_id, channel)
-);
-
--- The delivery of one message to one destination. next_at is when it may be
--- claimed: the next try while waiting, the end of the lease while leased.
-CREATE TABLE sendpromptly.alerts (
-  project_id  integer NOT NULL,
-  alert_id    uuid NOT NULL,
-  channel     text NOT NULL,
-  made_at     timestamptz NOT NULL,
-  next_at     timestamptz NOT NULL,
-  state       text NOT NULL CHECK (state IN ('waiting', 'leased', 'sent', 'dropped', 'gave_up')),
-  try         integer NOT NULL DEFAULT 0,
-  lease_token uuid,
-  error       text,
-  PRIMARY KEY (project_id, alert_id, channel)
-) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-
-CREATE INDEX alerts_live ON sendpromptly.alerts (next_at) WHERE state IN ('waiting', 'leased');
-CREATE INDEX alerts_age ON sendpromptly.alerts (made_at);
-
--- The incidents that a message is about.
-CREATE TABLE sendpromptly.alert_incidents (
-  project_id  integer NOT NULL,
-  alert_id    uuid NOT NULL,
-  incident_id uuid NOT NULL,
-  PRIMARY KEY (project_id, alert_id, incident_id)
-) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
 -- Takes outbox rows that are due. Those of incidents that resolved or were
 -- closed meanwhile are dropped, and so are those of projects without a
@@ -56,7 +16,7 @@ CREATE TABLE sendpromptly.alert_incidents (
 -- Here and below every incident is looked up by its own key: LIMIT and OFFSET 0
 -- keep a planner without statistics, as a storm finds it, from joining all with all.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.gather_alerts(batch integer, OUT taken integer)
+CREATE OR REPLACE FUNCTION sendpromptly.gather_alerts(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -109,7 +69,7 @@ $$;
 -- under way, so that one destination that hangs holds up nobody but itself. A
 -- message whose incidents are all settled by now is dropped instead.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.claim_alerts(batch integer)
+CREATE OR REPLACE FUNCTION sendpromptly.claim_alerts(batch integer)
   RETURNS TABLE (project_id integer, alert_id uuid, channel text, try integer, token uuid)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -162,7 +122,7 @@ $$;
 -- that did leaves an entry on each incident's timeline. retry_in is null when it
 -- is given up. dropped says that there was nothing to send any more.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.complete_alert(project_id integer, alert_id uuid, channel text, token uuid, error text, retry_in interval, dropped boolean,
+CREATE OR REPLACE FUNCTION sendpromptly.complete_alert(project_id integer, alert_id uuid, channel text, token uuid, error text, retry_in interval, dropped boolean,
     OUT done boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -198,36 +158,3 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-
--- Deletes messages a month after they were made: nothing is tried for longer
--- than a day. Outbox rows of projects that alert nobody go a week after they were
--- due, because only a server that sends alerts would take them, and an app that
--- embeds the engine may run none.
--- +goose StatementBegin
-CREATE FUNCTION sendpromptly.purge_alerts(batch integer, OUT taken integer)
-  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
-#variable_conflict use_column
-DECLARE
-  v_now timestamptz := sendpromptly.clock();
-  v_rows integer;
-BEGIN
-  WITH old AS (
-    DELETE FROM sendpromptly.alerts WHERE ctid = ANY (ARRAY(
-      SELECT a.ctid FROM sendpromptly.alerts AS a WHERE a.made_at < v_now - interval '30 days' ORDER BY a.made_at LIMIT batch FOR UPDATE SKIP LOCKED))
-    RETURNING project_id, alert_id
-  ), gone AS (
-    DELETE FROM sendpromptly.alert_incidents AS m USING old AS o WHERE m.project_id = o.project_id AND m.alert_id = o.alert_id
-  )
-  SELECT count(*) INTO taken FROM old;
-  DELETE FROM sendpromptly.outbox WHERE ctid = ANY (ARRAY(
-    SELECT o.ctid FROM sendpromptly.outbox AS o WHERE o.due_at < v_now - interval '7 days'
-      AND NOT EXISTS (SELECT 1 FROM sendpromptly.alert_destinations AS d WHERE d.project_id = o.project_id)
-    ORDER BY o.due_at LIMIT batch FOR UPDATE SKIP LOCKED));
-  GET DIAGNOSTICS v_rows = ROW_COUNT;
-  taken := taken + v_rows;
-END
-$$;
--- +goose StatementEnd
-
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (15, 'alerts');

@@ -1,5 +1,8 @@
 -- +goose Up
--- The tables. Every unique and primary key of a project's table holds
+-- The schema: tables, views, indexes, what makes the roles, and of the functions
+-- only those that a view or the first rows need. The others stand in sql/functions.
+--
+-- Every unique and primary key of a project's table holds
 -- project_id, so that tenants can be distributed by it; there are no foreign
 -- keys, because their locks would sit in the caller's transaction (`spadmin
 -- verify` checks instead). projects, engines and cursors are small reference tables.
@@ -16,6 +19,82 @@
 --   fillfactor below 100 where rows change in columns that no index holds (HOT), 100 where they never change.
 -- A test holds every table to one of these lists.
 
+CREATE SCHEMA IF NOT EXISTS sendpromptly;
+
+-- Which of these files have been applied, and which set of functions is
+-- installed. Each file adds itself, so that the engine knows where it stands
+-- whichever tool ran them. Both are numbered in one row; hash and functions are
+-- only a set's: that of its text, and each name with that of its head (see
+-- internal/migrate).
+CREATE TABLE sendpromptly.migrations (
+  version    integer PRIMARY KEY,
+  name       text NOT NULL,
+  applied_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  hash       text,
+  functions  text[]
+);
+
+-- The only clock. Read it as (SELECT sendpromptly.clock()): a bare volatile
+-- call in a WHERE clause keeps the planner from using an index. Tests replace
+-- it in databases of their own; every other body is refused by New, doctor and verify.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.clock() RETURNS timestamptz
+  LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';
+-- +goose StatementEnd
+
+-- A UUID of version 7 (RFC 9562): 48 bits of milliseconds, then, by its method 3, 12 bits of the millisecond's fraction,
+-- so that ids of one backend sort as they were made; the rest is random. They insert at the right edge of an index and
+-- reveal no count.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.uuid7(at timestamptz) RETURNS uuid
+  LANGUAGE sql VOLATILE AS $$
+  SELECT pg_catalog.encode(pg_catalog.overlay(pg_catalog.uuid_send(pg_catalog.gen_random_uuid()), pg_catalog.int8send(
+    ((pg_catalog.round(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000000)::bigint OPERATOR(pg_catalog./) 1000) OPERATOR(pg_catalog.<<) 16)
+    OPERATOR(pg_catalog.|) 28672
+    OPERATOR(pg_catalog.|) ((pg_catalog.round(pg_catalog.date_part('epoch', at) OPERATOR(pg_catalog.*) 1000000)::bigint OPERATOR(pg_catalog.%) 1000) OPERATOR(pg_catalog.*) 4096 OPERATOR(pg_catalog./) 1000)), 1, 8), 'hex')::uuid
+$$;
+-- +goose StatementEnd
+
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.full_name(short text) RETURNS text
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT coalesce(pg_catalog.jsonb_object_field_text('{"s": "stripe", "h": "shopify", "u": "access_unlock", "g": "credit_grant", "e": "seat_update",
+    "b": "subscription_state_apply", "r": "access_revocation", "d": "credit_deduction",
+    "c": "checkout.session.completed", "i": "invoice.paid", "x": "customer.subscription.deleted",
+    "t": "customer.subscription.updated", "f": "charge.refunded", "p": "charge.dispute.created", "o": "orders/paid",
+    "l": "orders/fulfilled", "m": "customers/create", "k": "checkouts/create"}', short),
+    CASE WHEN short OPERATOR(pg_catalog.^@) '=' THEN pg_catalog.substr(short, 2) ELSE short END)
+$$;
+-- +goose StatementEnd
+
+-- What grants a role its rights, and makes the role where it is missing; what
+-- but_not names is taken back. The files of functions call it, as does `spadmin
+-- migrate grants`. Roles belong to the whole cluster, not to this database:
+-- another database's migration may create them at this very moment, and a managed
+-- service may not let us create roles at all. Neither stops a migration; `spadmin
+-- doctor` prints what is missing.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.allow(role text, rights text, but_not text DEFAULT NULL) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = role) THEN
+    BEGIN
+      EXECUTE format('CREATE ROLE %I NOLOGIN', role);
+    EXCEPTION WHEN unique_violation OR duplicate_object OR insufficient_privilege OR internal_error THEN
+      NULL;
+    END;
+  END IF;
+  IF NOT EXISTS (SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = role) THEN
+    RETURN;
+  END IF;
+  EXECUTE format('GRANT %s TO %I', rights, role);
+  IF but_not IS NOT NULL THEN
+    EXECUTE format('REVOKE %s FROM %I', but_not, role);
+  END IF;
+END
+$$;
+-- +goose StatementEnd
+
 CREATE TABLE sendpromptly.projects (
   project_id         integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   id                 uuid NOT NULL UNIQUE,
@@ -29,7 +108,13 @@ CREATE TABLE sendpromptly.projects (
   snapshots          boolean NOT NULL DEFAULT false,
   alert_after_failed interval NOT NULL DEFAULT '2 minutes',
   alert_after_missing interval NOT NULL DEFAULT '0',
-  created_at         timestamptz NOT NULL
+  created_at         timestamptz NOT NULL,
+  -- null keeps everything. retained_at is when an engine last began.
+  retention          interval CHECK (retention >= '35 days'),
+  retained_at        timestamptz,
+  -- A suspended project's API keys are turned away by the ingest API. What the
+  -- app records in its own transactions is never refused.
+  suspended          boolean NOT NULL DEFAULT false
 );
 
 -- Callback secrets: the newest signs, together with every older one that has
@@ -328,8 +413,239 @@ CREATE TABLE sendpromptly.audit (
   PRIMARY KEY (project_id, audit_id)
 );
 
+-- The audit log of the whole deployment, newest first.
+CREATE INDEX audit_recent ON sendpromptly.audit (audit_id);
+
+-- audience is a note for the team, such as "dispute 12 at the bank". head_seq
+-- and head_hash are the chain's head that the token carries. A row is never
+-- deleted, and an effect with one is never removed (see proof_bearing).
+CREATE TABLE sendpromptly.proofs (
+  project_id  integer NOT NULL,
+  jti         uuid NOT NULL,
+  incident_id uuid NOT NULL,
+  effect_id   uuid NOT NULL,
+  issuer      text NOT NULL,
+  audience    text,
+  issued_by   text NOT NULL,
+  issued_at   timestamptz NOT NULL,
+  expires_at  timestamptz NOT NULL,
+  revoked_at  timestamptz,
+  revoked_by  text,
+  head_seq    integer NOT NULL,
+  head_hash   bytea NOT NULL,
+  views       integer NOT NULL DEFAULT 0,
+  last_view   timestamptz,
+  PRIMARY KEY (project_id, jti),
+  CONSTRAINT proofs_lifetime CHECK (expires_at > issued_at AND expires_at <= issued_at + interval '90 days')
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX proofs_effect ON sendpromptly.proofs (project_id, effect_id);
+CREATE INDEX proofs_incident ON sendpromptly.proofs (project_id, incident_id, jti);
+
+-- Who may come in: API keys of projects, operators with their login links and
+-- sessions, and tokens. Of every secret only its SHA-256 is kept; the secrets
+-- are random and long, so nothing slower is needed. operators, login_links,
+-- sessions and tokens belong to the deployment as a whole: they are small
+-- reference tables, like projects. Their rows change in columns that no index
+-- holds, so pages have room for that.
+
+-- What an app that cannot share the transaction sends with its receipts and results.
+CREATE TABLE sendpromptly.api_keys (
+  project_id   integer NOT NULL,
+  key_id       uuid NOT NULL,
+  key_hash     bytea NOT NULL,
+  ending       text NOT NULL,
+  label        text NOT NULL,
+  created_at   timestamptz NOT NULL,
+  created_by   text NOT NULL,
+  last_used_at timestamptz,
+  revoked_at   timestamptz,
+  PRIMARY KEY (project_id, key_id)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+-- The hash first: who sends a key names no project.
+CREATE UNIQUE INDEX api_keys_hash ON sendpromptly.api_keys (key_hash, project_id);
+
+-- email is lower case. Sessions that began before created_at are dead: somebody
+-- who was removed and invited again starts anew. vouched: the role is the
+-- identity provider's, and holds only while the provider gives one.
+CREATE TABLE sendpromptly.operators (
+  email         text PRIMARY KEY,
+  role          text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+  vouched       boolean NOT NULL DEFAULT false,
+  created_at    timestamptz NOT NULL,
+  created_by    text NOT NULL,
+  last_login_at timestamptz
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+-- One-time links. Using one deletes it.
+CREATE TABLE sendpromptly.login_links (
+  link_hash  bytea PRIMARY KEY,
+  email      text NOT NULL,
+  created_at timestamptz NOT NULL,
+  expires_at timestamptz NOT NULL
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX login_links_email ON sendpromptly.login_links (email);
+
+-- expires_at is the idle limit, moved by use; the absolute limit counts from
+-- the login, which is in data.
+CREATE TABLE sendpromptly.sessions (
+  session_hash bytea PRIMARY KEY,
+  data         bytea NOT NULL,
+  expires_at   timestamptz NOT NULL
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+-- project_id 0 is for all projects.
+CREATE TABLE sendpromptly.tokens (
+  token_id     uuid PRIMARY KEY,
+  token_hash   bytea NOT NULL UNIQUE,
+  ending       text NOT NULL,
+  label        text NOT NULL,
+  role         text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
+  project_id   integer NOT NULL DEFAULT 0,
+  created_at   timestamptz NOT NULL,
+  created_by   text NOT NULL,
+  expires_at   timestamptz,
+  last_used_at timestamptz,
+  revoked_at   timestamptz
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
+
+-- Answers by Idempotency-Key, kept for 24 hours. project_id 0 stands for the
+-- deployment as a whole.
+CREATE TABLE sendpromptly.idempotency (
+  project_id integer NOT NULL,
+  endpoint   text NOT NULL,
+  key        text NOT NULL,
+  body_hash  bytea NOT NULL,
+  status     integer NOT NULL CHECK (status BETWEEN 200 AND 299),
+  answer     bytea NOT NULL,
+  expires_at timestamptz NOT NULL,
+  PRIMARY KEY (project_id, endpoint, key)
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE INDEX idempotency_expiry ON sendpromptly.idempotency (expires_at);
+
+-- Where a project's alerts go. target is an address or URL, and may be a secret
+-- itself; secret signs webhooks. sealed = both are encrypted with the
+-- deployment's secret key. shown is what a listing may show of the target.
+CREATE TABLE sendpromptly.alert_destinations (
+  project_id integer NOT NULL,
+  channel    text NOT NULL CHECK (channel IN ('email', 'slack', 'webhook')),
+  target     bytea NOT NULL,
+  secret     bytea,
+  sealed     boolean NOT NULL,
+  shown      text NOT NULL,
+  PRIMARY KEY (project_id, channel)
+);
+
+-- The delivery of one message to one destination. next_at is when it may be
+-- claimed: the next try while waiting, the end of the lease while leased.
+CREATE TABLE sendpromptly.alerts (
+  project_id  integer NOT NULL,
+  alert_id    uuid NOT NULL,
+  channel     text NOT NULL,
+  made_at     timestamptz NOT NULL,
+  next_at     timestamptz NOT NULL,
+  state       text NOT NULL CHECK (state IN ('waiting', 'leased', 'sent', 'dropped', 'gave_up')),
+  try         integer NOT NULL DEFAULT 0,
+  lease_token uuid,
+  error       text,
+  PRIMARY KEY (project_id, alert_id, channel)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+CREATE INDEX alerts_live ON sendpromptly.alerts (next_at) WHERE state IN ('waiting', 'leased');
+CREATE INDEX alerts_age ON sendpromptly.alerts (made_at);
+
+-- The incidents that a message is about.
+CREATE TABLE sendpromptly.alert_incidents (
+  project_id  integer NOT NULL,
+  alert_id    uuid NOT NULL,
+  incident_id uuid NOT NULL,
+  PRIMARY KEY (project_id, alert_id, incident_id)
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
+
+-- One bucket a minute and project. Folded in by count_receipts and
+-- fold_statistics, off the caller's path: they may lag behind a long transaction.
+CREATE TABLE sendpromptly.statistics (
+  project_id integer NOT NULL,
+  bucket     timestamptz NOT NULL,
+  receipts   integer NOT NULL DEFAULT 0,
+  opened     integer NOT NULL DEFAULT 0,
+  recovered  integer NOT NULL DEFAULT 0,
+  closed     integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (project_id, bucket)
+) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
+
+-- One row an incident that a success resolved, by when that was.
+CREATE TABLE sendpromptly.recoveries (
+  project_id  integer NOT NULL,
+  at          timestamptz NOT NULL,
+  incident_id uuid NOT NULL,
+  seconds     double precision NOT NULL,
+  PRIMARY KEY (project_id, at, incident_id)
+) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
+
+-- How far fold_statistics has come in changes.
+CREATE TABLE sendpromptly.statistics_cursor (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  xid  xid8 NOT NULL,
+  seq  bigint NOT NULL
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+INSERT INTO sendpromptly.statistics_cursor (xid, seq) VALUES ('0', 0);
+
+-- A plan is a bulk action over a frozen set of incidents. It acts once it is
+-- started, on each incident only as it was when the set was frozen.
+CREATE TABLE sendpromptly.plans (
+  project_id  integer NOT NULL,
+  plan_id     uuid NOT NULL,
+  action      text NOT NULL CHECK (action IN ('reprocess', 'close')),
+  filter      text NOT NULL,
+  note        text,
+  size        integer NOT NULL,
+  created_at  timestamptz NOT NULL,
+  created_by  text NOT NULL,
+  started_at  timestamptz,
+  started_by  text,
+  finished_at timestamptz,
+  stopped_by  text,
+  PRIMARY KEY (project_id, plan_id),
+  CONSTRAINT plans_close_with_a_note CHECK (action <> 'close' OR note IS NOT NULL)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX plans_running ON sendpromptly.plans (project_id, plan_id) WHERE started_at IS NOT NULL AND finished_at IS NULL;
+
+-- outcome is null while the incident waits for its turn.
+CREATE TABLE sendpromptly.plan_items (
+  project_id  integer NOT NULL,
+  plan_id     uuid NOT NULL,
+  incident_id uuid NOT NULL,
+  revision    integer NOT NULL,
+  outcome     text CHECK (outcome IN ('requested', 'closed', 'changed', 'refused', 'error', 'stopped')),
+  replay_id   uuid,
+  PRIMARY KEY (project_id, plan_id, incident_id)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+CREATE INDEX plan_items_waiting ON sendpromptly.plan_items (project_id, plan_id, incident_id) WHERE outcome IS NULL;
+
+-- Filters that a team keeps by name.
+CREATE TABLE sendpromptly.saved_views (
+  project_id integer NOT NULL,
+  view_id    uuid NOT NULL,
+  name       text NOT NULL,
+  filter     text NOT NULL,
+  created_by text NOT NULL,
+  created_at timestamptz NOT NULL,
+  PRIMARY KEY (project_id, view_id),
+  CONSTRAINT saved_views_name UNIQUE (project_id, name)
+) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
+
+-- The project that every app may use without asking.
 INSERT INTO sendpromptly.projects (id, name, created_at)
 SELECT sendpromptly.uuid7(now), 'default', now FROM (SELECT sendpromptly.clock() AS now) AS c;
 
+-- PUBLIC may do nothing; what the roles may is in sql/functions.
+REVOKE ALL ON SCHEMA sendpromptly FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA sendpromptly FROM PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (2, 'tables');
+INSERT INTO sendpromptly.migrations (version, name) VALUES (1, 'baseline');

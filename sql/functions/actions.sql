@@ -1,11 +1,10 @@
--- +goose Up
 -- What operators do to an incident. Each answers with the incident's state and
 -- revision afterwards and refusal: null when it was done, otherwise why not.
 -- revision is the one that the operator saw, null for any: where the incident
 -- has moved on since, nothing is done.
 
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.lock_incident(incident_id uuid, project text) RETURNS sendpromptly.incidents
+CREATE OR REPLACE FUNCTION sendpromptly.lock_incident(incident_id uuid, project text) RETURNS sendpromptly.incidents
   LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
   SELECT i.* FROM sendpromptly.incidents AS i
   WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = lock_incident.project)
@@ -18,7 +17,7 @@ $$;
 -- last_try is how long after now the last scheduled try may start; the attempt
 -- is due one timeout later.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.reprocess(incident_id uuid, operator text, last_try interval, project text DEFAULT 'default', revision integer DEFAULT NULL,
+CREATE OR REPLACE FUNCTION sendpromptly.reprocess(incident_id uuid, operator text, last_try interval, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT replay_id uuid, OUT number integer, OUT requested_at timestamptz, OUT due_at timestamptz,
     OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -73,7 +72,7 @@ $$;
 -- stop ends the attempt in flight: reprocessing becomes failed. In every other
 -- state only the entry is written.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.stop(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+CREATE OR REPLACE FUNCTION sendpromptly.stop(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -104,7 +103,7 @@ $$;
 
 -- close puts an incident away without an outcome. A note says why.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.close(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+CREATE OR REPLACE FUNCTION sendpromptly.close(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -138,7 +137,7 @@ $$;
 
 -- note writes what an operator has to say into the timeline. It moves nothing.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.note(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+CREATE OR REPLACE FUNCTION sendpromptly.note(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -166,7 +165,7 @@ $$;
 -- try_now lets the waiting callback of the attempt in flight go out at once
 -- instead of at its scheduled time. It costs one of the tries.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.try_now(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+CREATE OR REPLACE FUNCTION sendpromptly.try_now(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -203,5 +202,5 @@ END
 $$;
 -- +goose StatementEnd
 
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (6, 'operators');
+SELECT sendpromptly.allow('sendpromptly_operator',
+  'EXECUTE ON FUNCTION sendpromptly.reprocess, sendpromptly.stop, sendpromptly.close, sendpromptly.note, sendpromptly.try_now');

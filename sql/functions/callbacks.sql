@@ -1,11 +1,10 @@
--- +goose Up
 -- The sender's side of the repair callback.
 
 -- Claims callbacks that are due: a lease of 60 s with a token and a try number,
 -- the nonce and the time of signing. At most 4 are in flight a project. One
 -- claimer at a time counts them; another one gets nothing and comes back.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.claim_callbacks(batch integer)
+CREATE OR REPLACE FUNCTION sendpromptly.claim_callbacks(batch integer)
   RETURNS TABLE (project_id integer, replay_id uuid, incident_id uuid, effect_id uuid, try integer, token uuid, nonce text, signed_at timestamptz)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
@@ -49,7 +48,7 @@ $$;
 -- retry_in null means that the tries have run out. A stale token is discarded;
 -- an answer to a callback cancelled meanwhile is recorded and moves nothing.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.complete_callback(project_id integer, replay_id uuid, token uuid, verdict text,
+CREATE OR REPLACE FUNCTION sendpromptly.complete_callback(project_id integer, replay_id uuid, token uuid, verdict text,
     status integer, retry_in interval, duration_ms integer, url text, answer text, error text,
     OUT done boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -113,6 +112,3 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (7, 'callbacks');

@@ -1,25 +1,4 @@
--- +goose Up
--- What the ingest API needs besides the signals: whether a project may use it,
--- and answers that are given again.
-
--- A suspended project's API keys are turned away by the ingest API. What the
--- app records in its own transactions is never refused.
-ALTER TABLE sendpromptly.projects ADD COLUMN suspended boolean NOT NULL DEFAULT false;
-
--- Answers by Idempotency-Key, kept for 24 hours. project_id 0 stands for the
--- deployment as a whole.
-CREATE TABLE sendpromptly.idempotency (
-  project_id integer NOT NULL,
-  endpoint   text NOT NULL,
-  key        text NOT NULL,
-  body_hash  bytea NOT NULL,
-  status     integer NOT NULL CHECK (status BETWEEN 200 AND 299),
-  answer     bytea NOT NULL,
-  expires_at timestamptz NOT NULL,
-  PRIMARY KEY (project_id, endpoint, key)
-) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
-
-CREATE INDEX idempotency_expiry ON sendpromptly.idempotency (expires_at);
+-- Answers of the ingest API that are given again.
 
 -- begin_idempotent is the first statement of the transaction that does the work
 -- and keeps its answer. verdict is
@@ -35,7 +14,7 @@ CREATE INDEX idempotency_expiry ON sendpromptly.idempotency (expires_at);
 -- The transaction is the server's own, so it may bound its waiting for rows: an
 -- app that holds an effect for long must not collect our connections.
 -- +goose StatementBegin
-CREATE FUNCTION sendpromptly.begin_idempotent(project text, endpoint text, key text, body_hash bytea,
+CREATE OR REPLACE FUNCTION sendpromptly.begin_idempotent(project text, endpoint text, key text, body_hash bytea,
     OUT verdict text, OUT status integer, OUT answer bytea)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
@@ -69,9 +48,11 @@ BEGIN
   END IF;
 END
 $$;
+-- +goose StatementEnd
 
 -- keep_answer is the last statement of such a transaction.
-CREATE FUNCTION sendpromptly.keep_answer(project text, endpoint text, key text, body_hash bytea, status integer, answer bytea) RETURNS void
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.keep_answer(project text, endpoint text, key text, body_hash bytea, status integer, answer bytea) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -85,6 +66,3 @@ BEGIN
 END
 $$;
 -- +goose StatementEnd
-
-REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
-INSERT INTO sendpromptly.migrations (version, name) VALUES (14, 'ingest');

@@ -1,0 +1,75 @@
+-- What happens to an incident whatever the signal was: it opens, its repair or wait fails, its attempt ends.
+
+-- Incidents are opened here and nowhere else: by the sweep (cause missing) and
+-- by a failure. The caller has just deleted the owed rows and written the
+-- entries that say why.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.open_incidents(project_ids integer[], effect_ids uuid[], cause text, at timestamptz,
+    error_code text, error_message text) RETURNS integer
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_seed record := sendpromptly.uuid7_seed(at);
+  v_opened integer;
+BEGIN
+  WITH born AS (
+    INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, error_code, error_message)
+    SELECT sendpromptly.uuid7_nth(v_seed.head, v_seed.tail, v_seed.stride, u.n), u.effect_id, u.project_id, open_incidents.cause, open_incidents.cause,
+      open_incidents.at, open_incidents.error_code, open_incidents.error_message
+    FROM unnest(project_ids, effect_ids) WITH ORDINALITY AS u(project_id, effect_id, n)
+    RETURNING project_id, incident_id, effect_id
+  ), told AS (
+    INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, cause)
+    SELECT b.effect_id, open_incidents.at, b.project_id, 'opened', open_incidents.cause FROM born AS b
+  ), alerted AS (
+    INSERT INTO sendpromptly.outbox (due_at, incident_id, project_id)
+    SELECT open_incidents.at + CASE open_incidents.cause WHEN 'failed' THEN p.alert_after_failed ELSE p.alert_after_missing END,
+      b.incident_id, b.project_id
+    FROM born AS b JOIN sendpromptly.projects AS p ON p.project_id = b.project_id
+  ), fed AS (
+    INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+    SELECT b.incident_id, open_incidents.at, b.project_id, 'incident', 'opened' FROM born AS b
+  )
+  SELECT count(*) INTO v_opened FROM born;
+  RETURN v_opened;
+END
+$$;
+-- +goose StatementEnd
+
+-- An open incident whose repair or wait ended in a failure: missing and
+-- reprocessing become failed. The caller holds the incident and has written the entry.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.mark_failed(incident sendpromptly.incidents, result text, error_code text, error_message text) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  v_now timestamptz := sendpromptly.clock();
+BEGIN
+  UPDATE sendpromptly.incidents AS i SET state = 'failed', cause = 'failed', due_at = NULL, revision = i.revision + 1,
+    error_code = coalesce(mark_failed.error_code, i.error_code), error_message = coalesce(mark_failed.error_message, i.error_message)
+  WHERE i.project_id = incident.project_id AND i.incident_id = incident.incident_id;
+  IF incident.state = 'reprocessing' THEN
+    PERFORM sendpromptly.finish_attempt(incident.project_id, incident.replay_id, result, v_now);
+  END IF;
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  VALUES (incident.incident_id, v_now, incident.project_id, 'incident', 'failed');
+END
+$$;
+-- +goose StatementEnd
+
+-- The end of an attempt, whatever ended it: its remaining tries are cancelled.
+-- The last lease token stays, so that an answer still on its way is recorded.
+-- It is asked for what has not ended, and not for what is live: the index of live
+-- callbacks would do for that too, and lists all of the project's.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.finish_attempt(project_id integer, replay_id uuid, result text, at timestamptz) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  UPDATE sendpromptly.attempts AS a SET finished_at = finish_attempt.at, result = finish_attempt.result
+  WHERE a.project_id = finish_attempt.project_id AND a.replay_id = finish_attempt.replay_id AND a.finished_at IS NULL;
+  UPDATE sendpromptly.callbacks AS c SET state = 'cancelled'
+  WHERE c.project_id = finish_attempt.project_id AND c.replay_id = finish_attempt.replay_id AND c.state NOT IN ('accepted', 'gave_up', 'cancelled');
+END
+$$;
+-- +goose StatementEnd
