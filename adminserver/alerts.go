@@ -14,9 +14,13 @@ import (
 type AlertResult = alerts.Result
 
 // TestAlerts sends a test message to each alert destination of a project, once,
-// and says what came of each. It needs Pool, BaseURL and, for email, SMTP. The
+// and says what came of each. It needs a database, BaseURL and, for email, SMTP. The
 // error is about the project or the configuration, not about a destination.
 func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult, error) {
+	pool, err := cfg.onlyCell()
+	if err != nil {
+		return nil, err
+	}
 	base, err := web.ParseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
@@ -24,10 +28,10 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	if err := cfg.SMTP.Validate(); err != nil {
 		return nil, err
 	}
-	st, err := store.New(cfg.Pool, cfg.SecretKey)
+	st, err := store.New(pool, cfg.SecretKey)
 	if err != nil {
 		return nil, err
 	}
-	deps := web.Deps{Base: base, Pool: cfg.Pool, Store: st, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
+	deps := web.Deps{Base: base, Pool: pool, Store: st, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
 	return alerts.New(deps, cfg.SMTP).Test(ctx, project)
 }

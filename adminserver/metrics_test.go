@@ -71,7 +71,7 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	if _, err := e.Sweep(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(t.Context(), key("evt_1"), func(pgx.Tx) error { return nil }); err != nil {
+	if err := e.Apply(t.Context(), key("evt_1"), func(context.Context, pgx.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	s.browser().get("/incidents/nothing?secret=hunter2")

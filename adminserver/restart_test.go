@@ -68,7 +68,7 @@ func (p *page) until(id engine.IncidentID) {
 // fails makes an incident of an event.
 func fails(t *testing.T, pool *pgxpool.Pool, event string) engine.IncidentID {
 	t.Helper()
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

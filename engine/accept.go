@@ -125,7 +125,7 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 		params.Timeout = optional(interval(a.Timeout))
 	}
 	if a.Amount != (Money{}) {
-		params.Amount = &a.Amount.Amount
+		params.Amount = &a.Amount.Minor
 		params.Currency = optional(strings.ToUpper(a.Amount.Currency))
 	}
 	if len(a.Payload) > 0 && e.box != nil && e.project.Load().Snapshots {

@@ -11,8 +11,8 @@ type EffectID string
 // Money is an amount in the minor unit of its currency: 1999 "EUR" is 19.99 €.
 // The zero value means that no amount is known.
 type Money struct {
-	// Amount counts minor units; it may be negative (a deduction).
-	Amount int64
+	// Minor counts minor units; it may be negative (a deduction).
+	Minor int64
 	// Currency is the ISO 4217 code: three letters, any case.
 	Currency string
 }

@@ -29,7 +29,7 @@ func TestAnAcceptedCallbackWithoutAnOutcomeIsMissingAgain(t *testing.T) {
 	sweep(t, r.e)
 	requireStory(t, r.db, incident.Key, askedFor+" callback accepted deadline→missing")
 
-	if err := r.e.Close(t.Context(), incident.ID, "ada", "paid back"); err != nil {
+	if err := r.e.CloseIncident(t.Context(), incident.ID, "ada", "paid back"); err != nil {
 		t.Fatal(err)
 	}
 	attempt, err := r.e.Reprocess(t.Context(), incident.ID, "bob")

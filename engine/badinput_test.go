@@ -87,7 +87,7 @@ func requireUsable(t *testing.T, db *enginetest.Database, tx pgx.Tx) {
 func TestABadKeyIsRefusedByEveryCallAndAbortsNothing(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	e := db.Engine(engine.Config{UnknownEffect: engine.Adopt})
+	e := db.Engine(engine.Config{AdoptUnknown: true})
 	tx := payment(t, db)
 	bad := []string{"", nul, notUTF8, surrogate, tooLong, "a b", "a\tb", "a\u00a0b", "a\u0085b", "line\n"}
 	for name, call := range keyCalls(e) {
@@ -140,7 +140,7 @@ func TestABadAcceptanceIsRefusedAndAbortsNothing(t *testing.T) {
 		bad["Timeout"] = append(bad["Timeout"], func(a *engine.Acceptance) { a.Timeout = timeout })
 	}
 	for _, currency := range []string{"E", "EURO", "E1R", "E\x00R", "\xff\xff\xff", "é1", "eu "} {
-		bad["Amount.Currency"] = append(bad["Amount.Currency"], func(a *engine.Acceptance) { a.Amount = engine.Money{Amount: 1, Currency: currency} })
+		bad["Amount.Currency"] = append(bad["Amount.Currency"], func(a *engine.Acceptance) { a.Amount = engine.Money{Minor: 1, Currency: currency} })
 	}
 	for _, payload := range []string{"{", "nul\x00l", `"` + notUTF8 + `"`, `"\ud800"`, `"\udc00\ud800"`, `{"a":NaN}`, `"` + strings.Repeat("x", 512<<10) + `"`, "{} {}"} {
 		bad["Payload"] = append(bad["Payload"], func(a *engine.Acceptance) { a.Payload = json.RawMessage(payload) })
@@ -179,7 +179,7 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 		"Timeline":  func(id string) error { _, err := e.Timeline(ctx, engine.EffectID(id), -1); return err },
 		"Reprocess": func(id string) error { _, err := e.Reprocess(ctx, engine.IncidentID(id), "ada"); return err },
 		"Stop":      func(id string) error { _, err := e.Stop(ctx, engine.IncidentID(id), "ada"); return err },
-		"Close":     func(id string) error { return e.Close(ctx, engine.IncidentID(id), "ada", "refunded") },
+		"Close":     func(id string) error { return e.CloseIncident(ctx, engine.IncidentID(id), "ada", "refunded") },
 	}
 	for name, call := range withID {
 		for _, id := range []string{"", zeroID, "x", nul, notUTF8, tooLong, "'; DROP TABLE x; --", good + " ", strings.ReplaceAll(good, "-", "")} {
@@ -194,14 +194,14 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	for _, by := range []string{"", nul, notUTF8, surrogate, tooLong} {
 		_, reprocess := e.Reprocess(ctx, good, engine.Operator(by))
 		_, stop := e.Stop(ctx, good, engine.Operator(by))
-		for name, err := range map[string]error{"Reprocess": reprocess, "Stop": stop, "Close": e.Close(ctx, good, engine.Operator(by), "refunded")} {
+		for name, err := range map[string]error{"Reprocess": reprocess, "Stop": stop, "Close": e.CloseIncident(ctx, good, engine.Operator(by), "refunded")} {
 			if !isField(err, "by") {
 				t.Errorf("%s by %.20q: error = %v", name, by, err)
 			}
 		}
 	}
 	for _, note := range []string{"", "\x00", "\x00\x00"} {
-		requireField(t, e.Close(ctx, good, "ada", note), "note")
+		requireField(t, e.CloseIncident(ctx, good, "ada", note), "note")
 	}
 	for field, filters := range map[string][]engine.IncidentFilter{
 		"Limit":  {{Limit: -1}, {Limit: 501}, {Limit: math.MinInt}, {Limit: math.MaxInt}},
@@ -222,7 +222,7 @@ func TestALongNoteIsCutOnARune(t *testing.T) {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	incident := missing(t, db, e, key("evt_1"))[0]
-	if err := e.Close(t.Context(), incident.ID, "ada", "a\x00"+strings.Repeat("é", 50_000)); err != nil {
+	if err := e.CloseIncident(t.Context(), incident.ID, "ada", "a\x00"+strings.Repeat("é", 50_000)); err != nil {
 		t.Fatal(err)
 	}
 	now, err := e.Incident(t.Context(), incident.ID)
@@ -254,10 +254,10 @@ func TestNilArgumentsAreNamed(t *testing.T) {
 	requireField(t, e.QueueAccept(nil, engine.Acceptance{Key: k}, nil), "batch")
 	requireField(t, e.QueueSucceed(nil, k), "batch")
 	requireField(t, e.Apply(t.Context(), k, nil), "effect")
-	_, err := engine.New(nil, engine.Config{})
+	_, err := engine.New(t.Context(), nil, engine.Config{})
 	requireField(t, err, "pool")
 	requireField(t, engine.Migrate(t.Context(), nil), "pool")
-	if engine.Retry(nil) != nil || engine.Permanent(nil) != nil {
+	if engine.WillRetry(nil) != nil || engine.Permanent(nil) != nil {
 		t.Error("a mark makes an error of nil")
 	}
 	accept(t, db, e, engine.Acceptance{Key: k})
@@ -288,7 +288,7 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 		"Config.SecretKey":     {{SecretKey: "short"}, {SecretKey: nul}},
 	} {
 		for _, cfg := range configs {
-			_, err := engine.New(db.Pool, cfg)
+			_, err := engine.New(t.Context(), db.Pool, cfg)
 			requireField(t, err, field)
 		}
 	}

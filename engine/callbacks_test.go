@@ -284,15 +284,15 @@ func TestOurHandlersAndOurSenderUnderstandEachOther(t *testing.T) {
 	r := newReceiver(t, nil)
 	for _, test := range []struct {
 		name   string
-		repair func(tx pgx.Tx) error
+		repair func(context.Context, pgx.Tx) error
 		story  string
 	}{
 		{"repaired", works, "success→applied resolved callback"},
-		{"may work later", func(pgx.Tx) error { return errNoAccount }, "note callback"},
-		{"panics", func(pgx.Tx) error { panic("broken") }, "note callback"},
-		{"never works", func(pgx.Tx) error { return engine.Permanent(errNoAccount) }, "failure→failed callback"},
+		{"may work later", func(context.Context, pgx.Tx) error { return errNoAccount }, "note callback"},
+		{"panics", func(context.Context, pgx.Tx) error { panic("broken") }, "note callback"},
+		{"never works", func(context.Context, pgx.Tx) error { return engine.Permanent(errNoAccount) }, "failure→failed callback"},
 	} {
-		r.answer = r.e.RepairHandler(func(_ context.Context, tx pgx.Tx, _ engine.Repair) error { return test.repair(tx) }).ServeHTTP
+		r.answer = r.e.RepairHandler(func(ctx context.Context, tx pgx.Tx, _ engine.Repair) error { return test.repair(ctx, tx) }).ServeHTTP
 		incident, _ := r.ask("evt_" + strings.ReplaceAll(test.name, " ", "_"))
 		r.deliver(1)
 		requireStory(t, r.db, incident.Key, askedFor+" "+test.story)

@@ -24,7 +24,7 @@ import (
 func sealedStory(t *testing.T, db *enginetest.Database, e *engine.Engine, event string) engine.EffectID {
 	t.Helper()
 	a := engine.Acceptance{Key: key(event), EventType: "invoice.paid", Subject: "acct_ü", Customer: "cus_1", Objects: []string{"in_1", "order-7"},
-		Amount: engine.Money{Amount: -5, Currency: "JPY"}, OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)}
+		Amount: engine.Money{Minor: -5, Currency: "JPY"}, OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)}
 	id := accept(t, db, e, a).EffectID
 	accept(t, db, e, a)
 	if err := e.Fail(t.Context(), a.Key, errors.New("zażółć 世界"), engine.WithCode("x")); err != nil {
@@ -34,7 +34,7 @@ func sealedStory(t *testing.T, db *enginetest.Database, e *engine.Engine, event 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Close(t.Context(), incident.ID, "ada@example.com", "refunded"); err != nil {
+	if err := e.CloseIncident(t.Context(), incident.ID, "ada@example.com", "refunded"); err != nil {
 		t.Fatal(err)
 	}
 	// Seal would wait for transactions of other tests on the same server.
@@ -77,7 +77,7 @@ func hidden(i engine.Incident, n engine.Entry) []hiddenField {
 		objects = append(objects, prefixed([]byte(id))...)
 	}
 	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"shop", present(i.Shop)},
-		{"occurred_at", []byte(microseconds(i.OccurredAt))}, {"deadline", []byte(microseconds(i.Deadline))}, {"amount", []byte(strconv.FormatInt(i.Amount.Amount, 10))},
+		{"occurred_at", []byte(microseconds(i.OccurredAt))}, {"deadline", []byte(microseconds(i.Deadline))}, {"amount", []byte(strconv.FormatInt(i.Amount.Minor, 10))},
 		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)}, {"version", present(i.Acceptance.Version)}, {"objects", objects}}
 }
 

@@ -50,7 +50,7 @@ func lookAtAll(t *testing.T, db *enginetest.Database, settings []string) {
 			judgeLook(t, now, p, p.Root)
 		}
 	})
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

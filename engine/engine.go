@@ -43,9 +43,14 @@ type Engine struct {
 }
 
 // New makes an engine on a migrated database (see [Migrate]). It reads the
-// project once, within 5 seconds, and fails if the schema is older than this
-// engine, if its clock was replaced, or if the project does not exist.
-func New(pool *pgxpool.Pool, cfg Config) (*Engine, error) {
+// project once, within 5 seconds or until ctx ends, and fails if the schema is
+// older than this engine, if its clock was replaced, or if the project does not
+// exist. Nothing runs until [Engine.Run]; ctx is not kept.
+//
+// From the environment it reads SENDPROMPTLY_ALLOW_NETWORKS where
+// Config.AllowNetworks is nil, and SENDPROMPTLY_SECRET_KEY where
+// Config.SecretKey is empty, and nothing else.
+func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 	if pool == nil {
 		return nil, &FieldError{"pool", "is nil"}
 	}
@@ -53,7 +58,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := checkSchema(ctx, pool); err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ func newAcceptance(f dbsqlc.Effect) Acceptance {
 	return Acceptance{
 		Key:       Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
 		EventType: value(f.EventType), Subject: value(f.Subject), Shop: value(f.Shop), OccurredAt: value(f.OccurredAt),
-		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Amount: value(f.Amount), Currency: value(f.Currency)},
+		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Minor: value(f.Amount), Currency: value(f.Currency)},
 		Customer: value(f.Customer), Version: value(f.Version), Objects: f.Objects,
 	}
 }

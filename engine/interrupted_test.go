@@ -41,7 +41,7 @@ func everyCallOf(e *engine.Engine, pool *pgxpool.Pool, tx pgx.Tx, k engine.Key, 
 	onPool["Timeline"] = func(ctx context.Context) error { _, err := e.Timeline(ctx, incident.EffectID, -1); return err }
 	onPool["Reprocess"] = func(ctx context.Context) error { _, err := e.Reprocess(ctx, incident.ID, "ada"); return err }
 	onPool["Stop"] = func(ctx context.Context) error { _, err := e.Stop(ctx, incident.ID, "ada"); return err }
-	onPool["Close"] = func(ctx context.Context) error { return e.Close(ctx, incident.ID, "ada", "refunded") }
+	onPool["Close"] = func(ctx context.Context) error { return e.CloseIncident(ctx, incident.ID, "ada", "refunded") }
 	onPool["Migrate"] = func(ctx context.Context) error { return engine.Migrate(ctx, pool) }
 	return inTx, onPool
 }
@@ -129,7 +129,7 @@ func TestAClosedPoolIsAnErrorOfEveryCall(t *testing.T) {
 	finish(t, tx, true)
 	db.RequireApplied(awaiting)
 
-	if _, err := engine.New(pool, engine.Config{}); err == nil {
+	if _, err := engine.New(t.Context(), pool, engine.Config{}); err == nil {
 		t.Error("New: no error")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -260,13 +260,13 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 	if _, err := e.Stop(t.Context(), found[1].ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Close(t.Context(), found[1].ID, "ada", "refunded"); err != nil {
+	if err := e.CloseIncident(t.Context(), found[1].ID, "ada", "refunded"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(t.Context(), found[3].Key, func(pgx.Tx) error { return errors.New("no such account") }); err == nil {
+	if err := e.Apply(t.Context(), found[3].Key, func(context.Context, pgx.Tx) error { return errors.New("no such account") }); err == nil {
 		t.Fatal("no error")
 	}
-	if err := e.Apply(t.Context(), found[3].Key, func(pgx.Tx) error { return nil }); err != nil {
+	if err := e.Apply(t.Context(), found[3].Key, func(context.Context, pgx.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	running, leave := context.WithCancel(t.Context())

@@ -109,7 +109,7 @@ func (p *patient) bring(state string) {
 		// The current attempt is started by the signal or by the check.
 	case lifecycle.Closed:
 		p.stop()
-		p.must(p.e.Close(p.t.Context(), p.incident, "ada", "bought again"))
+		p.must(p.e.CloseIncident(p.t.Context(), p.incident, "ada", "bought again"))
 	}
 }
 
@@ -136,7 +136,7 @@ func (p *patient) signal(signal string, current attempt) error {
 		_, err := p.e.Reprocess(p.t.Context(), p.incident, "ada")
 		return err
 	case lifecycle.Close:
-		return p.e.Close(p.t.Context(), p.incident, "ada", "refunded")
+		return p.e.CloseIncident(p.t.Context(), p.incident, "ada", "refunded")
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 	}
 	e := db.Engine(engine.Config{Project: "billing", AllowNetworks: loopback, SecretKey: testSecretKey})
 	full := engine.Acceptance{Key: key("evt_full"), EventType: "invoice.paid", Subject: "acct_ö", Shop: "a.myshopify.com",
-		OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Amount: -1999, Currency: "eur"},
+		OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Minor: -1999, Currency: "eur"},
 		Customer: "cus_1", Version: "v1", Objects: []string{"in_1", "9007199254740993"}, Payload: json.RawMessage(`{"id":9007199254740993,"a":"\u00e9"}`)}
 	receipt := accept(t, db, e, full)
 	if again := accept(t, db, e, full); !again.Duplicate || again.EffectID != receipt.EffectID || !again.Deadline.Equal(receipt.Deadline) {
@@ -145,7 +145,7 @@ func acceptTheRest(t *testing.T, db *enginetest.Database, e *engine.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(ctx, queued, func(pgx.Tx) error { return nil }); err != nil {
+	if err := e.Apply(ctx, queued, func(context.Context, pgx.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []engine.Key{queued, succeeded} {
@@ -216,7 +216,7 @@ func repairOverTheWire(t *testing.T, db *enginetest.Database, st *store.Store, e
 	if _, err := e.Stop(ctx, incident.ID, "ada"); err != nil {
 		t.Error(err)
 	}
-	if err := e.Close(ctx, incident.ID, "ada", "x"); err == nil {
+	if err := e.CloseIncident(ctx, incident.ID, "ada", "x"); err == nil {
 		t.Error("an applied effect was closed")
 	}
 }

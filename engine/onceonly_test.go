@@ -118,7 +118,7 @@ func TestARepairGetsTheReceiptAndWhatCameAfterIt(t *testing.T) {
 	t.Parallel()
 	p := newEndpoint(t, false)
 	unlock, revocation, other := key("evt_unlock"), key("evt_revocation"), key("evt_other")
-	accept(t, p.db, p.e, engine.Acceptance{Key: unlock, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Amount: 1999, Currency: "EUR"}})
+	accept(t, p.db, p.e, engine.Acceptance{Key: unlock, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Minor: 1999, Currency: "EUR"}})
 	p.db.Travel(31 * time.Minute)
 	p.incident = p.db.RequireIncident(unlock, engine.StateMissing)
 	for k, subject := range map[engine.Key]string{revocation: "acct_1", other: "acct_2"} {
@@ -137,7 +137,7 @@ func TestARepairGetsTheReceiptAndWhatCameAfterIt(t *testing.T) {
 	s := p.sent()
 	s.body.InternalReference, s.body.EventType, s.body.Cause = "acct_666", "charge.refunded", "failed"
 	requireAnswer(t, "repair", p.post(s), 200, "applied")
-	if got.Key != unlock || got.Subject != "acct_1" || got.EventType != "invoice.paid" || got.Amount.Amount != 1999 ||
+	if got.Key != unlock || got.Subject != "acct_1" || got.EventType != "invoice.paid" || got.Amount.Minor != 1999 ||
 		got.Cause != engine.StateMissing || got.Attempt != 1 || got.ReplayID != p.attempt.ReplayID || got.IncidentID != p.incident.ID {
 		t.Errorf("repair = %+v", got)
 	}

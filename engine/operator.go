@@ -21,7 +21,23 @@ func (o Operator) validate() error { return validPresent("by", string(o), 255) }
 // IfRevision makes an action depend on the incident's Revision being n, the one
 // that the operator saw: where it has changed since, nothing is done and the
 // [*RefusedError] says what it is now.
-func IfRevision(n int) Option { return func(o *outcome) { o.revision = &n } }
+func IfRevision(n int) ActionOption { return func(a *action) { a.revision = &n } }
+
+// ActionOption adds to an operator's action a condition: [IfRevision].
+type ActionOption func(*action)
+
+type action struct{ revision *int }
+
+// revisionOf is the revision that an action depends on, nil for any.
+func revisionOf(options []ActionOption) *int {
+	var a action
+	for _, option := range options {
+		if option != nil {
+			option(&a)
+		}
+	}
+	return a.revision
+}
 
 // Attempt is one asking of an operator to repair.
 type Attempt struct {
@@ -42,13 +58,13 @@ type Attempt struct {
 // delivered by the next Deliver of any engine. It is refused while an attempt is
 // in flight, where the effect is applied, and without a repair URL
 // ([*RefusedError]). A closed incident reopens.
-func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...Option) (Attempt, error) {
+func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) (Attempt, error) {
 	if err := validAction(id, by); err != nil {
 		return Attempt{}, err
 	}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentReprocessRow, error) {
 		return e.queries.IncidentReprocess(ctx, tx, dbsqlc.IncidentReprocessParams{IncidentID: string(id), Operator: string(by),
-			LastTry: interval(callback.Span()), Project: e.cfg.Project, Revision: newOutcome(options).revision})
+			LastTry: interval(callback.Span()), Project: e.cfg.Project, Revision: revisionOf(options)})
 	})
 	if err != nil {
 		return Attempt{}, err
@@ -63,11 +79,11 @@ func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, opti
 // Stop ends the attempt in flight and cancels its remaining callbacks: the
 // incident is failed then. Where none is in flight only the entry is written.
 // It returns the state afterwards.
-func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...Option) (State, error) {
+func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) (State, error) {
 	if err := validAction(id, by); err != nil {
 		return "", err
 	}
-	params := dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	params := dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentStopRow, error) { return e.queries.IncidentStop(ctx, tx, params) })
 	if err != nil {
 		return "", err
@@ -75,17 +91,17 @@ func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options .
 	return State(row.State), refusal("stop", id, row.State, row.Revision, row.Refusal)
 }
 
-// Close puts an incident away without an outcome; note says why and is cut at
+// CloseIncident puts an incident away without an outcome; note says why and is cut at
 // 2,000 characters. It is refused while an attempt is in flight and where the
 // effect is applied or closed ([*RefusedError]).
-func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
+func (e *Engine) CloseIncident(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {
 	if err := validAction(id, by); err != nil {
 		return err
 	}
 	if note = cut(note, 2000); note == "" {
 		return &FieldError{"note", "is empty: say why no repair is needed"}
 	}
-	params := dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	params := dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentCloseRow, error) { return e.queries.IncidentClose(ctx, tx, params) })
 	if err != nil {
 		return err
@@ -95,14 +111,14 @@ func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note str
 
 // Note writes into the timeline what an operator has to say, cut at 2,000
 // characters. It moves nothing and is allowed in every state.
-func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
+func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {
 	if err := validAction(id, by); err != nil {
 		return err
 	}
 	if note = cut(note, 2000); note == "" {
 		return &FieldError{"note", "is empty"}
 	}
-	params := dbsqlc.IncidentNoteParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	params := dbsqlc.IncidentNoteParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentNoteRow, error) { return e.queries.IncidentNote(ctx, tx, params) })
 	if err != nil {
 		return err
@@ -113,11 +129,11 @@ func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note stri
 // TryNow lets the next scheduled callback of the attempt in flight go out at
 // once. It is refused without an attempt, while a callback is being sent, and
 // after one was answered ([*RefusedError]).
-func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...Option) error {
+func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) error {
 	if err := validAction(id, by); err != nil {
 		return err
 	}
-	params := dbsqlc.IncidentTryNowParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: newOutcome(options).revision}
+	params := dbsqlc.IncidentTryNowParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentTryNowRow, error) { return e.queries.IncidentTryNow(ctx, tx, params) })
 	if err != nil {
 		return err

@@ -67,7 +67,9 @@ var (
 	stop = move{"stop", statement("", `SELECT sendpromptly.stop($1, 'ada')`, ofIncident).held,
 		func(ctx context.Context, s *scene) error { _, err := s.e.Stop(ctx, s.incident.ID, "bob"); return err }}
 	closing = move{"close", statement("", `SELECT sendpromptly.close($1, 'ada', 'refunded')`, ofIncident).held,
-		func(ctx context.Context, s *scene) error { return s.e.Close(ctx, s.incident.ID, "bob", "refunded") }}
+		func(ctx context.Context, s *scene) error {
+			return s.e.CloseIncident(ctx, s.incident.ID, "bob", "refunded")
+		}}
 	opening = move{"sweep", statement("", `SELECT sendpromptly.open_overdue(1000, NULL)`, ofNothing).held,
 		func(ctx context.Context, s *scene) error { _, err := s.e.Sweep(ctx); return err }}
 	expiring   = move{"expiry", statement("", `SELECT sendpromptly.expire_attempts(1000)`, ofNothing).held, opening.call}

@@ -70,7 +70,7 @@ func trapped(t *testing.T, db *enginetest.Database, logger *slog.Logger) (*engin
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	e, err := engine.New(pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond, Logger: logger})
+	e, err := engine.New(t.Context(), pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}

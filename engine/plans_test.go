@@ -207,7 +207,7 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 // explainReads runs the lists of the Go API, prepared as the app runs them.
 func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 	t.Helper()
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -288,7 +288,7 @@ func (m *melee) act() error {
 	case 1:
 		return m.brokenApply(ctx, incident)
 	case 2:
-		return m.e.Close(ctx, incident.ID, "ada", "refunded by hand")
+		return m.e.CloseIncident(ctx, incident.ID, "ada", "refunded by hand")
 	case 3:
 		_, err := m.e.Stop(ctx, incident.ID, "ada")
 		return err
@@ -319,7 +319,7 @@ func (m *melee) brokenApply(ctx context.Context, incident engine.Incident) error
 		return err
 	}
 	outOfStock := errors.New("out of stock")
-	err = m.e.Apply(ctx, incident.Key, func(pgx.Tx) error { return outOfStock }, engine.WithReplay(now.ReplayID))
+	err = m.e.Apply(ctx, incident.Key, func(context.Context, pgx.Tx) error { return outOfStock }, engine.WithReplay(now.ReplayID))
 	if errors.Is(err, outOfStock) && err.Error() == outOfStock.Error() {
 		return nil // and nothing joined to it
 	}

@@ -282,14 +282,15 @@ func TestReadmeAdoptsJobsThatWereQueuedBefore(t *testing.T) {
 	s := newShop(t, db)
 	old := ApplyCredits{Key: key("evt_1"), Account: "acct_1"}
 	if err := s.work(t.Context(), old); !errors.Is(err, engine.ErrUnknownEffect) {
-		t.Fatalf("without Adopt, work = %v", err)
+		t.Fatalf("without AdoptUnknown, work = %v", err)
 	}
 	if err := s.acceptQueued(t.Context(), []ApplyCredits{{Key: key("evt_2")}, {Key: key("evt_3")}}); err != nil {
 		t.Fatal(err)
 	}
 	db.RequireState(key("evt_3"), engine.StateAwaiting)
+	ctx := t.Context()
 	// region adopt
-	effects, err := engine.New(s.pool, engine.Config{UnknownEffect: engine.Adopt})
+	effects, err := engine.New(ctx, s.pool, engine.Config{AdoptUnknown: true})
 	// endregion
 	if err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func settled(t *testing.T, db *enginetest.Database, e *engine.Engine, prefix str
 			t.Fatal(err)
 		}
 		if i == 1 {
-			if err := e.Close(t.Context(), incident.ID, "ada", "refunded"); err != nil {
+			if err := e.CloseIncident(t.Context(), incident.ID, "ada", "refunded"); err != nil {
 				t.Fatal(err)
 			}
 			continue

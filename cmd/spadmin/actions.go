@@ -63,7 +63,7 @@ func (c closeCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	if err := e.Close(s.ctx, engine.IncidentID(c.ID), c.name(), c.Note); err != nil {
+	if err := e.CloseIncident(s.ctx, engine.IncidentID(c.ID), c.name(), c.Note); err != nil {
 		return err
 	}
 	return sayState(s, c.JSON, c.ID, engine.StateClosed)

@@ -99,7 +99,7 @@ func newIncidentJSON(i engine.Incident) incidentJSON {
 		ResolvedAt: i.ResolvedAt, ClosedAt: i.ClosedAt, ClosedBy: i.ClosedBy, Note: i.Note, Attempt: i.Attempt, ReplayID: i.ReplayID,
 		ErrorCode: i.ErrorCode, ErrorMessage: i.ErrorMessage, Revision: i.Revision}
 	if i.Amount != (engine.Money{}) {
-		j.Amount = &i.Amount.Amount
+		j.Amount = &i.Amount.Minor
 	}
 	return j
 }
@@ -110,5 +110,5 @@ func money(m engine.Money) string {
 	if m == (engine.Money{}) {
 		return ""
 	}
-	return printable(currency.Format(m.Amount, m.Currency) + " " + m.Currency)
+	return printable(currency.Format(m.Minor, m.Currency) + " " + m.Currency)
 }

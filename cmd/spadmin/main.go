@@ -199,7 +199,7 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err = engine.New(pool, engine.Config{Project: project, AllowNetworks: s.allow})
+	e, err = engine.New(s.ctx, pool, engine.Config{Project: project, AllowNetworks: s.allow})
 	if err != nil {
 		pool.Close()
 		var field *engine.FieldError

@@ -94,7 +94,7 @@ func (db *Database) For(t testing.TB) *Database {
 // Engine makes an engine on the database, or ends the test.
 func (db *Database) Engine(cfg engine.Config) *engine.Engine {
 	db.t.Helper()
-	e, err := engine.New(db.Pool, cfg)
+	e, err := engine.New(db.t.Context(), db.Pool, cfg)
 	if err != nil {
 		db.t.Fatalf("enginetest: %v", err)
 	}

@@ -71,7 +71,7 @@ func callbackEngine(ctx context.Context, pool *pg.Pool, url string) (*engine.Eng
 	if _, err := s.RotateCallbackSecret(ctx, "default", 0, operator); err != nil {
 		return nil, err
 	}
-	return engine.New(pool.Pool, engine.Config{AllowNetworks: loopback, Logger: slog.New(slog.DiscardHandler)})
+	return engine.New(ctx, pool.Pool, engine.Config{AllowNetworks: loopback, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // reprocessAll opens n incidents and asks for the repair of each.

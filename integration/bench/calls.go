@@ -138,7 +138,7 @@ func (c *calls) signals(ctx context.Context) error {
 		c.countInTx(ctx, "succeed", owed, func(tx pgx.Tx, f *flow.Flow) error { return c.e.Succeed(ctx, tx, f.Key) }),
 		c.countQueued(ctx, "queue_succeed", owed, func(batch *pgx.Batch, f *flow.Flow) error { return c.e.QueueSucceed(batch, f.Key) }),
 		c.count(ctx, "apply", owed, func(f *flow.Flow) error {
-			return c.e.Apply(ctx, f.Key, func(pgx.Tx) error { return nil })
+			return c.e.Apply(ctx, f.Key, func(context.Context, pgx.Tx) error { return nil })
 		}),
 		c.count(ctx, "fail", owed, func(f *flow.Flow) error { return c.e.Fail(ctx, f.Key, errors.New("the ledger is down")) }),
 	)

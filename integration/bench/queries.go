@@ -86,7 +86,7 @@ func (b *bench) timeQueries(ctx context.Context, url string, last int64) error {
 		return err
 	}
 	defer pool.Close()
-	e, err := engine.New(pool.Pool, engine.Config{})
+	e, err := engine.New(ctx, pool.Pool, engine.Config{})
 	if err != nil {
 		return err
 	}

@@ -112,13 +112,13 @@ func (s *sweeps) openings(ctx context.Context, stage string, sweepers int) error
 }
 
 // newEngine is an engine that has not swept yet: one that has would hold what is overdue at birth (design, rule 7).
-func (s *sweeps) newEngine() (*engine.Engine, error) {
-	return engine.New(s.pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+func (s *sweeps) newEngine(ctx context.Context) (*engine.Engine, error) {
+	return engine.New(ctx, s.pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // timeEmpty takes the time of sweeps that find nothing, in milliseconds, as the app sees it.
 func (s *sweeps) timeEmpty(ctx context.Context) ([]float64, error) {
-	e, err := s.newEngine()
+	e, err := s.newEngine(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -176,7 +176,7 @@ func (s *sweeps) open(ctx context.Context, n int64, engines int) (time.Duration,
 	}
 	var all []*engine.Engine
 	for range engines {
-		e, err := s.newEngine()
+		e, err := s.newEngine(ctx)
 		if err != nil {
 			return 0, err
 		}

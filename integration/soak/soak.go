@@ -61,7 +61,7 @@ func newSoak(ctx context.Context, server *pg.Server, o options) (*soak, error) {
 	if s.sweeping, err = pg.Open(ctx, s.writing.Config().ConnString(), 1); err != nil {
 		return nil, err
 	}
-	s.engine, err = engine.New(s.sweeping.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+	s.engine, err = engine.New(ctx, s.sweeping.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 	return s, err
 }
 
@@ -120,7 +120,7 @@ func (s *soak) sweep(ctx context.Context) error {
 
 // upkeep does what Run does besides, as often as it does.
 func (s *soak) upkeep(ctx context.Context) error {
-	e, err := engine.New(s.writing.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+	e, err := engine.New(ctx, s.writing.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

@@ -39,6 +39,7 @@ const (
 	scs        = "github.com/alexedwards/scs/v2"
 	oidc       = "github.com/coreos/go-oidc/v3"
 	oauth2     = "golang.org/x/oauth2"
+	xsync      = "golang.org/x/sync"
 	xtime      = "golang.org/x/time"
 	gomail     = "github.com/wneessen/go-mail"
 	prometheus = "github.com/prometheus/client_golang"
@@ -92,7 +93,7 @@ var rooms = map[string]room{
 		others: []string{pgx, prometheus, otel, otelTrace}},
 	"adminserver/internal/access":    {ours: []string{"engine", "internal/store"}, others: []string{pgx}},
 	"adminserver/internal/assets":    {},
-	"adminserver/internal/engines":   {ours: []string{"engine", "internal/store"}, others: []string{pgx}},
+	"adminserver/internal/engines":   {ours: []string{"engine", "internal/store", "internal/caught"}, others: []string{pgx, xsync}},
 	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
 	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "internal/store", "internal/caught", "proofs"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},

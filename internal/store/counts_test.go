@@ -22,7 +22,7 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 	two := s.failed(engine.Key{Provider: "shopify", EventID: "evt_2", Effect: "access_unlock"}, "timeout")
 	s.Travel(2 * time.Minute)
 	three := s.RequireIncident(credits("evt_3"), engine.StateMissing)
-	need(t, 0, s.e.Close(t.Context(), two.ID, "ada", "refunded"))
+	need(t, 0, s.e.CloseIncident(t.Context(), two.ID, "ada", "refunded"))
 	s.fold(func() bool { return s.count(`SELECT count(DISTINCT effect_id) FROM sendpromptly.terms`) == 3 })
 	for name, test := range map[string]struct {
 		filter engine.IncidentFilter

@@ -158,7 +158,7 @@ func newEffect(f dbsqlc.Effect, state, incident string) Effect {
 		Acceptance: engine.Acceptance{
 			Key:       engine.Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
 			EventType: value(f.EventType), Subject: value(f.Subject), Shop: value(f.Shop), OccurredAt: value(f.OccurredAt),
-			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: engine.Money{Amount: value(f.Amount), Currency: value(f.Currency)},
+			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: engine.Money{Minor: value(f.Amount), Currency: value(f.Currency)},
 			Customer: value(f.Customer), Version: value(f.Version), Objects: f.Objects,
 		},
 		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline, SucceededAt: value(f.SucceededAt),

@@ -39,7 +39,7 @@ func (w *world) stranger(event, name string) engine.Incident {
 	i := w.incident(event, func(a *engine.Acceptance) {
 		a.Subject, a.Customer, a.Objects = "acct_"+name, "cus_"+name, []string{"in_" + name}
 	})
-	if err := w.engine.Close(w.t.Context(), i.ID, "ada@example.com", "told "+name); err != nil {
+	if err := w.engine.CloseIncident(w.t.Context(), i.ID, "ada@example.com", "told "+name); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, _, err := w.store.IssueProof(w.t.Context(), store.ProofRequest{Incident: i.ID, By: "ada@example.com", Issuer: "x", Audience: "for " + name},

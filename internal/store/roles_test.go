@@ -28,7 +28,7 @@ func (w *world) as(role string) (*engine.Engine, *store.Store, *pgxpool.Pool) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(pool.Close)
-	e, err := engine.New(pool, engine.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	e, err := engine.New(w.t.Context(), pool, engine.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	if err != nil {
 		w.t.Fatalf("an engine as %s: %v", role, err)
 	}
@@ -80,7 +80,7 @@ func TestTheAppsRoleMaySignal(t *testing.T) {
 		})},
 		{"Succeed", inTx(func(tx pgx.Tx) error { return e.Succeed(ctx, tx, k("1")) })},
 		{"Fail", func() error { return e.Fail(ctx, k("2"), errors.New("no such account")) }},
-		{"Apply", func() error { return e.Apply(ctx, k("3"), func(pgx.Tx) error { return nil }) }},
+		{"Apply", func() error { return e.Apply(ctx, k("3"), func(context.Context, pgx.Tx) error { return nil }) }},
 	}.run(t, "app")
 	w.db.RequireApplied(k("5"))
 	w.db.RequireIncident(k("2"), engine.StateFailed)
@@ -109,7 +109,7 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 		{"TryNow", func() error { return e.TryNow(ctx, i.ID, "ada") }},
 		{"Stop", func() error { return second(e.Stop(ctx, i.ID, "ada")) }},
 		{"Note", func() error { return e.Note(ctx, i.ID, "ada", "seen") }},
-		{"Close", func() error { return e.Close(ctx, i.ID, "ada", "refunded") }},
+		{"Close", func() error { return e.CloseIncident(ctx, i.ID, "ada", "refunded") }},
 		{"IssueProof", func() (err error) {
 			proof, _, err = st.IssueProof(ctx, store.ProofRequest{Incident: i.ID, By: "ada", Issuer: "https://ops.example.com"},
 				func(store.ProofClaims) (string, error) { return "token", nil })

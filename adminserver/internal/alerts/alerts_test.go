@@ -128,7 +128,7 @@ func TestAReopenedIncidentIsToldIfItStaysOpen(t *testing.T) {
 	var incidents []engine.IncidentID
 	for n := 1; n <= 2; n++ {
 		incidents = append(incidents, d.db.RequireIncident(key(n), engine.StateMissing).ID)
-		if err := e.Close(t.Context(), incidents[n-1], "ada", "by mistake"); err != nil {
+		if err := e.CloseIncident(t.Context(), incidents[n-1], "ada", "by mistake"); err != nil {
 			t.Fatal(err)
 		}
 	}

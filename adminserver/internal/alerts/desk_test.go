@@ -82,7 +82,7 @@ func (d *desk) miss(project string, keys ...engine.Key) {
 	var list []engine.Acceptance
 	for _, key := range keys {
 		list = append(list, engine.Acceptance{Key: key, EventType: "invoice.paid", Subject: "SUBJECTMARKER", Customer: "CUSTOMERMARKER", Version: "VERSIONMARKER",
-			Objects: []string{"OBJECTMARKER"}, Amount: engine.Money{Amount: 424242, Currency: "EUR"}})
+			Objects: []string{"OBJECTMARKER"}, Amount: engine.Money{Minor: 424242, Currency: "EUR"}})
 	}
 	err := pgx.BeginFunc(d.t.Context(), d.db.Pool, func(tx pgx.Tx) error {
 		_, err := e.AcceptMany(d.t.Context(), tx, list)

@@ -106,7 +106,7 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 	if err != nil {
 		return nil, err
 	}
-	if s.engine, err = r.Engines.For("default"); err != nil {
+	if s.engine, err = r.Engines.For(ctx, "default"); err != nil {
 		return nil, err
 	}
 	select {

@@ -52,7 +52,7 @@ type Receipt struct {
 
 func newReceipt(project string, id engine.EffectID, a engine.Acceptance, accepted, deadline time.Time) Receipt {
 	return Receipt{Project: project, EffectID: string(id), Provider: a.Provider, ProviderEventID: a.EventID, EventType: a.EventType, EffectType: a.Effect,
-		Reference: a.Subject, Customer: a.Customer, Shop: a.Shop, Amount: a.Amount.Amount, Currency: a.Amount.Currency, Version: a.Version,
+		Reference: a.Subject, Customer: a.Customer, Shop: a.Shop, Amount: a.Amount.Minor, Currency: a.Amount.Currency, Version: a.Version,
 		Objects: append([]string{}, a.Objects...), OccurredAt: at(a.OccurredAt), AcceptedAt: accepted.UTC(), Deadline: deadline.UTC()}
 }
 

@@ -38,7 +38,7 @@ func (r *room) engineFor(ctx context.Context, name string) (string, *engine.Engi
 	if err != nil {
 		return "", nil, err
 	}
-	e, err := r.Engines.For(project)
+	e, err := r.Engines.For(ctx, project)
 	return project, e, err
 }
 
@@ -60,7 +60,7 @@ func (r *room) incidentIn(ctx context.Context, id string) (string, *engine.Engin
 	if err != nil {
 		return "", nil, err
 	}
-	e, err := r.Engines.For(project)
+	e, err := r.Engines.For(ctx, project)
 	return project, e, err
 }
 

@@ -20,8 +20,8 @@ func TestASentenceQuotesLittleAndLargeSumsAreGrouped(t *testing.T) {
 	if n := len([]rune(long.Told)); n != toldShown || !strings.HasSuffix(long.Told, "…") {
 		t.Errorf("%d characters of a long error: %s", n, long.Told)
 	}
-	for want, m := range map[string]engine.Money{"123\u202f456\u202f789\u00a0JPY": {Amount: 123456789, Currency: "JPY"}, "1999\u00a0JPY": {Amount: 1999, Currency: "JPY"},
-		"-12\u202f345.67\u00a0EUR": {Amount: -1234567, Currency: "EUR"}, "0.05\u00a0EUR": {Amount: 5, Currency: "eur"}} {
+	for want, m := range map[string]engine.Money{"123\u202f456\u202f789\u00a0JPY": {Minor: 123456789, Currency: "JPY"}, "1999\u00a0JPY": {Minor: 1999, Currency: "JPY"},
+		"-12\u202f345.67\u00a0EUR": {Minor: -1234567, Currency: "EUR"}, "0.05\u00a0EUR": {Minor: 5, Currency: "eur"}} {
 		if got := money(m); got != want {
 			t.Errorf("%+v: %q, want %q", m, got, want)
 		}
@@ -30,7 +30,7 @@ func TestASentenceQuotesLittleAndLargeSumsAreGrouped(t *testing.T) {
 
 func TestAStoryIsOnePlainSentence(t *testing.T) {
 	t.Parallel()
-	paid := engine.Acceptance{Key: engine.Key{Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Amount: 1999, Currency: "jpy"}, Timeout: 30 * time.Minute}
+	paid := engine.Acceptance{Key: engine.Key{Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Minor: 1999, Currency: "jpy"}, Timeout: 30 * time.Minute}
 	other := engine.Acceptance{Key: engine.Key{Effect: "send_gift"}, EventType: "gift.bought"}
 	for want, got := range map[string]story{
 		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. Nobody reported an outcome within 30\u00a0min.": tell(paid, engine.StateMissing, engine.StateMissing, ""),

@@ -62,7 +62,7 @@ func newSite(t *testing.T) *site {
 // restart makes another admin server in place of the one before.
 func (s *site) restart() {
 	t := s.t
-	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: s.keys,
+	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: s.keys,
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +201,7 @@ func (s *site) index() {
 // invoice is an ordinary acceptance.
 func invoice(event, subject string) engine.Acceptance {
 	return engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: subject,
-		Customer: "cus_" + subject, Amount: engine.Money{Amount: 4900, Currency: "EUR"}, Objects: []string{"in_" + event}, OccurredAt: time.Now()}
+		Customer: "cus_" + subject, Amount: engine.Money{Minor: 4900, Currency: "EUR"}, Objects: []string{"in_" + event}, OccurredAt: time.Now()}
 }
 
 // has wants texts in a page.

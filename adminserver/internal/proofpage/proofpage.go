@@ -93,7 +93,7 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 
 // page reads what the customer is shown.
 func (p *proofPage) page(ctx context.Context, proof store.Proof, token string) (page, error) {
-	effects, err := p.Engines.For(proof.Project)
+	effects, err := p.Engines.For(ctx, proof.Project)
 	if err != nil {
 		return page{}, err
 	}

@@ -182,7 +182,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 	}
 
 	closed := s.incident(credits("evt_2"))
-	if err := s.engine.Close(t.Context(), closed.ID, "ada", "paid back"); err != nil {
+	if err := s.engine.CloseIncident(t.Context(), closed.ID, "ada", "paid back"); err != nil {
 		t.Fatal(err)
 	}
 	_, link = s.issue(closed)
