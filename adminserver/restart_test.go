@@ -83,7 +83,7 @@ func fails(t *testing.T, pool *pgxpool.Pool, event string) engine.IncidentID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	incident, err := e.IncidentOf(t.Context(), key)
+	incident, err := enginetest.IncidentOf(t.Context(), e, key)
 	if err != nil {
 		t.Fatal(err)
 	}

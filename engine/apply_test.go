@@ -105,7 +105,7 @@ func TestApplyRecordsWhatBecameOfTheEffect(t *testing.T) {
 		if test.message == "" {
 			continue
 		}
-		if i := db.RequireIncident(k, engine.StateFailed); !strings.Contains(i.ErrorMessage, test.message) || i.ErrorCode != "e1" {
+		if i := db.RequireIncident(k, engine.CauseFailed); !strings.Contains(i.ErrorMessage, test.message) || i.ErrorCode != "e1" {
 			t.Errorf("%s: recorded %q, %q", test.name, i.ErrorCode, i.ErrorMessage)
 		}
 	}
@@ -145,7 +145,7 @@ func TestApplyRunsOnlyWhatIsOwed(t *testing.T) {
 	if err := e.Apply(t.Context(), key("evt_unknown"), never); !errors.Is(err, engine.ErrUnknownEffect) {
 		t.Errorf("unknown: %v", err)
 	}
-	if _, err := e.State(t.Context(), key("evt_unknown")); !errors.Is(err, engine.ErrUnknownEffect) {
+	if _, err := e.Find(t.Context(), key("evt_unknown")); !errors.Is(err, engine.ErrUnknownEffect) {
 		t.Errorf("an unknown effect was recorded: %v", err)
 	}
 	db.RequireSound()
@@ -171,7 +171,7 @@ func TestAPanicInsideApplyIsRecordedAndGoesOn(t *testing.T) {
 		t.Errorf("recovered %v", got)
 	}
 	requireStory(t, db, k, "receipt→awaiting failure→failed opened")
-	if i := db.RequireIncident(k, engine.StateFailed); i.ErrorMessage != "panic: no such account" {
+	if i := db.RequireIncident(k, engine.CauseFailed); i.ErrorMessage != "panic: no such account" {
 		t.Errorf("recorded %q", i.ErrorMessage)
 	}
 	if n := read[int](t, db.Pool, `SELECT count(*) FROM pg_tables WHERE tablename = 'credits'`); n != 0 {
@@ -211,8 +211,8 @@ func TestApplyRecordsFailuresWithAPoolOfOneConnection(t *testing.T) {
 		eventually(t, name+" is recorded", func() bool {
 			db.Travel(2 * time.Second)
 			sweep(t, e)
-			state, err := e.State(t.Context(), k)
-			return err == nil && state == engine.StateFailed
+			found, err := e.Find(t.Context(), k)
+			return err == nil && found.State == engine.StateFailed
 		})
 	}
 	db.RequireSound()

@@ -43,9 +43,7 @@ func keyCalls(e *engine.Engine) map[string]func(ctx context.Context, tx pgx.Tx, 
 		"QueueSucceed": func(_ context.Context, _ pgx.Tx, k engine.Key) error { return e.QueueSucceed(&pgx.Batch{}, k) },
 		"Fail":         func(ctx context.Context, _ pgx.Tx, k engine.Key) error { return e.Fail(ctx, k, errNoAccount) },
 		"Apply":        func(ctx context.Context, _ pgx.Tx, k engine.Key) error { return e.Apply(ctx, k, works) },
-		"State":        func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.State(ctx, k); return err },
-		"EffectOf":     func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.EffectOf(ctx, k); return err },
-		"IncidentOf":   func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.IncidentOf(ctx, k); return err },
+		"Find":         func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.Find(ctx, k); return err },
 	}
 }
 
@@ -176,7 +174,7 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	const good = "01a20a17-009a-71c6-8eae-a46dc2e0fc74"
 	withID := map[string]func(id string) error{
 		"Incident":  func(id string) error { _, err := e.Incident(ctx, engine.IncidentID(id)); return err },
-		"Timeline":  func(id string) error { _, err := e.Timeline(ctx, engine.EffectID(id), -1); return err },
+		"Timeline":  func(id string) error { _, err := e.Timeline(ctx, engine.EffectID(id), 0); return err },
 		"Reprocess": func(id string) error { _, err := e.Reprocess(ctx, engine.IncidentID(id), "ada"); return err },
 		"Stop":      func(id string) error { _, err := e.Stop(ctx, engine.IncidentID(id), "ada"); return err },
 		"Close":     func(id string) error { return e.CloseIncident(ctx, engine.IncidentID(id), "ada", "refunded") },
@@ -206,7 +204,7 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	for field, filters := range map[string][]engine.IncidentFilter{
 		"Limit":  {{Limit: -1}, {Limit: 501}, {Limit: math.MinInt}, {Limit: math.MaxInt}},
 		"Before": {{Before: zeroID}, {Before: "x"}, {Before: engine.IncidentID(nul)}},
-		"State":  {{State: engine.State(nul)}}, "Cause": {{Cause: engine.State(notUTF8)}}, "Provider": {{Provider: tooLong}},
+		"State":  {{State: engine.State(nul)}}, "Cause": {{Cause: engine.Cause(notUTF8)}}, "Provider": {{Provider: tooLong}},
 		"EventType": {{EventType: surrogate}}, "Effect": {{Effect: nul}}, "Term": {{Term: nul}, {Term: notUTF8}, {Term: tooLong, Open: true}},
 	} {
 		for _, f := range filters {

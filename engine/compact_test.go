@@ -50,7 +50,7 @@ func TestShortNamesComeBackWhole(t *testing.T) {
 		if err := e.Fail(t.Context(), a.Key, nil); err != nil {
 			t.Fatal(err)
 		}
-		incident, err := e.IncidentOf(t.Context(), a.Key)
+		incident, err := enginetest.IncidentOf(t.Context(), e, a.Key)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ type Config struct {
 	Project string
 	// SweepInterval is how often Run looks for deadlines and callbacks.
 	// Default: 1 second. An incident opens at most two intervals after its
-	// deadline, but for a receipt that committed late (see [Engine.Sweep]).
+	// deadline, but for a receipt that committed late (see [Engine.Run]).
 	SweepInterval time.Duration
 	// AdoptUnknown takes an outcome without a receipt as receipt and outcome in
 	// one: for jobs that were queued before the app adopted the engine. Default:

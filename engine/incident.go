@@ -18,7 +18,7 @@ type IncidentID string
 type State string
 
 // The states. An incident is open exactly while its effect is failed, missing
-// or reprocessing. Failed and missing are also the two causes.
+// or reprocessing.
 const (
 	StateAwaiting     State = "awaiting"
 	StateApplied      State = "applied"
@@ -26,6 +26,20 @@ const (
 	StateMissing      State = "missing"
 	StateReprocessing State = "reprocessing"
 	StateClosed       State = "closed"
+)
+
+// Cause is why an incident is open, or last was.
+type Cause string
+
+// The causes.
+const (
+	// CauseFailed says that the app reported a failure.
+	CauseFailed Cause = "failed"
+	// CauseMissing says that a deadline passed without an outcome.
+	CauseMissing Cause = "missing"
+	// CauseUnreceived says that the provider has an event which the app never
+	// accepted. No step opens such an incident yet.
+	CauseUnreceived Cause = "unreceived"
 )
 
 // Open says whether an incident in this state is open.
@@ -43,9 +57,8 @@ type Incident struct {
 	// Deadline is the first one, which never moves.
 	Deadline time.Time
 
-	State State
-	// Cause is StateFailed or StateMissing: why it is open, or last was.
-	Cause    State
+	State    State
+	Cause    Cause
 	OpenedAt time.Time
 	// DueAt is when the current attempt is given up; zero unless reprocessing.
 	DueAt time.Time
@@ -85,7 +98,7 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 	return Incident{
 		ID: IncidentID(i.IncidentID), EffectID: EffectID(i.EffectID), Acceptance: newAcceptance(f),
 		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline,
-		State: State(i.State), Cause: State(i.Cause), OpenedAt: i.OpenedAt, DueAt: value(i.DueAt),
+		State: State(i.State), Cause: Cause(i.Cause), OpenedAt: i.OpenedAt, DueAt: value(i.DueAt),
 		ResolvedAt: value(i.ResolvedAt), ClosedAt: value(i.ClosedAt), ClosedBy: Operator(value(i.ClosedBy)), Note: value(i.Note),
 		Attempt: i.Attempt, ReplayID: value(i.ReplayID), ErrorCode: value(i.ErrorCode), ErrorMessage: value(i.ErrorMessage),
 		Revision: i.Revision,

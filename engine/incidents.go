@@ -17,7 +17,7 @@ type IncidentFilter struct {
 	// Open selects incidents that are failed, missing or reprocessing.
 	Open  bool  `json:"open,omitempty"`
 	State State `json:"state,omitempty"`
-	Cause State `json:"cause,omitempty"`
+	Cause Cause `json:"cause,omitempty"`
 
 	Provider  string `json:"provider,omitempty"`
 	EventType string `json:"event_type,omitempty"`
@@ -93,7 +93,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 
 // picks says whether a page may end before it is full although more would fit.
 func (f IncidentFilter) picks() bool {
-	return f.State+f.Cause != "" || f.Provider+f.EventType+f.Effect+f.Version+f.Text != ""
+	return f.State != "" || f.Cause != "" || f.Provider+f.EventType+f.Effect+f.Version+f.Text != ""
 }
 
 // Empty says whether the filter selects every incident there ever was.

@@ -113,7 +113,7 @@ func raceAtLevel(t *testing.T, db *enginetest.Database, e *engine.Engine, app *c
 
 // meddle sweeps, asks for a repair of one open incident and claims its callback.
 func meddle(ctx context.Context, db *enginetest.Database, e *engine.Engine) error {
-	if _, err := e.Sweep(ctx); err != nil {
+	if _, err := enginetest.Sweep(ctx, e); err != nil {
 		return err
 	}
 	page, err := e.Incidents(ctx, engine.IncidentFilter{Open: true, Limit: 3})
@@ -252,7 +252,7 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 		if _, err := e.Reprocess(t.Context(), found[i].ID, "ada"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Deliver(t.Context()); err != nil {
+		if _, err := enginetest.Deliver(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}

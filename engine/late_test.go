@@ -65,7 +65,7 @@ func TestAReceiptThatCommitsLateIsHeldOnce(t *testing.T) {
 			}
 			if test.outcome {
 				db.RequireNoIncident(k)
-			} else if i := db.RequireIncident(k, engine.StateMissing); !i.Deadline.Equal(receipt.Deadline) {
+			} else if i := db.RequireIncident(k, engine.CauseMissing); !i.Deadline.Equal(receipt.Deadline) {
 				t.Errorf("the deadline moved from %s to %s", receipt.Deadline, i.Deadline)
 			}
 			db.RequireSound()

@@ -73,7 +73,7 @@ func TestEnginesThatSweepAtOnceOpenEachIncidentOnce(t *testing.T) {
 	for range engines {
 		e := engineOn(t, newPool(t, db, "engine", 1), engine.Config{})
 		sweepers.Go(func() {
-			n, err := e.Sweep(t.Context())
+			n, err := enginetest.Sweep(t.Context(), e)
 			if err != nil {
 				t.Error(err)
 			}
@@ -162,7 +162,7 @@ func TestEnginesThatDeliverAtOnceSendEachCallbackOnce(t *testing.T) {
 		e := engineOn(t, newPool(t, db, "engine", 6), engine.Config{AllowNetworks: loopback})
 		senders.Go(func() {
 			for sent.Load() < callbacks && t.Context().Err() == nil {
-				n, err := e.Deliver(t.Context())
+				n, err := enginetest.Deliver(t.Context(), e)
 				if err != nil {
 					t.Error(err)
 					return
@@ -235,7 +235,7 @@ func TestEverybodyAtOnceLeavesASoundDatabase(t *testing.T) {
 
 	db.Travel(6 * time.Hour)
 	sweep(t, m.e)
-	if _, err := m.e.Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), m.e); err != nil {
 		t.Fatal(err)
 	}
 	db.RequireSound()
@@ -295,10 +295,10 @@ func (m *melee) act() error {
 	case 4, 5:
 		return m.e.Fail(ctx, incident.Key, errors.New("no such account"))
 	case 6:
-		_, err := m.e.Sweep(ctx)
+		_, err := enginetest.Sweep(ctx, m.e)
 		return err
 	case 7, 8, 9:
-		_, err := m.e.Deliver(ctx)
+		_, err := enginetest.Deliver(ctx, m.e)
 		return err
 	case 10:
 		return pgx.BeginFunc(ctx, m.db.Pool, func(tx pgx.Tx) error {

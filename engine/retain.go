@@ -8,7 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/retention"
 )
 
-// Retain removes the effects of every project with retention on that were
+// retain removes the effects of every project with retention on that were
 // settled for longer than the project keeps them, with all their rows, and
 // returns how many went. A project that any engine began within the last hour
 // is left alone. The effects leave in short transactions that wait for nobody,
@@ -20,7 +20,7 @@ import (
 // their receipt included. One that Postgres refuses to remove stays with a note,
 // which counts as happening, and holds up no other. `spadmin retain --archive`
 // writes them to files first.
-func (e *Engine) Retain(ctx context.Context) (gone int, err error) {
+func (e *Engine) retain(ctx context.Context) (gone int, err error) {
 	projects, err := e.queries.RetentionClaim(ctx, e.pool)
 	if err != nil {
 		return 0, fmt.Errorf("sendpromptly: retention: %w", err)

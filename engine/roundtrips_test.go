@@ -122,7 +122,7 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 		}},
 		{"Sweep with nothing due", 1, func() func() {
 			return func() {
-				if _, err := e.Sweep(ctx); err != nil {
+				if _, err := enginetest.Sweep(ctx, e); err != nil {
 					t.Fatal(err)
 				}
 			}

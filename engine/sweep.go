@@ -11,7 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
-// Sweep is one pass over everything whose time has come: it folds in failures
+// sweepNow is one pass over everything whose time has come: it folds in failures
 // that had found their effect locked, ends attempts whose due time passed, and
 // opens an incident for each first deadline that passed. It returns how many
 // incidents it opened. Any number of engines may sweep at once; each incident
@@ -20,7 +20,7 @@ import (
 // An overdue effect that an earlier complete pass of this engine could not see
 // (accepted in a transaction that committed late, or locked by its worker) is
 // held for min(timeout, 60 s) once before its incident opens.
-func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
+func (e *Engine) sweepNow(ctx context.Context) (opened int, err error) {
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
 	since := e.frontier.since(time.Now())

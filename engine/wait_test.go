@@ -160,7 +160,7 @@ func finish(t testing.TB, tx pgx.Tx, commit bool) {
 // sweep makes one pass and returns how many incidents it opened.
 func sweep(t testing.TB, e *engine.Engine) int {
 	t.Helper()
-	opened, err := e.Sweep(t.Context())
+	opened, err := enginetest.Sweep(t.Context(), e)
 	if err != nil {
 		t.Fatalf("sweep: %v", err)
 	}
@@ -202,7 +202,7 @@ func missing(t testing.TB, db *enginetest.Database, e *engine.Engine, keys ...en
 	db.Travel(31 * time.Minute)
 	incidents := make([]engine.Incident, len(keys))
 	for i, k := range keys {
-		incidents[i] = db.RequireIncident(k, engine.StateMissing)
+		incidents[i] = db.RequireIncident(k, engine.CauseMissing)
 	}
 	return incidents
 }

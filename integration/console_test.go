@@ -107,7 +107,7 @@ func (s *consoleSite) fails(account, why string) engine.IncidentID {
 		s.Fatal(err)
 	}
 	for end := time.Now().Add(seeWithin); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		if incident, err := s.engine.IncidentOf(s.Context(), key); err == nil {
+		if incident, err := enginetest.IncidentOf(s.Context(), s.engine, key); err == nil {
 			return incident.ID
 		}
 	}

@@ -79,7 +79,7 @@ func newShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	within(func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, a.Key) })
-	incident, err := e.IncidentOf(t.Context(), a.Key)
+	incident, err := enginetest.IncidentOf(t.Context(), e, a.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

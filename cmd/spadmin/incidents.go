@@ -28,7 +28,7 @@ func (c incidentsCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	page, err := e.Incidents(s.ctx, engine.IncidentFilter{Open: !c.All && c.State == "", State: engine.State(c.State), Cause: engine.State(c.Cause),
+	page, err := e.Incidents(s.ctx, engine.IncidentFilter{Open: !c.All && c.State == "", State: engine.State(c.State), Cause: engine.Cause(c.Cause),
 		Provider: c.Provider, EventType: c.EventType, Effect: c.Effect, Term: c.Term, Before: engine.IncidentID(c.Before), Limit: c.Limit})
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ type incidentJSON struct {
 	ID              engine.IncidentID `json:"id"`
 	EffectID        engine.EffectID   `json:"event_id"`
 	State           engine.State      `json:"state"`
-	Cause           engine.State      `json:"cause"`
+	Cause           engine.Cause      `json:"cause"`
 	Provider        string            `json:"provider"`
 	ProviderEventID string            `json:"provider_event_id"`
 	EventType       string            `json:"event_type"`

@@ -56,20 +56,20 @@ func (c showCommand) Run(s *session) error {
 // timeline reads all pages.
 func timeline(s *session, e *engine.Engine, id engine.EffectID) ([]engine.Entry, error) {
 	var entries []engine.Entry
-	for after := int64(-1); ; {
-		page, err := e.Timeline(s.ctx, id, after)
+	for from := int64(0); ; {
+		page, err := e.Timeline(s.ctx, id, from)
 		if err != nil {
 			return nil, err
 		}
 		entries = append(entries, page.Entries...)
-		if after = page.Next; after < 0 {
+		if from = page.Next; from == 0 {
 			return entries, nil
 		}
 	}
 }
 
 // sentences say in plain words what each kind of entry means.
-var sentences = map[string]string{
+var sentences = map[engine.Kind]string{
 	"receipt": "the app took the work on", "duplicate": "the same event was received again", "mismatch": "received again with other facts",
 	"success": "the effect was applied", "failure": "an attempt failed", "deadline": "the deadline passed without an outcome",
 	"opened": "incident opened", "reprocess": "reprocess asked for", "callback": "repair callback", "accepted": "the repair endpoint took it on",
@@ -87,7 +87,7 @@ func entryLine(entry engine.Entry) string {
 	if entry.State != "" {
 		parts = append(parts, "→ "+stateStyle(entry.State))
 	}
-	if entry.Kind == "callback" {
+	if entry.Kind == engine.KindCallback {
 		status := "no answer"
 		if entry.Status > 0 {
 			status = fmt.Sprintf("answered %d", entry.Status)
@@ -108,10 +108,10 @@ func entryLine(entry engine.Entry) string {
 // entryJSON is a timeline entry as the command line prints it.
 type entryJSON struct {
 	Seq          int             `json:"seq"`
-	Kind         string          `json:"kind"`
+	Kind         engine.Kind     `json:"kind"`
 	At           time.Time       `json:"at"`
 	State        engine.State    `json:"state,omitempty"`
-	Cause        engine.State    `json:"cause,omitempty"`
+	Cause        engine.Cause    `json:"cause,omitempty"`
 	Actor        engine.Operator `json:"actor,omitempty"`
 	ReplayID     string          `json:"replay_id,omitempty"`
 	ErrorCode    string          `json:"error_code,omitempty"`

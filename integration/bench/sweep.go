@@ -13,6 +13,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 // sweeps measures sweeping on one database whose history grows.
@@ -125,7 +126,7 @@ func (s *sweeps) timeEmpty(ctx context.Context) ([]float64, error) {
 	var times []float64
 	for i := range s.opts.sizes.emptySweeps + 20 {
 		began := time.Now()
-		opened, err := e.Sweep(ctx)
+		opened, err := steps.Of(e).Sweep(ctx)
 		if err != nil || opened != 0 {
 			return nil, fmt.Errorf("an empty sweep opened %d: %w", opened, err)
 		}
@@ -190,7 +191,7 @@ func (s *sweeps) open(ctx context.Context, n int64, engines int) (time.Duration,
 		group.Go(func() {
 			for opened.Load() < n && failures[i] == nil && time.Since(began) < time.Minute {
 				var here int
-				here, failures[i] = e.Sweep(ctx)
+				here, failures[i] = steps.Of(e).Sweep(ctx)
 				opened.Add(int64(here))
 			}
 		})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 // soak is one run.
@@ -102,7 +103,7 @@ func (s *soak) sweep(ctx context.Context) error {
 	for {
 		before, _ := s.sweeping.CPUTime()
 		at, began := s.done.Load(), time.Now()
-		opened, err := s.engine.Sweep(ctx)
+		opened, err := steps.Of(s.engine).Sweep(ctx)
 		if err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
@@ -125,7 +126,7 @@ func (s *soak) upkeep(ctx context.Context) error {
 		return err
 	}
 	for wait(ctx, time.Second) {
-		for _, step := range []func(context.Context) (int, error){e.Seal, e.Index, e.Purge} {
+		for _, step := range []func(context.Context) (int, error){steps.Of(e).Seal, steps.Of(e).Index, steps.Of(e).Purge} {
 			if _, err := step(ctx); err != nil {
 				return fmt.Errorf("upkeep: %w", err)
 			}

@@ -66,6 +66,7 @@ var rooms = map[string]room{
 	"internal/refusals":    {},
 	"internal/retention":   {ours: []string{"internal/dbsqlc"}, others: []string{pgx}},
 	"internal/secretbox":   {},
+	"internal/steps":       {},
 	"internal/testclock":   {},
 
 	// What stands above it, or beside it.
@@ -81,11 +82,11 @@ var rooms = map[string]room{
 		"internal/lifecycle", "internal/migrate", "internal/refusals", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
 
 	"engine": {ours: []string{"internal/callback", "internal/caught", "internal/dbsqlc", "internal/guardedhttp", "internal/id", "internal/migrate",
-		"internal/refusals", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
+		"internal/refusals", "internal/retention", "internal/secretbox", "internal/steps", "internal/testclock"}, others: []string{pgx}},
 	"engine/internal":   {},
 	"engine/stripe":     {ours: []string{"engine", "engine/internal", "internal/currency"}},
 	"engine/shopify":    {ours: []string{"engine", "engine/internal", "internal/currency"}},
-	"engine/enginetest": {ours: []string{"engine", "internal/store", "internal/localpg", "internal/testclock"}, others: []string{pgx}},
+	"engine/enginetest": {ours: []string{"engine", "internal/store", "internal/localpg", "internal/steps", "internal/testclock"}, others: []string{pgx}},
 
 	"adminserver": {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/mail", "adminserver/internal/web",
 		"adminserver/internal/alerts", "adminserver/internal/api", "adminserver/internal/console", "adminserver/internal/ingest",
@@ -108,7 +109,7 @@ var rooms = map[string]room{
 
 	"cmd/spadmin/demo": {ours: []string{"adminserver", "proofs", "engine", "internal/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},
-	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "internal/store", "internal/currency", "cmd/spadmin/demo", "internal/guardedhttp", "internal/localpg", "internal/qr", "proofs"}, others: []string{pgx, kong, lipgloss}},
+	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "internal/store", "internal/currency", "cmd/spadmin/demo", "internal/guardedhttp", "internal/localpg", "internal/qr", "internal/steps", "proofs"}, others: []string{pgx, kong, lipgloss}},
 	"docs/example": {ours: []string{"engine", "engine/stripe"}, others: []string{pgx}},
 }
 

@@ -32,7 +32,7 @@ type AlertDelivery struct {
 
 // AlertGroup counts the incidents of a message that have these in common.
 type AlertGroup struct {
-	Cause     engine.State
+	Cause     engine.Cause
 	Provider  string
 	EventType string
 	Effect    string
@@ -44,7 +44,7 @@ type AlertGroup struct {
 // AlertIncident is one incident of a message: only what an alert may show.
 type AlertIncident struct {
 	ID        engine.IncidentID
-	Cause     engine.State
+	Cause     engine.Cause
 	Provider  string
 	EventType string
 	Effect    string
@@ -107,12 +107,12 @@ func (s *Store) AlertContent(ctx context.Context, d AlertDelivery) (AlertContent
 		return content, err
 	}
 	for _, g := range groups {
-		content.Groups = append(content.Groups, AlertGroup{Cause: engine.State(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
+		content.Groups = append(content.Groups, AlertGroup{Cause: engine.Cause(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
 			Incidents: g.Incidents, First: g.FirstAt, Last: g.LastAt})
 	}
 	rows, err := s.queries.AlertIncidentList(ctx, s.pool, dbsqlc.AlertIncidentListParams{ProjectID: d.projectID, AlertID: d.ID, Page: 100})
 	for _, row := range rows {
-		content.Incidents = append(content.Incidents, AlertIncident{ID: engine.IncidentID(row.IncidentID), Cause: engine.State(row.Cause),
+		content.Incidents = append(content.Incidents, AlertIncident{ID: engine.IncidentID(row.IncidentID), Cause: engine.Cause(row.Cause),
 			Provider: row.Provider, EventType: row.EventType, Effect: row.Effect, OpenedAt: row.OpenedAt})
 	}
 	return content, err

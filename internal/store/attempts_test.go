@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -25,7 +26,7 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 	s.accept(engine.Acceptance{Key: credits("evt_1")})
 	incident := s.failed(credits("evt_1"), "boom")
 	asked := needs(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
-	needs(s.e.Deliver(t.Context()))(t)
+	needs(enginetest.Deliver(t.Context(), s.e))(t)
 	attempts := needs(s.st.Attempts(t.Context(), "default", incident.ID))(t)
 	if len(attempts) != 1 || len(attempts[0].Callbacks) != 1 {
 		t.Fatalf("attempts = %+v", attempts)
@@ -38,7 +39,7 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 		t.Errorf("callback = %+v", c)
 	}
 	need(t, 0, s.e.TryNow(t.Context(), incident.ID, "bob"))
-	needs(s.e.Deliver(t.Context()))(t)
+	needs(enginetest.Deliver(t.Context(), s.e))(t)
 	if _, err := s.e.Stop(t.Context(), incident.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -68,7 +69,7 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			if indexed {
-				if _, err := w.engine.Index(t.Context()); err != nil {
+				if _, err := enginetest.Index(t.Context(), w.engine); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -97,7 +98,7 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 			if n := w.count("SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'erase' AND a.actor = 'ada@example.com'"); n != 1 {
 				t.Errorf("%d audit entries", n)
 			}
-			if _, err := w.engine.Index(t.Context()); err != nil || len(w.places("zelda")) > 0 {
+			if _, err := enginetest.Index(t.Context(), w.engine); err != nil || len(w.places("zelda")) > 0 {
 				t.Errorf("the index brought the name back: %v", err)
 			}
 			w.goesOn(other)

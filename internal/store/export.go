@@ -17,7 +17,8 @@ type ExportedEntry struct {
 	Kind string
 	At   time.Time
 	// State and Cause are empty where nothing moved; EventType where unknown.
-	State, Cause                engine.State
+	State                       engine.State
+	Cause                       engine.Cause
 	Provider, EventType, Effect string
 	EffectID                    engine.EffectID
 	Hidden                      []HiddenField
@@ -59,7 +60,7 @@ func (s *Store) ExportEntries(ctx context.Context, incident engine.IncidentID, u
 			break
 		}
 		e := entryOf(row)
-		out := ExportedEntry{Seq: row.Seq, Kind: e.Kind, State: engine.State(text(e.State)), Cause: engine.State(text(e.Cause)), Provider: e.Provider,
+		out := ExportedEntry{Seq: row.Seq, Kind: e.Kind, State: engine.State(text(e.State)), Cause: engine.Cause(text(e.Cause)), Provider: e.Provider,
 			EventType: text(e.EventType), Effect: e.Effect, EffectID: engine.EffectID(e.EffectID), Hash: row.Hash}
 		if micros, err := strconv.ParseInt(e.At, 10, 64); err == nil {
 			out.At = time.UnixMicro(micros).UTC()

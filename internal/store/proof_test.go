@@ -53,7 +53,7 @@ func (w *world) incident(event string, set ...func(*engine.Acceptance)) engine.I
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	i, err := w.engine.IncidentOf(w.t.Context(), a.Key)
+	i, err := enginetest.IncidentOf(w.t.Context(), w.engine, a.Key)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -83,7 +84,7 @@ func TestTheAppsRoleMaySignal(t *testing.T) {
 		{"Apply", func() error { return e.Apply(ctx, k("3"), func(context.Context, pgx.Tx) error { return nil }) }},
 	}.run(t, "app")
 	w.db.RequireApplied(k("5"))
-	w.db.RequireIncident(k("2"), engine.StateFailed)
+	w.db.RequireIncident(k("2"), engine.CauseFailed)
 }
 
 func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
@@ -92,7 +93,7 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 	url := "https://shop.example/repair"
 	needs(w.store.SetProject(ctx, "default", store.ProjectSettings{RepairURL: &url}, nil, "ada"))(t)
 	i := w.incident("evt_1")
-	needs(w.engine.Index(ctx))(t)
+	needs(enginetest.Index(ctx, w.engine))(t)
 	e, st, _ := w.as("sendpromptly_operator")
 	var proof store.Proof
 	calls{
@@ -100,8 +101,8 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 		{"Incidents by term", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Term: "in_1", Customer: "cus_1"})) }},
 		{"Incidents by text", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Text: "no such table"})) }},
 		{"Incident", func() error { return second(e.Incident(ctx, i.ID)) }},
-		{"Timeline", func() error { return second(e.Timeline(ctx, i.EffectID, -1)) }},
-		{"State", func() error { return second(e.State(ctx, i.Key)) }},
+		{"Timeline", func() error { return second(e.Timeline(ctx, i.EffectID, 0)) }},
+		{"Find", func() error { return second(e.Find(ctx, i.Key)) }},
 		{"Effects", func() error { return second(st.Effects(ctx, store.EffectFilter{Project: "default", Term: "in_1"})) }},
 		{"Attempts", func() error { return second(st.Attempts(ctx, "default", i.ID)) }},
 		{"Overview", func() error { return second(st.Overview(ctx, "default")) }},
@@ -138,13 +139,13 @@ func TestTheEnginesRoleMayDoItsStepsAndRepair(t *testing.T) {
 	i := w.incident("evt_1")
 	needs(w.engine.Reprocess(ctx, i.ID, "ada"))(t)
 	calls{
-		{"Sweep", func() error { return second(e.Sweep(ctx)) }},
-		{"Deliver", func() error { return second(e.Deliver(ctx)) }},
-		{"Seal", func() error { return second(e.Seal(ctx)) }},
+		{"Sweep", func() error { return second(enginetest.Sweep(ctx, e)) }},
+		{"Deliver", func() error { return second(enginetest.Deliver(ctx, e)) }},
+		{"Seal", func() error { return second(enginetest.Seal(ctx, e)) }},
 		{"SealEffect", func() error { _, _, err := e.SealEffect(ctx, i.EffectID); return err }},
-		{"Index", func() error { return second(e.Index(ctx)) }},
-		{"Purge", func() error { return second(e.Purge(ctx)) }},
-		{"Retain", func() error { return second(e.Retain(ctx)) }},
+		{"Index", func() error { return second(enginetest.Index(ctx, e)) }},
+		{"Purge", func() error { return second(enginetest.Purge(ctx, e)) }},
+		{"Retain", func() error { return second(enginetest.Retain(ctx, e)) }},
 		{"Run", func() error {
 			short, stop := context.WithTimeout(ctx, 50*time.Millisecond)
 			defer stop()

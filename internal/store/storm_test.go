@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -23,7 +24,7 @@ func TestAStormsAlertReadsEachIncidentAFewTimes(t *testing.T) {
 		s.accept(engine.Acceptance{Key: credits(fmt.Sprint("evt_", n))})
 	}
 	s.Travel(31 * time.Minute)
-	needs(s.e.Sweep(t.Context()))(t)
+	needs(enginetest.Sweep(t.Context(), s.e))(t)
 
 	cfg := needs(pgxpool.ParseConfig(s.URL))(t)
 	cfg.MaxConns = 1 // one session, whose reads are counted
@@ -73,7 +74,7 @@ func TestAStormOfAttemptsEndsEachByItsKey(t *testing.T) {
 		s.accept(engine.Acceptance{Key: credits(fmt.Sprint("evt_", n))})
 	}
 	s.Travel(31 * time.Minute)
-	needs(s.e.Sweep(t.Context()))(t)
+	needs(enginetest.Sweep(t.Context(), s.e))(t)
 	s.exec(`SELECT sendpromptly.reprocess(i.incident_id, 'ada', '1 hour') FROM sendpromptly.incidents AS i`)
 	s.Travel(2 * time.Hour)
 	cfg := needs(pgxpool.ParseConfig(s.URL))(t)

@@ -92,7 +92,7 @@ func (d *desk) miss(project string, keys ...engine.Key) {
 		d.t.Fatal(err)
 	}
 	d.db.Travel(31 * time.Minute)
-	if n, err := e.Sweep(d.t.Context()); err != nil || n != len(keys) {
+	if n, err := enginetest.Sweep(d.t.Context(), e); err != nil || n != len(keys) {
 		d.t.Fatalf("swept %d, %v", n, err)
 	}
 }

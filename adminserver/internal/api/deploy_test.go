@@ -107,7 +107,7 @@ func (d *deployment) incident(project, event string) engine.Incident {
 		return err
 	}))
 	fine[int](d.t)(0, e.Fail(d.t.Context(), key, errors.New("boom")))
-	return fine[engine.Incident](d.t)(e.IncidentOf(d.t.Context(), key))
+	return fine[engine.Incident](d.t)(enginetest.IncidentOf(d.t.Context(), e, key))
 }
 
 // call is one request.

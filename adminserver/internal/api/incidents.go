@@ -81,7 +81,7 @@ type FilterQuery struct {
 }
 
 func (f FilterQuery) filter() engine.IncidentFilter {
-	return engine.IncidentFilter{Open: f.Open, State: engine.State(f.State), Cause: engine.State(f.Cause), Provider: f.Provider, EventType: f.EventType,
+	return engine.IncidentFilter{Open: f.Open, State: engine.State(f.State), Cause: engine.Cause(f.Cause), Provider: f.Provider, EventType: f.EventType,
 		Effect: f.EffectType, Version: f.Version, Term: f.Term, Subject: f.Reference, Customer: f.Customer,
 		OpenedAfter: f.OpenedAfter.UTC(), OpenedBefore: f.OpenedBefore.UTC(), Text: f.Text}
 }

@@ -65,8 +65,8 @@ func statistics(r *room) {
 			return nil, err
 		}
 		o, err := r.Store.Overview(ctx, project)
-		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.StateFailed],
-			OpenMissing: o.OpenByCause[engine.StateMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
+		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.CauseFailed],
+			OpenMissing: o.OpenByCause[engine.CauseMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
 			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: list(o.Engines, newEngine)}}, err
 	})
 	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"

@@ -29,7 +29,7 @@ type Entry struct {
 }
 
 func newEntry(e engine.Entry) Entry {
-	return Entry{ID: e.ID, Seq: e.Seq, Hash: store.Hash(e.Hash).String(), Kind: e.Kind, At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
+	return Entry{ID: e.ID, Seq: e.Seq, Hash: store.Hash(e.Hash).String(), Kind: string(e.Kind), At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
 		Actor: string(e.Actor), ReplayID: e.ReplayID, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage, Note: e.Note, URL: e.URL, Status: e.Status,
 		DurationMS: e.Duration.Milliseconds(), Answer: e.Answer}
 }
@@ -90,10 +90,11 @@ func timeline(r *room, line operation) {
 		if err != nil {
 			return nil, err
 		}
-		page, err := e.Timeline(ctx, i.EffectID, in.After)
+		page, err := e.Timeline(ctx, i.EffectID, in.After+1)
 		body := Timeline{Entries: list(page.Entries, newEntry)}
-		if page.Next >= 0 {
-			body.NextAfter = &page.Next
+		if page.Next > 0 {
+			after := page.Next - 1
+			body.NextAfter = &after
 		}
 		return &reply[Timeline]{body}, err
 	})

@@ -179,7 +179,7 @@ func (s *site) fail(project string, a engine.Acceptance, message string) engine.
 		s.t.Fatal(err)
 	}
 	s.index()
-	incident, err := s.engines[project].IncidentOf(s.t.Context(), key)
+	incident, err := enginetest.IncidentOf(s.t.Context(), s.engines[project], key)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -190,8 +190,8 @@ func (s *site) fail(project string, a engine.Acceptance, message string) engine.
 func (s *site) index() {
 	s.t.Helper()
 	for _, e := range s.engines {
-		for _, step := range []func(context.Context) (int, error){e.Sweep, e.Index} {
-			if _, err := step(s.t.Context()); err != nil {
+		for _, step := range []func(context.Context, *engine.Engine) (int, error){enginetest.Sweep, enginetest.Index} {
+			if _, err := step(s.t.Context(), e); err != nil {
 				s.t.Fatal(err)
 			}
 		}

@@ -88,7 +88,7 @@ func (s *site) incident(a engine.Acceptance) engine.Incident {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	i, err := s.engine.IncidentOf(s.t.Context(), a.Key)
+	i, err := enginetest.IncidentOf(s.t.Context(), s.engine, a.Key)
 	if err != nil {
 		s.t.Fatal(err)
 	}
