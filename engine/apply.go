@@ -9,13 +9,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // Apply does all of it: it runs effect in a transaction with Apply's ctx, records the success in
 // the same one, and commits. An effect that is applied already is skipped
 // without running. Where effect fails, Apply rolls back, gives its connection
-// back, records the failure with [Engine.Fail] and returns the cause, joined
-// with the recording's own error if there was one.
+// back, records the failure with [Engine.Fail] and returns the cause as it is,
+// joined with the recording's own error if there was one.
 //
 // No failure is recorded for a serialization failure or a deadlock, which the
 // caller repeats, nor for an error wrapped by [WillRetry]. A panic is recorded and
@@ -30,7 +31,10 @@ func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Conte
 		return &FieldError{"effect", "is nil"}
 	}
 	ran, err := e.applyOnce(ctx, k, effect, options)
-	if err == nil || !ran || repeatable(err) {
+	if !ran {
+		return named.Error("applying "+k.String(), err)
+	}
+	if err == nil || repeatable(err) {
 		return err
 	}
 	return errors.Join(err, e.Fail(ctx, k, err, options...))

@@ -14,6 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // deliverBatch bounds the callbacks in flight of one engine.
@@ -42,7 +43,7 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 			flying += len(claims)
 		}
 		if flying == 0 {
-			return sent, errors.Join(failures...)
+			return sent, named.Error("delivering callbacks", errors.Join(failures...))
 		}
 		var tick <-chan time.Time
 		if interval > 0 {

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // Effect is one thing owed and what became of it.
@@ -45,7 +46,7 @@ func (e *Engine) Find(ctx context.Context, k Key) (Effect, error) {
 		return Effect{}, fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 	}
 	if err != nil {
-		return Effect{}, err
+		return Effect{}, named.Error("reading "+k.String(), err)
 	}
 	return Effect{
 		ID:          EffectID(row.Effect.EffectID),

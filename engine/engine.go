@@ -15,6 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 	"github.com/sendpromptly/sendpromptly/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
@@ -74,14 +75,14 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 func checkSchema(ctx context.Context, pool *pgxpool.Pool) error {
 	need, err := migrate.Latest()
 	if err != nil {
-		return err
+		return named.Error("reading the migrations", err)
 	}
 	have, err := dbsqlc.New().ClockBody(ctx, pool)
 	if migrate.IsMissing(err) {
 		return errors.New("sendpromptly: the schema is missing: run engine.Migrate or spadmin migrate up")
 	}
 	if err != nil {
-		return fmt.Errorf("sendpromptly: reading the schema's version: %w", err)
+		return named.Error("reading the schema's version", err)
 	}
 	if have.Version < need {
 		return fmt.Errorf("sendpromptly: the schema is at version %d, this engine needs %d: run engine.Migrate or spadmin migrate up", have.Version, need)
@@ -99,7 +100,7 @@ func (e *Engine) loadProject(ctx context.Context) error {
 		return &FieldError{"Config.Project", "names no project: create it with spadmin project create"}
 	}
 	if err != nil {
-		return fmt.Errorf("sendpromptly: reading the project: %w", err)
+		return named.Error("reading the project", err)
 	}
 	e.project.Store(&row.Project)
 	return nil

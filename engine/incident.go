@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // IncidentID identifies one incident: a UUID in its text form.
@@ -89,7 +90,7 @@ func (e *Engine) Incident(ctx context.Context, id IncidentID) (Incident, error) 
 		return Incident{}, fmt.Errorf("%w: incident %s", ErrNotFound, id)
 	}
 	if err != nil {
-		return Incident{}, err
+		return Incident{}, named.Error("reading an incident", err)
 	}
 	return newIncident(row.Incident, row.Effect), nil
 }
@@ -105,11 +106,19 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 	}
 }
 
+// newMoney leaves out a currency without an amount, which SQL callers can record.
+func newMoney(amount *int64, currency *string) Money {
+	if amount == nil {
+		return Money{}
+	}
+	return Money{Minor: *amount, Currency: value(currency)}
+}
+
 func newAcceptance(f dbsqlc.Effect) Acceptance {
 	return Acceptance{
 		Key:       Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
 		EventType: value(f.EventType), Subject: value(f.Subject), Shop: value(f.Shop), OccurredAt: value(f.OccurredAt),
-		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Minor: value(f.Amount), Currency: value(f.Currency)},
+		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: newMoney(f.Amount, f.Currency),
 		Customer: value(f.Customer), Version: value(f.Version), Objects: f.Objects,
 	}
 }

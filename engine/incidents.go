@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // IncidentFilter selects incidents; what is zero selects all. Its JSON is how
@@ -70,7 +71,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 	}
 	rows, err := e.queries.IncidentList(ctx, e.pool, params)
 	if err != nil {
-		return IncidentPage{}, err
+		return IncidentPage{}, named.Error("listing incidents", err)
 	}
 	var page IncidentPage
 	limit := params.Page - 1
@@ -81,7 +82,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 		end := dbsqlc.IncidentWalkEndParams{Project: params.Project, Before: params.Before, Walk: pageWalk, Filter: params.Filter}
 		next, err := e.queries.IncidentWalkEnd(ctx, e.pool, end)
 		if err != nil {
-			return IncidentPage{}, err
+			return IncidentPage{}, named.Error("listing incidents", err)
 		}
 		page.Next = IncidentID(next)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/internal/callback"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/refusals"
 )
 
@@ -67,7 +68,7 @@ func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, opti
 			LastTry: interval(callback.Span()), Project: e.cfg.Project, Revision: revisionOf(options)})
 	})
 	if err != nil {
-		return Attempt{}, err
+		return Attempt{}, named.Error("reprocessing", err)
 	}
 	if err := refusal("reprocess", id, row.State, row.Revision, row.Refusal); err != nil {
 		return Attempt{}, err
@@ -86,7 +87,7 @@ func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options .
 	params := dbsqlc.IncidentStopParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentStopRow, error) { return e.queries.IncidentStop(ctx, tx, params) })
 	if err != nil {
-		return "", err
+		return "", named.Error("stopping", err)
 	}
 	return State(row.State), refusal("stop", id, row.State, row.Revision, row.Refusal)
 }
@@ -104,7 +105,7 @@ func (e *Engine) CloseIncident(ctx context.Context, id IncidentID, by Operator, 
 	params := dbsqlc.IncidentCloseParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentCloseRow, error) { return e.queries.IncidentClose(ctx, tx, params) })
 	if err != nil {
-		return err
+		return named.Error("closing", err)
 	}
 	return refusal("close", id, row.State, row.Revision, row.Refusal)
 }
@@ -121,7 +122,7 @@ func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note stri
 	params := dbsqlc.IncidentNoteParams{IncidentID: string(id), Operator: string(by), Note: note, Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentNoteRow, error) { return e.queries.IncidentNote(ctx, tx, params) })
 	if err != nil {
-		return err
+		return named.Error("noting", err)
 	}
 	return refusal("note", id, row.State, row.Revision, row.Refusal)
 }
@@ -136,7 +137,7 @@ func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options
 	params := dbsqlc.IncidentTryNowParams{IncidentID: string(id), Operator: string(by), Project: e.cfg.Project, Revision: revisionOf(options)}
 	row, err := inTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.IncidentTryNowRow, error) { return e.queries.IncidentTryNow(ctx, tx, params) })
 	if err != nil {
-		return err
+		return named.Error("trying now", err)
 	}
 	return refusal("try now", id, row.State, row.Revision, row.Refusal)
 }

@@ -2,13 +2,13 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // OutcomeOption adds to an outcome what not every app has: [WithReplay], [WithCode].
@@ -54,7 +54,7 @@ func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Outco
 	params := e.succeedParams(k, newOutcome(options))
 	row, err := e.queries.EffectSucceed(ctx, tx, params)
 	if err != nil || row.State != "unknown" {
-		return err
+		return named.Error(succeeding(k), err)
 	}
 	if !e.cfg.AdoptUnknown {
 		return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
@@ -63,8 +63,10 @@ func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Outco
 		return err
 	}
 	_, err = e.queries.EffectSucceed(ctx, tx, params)
-	return err
+	return named.Error(succeeding(k), err)
 }
+
+func succeeding(k Key) string { return "recording a success of " + k.String() }
 
 // QueueSucceed is Succeed as a part of the caller's own batch, which costs no
 // round trip of its own. [ErrUnknownEffect] comes out of reading the batch's
@@ -82,7 +84,7 @@ func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...OutcomeOption)
 		var id, state string
 		var changed bool
 		if err := row.Scan(&id, &state, &changed); err != nil {
-			return err
+			return named.Error(succeeding(k), err)
 		}
 		if state == "unknown" {
 			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
@@ -135,8 +137,5 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Outcom
 		_, err = e.queries.EffectFail(ctx, tx, params)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrUnknownEffect) {
-		return fmt.Errorf("sendpromptly: recording a failure of %s: %w", k, err)
-	}
-	return err
+	return named.Error("recording a failure of "+k.String(), err)
 }

@@ -3,8 +3,8 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/retention"
 )
 
@@ -23,14 +23,14 @@ import (
 func (e *Engine) retain(ctx context.Context) (gone int, err error) {
 	projects, err := e.queries.RetentionClaim(ctx, e.pool)
 	if err != nil {
-		return 0, fmt.Errorf("sendpromptly: retention: %w", err)
+		return 0, named.Error("retention", err)
 	}
 	var failures []error
 	for _, project := range projects {
 		_, n, err := retention.Walk(ctx, e.pool, e.queries, &retention.Pace{}, project.Name, project.SettledBefore, false)
 		gone += n
 		if err != nil {
-			failures = append(failures, fmt.Errorf("sendpromptly: retention of %s: %w", project.Name, err))
+			failures = append(failures, named.Error("retention of "+project.Name, err))
 		}
 	}
 	return gone, errors.Join(failures...)

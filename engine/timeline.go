@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // Kind is what an [Entry] says happened.
@@ -93,7 +94,7 @@ func (e *Engine) Timeline(ctx context.Context, id EffectID, from int64) (Timelin
 	rows, err := e.queries.TimelineList(ctx, e.pool, dbsqlc.TimelineListParams{Project: e.cfg.Project, EffectID: string(id),
 		After: max(from, 0) - 1, Page: timelinePage + 1})
 	if err != nil {
-		return TimelinePage{}, err
+		return TimelinePage{}, named.Error("reading a timeline", err)
 	}
 	var page TimelinePage
 	if len(rows) > timelinePage {

@@ -8,15 +8,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // seal numbers and hashes the new timeline entries of incidents that changed,
 // and returns how many changes it followed. A transaction that is still running
 // anywhere in the cluster holds sealing up behind it.
 func (e *Engine) seal(ctx context.Context) (int, error) {
-	return e.untilTaken(ctx, sealBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
+	followed, err := e.untilTaken(ctx, sealBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
 		return e.queries.ChangedSeal(ctx, tx, dbsqlc.ChangedSealParams{Batch: batch, Apart: apart})
 	})
+	return followed, named.Error("sealing timelines", err)
 }
 
 // SealEffect seals one effect's timeline now, whatever else is running, and
@@ -30,7 +32,7 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 	if err == nil && head.Seq == 0 {
 		err = fmt.Errorf("%w: effect %s", ErrNotFound, id)
 	}
-	return head.Seq, head.Hash, err
+	return head.Seq, head.Hash, named.Error("sealing a timeline", err)
 }
 
 // index folds new effects into the search terms (see [IncidentFilter]) and into
@@ -40,7 +42,7 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 func (e *Engine) index(ctx context.Context) (int, error) {
 	taken, err := untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
 	_, err2 := untilPartial(ctx, e, sweepBatch, e.queries.StatisticsFold)
-	return taken, errors.Join(err, err2)
+	return taken, named.Error("indexing", errors.Join(err, err2))
 }
 
 // purge deletes what has had its time, and returns how many rows went: payload
@@ -49,7 +51,8 @@ func (e *Engine) index(ctx context.Context) (int, error) {
 // the heartbeats of engines not seen for a day. Of effects and their timelines it
 // deletes nothing; that is retain.
 func (e *Engine) purge(ctx context.Context) (int, error) {
-	return untilPartial(ctx, e, sweepBatch, e.queries.ExpiredPurge)
+	gone, err := untilPartial(ctx, e, sweepBatch, e.queries.ExpiredPurge)
+	return gone, named.Error("purging", err)
 }
 
 const sealBatch = 200

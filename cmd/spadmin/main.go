@@ -212,20 +212,21 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 }
 
 // engineOf opens an engine of the project that an incident belongs to.
-func (s *session) engineOf(id string) (e *engine.Engine, done func(), err error) {
+func (s *session) engineOf(id string) (project string, e *engine.Engine, done func(), err error) {
 	st, _, done, err := s.store()
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
-	project, err := st.ProjectOfIncident(s.ctx, engine.IncidentID(id))
+	project, err = st.ProjectOfIncident(s.ctx, engine.IncidentID(id))
 	done()
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, nil, hint{err, "spadmin incidents lists the ids"}
+		return "", nil, nil, hint{err, "spadmin incidents lists the ids"}
 	}
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
-	return s.engine(project)
+	e, done, err = s.engine(project)
+	return project, e, done, err
 }
 
 // operator is who acts, as the timeline shows it.

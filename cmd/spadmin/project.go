@@ -9,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 type projectCommand struct {
@@ -60,11 +61,7 @@ func (c projectCreate) Run(s *session) error {
 		return advise(err)
 	}
 	if c.JSON {
-		created := map[string]string{"id": project.ID, "name": project.Name, "callback_secret": secret}
-		if project.AlertWebhookSecret != "" {
-			created["alert_webhook_secret"] = project.AlertWebhookSecret
-		}
-		return sayJSON(s.stdout, created)
+		return sayJSON(s.stdout, wire.ProjectWithSecret{Project: wire.NewProject(project), CallbackSecret: secret})
 	}
 	say(s.stdout, "created %s (%s)", strong.Render(project.Name), project.ID)
 	saySecret(s, secret)
@@ -98,7 +95,7 @@ func (c projectList) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, projects)
+		return sayJSON(s.stdout, wire.Projects{Projects: wire.List(projects, wire.NewProject)})
 	}
 	var rows [][]string
 	for _, p := range projects {
@@ -162,7 +159,7 @@ func (c projectSet) Run(s *session) error {
 		return sayJSON(s.stdout, struct {
 			store.Project
 			CallbackSecret string `json:"callback_secret,omitempty"`
-		}{project, secret})
+		}{wire.NewProject(project), secret})
 	}
 	say(s.stdout, "set %s", strong.Render(project.Name))
 	sayAlertSecret(s, project)

@@ -48,7 +48,7 @@ const (
 )
 
 // roomsUse is what every room of the admin server works with.
-var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "internal/store", "internal/caught"}
+var roomsUse = []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/web", "engine", "internal/store", "internal/wire", "internal/caught"}
 
 // rooms states the arrows. A package belongs to the longest name that it
 // begins with; a new folder needs a line here.
@@ -63,6 +63,7 @@ var rooms = map[string]room{
 	"internal/guardedhttp": {others: []string{ssrf}},
 	"internal/id":          {},
 	"internal/migrate":     {ours: []string{"sql/schema"}, others: []string{pgx}},
+	"internal/named":       {},
 	"internal/refusals":    {},
 	"internal/retention":   {ours: []string{"internal/dbsqlc"}, others: []string{pgx}},
 	"internal/secretbox":   {},
@@ -78,11 +79,12 @@ var rooms = map[string]room{
 	"internal/readme":    {},
 	"internal/restartpg": {ours: []string{"engine", "internal/localpg"}, others: []string{pgx}},
 	"internal/samples":   {ours: []string{"engine/stripe", "engine/shopify", "internal/currency"}},
+	"internal/wire":      {ours: []string{"engine", "internal/store"}},
 	"internal/store": {ours: []string{"engine", "internal/callback", "internal/chain", "internal/dbsqlc", "internal/guardedhttp", "internal/id",
 		"internal/lifecycle", "internal/migrate", "internal/refusals", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
 
 	"engine": {ours: []string{"internal/callback", "internal/caught", "internal/dbsqlc", "internal/guardedhttp", "internal/id", "internal/migrate",
-		"internal/refusals", "internal/retention", "internal/secretbox", "internal/steps", "internal/testclock"}, others: []string{pgx}},
+		"internal/named", "internal/refusals", "internal/retention", "internal/secretbox", "internal/steps", "internal/testclock"}, others: []string{pgx}},
 	"engine/internal":   {},
 	"engine/stripe":     {ours: []string{"engine", "engine/internal", "internal/currency"}},
 	"engine/shopify":    {ours: []string{"engine", "engine/internal", "internal/currency"}},
@@ -90,13 +92,13 @@ var rooms = map[string]room{
 
 	"adminserver": {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/mail", "adminserver/internal/web",
 		"adminserver/internal/alerts", "adminserver/internal/api", "adminserver/internal/console", "adminserver/internal/ingest",
-		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "internal/store", "internal/caught", "proofs"},
+		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "internal/store", "internal/caught", "internal/named", "proofs"},
 		others: []string{pgx, prometheus, otel, otelTrace}},
 	"adminserver/internal/access":    {ours: []string{"engine", "internal/store"}, others: []string{pgx}},
 	"adminserver/internal/assets":    {},
 	"adminserver/internal/engines":   {ours: []string{"engine", "internal/store", "internal/caught"}, others: []string{pgx, xsync}},
 	"adminserver/internal/mail":      {ours: []string{"engine"}, others: []string{gomail}},
-	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "internal/store", "internal/caught", "proofs"}, others: []string{pgx, otel, otelTrace}},
+	"adminserver/internal/web":       {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "engine", "internal/store", "internal/wire", "internal/caught", "proofs"}, others: []string{pgx, otel, otelTrace}},
 	"adminserver/internal/alerts":    {ours: append([]string{"adminserver/internal/mail", "internal/guardedhttp"}, roomsUse...), others: []string{pgx}},
 	"adminserver/internal/api":       {ours: append([]string{"proofs", "adminserver/internal/assets"}, roomsUse...), others: []string{pgx, huma}},
 	"adminserver/internal/console":   {ours: append([]string{"proofs", "adminserver/internal/alerts", "adminserver/internal/assets", "internal/currency", "internal/qr"}, roomsUse...), others: []string{pgx}},
@@ -109,7 +111,7 @@ var rooms = map[string]room{
 
 	"cmd/spadmin/demo": {ours: []string{"adminserver", "proofs", "engine", "internal/store", "engine/stripe", "engine/shopify", "internal/localpg", "internal/samples"},
 		others: []string{pgx, lipgloss}},
-	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "internal/store", "internal/currency", "cmd/spadmin/demo", "internal/guardedhttp", "internal/localpg", "internal/qr", "internal/steps", "proofs"}, others: []string{pgx, kong, lipgloss}},
+	"cmd/spadmin":  {ours: []string{"adminserver", "engine", "internal/store", "internal/currency", "cmd/spadmin/demo", "internal/guardedhttp", "internal/localpg", "internal/qr", "internal/steps", "internal/wire", "proofs"}, others: []string{pgx, kong, lipgloss}},
 	"docs/example": {ours: []string{"engine", "engine/stripe"}, others: []string{pgx}},
 }
 

@@ -158,10 +158,18 @@ func newEffect(f dbsqlc.Effect, state, incident string) Effect {
 		Acceptance: engine.Acceptance{
 			Key:       engine.Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
 			EventType: value(f.EventType), Subject: value(f.Subject), Shop: value(f.Shop), OccurredAt: value(f.OccurredAt),
-			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: engine.Money{Minor: value(f.Amount), Currency: value(f.Currency)},
+			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: newMoney(f.Amount, f.Currency),
 			Customer: value(f.Customer), Version: value(f.Version), Objects: f.Objects,
 		},
 		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline, SucceededAt: value(f.SucceededAt),
 		State: engine.State(state), Incident: engine.IncidentID(incident),
 	}
+}
+
+// newMoney leaves out a currency without an amount, which SQL callers can record.
+func newMoney(amount *int64, currency *string) engine.Money {
+	if amount == nil {
+		return engine.Money{}
+	}
+	return engine.Money{Minor: *amount, Currency: value(currency)}
 }

@@ -13,18 +13,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Acted is what an action led to.
-type Acted struct {
-	ID          string     `json:"id" format:"uuid"`
-	State       string     `json:"state" enum:"failed,missing,reprocessing,applied,closed"`
-	Revision    int        `json:"revision"`
-	Attempt     int        `json:"attempt,omitempty" doc:"The number of the new attempt."`
-	ReplayID    string     `json:"replay_id,omitempty"`
-	RequestedAt *time.Time `json:"requested_at,omitempty"`
-	DueAt       *time.Time `json:"due_at,omitempty" doc:"When the attempt is given up if no outcome arrives."`
-}
 
 // ActionInput is an action on an incident.
 type ActionInput struct {
@@ -62,20 +52,33 @@ func (in ActionInput) revision(required bool) (*int, error) {
 }
 
 // act does one action on an incident, together with its answer.
-func (r *room) act(ctx context.Context, in ActionInput, kind, note string, needsMatch bool) (*done[Acted], error) {
+func (r *room) act(ctx context.Context, in ActionInput, kind, note string, needsMatch bool) (*done[wire.Acted], error) {
 	revision, err := in.revision(needsMatch)
 	if err != nil {
 		return nil, err
 	}
-	project, _, err := r.incidentIn(ctx, in.ID)
+	project, e, err := r.incidentIn(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	before, err := e.Incident(ctx, engine.IncidentID(in.ID))
 	if err != nil {
 		return nil, err
 	}
 	a := store.Act{Kind: kind, Project: project, Incident: engine.IncidentID(in.ID), By: access.From(ctx).Actor(), Note: note, Revision: revision}
-	out, err := once(ctx, r, in.Key, project, kind, a, func(tx pgx.Tx) (Acted, error) {
+	out, err := once(ctx, r, in.Key, project, kind, a, func(tx pgx.Tx) (wire.Acted, error) {
 		d, err := r.Store.Act(ctx, tx, a)
-		return Acted{ID: in.ID, State: string(d.State), Revision: d.Revision, Attempt: d.Attempt, ReplayID: d.ReplayID, RequestedAt: attempted(d, d.RequestedAt),
-			DueAt: attempted(d, d.DueAt)}, err
+		state, resolution := wire.StateAfter(before, d.State)
+		return wire.Acted{
+			ID:          in.ID,
+			State:       state,
+			Resolution:  resolution,
+			Revision:    d.Revision,
+			Attempt:     d.Attempt,
+			ReplayID:    d.ReplayID,
+			RequestedAt: attempted(d, d.RequestedAt),
+			DueAt:       attempted(d, d.DueAt),
+		}, err
 	})
 	out.ETag = etag(out.Body.Revision)
 	return &out, err
@@ -86,21 +89,21 @@ func attempted(d store.Acted, t time.Time) *time.Time {
 	if d.ReplayID == "" {
 		return nil
 	}
-	return at(t)
+	return wire.At(t)
 }
 
 func actions(r *room) {
 	plain := func(path, kind, title, text string) {
 		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
 			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
-		add(r, line, func(ctx context.Context, in *ActionInput) (*done[Acted], error) {
+		add(r, line, func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
 			return r.act(ctx, *in, kind, "", true)
 		})
 	}
 	noted := func(path, kind, title, text string, needsMatch bool, more ...int) {
 		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: access.Operator,
 			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
-		add(r, line, func(ctx context.Context, in *notedInput) (*done[Acted], error) {
+		add(r, line, func(ctx context.Context, in *notedInput) (*done[wire.Acted], error) {
 			return r.act(ctx, in.ActionInput, kind, in.Body.Note, needsMatch)
 		})
 	}

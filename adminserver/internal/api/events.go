@@ -17,6 +17,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 const (
@@ -149,7 +150,11 @@ func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 		case <-alive.C:
 			ok = send(": \n\n")
 		case c := <-changes:
-			data, err := json.Marshal(Change{Project: c.Project, Kind: c.Kind, What: c.What, ID: c.ID, At: c.At.UTC()})
+			what := c.What
+			if c.Kind == "incident" {
+				what = wire.StateName(engine.State(what))
+			}
+			data, err := json.Marshal(Change{Project: c.Project, Kind: c.Kind, What: what, ID: c.ID, At: c.At.UTC()})
 			ok = err == nil && send("id: %s\nevent: %s\ndata: %s\n\n", c.Cursor, c.Kind, data)
 		}
 	}

@@ -8,12 +8,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Projects are those that exist for the caller, by name.
-type Projects struct {
-	Projects []store.Project `json:"projects"`
-}
 
 // Settings are the settings to change: what is absent stays, and an empty text
 // clears what may be empty.
@@ -55,12 +51,6 @@ type NewProject struct {
 	Settings
 }
 
-// ProjectWithSecret is a project with its callback secret, which is shown once.
-type ProjectWithSecret struct {
-	Project        store.Project `json:"project"`
-	CallbackSecret string        `json:"callback_secret" doc:"Shown this once."`
-}
-
 // CallbackSecret is a new secret, which is shown once.
 type CallbackSecret struct {
 	CallbackSecret string `json:"callback_secret" doc:"Shown this once."`
@@ -89,15 +79,15 @@ func (r *room) inPath(ctx context.Context, p ProjectPath) (string, error) {
 
 func projects(r *room) {
 	line := operation{method: http.MethodGet, path: "/projects", id: "projects-list", tag: "Projects", role: access.Viewer, title: "List projects"}
-	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Projects], error) {
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Projects], error) {
 		all, err := r.Store.Projects(ctx)
 		seen := []store.Project{}
 		for _, p := range all {
 			if access.From(ctx).Sees(p.Name) {
-				seen = append(seen, utc(p))
+				seen = append(seen, wire.NewProject(p))
 			}
 		}
-		return &reply[Projects]{Projects{seen}}, err
+		return &reply[wire.Projects]{wire.Projects{Projects: seen}}, err
 	})
 	line.path, line.id, line.title, line.errors = "/projects/{name}", "projects-get", "Read a project", []int{http.StatusNotFound}
 	add(r, line, func(ctx context.Context, in *ProjectPath) (*reply[store.Project], error) {
@@ -106,7 +96,7 @@ func projects(r *room) {
 			return nil, err
 		}
 		p, err := r.Store.Project(ctx, name)
-		return &reply[store.Project]{utc(p)}, err
+		return &reply[store.Project]{wire.NewProject(p)}, err
 	})
 	projectChanges(r)
 }
@@ -116,12 +106,12 @@ func projectChanges(r *room) {
 		status: http.StatusCreated, title: "Create a project", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewProject
-	}) (*reply[ProjectWithSecret], error) {
+	}) (*reply[wire.ProjectWithSecret], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		p, secret, err := r.Store.CreateProject(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, access.From(ctx).Actor())
-		return &reply[ProjectWithSecret]{ProjectWithSecret{utc(p), secret}}, err
+		return &reply[wire.ProjectWithSecret]{wire.ProjectWithSecret{Project: wire.NewProject(p), CallbackSecret: secret}}, err
 	})
 	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set", "Change a project's settings", http.StatusOK
 	add(r, line, func(ctx context.Context, in *struct {
@@ -136,7 +126,7 @@ func projectChanges(r *room) {
 			return nil, web.New(http.StatusUnprocessableEntity, "say what to change")
 		}
 		p, err := r.Store.SetProject(ctx, name, in.Body.settings(), r.AllowNetworks, access.From(ctx).Actor())
-		return &reply[store.Project]{utc(p)}, err
+		return &reply[store.Project]{wire.NewProject(p)}, err
 	})
 	line.method, line.path, line.id = http.MethodPost, "/projects/{name}/rotate-callback-secret", "projects-rotate-callback-secret"
 	line.title, line.text = "Make a new callback secret", "It signs from now on together with the older ones, which retire after the overlap."
@@ -151,9 +141,4 @@ func projectChanges(r *room) {
 		secret, err := r.Store.RotateCallbackSecret(ctx, name, *duration(&in.Body.OverlapSeconds), access.From(ctx).Actor())
 		return &reply[CallbackSecret]{CallbackSecret{secret}}, err
 	})
-}
-
-func utc(p store.Project) store.Project {
-	p.CreatedAt = p.CreatedAt.UTC()
-	return p
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // Overview is how a project stands. Counts over 100,000 mean "more".
@@ -39,7 +40,7 @@ type EngineHealth struct {
 
 func newEngine(e store.EngineHealth) EngineHealth {
 	return EngineHealth{ID: e.ID, Version: e.Version, Host: e.Host, StartedAt: e.StartedAt.UTC(), SeenAt: e.SeenAt.UTC(), Alive: e.Alive,
-		LastSweepAt: at(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
+		LastSweepAt: wire.At(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
 }
 
 // Bucket is what happened in one span of time.
@@ -67,7 +68,7 @@ func statistics(r *room) {
 		o, err := r.Store.Overview(ctx, project)
 		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.CauseFailed],
 			OpenMissing: o.OpenByCause[engine.CauseMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
-			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: list(o.Engines, newEngine)}}, err
+			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: wire.List(o.Engines, newEngine)}}, err
 	})
 	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"
 	line.text = "Receipts, incidents opened, recoveries and closings, a moment after they happened."
@@ -81,7 +82,7 @@ func statistics(r *room) {
 			return nil, err
 		}
 		series, err := r.Store.Statistics(ctx, project, time.Duration(in.Minutes)*time.Minute, time.Duration(in.Step)*time.Minute)
-		return &reply[Statistics]{Statistics{list(series, func(b store.Bucket) Bucket {
+		return &reply[Statistics]{Statistics{wire.List(series, func(b store.Bucket) Bucket {
 			return Bucket{b.At.UTC(), b.Receipts, b.Failures, b.Recoveries, b.Closed}
 		})}}, err
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/access"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
@@ -70,22 +69,4 @@ func everywhere(ctx context.Context) error {
 		return web.New(http.StatusForbidden, "this needs an identity that is not limited to one project")
 	}
 	return nil
-}
-
-// at is a moment in UTC, nil for none.
-func at(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// list is what a function makes of each element, never null.
-func list[A, B any](from []A, to func(A) B) []B {
-	made := make([]B, len(from))
-	for i, v := range from {
-		made[i] = to(v)
-	}
-	return made
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // Problem is an error as the outside may see it, in the form of RFC 9457. It
@@ -57,7 +58,7 @@ func Describe(err error) *Problem {
 		if refused.Changed {
 			title = "Changed meanwhile"
 		}
-		return &Problem{Status: http.StatusConflict, Title: title, Detail: refused.Reason, State: string(refused.State), Revision: refused.Revision}
+		return &Problem{Status: http.StatusConflict, Title: title, Detail: refused.Reason, State: wire.StateName(refused.State), Revision: refused.Revision}
 	case errors.Is(err, store.ErrIdempotencyConflict), errors.Is(err, store.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
