@@ -23,11 +23,15 @@ type AlertResult struct {
 }
 
 // TestAlerts sends a test message to each alert destination of a project, once,
-// and returns the result of each. It needs Pool, BaseURL and, for email, SMTP. The
+// and returns the result of each. It needs a database, BaseURL and, for email, SMTP. The
 // error is about the project or the configuration, not about a destination:
 // [engine.ErrNotFound] for a project that does not exist, an [*engine.FieldError]
 // for one without a destination.
 func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult, error) {
+	pool, err := cfg.onlyCell()
+	if err != nil {
+		return nil, err
+	}
 	base, err := web.ParseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
@@ -36,11 +40,11 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	if err := smtp.Validate(); err != nil {
 		return nil, err
 	}
-	all, err := rooms.Open(cfg.Pool, cfg.SecretKey)
+	all, err := rooms.Open(pool, cfg.SecretKey)
 	if err != nil {
 		return nil, err
 	}
-	deps := web.Deps{Base: base, Pool: cfg.Pool, Rooms: all, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
+	deps := web.Deps{Base: base, Pool: pool, Rooms: all, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
 	came, err := alerts.New(deps, smtp).Test(ctx, project)
 	if err != nil {
 		return nil, err

@@ -71,10 +71,14 @@ type IngestLimits struct {
 	Burst int
 }
 
-// Config is how the server runs. Pool and BaseURL are required.
+// Config is how the server runs. A database (Pool or Cells) and BaseURL are required.
 type Config struct {
-	// Pool is connected to a migrated database.
+	// Pool is connected to a migrated database. It is the short form of one cell
+	// without a name.
 	Pool *pgxpool.Pool
+	// Cells are the databases that the server stands on, in the place of Pool. More
+	// than one is not supported yet. Default: Pool.
+	Cells []Cell
 	// BaseURL is where users reach the server. Its path is the prefix that
 	// requests come with.
 	BaseURL string

@@ -14,7 +14,7 @@ import (
 
 // region embed
 func mountAdmin(ctx context.Context, mux *http.ServeMux, pool *pgxpool.Pool, who adminserver.Authenticate) error {
-	admin, err := adminserver.New(adminserver.Config{Pool: pool, BaseURL: "https://app.example.com/ops", Authenticate: who})
+	admin, err := adminserver.New(ctx, adminserver.Config{Pool: pool, BaseURL: "https://app.example.com/ops", Authenticate: who})
 	if err != nil {
 		return err
 	}

@@ -41,8 +41,8 @@ func say(w http.ResponseWriter, status int, text string) {
 }
 
 // ready refuses a database that lacks what this build needs.
-func ready(st *rooms.Rooms) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func ready(ctx context.Context, st *rooms.Rooms) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return st.Checks.Ready(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
@@ -57,10 +58,10 @@ func newMatrix(t *testing.T) *matrix {
 		t.Fatal(err)
 	}
 	m.db.Travel(time.Hour)
-	if _, err := e.Sweep(t.Context()); err != nil {
+	if _, err := enginetest.Sweep(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if m.incident, err = e.IncidentOf(t.Context(), key); err != nil {
+	if m.incident, err = enginetest.IncidentOf(t.Context(), e, key); err != nil {
 		t.Fatal(err)
 	}
 	apiKey, _, err := m.store.Access.Keys.Create(t.Context(), "theirs", "worker", "test")

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 )
 
 // scrape is a scrape from an address.
@@ -68,10 +69,10 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	if _, text := s.scrape("127.0.0.1:1"); !strings.Contains(text, "sendpromptly_overdue 2\n") || !strings.Contains(text, "sendpromptly_owed 3\n") {
 		t.Error(text)
 	}
-	if _, err := e.Sweep(t.Context()); err != nil {
+	if _, err := enginetest.Sweep(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(t.Context(), key("evt_1"), func(pgx.Tx) error { return nil }); err != nil {
+	if err := e.Apply(t.Context(), key("evt_1"), func(context.Context, pgx.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	s.browser().get("/incidents/nothing?secret=hunter2")

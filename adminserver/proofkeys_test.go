@@ -12,6 +12,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/proofs"
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
@@ -48,7 +49,7 @@ func TestProofsMayBeSignedByAModule(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	incident, err := e.IncidentOf(t.Context(), owed)
+	incident, err := enginetest.IncidentOf(t.Context(), e, owed)
 	if err != nil {
 		t.Fatal(err)
 	}

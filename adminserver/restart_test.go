@@ -68,7 +68,7 @@ func (p *page) until(id engine.IncidentID) {
 // fails makes an incident of an event.
 func fails(t *testing.T, pool *pgxpool.Pool, event string) engine.IncidentID {
 	t.Helper()
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func fails(t *testing.T, pool *pgxpool.Pool, event string) engine.IncidentID {
 	if err != nil {
 		t.Fatal(err)
 	}
-	incident, err := e.IncidentOf(t.Context(), key)
+	incident, err := enginetest.IncidentOf(t.Context(), e, key)
 	if err != nil {
 		t.Fatal(err)
 	}

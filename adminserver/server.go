@@ -3,7 +3,7 @@
 // API, the console, and the page that proof links open. Mount it below the path
 // of its base URL, and call Run beside it:
 //
-//	admin, err := adminserver.New(adminserver.Config{Pool: pool, BaseURL: "https://app.example.com/sendpromptly"})
+//	admin, err := adminserver.New(ctx, adminserver.Config{Pool: pool, BaseURL: "https://app.example.com/sendpromptly"})
 //	…
 //	mux.Handle("/sendpromptly/", admin)
 //	go admin.Run(ctx)
@@ -49,9 +49,13 @@ type Server struct {
 
 // New makes a server on a migrated database. A setting that cannot work gives an
 // [*engine.FieldError]; a schema older than this build, or keys of proofs that
-// cannot be read, an error. It reads the database once and starts nothing: see
-// [Server.Run].
-func New(cfg Config) (*Server, error) {
+// cannot be read, an error. It reads the database once, within 5 seconds or until
+// ctx ends, and starts nothing: see [Server.Run]. ctx is not kept.
+//
+// From the environment it reads what [engine.New] reads, and nothing else:
+// SENDPROMPTLY_ALLOW_NETWORKS where Config.AllowNetworks is nil, and
+// SENDPROMPTLY_SECRET_KEY where Config.SecretKey is empty.
+func New(ctx context.Context, cfg Config) (*Server, error) {
 	cfg, base, err := cfg.complete()
 	if err != nil {
 		return nil, err
@@ -60,7 +64,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := ready(st); err != nil {
+	if err := ready(ctx, st); err != nil {
 		return nil, err
 	}
 	keys := cfg.ProofKeySet
@@ -80,7 +84,7 @@ func New(cfg Config) (*Server, error) {
 		Logger:        cfg.Logger,
 	}}
 	var closing context.Context
-	closing, s.close = context.WithCancel(context.Background())
+	closing, s.close = context.WithCancel(context.WithoutCancel(ctx))
 	if s.metrics, err = metrics.New(s.deps, cfg.Registry); err != nil {
 		return nil, err
 	}
@@ -114,9 +118,11 @@ func (s *Server) problems() web.Answerer {
 
 // complete fills in the defaults and refuses what could not work.
 func (c Config) complete() (Config, web.Base, error) {
-	if c.Pool == nil {
-		return c, web.Base{}, &engine.FieldError{Field: "Config.Pool", Reason: "is nil"}
+	pool, err := c.onlyCell()
+	if err != nil {
+		return c, web.Base{}, err
 	}
+	c.Pool = pool
 	base, err := web.ParseBase(c.BaseURL)
 	if err != nil {
 		return c, base, err

@@ -51,7 +51,7 @@ func newSiteOn(t *testing.T, db *enginetest.Database, change func(*adminserver.C
 	if change != nil {
 		change(&cfg)
 	}
-	if s.server, err = adminserver.New(cfg); err != nil {
+	if s.server, err = adminserver.New(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	return s

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
@@ -42,7 +43,7 @@ func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, 
 	}
 	row, err := e.queries.EffectAccept(ctx, tx, params)
 	if err != nil {
-		return Receipt{}, err
+		return Receipt{}, named.Error("accepting "+a.Key.String(), err)
 	}
 	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate}, nil
 }
@@ -62,8 +63,11 @@ func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) 
 	_, _ = e.queries.EffectAccept(context.Background(), &q, params)
 	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
 		var r Receipt
-		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate); err != nil || done == nil {
-			return err
+		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate); err != nil {
+			return named.Error("accepting "+a.Key.String(), err)
+		}
+		if done == nil {
+			return nil
 		}
 		return done(r)
 	})
@@ -91,11 +95,11 @@ func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) (
 	}
 	body, err := json.Marshal(members)
 	if err != nil {
-		return nil, err
+		return nil, named.Error("accepting a list", err)
 	}
 	rows, err := e.queries.EffectAcceptMany(ctx, tx, dbsqlc.EffectAcceptManyParams{Receipts: string(body), Project: e.cfg.Project})
 	if err != nil {
-		return nil, err
+		return nil, named.Error("accepting a list", err)
 	}
 	receipts := make([]Receipt, len(rows))
 	for i, row := range rows {
@@ -125,8 +129,8 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 	if a.Timeout != 0 {
 		params.Timeout = pg.Optional(pg.Interval(a.Timeout))
 	}
-	if a.Amount != (Money{}) {
-		params.Amount = &a.Amount.Amount
+	if a.Amount.Known() {
+		params.Amount = &a.Amount.Minor
 		params.Currency = pg.Optional(strings.ToUpper(a.Amount.Currency))
 	}
 	if len(a.Payload) > 0 && e.box != nil && e.project.Load().Snapshots {

@@ -10,14 +10,17 @@ import (
 // EffectID identifies one effect: a UUID in its text form.
 type EffectID string
 
-// Money is an amount in the minor unit of its currency: 1999 "EUR" is 19.99 €.
-// The zero value means that no amount is known.
+// Money is an amount in the minor unit of its currency: 1999 "EUR" is 19.99 €,
+// and 0 "EUR" is nothing to pay. The zero value means that no amount is known.
 type Money struct {
-	// Amount counts minor units; it may be negative (a deduction).
-	Amount int64
+	// Minor counts minor units; it may be negative (a deduction).
+	Minor int64
 	// Currency is the ISO 4217 code: three letters, any case.
 	Currency string
 }
+
+// Known says whether there is an amount: 0 counts where it has a currency.
+func (m Money) Known() bool { return m != Money{} }
 
 // Acceptance is what an app knows when it takes work on: the key, and whatever
 // support and operators will ask for later. Only the key is required.

@@ -9,21 +9,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Apply does all of it: it runs effect in a transaction, records the success in
+// Apply does all of it: it runs effect in a transaction with Apply's ctx, records the success in
 // the same one, and commits. An effect that is applied already is skipped
 // without running. Where effect fails, Apply rolls back, gives its connection
-// back, records the failure with [Engine.Fail] and returns the cause, joined
-// with the recording's own error if there was one.
+// back, records the failure with [Engine.Fail] and returns the cause as it is,
+// joined with the recording's own error if there was one.
 //
 // No failure is recorded for a serialization failure or a deadlock, which the
-// caller repeats, nor for an error wrapped by [Retry]. A panic is recorded and
+// caller repeats, nor for an error wrapped by [WillRetry]. A panic is recorded and
 // goes on. Two workers that apply the same effect run one after the other. A
 // hung effect is still found by its deadline. An effect whose incident an
 // operator closed gives [ErrClosed].
-func (e *Engine) Apply(ctx context.Context, k Key, effect func(tx pgx.Tx) error, options ...Option) error {
+func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error, options ...OutcomeOption) error {
 	if err := k.validate(); err != nil {
 		return err
 	}
@@ -31,7 +32,10 @@ func (e *Engine) Apply(ctx context.Context, k Key, effect func(tx pgx.Tx) error,
 		return &FieldError{"effect", "is nil"}
 	}
 	ran, err := e.applyOnce(ctx, k, effect, options)
-	if err == nil || !ran || repeatable(err) {
+	if !ran {
+		return named.Error("applying "+k.String(), err)
+	}
+	if err == nil || repeatable(err) {
 		return err
 	}
 	return errors.Join(err, e.Fail(ctx, k, err, options...))
@@ -39,7 +43,7 @@ func (e *Engine) Apply(ctx context.Context, k Key, effect func(tx pgx.Tx) error,
 
 // applyOnce reports whether effect was started, so that a database that cannot
 // be reached is not taken for a failure of the effect.
-func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(tx pgx.Tx) error, options []Option) (ran bool, err error) {
+func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error, options []OutcomeOption) (ran bool, err error) {
 	defer func() {
 		// The transaction has been rolled back by now, so the row is free.
 		if p := recover(); p != nil {
@@ -66,7 +70,7 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(tx pgx.Tx) er
 	if err != nil || !run {
 		return false, err
 	}
-	if err := effect(tx); err != nil {
+	if err := effect(ctx, tx); err != nil {
 		return true, err
 	}
 	err = e.succeedAndCommit(ctx, tx, k, options)
@@ -76,7 +80,7 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(tx pgx.Tx) er
 
 // succeedAndCommit sends both at once, which spares a round trip: where the
 // success cannot be recorded, Postgres skips the commit.
-func (e *Engine) succeedAndCommit(ctx context.Context, tx pgx.Tx, k Key, options []Option) error {
+func (e *Engine) succeedAndCommit(ctx context.Context, tx pgx.Tx, k Key, options []OutcomeOption) error {
 	batch := &pgx.Batch{}
 	if err := e.QueueSucceed(batch, k, options...); err != nil {
 		return err
@@ -94,7 +98,7 @@ func (e *Engine) beginApply(ctx context.Context, tx pgx.Tx, k Key) (run bool, er
 	}
 	switch row.State {
 	case "unknown":
-		if e.cfg.UnknownEffect != Adopt {
+		if !e.cfg.AdoptUnknown {
 			return false, fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 		}
 		receipt, err := e.Accept(ctx, tx, Acceptance{Key: k})
@@ -110,9 +114,9 @@ func (e *Engine) beginApply(ctx context.Context, tx pgx.Tx, k Key) (run bool, er
 	return true, nil
 }
 
-// Retry marks an error after which the queue will try the same job again:
+// WillRetry marks an error after which the queue will try the same job again:
 // Apply rolls back and returns it, and records no failure yet.
-func Retry(err error) error {
+func WillRetry(err error) error {
 	if err == nil {
 		return nil
 	}

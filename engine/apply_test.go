@@ -17,7 +17,7 @@ import (
 
 var errNoAccount = errors.New("no such account")
 
-func works(pgx.Tx) error { return nil }
+func works(context.Context, pgx.Tx) error { return nil }
 
 // A worker that hangs inside Apply is found by the deadline while it hangs; when
 // it finishes after all, the incident resolves. It catches an Apply that holds
@@ -31,7 +31,7 @@ func TestAHungWorkerInsideApplyIsFoundAndMayStillFinish(t *testing.T) {
 	hanging := make(chan struct{})
 	release, letGo := newGate(t)
 	worker := start(func() error {
-		return e.Apply(t.Context(), k, func(tx pgx.Tx) error {
+		return e.Apply(t.Context(), k, func(_ context.Context, tx pgx.Tx) error {
 			if _, err := tx.Exec(t.Context(), `CREATE TABLE public.credits ()`); err != nil {
 				return err
 			}
@@ -63,37 +63,37 @@ func TestApplyRecordsWhatBecameOfTheEffect(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	run(t, db.Pool, `CREATE TABLE public.credits (event text UNIQUE DEFERRABLE INITIALLY DEFERRED)`)
 	run(t, db.Pool, `INSERT INTO public.credits VALUES ('taken')`)
-	raising := func(state string) func(pgx.Tx) error {
-		return func(tx pgx.Tx) error {
-			_, err := tx.Exec(t.Context(), fmt.Sprintf(`DO $$ BEGIN RAISE EXCEPTION 'the app''s own' USING ERRCODE = '%s'; END $$`, state))
+	raising := func(state string) func(context.Context, pgx.Tx) error {
+		return func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, fmt.Sprintf(`DO $$ BEGIN RAISE EXCEPTION 'the app''s own' USING ERRCODE = '%s'; END $$`, state))
 			return fmt.Errorf("writing credits: %w", err)
 		}
 	}
 	for _, test := range []struct {
 		name    string
-		effect  func(pgx.Tx) error
+		effect  func(context.Context, pgx.Tx) error
 		cause   func(error) bool
 		story   string
 		message string
 	}{
 		{"success", works, func(err error) bool { return err == nil }, "success→applied", ""},
-		{"error", func(pgx.Tx) error { return errNoAccount }, func(err error) bool { return errors.Is(err, errNoAccount) },
+		{"error", func(context.Context, pgx.Tx) error { return errNoAccount }, func(err error) bool { return errors.Is(err, errNoAccount) },
 			"failure→failed opened", "no such account"},
-		{"retry", func(pgx.Tx) error { return engine.Retry(errNoAccount) }, func(err error) bool { return errors.Is(err, errNoAccount) }, "", ""},
-		{"wrapped retry", func(pgx.Tx) error { return fmt.Errorf("job 1: %w", engine.Retry(errNoAccount)) },
+		{"retry", func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) }, func(err error) bool { return errors.Is(err, errNoAccount) }, "", ""},
+		{"wrapped retry", func(context.Context, pgx.Tx) error { return fmt.Errorf("job 1: %w", engine.WillRetry(errNoAccount)) },
 			func(err error) bool { return errors.Is(err, errNoAccount) && strings.HasPrefix(err.Error(), "job 1: ") }, "", ""},
-		{"retry of nothing", func(pgx.Tx) error { return engine.Retry(nil) }, func(err error) bool { return err == nil }, "success→applied", ""},
+		{"retry of nothing", func(context.Context, pgx.Tx) error { return engine.WillRetry(nil) }, func(err error) bool { return err == nil }, "success→applied", ""},
 		{"serialization failure", raising("40001"), func(err error) bool { return sqlState(err) == "40001" }, "", ""},
 		{"deadlock", raising("40P01"), func(err error) bool { return sqlState(err) == "40P01" }, "", ""},
 		{"other error of Postgres", raising("55P03"), func(err error) bool { return sqlState(err) == "55P03" },
 			"failure→failed opened", "writing credits: ERROR: the app's own (SQLSTATE 55P03)"},
-		{"commit fails", func(tx pgx.Tx) error {
-			_, err := tx.Exec(t.Context(), `INSERT INTO public.credits VALUES ('taken')`)
+		{"commit fails", func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, `INSERT INTO public.credits VALUES ('taken')`)
 			return err
 		}, func(err error) bool { return sqlState(err) == "23505" }, "failure→failed opened", "duplicate key"},
-		{"error swallowed", func(tx pgx.Tx) error { _ = raising("22012")(tx); return nil },
+		{"error swallowed", func(ctx context.Context, tx pgx.Tx) error { _ = raising("22012")(ctx, tx); return nil },
 			func(err error) bool { return sqlState(err) == "25P02" }, "failure→failed opened", "aborted"},
-		{"rolls back by itself", func(tx pgx.Tx) error { return tx.Rollback(t.Context()) },
+		{"rolls back by itself", func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) },
 			func(err error) bool { return errors.Is(err, pgx.ErrTxClosed) }, "failure→failed opened", "tx is closed"},
 	} {
 		k := key("evt_" + strings.ReplaceAll(test.name, " ", "_"))
@@ -105,7 +105,7 @@ func TestApplyRecordsWhatBecameOfTheEffect(t *testing.T) {
 		if test.message == "" {
 			continue
 		}
-		if i := db.RequireIncident(k, engine.StateFailed); !strings.Contains(i.ErrorMessage, test.message) || i.ErrorCode != "e1" {
+		if i := db.RequireIncident(k, engine.CauseFailed); !strings.Contains(i.ErrorMessage, test.message) || i.ErrorCode != "e1" {
 			t.Errorf("%s: recorded %q, %q", test.name, i.ErrorCode, i.ErrorMessage)
 		}
 	}
@@ -121,7 +121,7 @@ func TestApplyRunsOnlyWhatIsOwed(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
-	never := func(pgx.Tx) error { t.Error("the effect ran"); return nil }
+	never := func(context.Context, pgx.Tx) error { t.Error("the effect ran"); return nil }
 
 	done := key("evt_done")
 	accept(t, db, e, engine.Acceptance{Key: done})
@@ -134,7 +134,7 @@ func TestApplyRunsOnlyWhatIsOwed(t *testing.T) {
 	requireStory(t, db, done, "receipt→awaiting success→applied")
 
 	closed := missing(t, db, e, key("evt_closed"))[0]
-	if err := e.Close(t.Context(), closed.ID, "ada", "refunded"); err != nil {
+	if err := e.CloseIncident(t.Context(), closed.ID, "ada", "refunded"); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Apply(t.Context(), closed.Key, never); !errors.Is(err, engine.ErrClosed) {
@@ -145,7 +145,7 @@ func TestApplyRunsOnlyWhatIsOwed(t *testing.T) {
 	if err := e.Apply(t.Context(), key("evt_unknown"), never); !errors.Is(err, engine.ErrUnknownEffect) {
 		t.Errorf("unknown: %v", err)
 	}
-	if _, err := e.State(t.Context(), key("evt_unknown")); !errors.Is(err, engine.ErrUnknownEffect) {
+	if _, err := e.Find(t.Context(), key("evt_unknown")); !errors.Is(err, engine.ErrUnknownEffect) {
 		t.Errorf("an unknown effect was recorded: %v", err)
 	}
 	db.RequireSound()
@@ -162,7 +162,7 @@ func TestAPanicInsideApplyIsRecordedAndGoesOn(t *testing.T) {
 	var got any
 	func() {
 		defer func() { got = recover() }()
-		_ = e.Apply(t.Context(), k, func(tx pgx.Tx) error {
+		_ = e.Apply(t.Context(), k, func(_ context.Context, tx pgx.Tx) error {
 			run(t, tx, `CREATE TABLE public.credits ()`)
 			panic(errNoAccount)
 		})
@@ -171,7 +171,7 @@ func TestAPanicInsideApplyIsRecordedAndGoesOn(t *testing.T) {
 		t.Errorf("recovered %v", got)
 	}
 	requireStory(t, db, k, "receipt→awaiting failure→failed opened")
-	if i := db.RequireIncident(k, engine.StateFailed); i.ErrorMessage != "panic: no such account" {
+	if i := db.RequireIncident(k, engine.CauseFailed); i.ErrorMessage != "panic: no such account" {
 		t.Errorf("recorded %q", i.ErrorMessage)
 	}
 	if n := read[int](t, db.Pool, `SELECT count(*) FROM pg_tables WHERE tablename = 'credits'`); n != 0 {
@@ -199,7 +199,7 @@ func TestApplyRecordsFailuresWithAPoolOfOneConnection(t *testing.T) {
 			defer func() { _ = recover() }()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			if err := e.Apply(ctx, k, func(pgx.Tx) error { return effect(cancel) }); err == nil {
+			if err := e.Apply(ctx, k, func(context.Context, pgx.Tx) error { return effect(cancel) }); err == nil {
 				t.Errorf("%s: no error", name)
 			}
 		}()
@@ -211,8 +211,8 @@ func TestApplyRecordsFailuresWithAPoolOfOneConnection(t *testing.T) {
 		eventually(t, name+" is recorded", func() bool {
 			db.Travel(2 * time.Second)
 			sweep(t, e)
-			state, err := e.State(t.Context(), k)
-			return err == nil && state == engine.StateFailed
+			found, err := e.Find(t.Context(), k)
+			return err == nil && found.State == engine.StateFailed
 		})
 	}
 	db.RequireSound()
@@ -224,11 +224,11 @@ func TestApplyRecordsFailuresWithAPoolOfOneConnection(t *testing.T) {
 // goes on without a second look.
 func TestWorkersThatApplyTheSameEffectRunItOnce(t *testing.T) {
 	t.Parallel()
-	for name, adopt := range map[string]engine.UnknownEffect{"accepted": false, "adopted": engine.Adopt} {
+	for name, adopt := range map[string]bool{"accepted": false, "adopted": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			db := enginetest.New(t)
-			e := engineOn(t, newPool(t, db, "app", 6), engine.Config{UnknownEffect: adopt})
+			e := engineOn(t, newPool(t, db, "app", 6), engine.Config{AdoptUnknown: adopt})
 			k := key("evt_1")
 			if !adopt {
 				accept(t, db, e, engine.Acceptance{Key: k})
@@ -237,7 +237,7 @@ func TestWorkersThatApplyTheSameEffectRunItOnce(t *testing.T) {
 			held := make(chan pgx.Tx, 1)
 			release, letGo := newGate(t)
 			first := start(func() error {
-				return e.Apply(t.Context(), k, func(tx pgx.Tx) error {
+				return e.Apply(t.Context(), k, func(_ context.Context, tx pgx.Tx) error {
 					ran.Add(1)
 					held <- tx
 					<-release
@@ -248,7 +248,7 @@ func TestWorkersThatApplyTheSameEffectRunItOnce(t *testing.T) {
 			var rest []<-chan error
 			for range 4 {
 				rest = append(rest, start(func() error {
-					return e.Apply(t.Context(), k, func(pgx.Tx) error { ran.Add(1); return nil })
+					return e.Apply(t.Context(), k, func(context.Context, pgx.Tx) error { ran.Add(1); return nil })
 				}))
 			}
 			waitBlocked(t, db, tx, 1) // the others may wait for each other
@@ -272,9 +272,9 @@ func TestWorkersThatApplyTheSameEffectRunItOnce(t *testing.T) {
 func TestTheNextWorkerAppliesWhatTheFirstCouldNot(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	e := db.Engine(engine.Config{UnknownEffect: engine.Adopt})
+	e := db.Engine(engine.Config{AdoptUnknown: true})
 	k := key("evt_1") // never accepted: adopted with its failure
-	if err := e.Apply(t.Context(), k, func(pgx.Tx) error { return errNoAccount }); !errors.Is(err, errNoAccount) {
+	if err := e.Apply(t.Context(), k, func(context.Context, pgx.Tx) error { return errNoAccount }); !errors.Is(err, errNoAccount) {
 		t.Errorf("first: %v", err)
 	}
 	requireStory(t, db, k, "receipt→awaiting failure→failed opened")
@@ -294,7 +294,7 @@ func TestApplyTellsItsOwnTroubleFromTheEffects(t *testing.T) {
 	e := engineOn(t, pool, engine.Config{})
 	k := key("evt_1")
 	accept(t, db, e, engine.Acceptance{Key: k})
-	err := e.Apply(t.Context(), k, func(pgx.Tx) error {
+	err := e.Apply(t.Context(), k, func(context.Context, pgx.Tx) error {
 		run(t, db.Pool, `ALTER TABLE sendpromptly.entries RENAME TO entries_gone`)
 		return errNoAccount
 	})
@@ -303,7 +303,7 @@ func TestApplyTellsItsOwnTroubleFromTheEffects(t *testing.T) {
 	}
 	run(t, db.Pool, `ALTER TABLE sendpromptly.entries_gone RENAME TO entries`)
 	pool.Close()
-	if err := e.Apply(t.Context(), k, func(pgx.Tx) error { t.Error("the effect ran"); return nil }); err == nil {
+	if err := e.Apply(t.Context(), k, func(context.Context, pgx.Tx) error { t.Error("the effect ran"); return nil }); err == nil {
 		t.Error("no error from a closed pool")
 	}
 	requireStory(t, db, k, "receipt→awaiting")

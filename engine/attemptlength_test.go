@@ -29,7 +29,7 @@ func TestAnAcceptedCallbackWithoutAnOutcomeIsMissingAgain(t *testing.T) {
 	sweep(t, r.e)
 	requireStory(t, r.db, incident.Key, askedFor+" callback accepted deadline→missing")
 
-	if err := r.e.Close(t.Context(), incident.ID, "ada", "paid back"); err != nil {
+	if err := r.e.CloseIncident(t.Context(), incident.ID, "ada", "paid back"); err != nil {
 		t.Fatal(err)
 	}
 	attempt, err := r.e.Reprocess(t.Context(), incident.ID, "bob")
@@ -63,7 +63,7 @@ func TestAnAttemptsDueTimeDoesNotDependOnTheTimeZone(t *testing.T) {
 	e := engineOn(t, newPool(t, db, "berlin", 2), engine.Config{})
 	accept(t, db, e, engine.Acceptance{Key: key("evt_1"), Timeout: month})
 	db.Travel(month + time.Second)
-	incident := db.RequireIncident(key("evt_1"), engine.StateMissing)
+	incident := db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	attempt, err := e.Reprocess(t.Context(), incident.ID, "ada")
 	if err != nil {
 		t.Fatal(err)
@@ -106,7 +106,7 @@ func TestAQueuedRepairHasAMinuteAtLeast(t *testing.T) {
 	r := newReceiver(t, status(202))
 	accept(t, r.db, r.e, engine.Acceptance{Key: key("evt_1"), Timeout: 5 * time.Second})
 	r.db.Travel(6 * time.Second)
-	incident := r.db.RequireIncident(key("evt_1"), engine.StateMissing)
+	incident := r.db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	if _, err := r.e.Reprocess(t.Context(), incident.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}

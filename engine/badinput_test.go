@@ -43,9 +43,7 @@ func keyCalls(e *engine.Engine) map[string]func(ctx context.Context, tx pgx.Tx, 
 		"QueueSucceed": func(_ context.Context, _ pgx.Tx, k engine.Key) error { return e.QueueSucceed(&pgx.Batch{}, k) },
 		"Fail":         func(ctx context.Context, _ pgx.Tx, k engine.Key) error { return e.Fail(ctx, k, errNoAccount) },
 		"Apply":        func(ctx context.Context, _ pgx.Tx, k engine.Key) error { return e.Apply(ctx, k, works) },
-		"State":        func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.State(ctx, k); return err },
-		"EffectOf":     func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.EffectOf(ctx, k); return err },
-		"IncidentOf":   func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.IncidentOf(ctx, k); return err },
+		"Find":         func(ctx context.Context, _ pgx.Tx, k engine.Key) error { _, err := e.Find(ctx, k); return err },
 	}
 }
 
@@ -87,7 +85,7 @@ func requireUsable(t *testing.T, db *enginetest.Database, tx pgx.Tx) {
 func TestABadKeyIsRefusedByEveryCallAndAbortsNothing(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	e := db.Engine(engine.Config{UnknownEffect: engine.Adopt})
+	e := db.Engine(engine.Config{AdoptUnknown: true})
 	tx := payment(t, db)
 	bad := []string{"", nul, notUTF8, surrogate, tooLong, "a b", "a\tb", "a\u00a0b", "a\u0085b", "line\n"}
 	for name, call := range keyCalls(e) {
@@ -140,7 +138,7 @@ func TestABadAcceptanceIsRefusedAndAbortsNothing(t *testing.T) {
 		bad["Timeout"] = append(bad["Timeout"], func(a *engine.Acceptance) { a.Timeout = timeout })
 	}
 	for _, currency := range []string{"E", "EURO", "E1R", "E\x00R", "\xff\xff\xff", "é1", "eu "} {
-		bad["Amount.Currency"] = append(bad["Amount.Currency"], func(a *engine.Acceptance) { a.Amount = engine.Money{Amount: 1, Currency: currency} })
+		bad["Amount.Currency"] = append(bad["Amount.Currency"], func(a *engine.Acceptance) { a.Amount = engine.Money{Minor: 1, Currency: currency} })
 	}
 	for _, payload := range []string{"{", "nul\x00l", `"` + notUTF8 + `"`, `"\ud800"`, `"\udc00\ud800"`, `{"a":NaN}`, `"` + strings.Repeat("x", 512<<10) + `"`, "{} {}"} {
 		bad["Payload"] = append(bad["Payload"], func(a *engine.Acceptance) { a.Payload = json.RawMessage(payload) })
@@ -176,10 +174,10 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	const good = "01a20a17-009a-71c6-8eae-a46dc2e0fc74"
 	withID := map[string]func(id string) error{
 		"Incident":  func(id string) error { _, err := e.Incident(ctx, engine.IncidentID(id)); return err },
-		"Timeline":  func(id string) error { _, err := e.Timeline(ctx, engine.EffectID(id), -1); return err },
+		"Timeline":  func(id string) error { _, err := e.Timeline(ctx, engine.EffectID(id), 0); return err },
 		"Reprocess": func(id string) error { _, err := e.Reprocess(ctx, engine.IncidentID(id), "ada"); return err },
 		"Stop":      func(id string) error { _, err := e.Stop(ctx, engine.IncidentID(id), "ada"); return err },
-		"Close":     func(id string) error { return e.Close(ctx, engine.IncidentID(id), "ada", "refunded") },
+		"Close":     func(id string) error { return e.CloseIncident(ctx, engine.IncidentID(id), "ada", "refunded") },
 	}
 	for name, call := range withID {
 		for _, id := range []string{"", zeroID, "x", nul, notUTF8, tooLong, "'; DROP TABLE x; --", good + " ", strings.ReplaceAll(good, "-", "")} {
@@ -194,19 +192,19 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	for _, by := range []string{"", nul, notUTF8, surrogate, tooLong} {
 		_, reprocess := e.Reprocess(ctx, good, engine.Operator(by))
 		_, stop := e.Stop(ctx, good, engine.Operator(by))
-		for name, err := range map[string]error{"Reprocess": reprocess, "Stop": stop, "Close": e.Close(ctx, good, engine.Operator(by), "refunded")} {
+		for name, err := range map[string]error{"Reprocess": reprocess, "Stop": stop, "Close": e.CloseIncident(ctx, good, engine.Operator(by), "refunded")} {
 			if !isField(err, "by") {
 				t.Errorf("%s by %.20q: error = %v", name, by, err)
 			}
 		}
 	}
 	for _, note := range []string{"", "\x00", "\x00\x00"} {
-		requireField(t, e.Close(ctx, good, "ada", note), "note")
+		requireField(t, e.CloseIncident(ctx, good, "ada", note), "note")
 	}
 	for field, filters := range map[string][]engine.IncidentFilter{
 		"Limit":  {{Limit: -1}, {Limit: 501}, {Limit: math.MinInt}, {Limit: math.MaxInt}},
 		"Before": {{Before: zeroID}, {Before: "x"}, {Before: engine.IncidentID(nul)}},
-		"State":  {{State: engine.State(nul)}}, "Cause": {{Cause: engine.State(notUTF8)}}, "Provider": {{Provider: tooLong}},
+		"State":  {{State: engine.State(nul)}}, "Cause": {{Cause: engine.Cause(notUTF8)}}, "Provider": {{Provider: tooLong}},
 		"EventType": {{EventType: surrogate}}, "Effect": {{Effect: nul}}, "Term": {{Term: nul}, {Term: notUTF8}, {Term: tooLong, Open: true}},
 	} {
 		for _, f := range filters {
@@ -226,7 +224,7 @@ func TestTheLongestKeyOfTheLongestCharactersIsTaken(t *testing.T) {
 	if err := e.Fail(t.Context(), longest, errors.New(strings.Repeat("я", 1500))); err != nil {
 		t.Fatal(err)
 	}
-	if i := db.RequireIncident(longest, engine.StateFailed); i.ErrorMessage != strings.Repeat("я", 1500) || i.Subject != strings.Repeat("я", 255) {
+	if i := db.RequireIncident(longest, engine.CauseFailed); i.ErrorMessage != strings.Repeat("я", 1500) || i.Subject != strings.Repeat("я", 255) {
 		t.Errorf("kept %d bytes of the message, %d of the subject", len(i.ErrorMessage), len(i.Subject))
 	}
 	db.RequireSound()
@@ -239,11 +237,11 @@ func TestANoteIsKeptWholeOrRefused(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	incident := missing(t, db, e, key("evt_1"))[0]
 	for _, note := range []string{strings.Repeat("я", 2001), "a\x00b", "\xff", "", " \n"} {
-		requireField(t, e.Close(t.Context(), incident.ID, "ada", note), "note")
+		requireField(t, e.CloseIncident(t.Context(), incident.ID, "ada", note), "note")
 		requireField(t, e.Note(t.Context(), incident.ID, "ada", note), "note")
 	}
 	note := strings.Repeat("я", 2000)
-	if err := e.Close(t.Context(), incident.ID, "ada", note); err != nil {
+	if err := e.CloseIncident(t.Context(), incident.ID, "ada", note); err != nil {
 		t.Fatal(err)
 	}
 	if now, err := e.Incident(t.Context(), incident.ID); err != nil || now.Note != note {
@@ -274,10 +272,10 @@ func TestNilArgumentsAreNamed(t *testing.T) {
 	requireField(t, e.QueueAccept(nil, engine.Acceptance{Key: k}, nil), "batch")
 	requireField(t, e.QueueSucceed(nil, k), "batch")
 	requireField(t, e.Apply(t.Context(), k, nil), "effect")
-	_, err := engine.New(nil, engine.Config{})
+	_, err := engine.New(t.Context(), nil, engine.Config{})
 	requireField(t, err, "pool")
 	requireField(t, engine.Migrate(t.Context(), nil), "pool")
-	if engine.Retry(nil) != nil || engine.Permanent(nil) != nil {
+	if engine.WillRetry(nil) != nil || engine.Permanent(nil) != nil {
 		t.Error("a mark makes an error of nil")
 	}
 	accept(t, db, e, engine.Acceptance{Key: k})
@@ -308,7 +306,7 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 		"Config.SecretKey":     {{SecretKey: "short"}, {SecretKey: nul}},
 	} {
 		for _, cfg := range configs {
-			_, err := engine.New(db.Pool, cfg)
+			_, err := engine.New(t.Context(), db.Pool, cfg)
 			requireField(t, err, field)
 		}
 	}

@@ -79,7 +79,7 @@ func (r *receiver) ask(event string) (engine.Incident, engine.Attempt) {
 func (r *receiver) deliver(n int) {
 	r.t.Helper()
 	before := r.count()
-	sent, err := r.e.Deliver(r.t.Context())
+	sent, err := enginetest.Deliver(r.t.Context(), r.e)
 	if err != nil || sent != n || r.count()-before != n {
 		r.t.Fatalf("Deliver = %d, %v and %d requests came, want %d", sent, err, r.count()-before, n)
 	}
@@ -157,7 +157,7 @@ func TestTheSenderMakesOfEachAnswerWhatItMeans(t *testing.T) {
 // lastCallback is the newest entry of the kind callback.
 func (r *receiver) lastCallback(incident engine.Incident) engine.Entry {
 	r.t.Helper()
-	page, err := r.e.Timeline(r.t.Context(), incident.EffectID, -1)
+	page, err := r.e.Timeline(r.t.Context(), incident.EffectID, 0)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func (r *receiver) requireHeld(name string, incident engine.Incident, state stri
 			r.t.Errorf("%s: due in %s, want %s", name, left, span)
 		}
 	case "gave_up":
-		if !now.DueAt.IsZero() || now.State != engine.StateFailed || now.Cause != engine.StateFailed {
+		if !now.DueAt.IsZero() || now.State != engine.StateFailed || now.Cause != engine.CauseFailed {
 			r.t.Errorf("%s: incident = %+v", name, now)
 		}
 		return
@@ -229,7 +229,7 @@ func TestFourCallbacksOfAProjectAreInFlightAtMost(t *testing.T) {
 	var delivering []<-chan error
 	for range 2 {
 		e := engineOn(t, newPool(t, r.db, "engine", 6), engine.Config{AllowNetworks: loopback})
-		delivering = append(delivering, start(func() error { _, err := e.Deliver(t.Context()); return err }))
+		delivering = append(delivering, start(func() error { _, err := enginetest.Deliver(t.Context(), e); return err }))
 	}
 	for range 4 {
 		receive(t, "four callbacks arrive", arrived)
@@ -253,14 +253,14 @@ func TestFourCallbacksOfAProjectAreInFlightAtMost(t *testing.T) {
 	if err := billing.Fail(t.Context(), key("evt_other"), errNoAccount); err != nil {
 		t.Fatal(err)
 	}
-	other, err := billing.IncidentOf(t.Context(), key("evt_other"))
+	other, err := enginetest.IncidentOf(t.Context(), billing, key("evt_other"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := billing.Reprocess(t.Context(), other.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	delivering = append(delivering, start(func() error { _, err := billing.Deliver(t.Context()); return err }))
+	delivering = append(delivering, start(func() error { _, err := enginetest.Deliver(t.Context(), billing); return err }))
 	receive(t, "the other project's callback arrives", arrived)
 
 	letGo()
@@ -269,7 +269,7 @@ func TestFourCallbacksOfAProjectAreInFlightAtMost(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := r.e.Deliver(t.Context()); err != nil { // where the two met, one left the rest to the next call
+	if _, err := enginetest.Deliver(t.Context(), r.e); err != nil { // where the two met, one left the rest to the next call
 		t.Error(err)
 	}
 	if n := read[int](t, r.db.Pool, `SELECT count(*) FROM sendpromptly.callbacks WHERE state = 'accepted' AND try = 1`); n != 8 || r.count() != 8 {
@@ -285,15 +285,15 @@ func TestOurHandlersAndOurSenderUnderstandEachOther(t *testing.T) {
 	r := newReceiver(t, nil)
 	for _, test := range []struct {
 		name   string
-		repair func(tx pgx.Tx) error
+		repair func(context.Context, pgx.Tx) error
 		story  string
 	}{
 		{"repaired", works, "success→applied resolved callback"},
-		{"may work later", func(pgx.Tx) error { return errNoAccount }, "note callback"},
-		{"panics", func(pgx.Tx) error { panic("broken") }, "note callback"},
-		{"never works", func(pgx.Tx) error { return engine.Permanent(errNoAccount) }, "failure→failed callback"},
+		{"may work later", func(context.Context, pgx.Tx) error { return errNoAccount }, "note callback"},
+		{"panics", func(context.Context, pgx.Tx) error { panic("broken") }, "note callback"},
+		{"never works", func(context.Context, pgx.Tx) error { return engine.Permanent(errNoAccount) }, "failure→failed callback"},
 	} {
-		r.answer = r.e.RepairHandler(func(_ context.Context, tx pgx.Tx, _ engine.Repair) error { return test.repair(tx) }).ServeHTTP
+		r.answer = r.e.RepairHandler(func(ctx context.Context, tx pgx.Tx, _ engine.Repair) error { return test.repair(ctx, tx) }).ServeHTTP
 		incident, _ := r.ask("evt_" + strings.ReplaceAll(test.name, " ", "_"))
 		r.deliver(1)
 		requireStory(t, r.db, incident.Key, askedFor+" "+test.story)
@@ -322,7 +322,7 @@ func TestTheSenderGivesUpOnAnAddressItMayNotReach(t *testing.T) {
 	r := newReceiver(t, status(200))
 	r.e = engineOn(t, newPool(t, r.db, "strict", 4), engine.Config{AllowNetworks: []netip.Prefix{}})
 	incident, _ := r.ask("evt_blocked")
-	if sent, err := r.e.Deliver(t.Context()); sent != 1 || err != nil {
+	if sent, err := enginetest.Deliver(t.Context(), r.e); sent != 1 || err != nil {
 		t.Fatalf("Deliver = %d, %v", sent, err)
 	}
 	requireStory(t, r.db, incident.Key, askedFor+" callback gave_up→failed")
@@ -334,7 +334,7 @@ func TestTheSenderGivesUpOnAnAddressItMayNotReach(t *testing.T) {
 	}
 	run(t, r.db.Pool, `DELETE FROM sendpromptly.callback_secrets`)
 	unsigned, _ := r.ask("evt_unsigned")
-	if _, err := r.e.Deliver(t.Context()); err != nil {
+	if _, err := enginetest.Deliver(t.Context(), r.e); err != nil {
 		t.Fatal(err)
 	}
 	requireStory(t, r.db, unsigned.Key, askedFor+" callback")

@@ -30,7 +30,7 @@ func TestALostEventThatIsDeliveredAgainTellsSo(t *testing.T) {
 		t.Fatalf("queued %+v", queue)
 	}
 	db.Travel(31 * time.Minute)
-	db.RequireIncident(key("evt_1"), engine.StateMissing)
+	db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	if story := db.Story(key("evt_1")); !strings.Contains(story, "duplicate") {
 		t.Error(story)
 	}
@@ -42,7 +42,7 @@ func TestALateSuccessResolvesByItself(t *testing.T) {
 	s := newShop(t, db)
 	deliverSample(t, s.stripeWebhook, "stripe", "invoice.paid", stripeSecret, "evt_1")
 	db.Travel(31 * time.Minute)
-	db.RequireIncident(key("evt_1"), engine.StateMissing)
+	db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	db.Travel(29 * time.Minute)
 	if err := s.work(t.Context(), s.queued(t)[0]); err != nil {
 		t.Fatal(err)
@@ -67,10 +67,10 @@ func TestEveryEventTypeIsFoundAndRepaired(t *testing.T) {
 	repairAt(t, db, server)
 	for provider, types := range samples.Types {
 		for _, eventType := range types {
-			for _, cause := range []engine.State{engine.StateMissing, engine.StateFailed} {
+			for _, cause := range []engine.Cause{engine.CauseMissing, engine.CauseFailed} {
 				a := receiveSample(t, provider, eventType, eventType+"-"+string(cause))
 				accept(t, db, effects, a)
-				if cause == engine.StateFailed {
+				if cause == engine.CauseFailed {
 					if err := effects.Fail(t.Context(), a.Key, errors.New("no such account")); err != nil {
 						t.Fatal(err)
 					}
@@ -84,7 +84,7 @@ func TestEveryEventTypeIsFoundAndRepaired(t *testing.T) {
 				if _, err := effects.Reprocess(t.Context(), incident.ID, "ada@example.com"); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := effects.Deliver(t.Context()); err != nil {
+				if _, err := enginetest.Deliver(t.Context(), effects); err != nil {
 					t.Fatal(err)
 				}
 				db.RequireApplied(a.Key)

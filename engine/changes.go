@@ -2,13 +2,13 @@ package engine
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // Change says that an incident, an attempt or a project's settings changed. It
@@ -96,7 +96,7 @@ func (f *changeFeed) poll(ctx context.Context, yield func(Change, error) bool) (
 	for {
 		rows, err := f.engine.queries.ChangesAfter(ctx, f.engine.pool, dbsqlc.ChangesAfterParams{Xid: at.xid, Seq: at.seq, Page: changesPage})
 		if err != nil {
-			return true, fmt.Errorf("sendpromptly: reading changes: %w", err)
+			return true, named.Error("reading changes", err)
 		}
 		for _, row := range rows {
 			at = cursor{row.Xid, row.Seq}

@@ -168,7 +168,7 @@ func TestSettledChangesComeOnceAndResumeExactly(t *testing.T) {
 		}
 	}
 	ended := follow(t, e, all[n-1].Cursor)
-	if err := e.Close(t.Context(), engine.IncidentID(all[5].ID), "ada", "refunded"); err != nil {
+	if err := e.CloseIncident(t.Context(), engine.IncidentID(all[5].ID), "ada", "refunded"); err != nil {
 		t.Fatal(err)
 	}
 	if change := ended.next(t, 1)[0]; change.ID != all[5].ID || change.What != "closed" {

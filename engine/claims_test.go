@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 )
 
 // held claims the callback of one incident and keeps its sender from reading what to send until the lock ends.
@@ -16,7 +17,7 @@ func (r *receiver) held(event string) (incident engine.Incident, lock pgx.Tx, se
 	lock = open(r.t, r.db.Pool, pgx.TxOptions{})
 	run(r.t, lock, "LOCK TABLE sendpromptly.callback_secrets IN ACCESS EXCLUSIVE MODE")
 	sent = start(func() int {
-		n, err := r.e.Deliver(r.t.Context())
+		n, err := enginetest.Deliver(r.t.Context(), r.e)
 		if err != nil {
 			r.t.Error(err)
 		}

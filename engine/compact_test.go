@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -41,7 +42,7 @@ func TestShortNamesComeBackWhole(t *testing.T) {
 	for _, a := range []engine.Acceptance{
 		{Key: engine.Key{Provider: "s", EventID: "evt_1", Effect: "g"}, EventType: "i"},
 		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "=g"}, EventType: "=", Amount: engine.Money{Currency: "EUR"}, Objects: []string{"in_1"}},
-		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "g"}, EventType: "invoice.paid", Amount: engine.Money{Amount: 5}},
+		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "g"}, EventType: "invoice.paid", Amount: engine.Money{Minor: 5}},
 	} {
 		if accept(t, db, e, a).Duplicate {
 			t.Errorf("%s met another key", a.Key)
@@ -49,7 +50,7 @@ func TestShortNamesComeBackWhole(t *testing.T) {
 		if err := e.Fail(t.Context(), a.Key, nil); err != nil {
 			t.Fatal(err)
 		}
-		incident, err := e.IncidentOf(t.Context(), a.Key)
+		incident, err := enginetest.IncidentOf(t.Context(), e, a.Key)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +76,7 @@ func TestApplyAndSucceedDoNotDeadlock(t *testing.T) {
 			group.Go(func() {
 				var err error
 				if worker%2 == 0 {
-					err = e.Apply(t.Context(), k, func(pgx.Tx) error { return nil })
+					err = e.Apply(t.Context(), k, func(context.Context, pgx.Tx) error { return nil })
 				} else {
 					err = pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, k) })
 				}

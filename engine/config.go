@@ -17,11 +17,12 @@ type Config struct {
 	Project string
 	// SweepInterval is how often Run looks for deadlines and callbacks.
 	// Default: 1 second. An incident opens at most two intervals after its
-	// deadline, but for a receipt that committed late (see [Engine.Sweep]).
+	// deadline, but for a receipt that committed late (see [Engine.Run]).
 	SweepInterval time.Duration
-	// UnknownEffect is what an outcome without a receipt means. Default: it is
-	// refused with [ErrUnknownEffect].
-	UnknownEffect UnknownEffect
+	// AdoptUnknown takes an outcome without a receipt as receipt and outcome in
+	// one: for jobs that were queued before the app adopted the engine. Default:
+	// such an outcome is refused with [ErrUnknownEffect].
+	AdoptUnknown bool
 	// AllowNetworks are the networks that callbacks may reach although they are
 	// not public, over http too. Default: the CIDRs in SENDPROMPTLY_ALLOW_NETWORKS,
 	// separated by commas; without it none.
@@ -33,13 +34,6 @@ type Config struct {
 	// Logger hears what the background steps meet. Default: slog.Default().
 	Logger *slog.Logger
 }
-
-// UnknownEffect is what an outcome without a receipt means.
-type UnknownEffect bool
-
-// Adopt takes an outcome without a receipt as receipt and outcome in one: for
-// jobs that were queued before the app adopted the engine.
-const Adopt UnknownEffect = true
 
 // sweepBatch is how many rows one transaction of a step takes. Batches of 1,000
 // suffer far less from an old snapshot than batches of 100.

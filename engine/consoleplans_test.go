@@ -51,7 +51,7 @@ func lookAtAll(t *testing.T, db *enginetest.Database, settings []string) {
 			judgeLook(t, now, p, p.Root)
 		}
 	})
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func lookAtAll(t *testing.T, db *enginetest.Database, settings []string) {
 func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 	t.Helper()
 	ctx := t.Context()
-	incident, err := e.IncidentOf(ctx, engine.Key{Provider: "stripe", EventID: "evt_7", Effect: "credit_grant"})
+	incident, err := enginetest.IncidentOf(ctx, e, engine.Key{Provider: "stripe", EventID: "evt_7", Effect: "credit_grant"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,7 +89,7 @@ func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 		}})
 	}
 	for name, f := range map[string]engine.IncidentFilter{"rare version": {Version: "rare", Open: true}, "rare error": {Text: "no such error"},
-		"rare cause": {Cause: engine.StateMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour), Provider: "stripe"}} {
+		"rare cause": {Cause: engine.CauseMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour), Provider: "stripe"}} {
 		all = append(all, look{"incidents: " + name, 10_000, func() error { _, err := e.Incidents(ctx, f); return err }})
 		all = append(all, look{"count: " + name, 100_000, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.CountCap); return err }})
 		all = append(all, look{"quick count: " + name, stored.QuickCount, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount); return err }})

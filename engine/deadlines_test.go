@@ -83,7 +83,7 @@ func TestOutcomesAtTheirDeadlinesLeaveNoViolation(t *testing.T) {
 
 func (s *storm) keepSweeping(ctx context.Context, t *testing.T, e *engine.Engine, pause time.Duration) {
 	for ctx.Err() == nil {
-		opened, err := e.Sweep(s.ctx)
+		opened, err := enginetest.Sweep(s.ctx, e)
 		if err != nil {
 			t.Errorf("sweep: %v", err)
 			return

@@ -46,7 +46,7 @@ func TestAnOldTransactionDoesNotMakeEveryLookDear(t *testing.T) {
 	}
 	db.Travel(31 * time.Minute)
 	before = entries()
-	if opened, err := e.Sweep(t.Context()); opened != 3 || err != nil {
+	if opened, err := enginetest.Sweep(t.Context(), e); opened != 3 || err != nil {
 		t.Errorf("Sweep = %d, %v; want the three that became due", opened, err)
 	}
 	if next := entries() - before; next > 50 {

@@ -15,21 +15,20 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // deliverBatch bounds the callbacks in flight of one engine.
 const deliverBatch = 32
 
-// Deliver sends the callbacks that are due, of all projects, and returns how
+// deliver sends the callbacks that are due, of all projects, and returns how
 // many it sent. It ends when nothing is due, or another engine is claiming just
-// then, and every answer is recorded. At
-// most 4 are in flight a project, over all engines together. A callback whose
-// engine dies is sent again a minute later.
-func (e *Engine) Deliver(ctx context.Context) (int, error) { return e.deliver(ctx, 0) }
-
-// deliver claims again whenever an answer makes room, and once an interval
-// where one is given, so that a slow endpoint holds up nobody else's callbacks.
+// then, and every answer is recorded. At most 4 per project are in flight, over
+// all engines together. A callback whose engine dies is sent again a minute later.
+//
+// It claims again whenever an answer makes room, and once per interval where one
+// is given, so that a slow endpoint holds up nobody else's callbacks.
 func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int, err error) {
 	answered := make(chan sending, deliverBatch)
 	flying := 0
@@ -46,7 +45,7 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 			flying += len(claims)
 		}
 		if flying == 0 {
-			return sent, errors.Join(failures...)
+			return sent, named.Error("delivering callbacks", errors.Join(failures...))
 		}
 		var tick <-chan time.Time
 		if interval > 0 {

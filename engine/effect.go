@@ -4,48 +4,58 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// State reads the state of one effect, or [ErrUnknownEffect].
-func (e *Engine) State(ctx context.Context, k Key) (State, error) {
-	row, err := e.findEffect(ctx, k)
-	return State(row.State), err
+// Effect is one thing owed and what became of it.
+type Effect struct {
+	ID EffectID
+	// Acceptance is what was recorded when the app accepted the job, without the
+	// payload; Timeout is the one that held.
+	Acceptance
+	AcceptedAt time.Time
+	// Deadline is when the outcome was first owed by. It never moves.
+	Deadline time.Time
+	State    State
+	// SucceededAt is when the first wait ended in a success; zero where it did
+	// not, also where a later success resolved the incident.
+	SucceededAt time.Time
+	// IncidentID is empty where the effect never had an incident.
+	IncidentID IncidentID
 }
 
-// EffectOf reads the id of one effect, or [ErrUnknownEffect].
-func (e *Engine) EffectOf(ctx context.Context, k Key) (EffectID, error) {
-	row, err := e.findEffect(ctx, k)
-	return EffectID(row.EffectID), err
-}
-
-// IncidentOf reads the incident of one effect: [ErrUnknownEffect] without a
-// receipt, [ErrNotFound] where it never had an incident.
-func (e *Engine) IncidentOf(ctx context.Context, k Key) (Incident, error) {
-	effect, err := e.findEffect(ctx, k)
-	if err != nil {
-		return Incident{}, err
-	}
-	row, err := e.queries.IncidentGetByEffect(ctx, e.pool, dbsqlc.IncidentGetByEffectParams{Project: e.cfg.Project, EffectID: effect.EffectID})
-	if errors.Is(err, pgx.ErrNoRows) {
-		return Incident{}, fmt.Errorf("%w: %s has no incident", ErrNotFound, k)
-	}
-	if err != nil {
-		return Incident{}, err
-	}
-	return newIncident(row.Incident, row.Effect), nil
-}
-
-func (e *Engine) findEffect(ctx context.Context, k Key) (dbsqlc.EffectFindRow, error) {
+// Find reads the effect that a key names, or [ErrUnknownEffect] where no receipt
+// was recorded for it. It takes no locks.
+func (e *Engine) Find(ctx context.Context, k Key) (Effect, error) {
 	if err := k.validate(); err != nil {
-		return dbsqlc.EffectFindRow{}, err
+		return Effect{}, err
 	}
-	row, err := e.queries.EffectFind(ctx, e.pool, dbsqlc.EffectFindParams{Project: e.cfg.Project, EventID: k.EventID, Provider: k.Provider, Effect: k.Effect})
+	found, err := e.queries.EffectFind(ctx, e.pool, dbsqlc.EffectFindParams{
+		Project: e.cfg.Project, EventID: k.EventID, Provider: k.Provider, Effect: k.Effect,
+	})
+	var row dbsqlc.EffectGetRow
+	if err == nil {
+		row, err = e.queries.EffectGet(ctx, e.pool, dbsqlc.EffectGetParams{ProjectID: e.project.Load().ProjectID, EffectID: found.EffectID})
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
-		return row, fmt.Errorf("%w: %s", ErrUnknownEffect, k)
+		return Effect{}, fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 	}
-	return row, err
+	if err != nil {
+		return Effect{}, named.Error("reading "+k.String(), err)
+	}
+	return Effect{
+		ID:          EffectID(row.Effect.EffectID),
+		Acceptance:  newAcceptance(row.Effect),
+		AcceptedAt:  row.Effect.AcceptedAt,
+		Deadline:    row.Effect.Deadline,
+		State:       State(row.State),
+		SucceededAt: pg.Value(row.Effect.SucceededAt),
+		IncidentID:  IncidentID(row.IncidentID),
+	}, nil
 }

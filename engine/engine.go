@@ -15,6 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 	"github.com/sendpromptly/sendpromptly/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
@@ -43,9 +44,14 @@ type Engine struct {
 }
 
 // New makes an engine on a migrated database (see [Migrate]). It reads the
-// project once, within 5 seconds, and fails if the schema is older than this
-// engine, if its clock was replaced, or if the project does not exist.
-func New(pool *pgxpool.Pool, cfg Config) (*Engine, error) {
+// project once, within 5 seconds or until ctx ends, and fails if the schema is
+// older than this engine, if its clock was replaced, or if the project does not
+// exist. Nothing runs until [Engine.Run]; ctx is not kept.
+//
+// From the environment it reads SENDPROMPTLY_ALLOW_NETWORKS where
+// Config.AllowNetworks is nil, and SENDPROMPTLY_SECRET_KEY where
+// Config.SecretKey is empty, and nothing else.
+func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 	if pool == nil {
 		return nil, &FieldError{"pool", "is nil"}
 	}
@@ -53,7 +59,7 @@ func New(pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	if err := checkSchema(ctx, pool); err != nil {
 		return nil, err
@@ -69,14 +75,14 @@ func New(pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 func checkSchema(ctx context.Context, pool *pgxpool.Pool) error {
 	need, err := migrate.Latest()
 	if err != nil {
-		return err
+		return named.Error("reading the migrations", err)
 	}
 	have, err := dbsqlc.New().ClockBody(ctx, pool)
 	if migrate.IsMissing(err) {
 		return errors.New("sendpromptly: the schema is missing: run engine.Migrate or spadmin migrate up")
 	}
 	if err != nil {
-		return fmt.Errorf("sendpromptly: reading the schema's version: %w", err)
+		return named.Error("reading the schema's version", err)
 	}
 	if have.Version < need {
 		return fmt.Errorf("sendpromptly: the schema is at version %d, this engine needs %d: run engine.Migrate or spadmin migrate up", have.Version, need)
@@ -94,7 +100,7 @@ func (e *Engine) loadProject(ctx context.Context) error {
 		return &FieldError{"Config.Project", "names no project: create it with spadmin project create"}
 	}
 	if err != nil {
-		return fmt.Errorf("sendpromptly: reading the project: %w", err)
+		return named.Error("reading the project", err)
 	}
 	e.project.Store(&row.Project)
 	return nil

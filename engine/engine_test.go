@@ -58,12 +58,12 @@ func TestFromAMissedEffectToAResolvedIncident(t *testing.T) {
 	accept(t, db, e, engine.Acceptance{Key: k, EventType: "invoice.paid", Subject: "acct_1"})
 
 	db.Travel(31 * time.Minute)
-	incident := db.RequireIncident(k, engine.StateMissing)
+	incident := db.RequireIncident(k, engine.CauseMissing)
 
 	repaired := 0
 	server := httptest.NewServer(e.RepairHandler(func(_ context.Context, _ pgx.Tx, r engine.Repair) error {
 		repaired++
-		if r.Key != k || r.Subject != "acct_1" || r.Cause != engine.StateMissing || r.Attempt != 1 {
+		if r.Key != k || r.Subject != "acct_1" || r.Cause != engine.CauseMissing || r.Attempt != 1 {
 			t.Errorf("repair = %+v", r)
 		}
 		return nil
@@ -73,14 +73,14 @@ func TestFromAMissedEffectToAResolvedIncident(t *testing.T) {
 	if _, err := e.Reprocess(t.Context(), incident.ID, "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	if sent, err := e.Deliver(t.Context()); sent != 1 || err != nil {
+	if sent, err := enginetest.Deliver(t.Context(), e); sent != 1 || err != nil {
 		t.Fatalf("Deliver = %d, %v", sent, err)
 	}
 	db.RequireApplied(k)
 	if repaired != 1 {
 		t.Errorf("repaired %d times", repaired)
 	}
-	if _, err := e.Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	db.RequireSound()

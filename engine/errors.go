@@ -36,7 +36,7 @@ func (e *RefusedError) Error() string { return "sendpromptly: " + e.Action + " r
 
 var (
 	// ErrUnknownEffect means that no receipt was recorded for the key: an
-	// outcome may not come before its receipt (see [Config.UnknownEffect]).
+	// outcome may not come before its receipt (see [Config.AdoptUnknown]).
 	ErrUnknownEffect = errors.New("sendpromptly: no receipt for this key")
 	// ErrClosed means that an operator closed the effect's incident: Apply does
 	// not run it any more. Reprocess reopens it.

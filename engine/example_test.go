@@ -145,7 +145,7 @@ func (s *shop) workBefore(ctx context.Context, job ApplyCredits) error {
 
 func (s *shop) workAfter(ctx context.Context, job ApplyCredits) error {
 	// region worker-after
-	return s.effects.Apply(ctx, job.Key, func(tx pgx.Tx) error { return s.addCredits(ctx, tx, job.Account) })
+	return s.effects.Apply(ctx, job.Key, func(ctx context.Context, tx pgx.Tx) error { return s.addCredits(ctx, tx, job.Account) })
 	// endregion
 }
 
@@ -229,10 +229,10 @@ func (s *shop) acceptSeveral(ctx context.Context, event stripe.Event) error {
 
 // region worker
 func (s *shop) work(ctx context.Context, job ApplyCredits) error {
-	return s.effects.Apply(ctx, job.Key, func(tx pgx.Tx) error {
+	return s.effects.Apply(ctx, job.Key, func(ctx context.Context, tx pgx.Tx) error {
 		err := s.addCredits(ctx, tx, job.Account)
 		if err != nil && !job.LastTry {
-			return engine.Retry(err) // the queue will try again: no incident yet
+			return engine.WillRetry(err) // the queue will try again: no incident yet
 		}
 		return err
 	}, engine.WithReplay(job.ReplayID))

@@ -82,7 +82,7 @@ func TestFailBeforeTheDeferredRollbackNeitherHangsNorGetsLost(t *testing.T) {
 				t.Errorf("%d failures are still aside", n)
 			}
 			if test.finalState == engine.StateFailed {
-				if i := db.RequireIncident(k, engine.StateFailed); i.ErrorMessage != "no such account" || i.ErrorCode != "e1" {
+				if i := db.RequireIncident(k, engine.CauseFailed); i.ErrorMessage != "no such account" || i.ErrorCode != "e1" {
 					t.Errorf("recorded %q, %q", i.ErrorCode, i.ErrorMessage)
 				}
 			}
@@ -174,7 +174,7 @@ func TestFailWorksWithACancelledContext(t *testing.T) {
 	_ = tx.Rollback(t.Context())
 	sweep(t, e)
 	requireStory(t, db, k, "receipt→awaiting failure→failed opened")
-	if i := db.RequireIncident(k, engine.StateFailed); i.ErrorMessage != "context canceled" {
+	if i := db.RequireIncident(k, engine.CauseFailed); i.ErrorMessage != "context canceled" {
 		t.Errorf("recorded %q", i.ErrorMessage)
 	}
 	db.RequireSound()
@@ -232,7 +232,7 @@ func TestAFailureIsRecordedWhateverItsMessage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if i := db.RequireIncident(k, engine.StateFailed); !test.want(i.ErrorMessage, i.ErrorCode) {
+		if i := db.RequireIncident(k, engine.CauseFailed); !test.want(i.ErrorMessage, i.ErrorCode) {
 			t.Errorf("%s: recorded %d bytes %.40q, code %.20q", name, len(i.ErrorMessage), i.ErrorMessage, i.ErrorCode)
 		}
 	}

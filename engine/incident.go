@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
@@ -19,7 +20,7 @@ type IncidentID string
 type State string
 
 // The states. An incident is open exactly while its effect is failed, missing
-// or reprocessing. Failed and missing are also the two causes.
+// or reprocessing.
 const (
 	StateAwaiting     State = "awaiting"
 	StateApplied      State = "applied"
@@ -27,6 +28,20 @@ const (
 	StateMissing      State = "missing"
 	StateReprocessing State = "reprocessing"
 	StateClosed       State = "closed"
+)
+
+// Cause is why an incident is open, or last was.
+type Cause string
+
+// The causes.
+const (
+	// CauseFailed says that the app reported a failure.
+	CauseFailed Cause = "failed"
+	// CauseMissing says that a deadline passed without an outcome.
+	CauseMissing Cause = "missing"
+	// CauseUnreceived says that the provider has an event which the app never
+	// accepted. No step opens such an incident yet.
+	CauseUnreceived Cause = "unreceived"
 )
 
 // Open says whether an incident in this state is open.
@@ -44,9 +59,8 @@ type Incident struct {
 	// Deadline is the first one, which never moves.
 	Deadline time.Time
 
-	State State
-	// Cause is StateFailed or StateMissing: why it is open, or last was.
-	Cause    State
+	State    State
+	Cause    Cause
 	OpenedAt time.Time
 	// DueAt is when the current attempt is given up; zero unless reprocessing.
 	DueAt time.Time
@@ -77,7 +91,7 @@ func (e *Engine) Incident(ctx context.Context, id IncidentID) (Incident, error) 
 		return Incident{}, fmt.Errorf("%w: incident %s", ErrNotFound, id)
 	}
 	if err != nil {
-		return Incident{}, err
+		return Incident{}, named.Error("reading an incident", err)
 	}
 	return newIncident(row.Incident, row.Effect), nil
 }
@@ -86,18 +100,26 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 	return Incident{
 		ID: IncidentID(i.IncidentID), EffectID: EffectID(i.EffectID), Acceptance: newAcceptance(f),
 		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline,
-		State: State(i.State), Cause: State(i.Cause), OpenedAt: i.OpenedAt, DueAt: pg.Value(i.DueAt),
+		State: State(i.State), Cause: Cause(i.Cause), OpenedAt: i.OpenedAt, DueAt: pg.Value(i.DueAt),
 		ResolvedAt: pg.Value(i.ResolvedAt), ClosedAt: pg.Value(i.ClosedAt), ClosedBy: Operator(pg.Value(i.ClosedBy)), Note: pg.Value(i.Note),
 		Attempt: i.Attempt, ReplayID: pg.Value(i.ReplayID), ErrorCode: pg.Value(i.ErrorCode), ErrorMessage: pg.Value(i.ErrorMessage),
 		Revision: i.Revision,
 	}
 }
 
+// newMoney leaves out a currency without an amount, which SQL callers can record.
+func newMoney(amount *int64, currency *string) Money {
+	if amount == nil {
+		return Money{}
+	}
+	return Money{Minor: *amount, Currency: pg.Value(currency)}
+}
+
 func newAcceptance(f dbsqlc.Effect) Acceptance {
 	return Acceptance{
 		Key:       Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
 		EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Shop), OccurredAt: pg.Value(f.OccurredAt),
-		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Amount: pg.Value(f.Amount), Currency: pg.Value(f.Currency)},
+		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: newMoney(f.Amount, f.Currency),
 		Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // IncidentFilter selects incidents; what is zero selects all. Its JSON is how
@@ -17,7 +18,7 @@ type IncidentFilter struct {
 	// Open selects incidents that are failed, missing or reprocessing.
 	Open  bool  `json:"open,omitempty"`
 	State State `json:"state,omitempty"`
-	Cause State `json:"cause,omitempty"`
+	Cause Cause `json:"cause,omitempty"`
 
 	Provider  string `json:"provider,omitempty"`
 	EventType string `json:"event_type,omitempty"`
@@ -70,7 +71,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 	}
 	rows, err := e.queries.IncidentList(ctx, e.pool, params)
 	if err != nil {
-		return IncidentPage{}, err
+		return IncidentPage{}, named.Error("listing incidents", err)
 	}
 	var page IncidentPage
 	limit := params.Page - 1
@@ -81,7 +82,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 		end := dbsqlc.IncidentWalkEndParams{Project: params.Project, Before: params.Before, Walk: pageWalk, Filter: params.Filter}
 		next, err := e.queries.IncidentWalkEnd(ctx, e.pool, end)
 		if err != nil {
-			return IncidentPage{}, err
+			return IncidentPage{}, named.Error("listing incidents", err)
 		}
 		page.Next = IncidentID(next)
 	}
@@ -93,7 +94,7 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 
 // picks says whether a page may end before it is full although more would fit.
 func (f IncidentFilter) picks() bool {
-	return f.State+f.Cause != "" || f.Provider+f.EventType+f.Effect+f.Version+f.Text != ""
+	return f.State != "" || f.Cause != "" || f.Provider+f.EventType+f.Effect+f.Version+f.Text != ""
 }
 
 // Empty says whether the filter selects every incident there ever was.

@@ -28,20 +28,20 @@ func everyCallOf(e *engine.Engine, pool *pgxpool.Pool, tx pgx.Tx, k engine.Key, 
 			onPool[name] = func(ctx context.Context) error { return call(ctx, tx, k) }
 		}
 	}
-	counting := func(step func(context.Context) (int, error)) func(ctx context.Context) error {
-		return func(ctx context.Context) error { _, err := step(ctx); return err }
-	}
-	for name, step := range map[string]func(context.Context) (int, error){"Sweep": e.Sweep, "Deliver": e.Deliver, "Seal": e.Seal, "Index": e.Index, "Purge": e.Purge} {
-		onPool[name] = counting(step)
+	for name, step := range map[string]func(context.Context, *engine.Engine) (int, error){
+		"Sweep": enginetest.Sweep, "Deliver": enginetest.Deliver, "Seal": enginetest.Seal, "Index": enginetest.Index,
+		"Purge": enginetest.Purge, "Retain": enginetest.Retain,
+	} {
+		onPool[name] = func(ctx context.Context) error { _, err := step(ctx, e); return err }
 	}
 	for name, filter := range map[string]engine.IncidentFilter{"all": {}, "open": {Open: true}, "term": {Term: "acct_1"}} {
 		onPool["Incidents "+name] = func(ctx context.Context) error { _, err := e.Incidents(ctx, filter); return err }
 	}
 	onPool["Incident"] = func(ctx context.Context) error { _, err := e.Incident(ctx, incident.ID); return err }
-	onPool["Timeline"] = func(ctx context.Context) error { _, err := e.Timeline(ctx, incident.EffectID, -1); return err }
+	onPool["Timeline"] = func(ctx context.Context) error { _, err := e.Timeline(ctx, incident.EffectID, 0); return err }
 	onPool["Reprocess"] = func(ctx context.Context) error { _, err := e.Reprocess(ctx, incident.ID, "ada"); return err }
 	onPool["Stop"] = func(ctx context.Context) error { _, err := e.Stop(ctx, incident.ID, "ada"); return err }
-	onPool["Close"] = func(ctx context.Context) error { return e.Close(ctx, incident.ID, "ada", "refunded") }
+	onPool["Close"] = func(ctx context.Context) error { return e.CloseIncident(ctx, incident.ID, "ada", "refunded") }
 	onPool["Migrate"] = func(ctx context.Context) error { return engine.Migrate(ctx, pool) }
 	return inTx, onPool
 }
@@ -89,7 +89,7 @@ func TestACancelledContextEndsEveryCallAndChangesNothing(t *testing.T) {
 	for change, err := range e.Changes(ctx, "") {
 		t.Errorf("Changes: %+v, %v", change, err)
 	}
-	if sent, err := e.Deliver(ctx); sent != 0 || err != nil {
+	if sent, err := enginetest.Deliver(ctx, e); sent != 0 || err != nil {
 		t.Errorf("Deliver = %d, %v", sent, err)
 	}
 	if err := e.Succeed(t.Context(), tx, incident.Key); err != nil { // the transaction is as usable as before
@@ -129,7 +129,7 @@ func TestAClosedPoolIsAnErrorOfEveryCall(t *testing.T) {
 	finish(t, tx, true)
 	db.RequireApplied(awaiting)
 
-	if _, err := engine.New(pool, engine.Config{}); err == nil {
+	if _, err := engine.New(t.Context(), pool, engine.Config{}); err == nil {
 		t.Error("New: no error")
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -167,7 +167,7 @@ func TestAnAbortedTransactionIsAnErrorAndTheFailureIsRecorded(t *testing.T) {
 		t.Error(err)
 	}
 	finish(t, tx, false)
-	if i := db.RequireIncident(awaiting, engine.StateFailed); i.ErrorMessage != "ERROR: division by zero (SQLSTATE 22012)" {
+	if i := db.RequireIncident(awaiting, engine.CauseFailed); i.ErrorMessage != "ERROR: division by zero (SQLSTATE 22012)" {
 		t.Errorf("recorded %q", i.ErrorMessage)
 	}
 	for name, call := range inTx {

@@ -113,7 +113,7 @@ func raceAtLevel(t *testing.T, db *enginetest.Database, e *engine.Engine, app *c
 
 // meddle sweeps, asks for a repair of one open incident and claims its callback.
 func meddle(ctx context.Context, db *enginetest.Database, e *engine.Engine) error {
-	if _, err := e.Sweep(ctx); err != nil {
+	if _, err := enginetest.Sweep(ctx, e); err != nil {
 		return err
 	}
 	page, err := e.Incidents(ctx, engine.IncidentFilter{Open: true, Limit: 3})
@@ -252,7 +252,7 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 		if _, err := e.Reprocess(t.Context(), found[i].ID, "ada"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Deliver(t.Context()); err != nil {
+		if _, err := enginetest.Deliver(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,13 +260,13 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 	if _, err := e.Stop(t.Context(), found[1].ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Close(t.Context(), found[1].ID, "ada", "refunded"); err != nil {
+	if err := e.CloseIncident(t.Context(), found[1].ID, "ada", "refunded"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(t.Context(), found[3].Key, func(pgx.Tx) error { return errors.New("no such account") }); err == nil {
+	if err := e.Apply(t.Context(), found[3].Key, func(context.Context, pgx.Tx) error { return errors.New("no such account") }); err == nil {
 		t.Fatal("no error")
 	}
-	if err := e.Apply(t.Context(), found[3].Key, func(pgx.Tx) error { return nil }); err != nil {
+	if err := e.Apply(t.Context(), found[3].Key, func(context.Context, pgx.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	running, leave := context.WithCancel(t.Context())

@@ -65,7 +65,7 @@ func TestAReceiptThatCommitsLateIsHeldOnce(t *testing.T) {
 			}
 			if test.outcome {
 				db.RequireNoIncident(k)
-			} else if i := db.RequireIncident(k, engine.StateMissing); !i.Deadline.Equal(receipt.Deadline) {
+			} else if i := db.RequireIncident(k, engine.CauseMissing); !i.Deadline.Equal(receipt.Deadline) {
 				t.Errorf("the deadline moved from %s to %s", receipt.Deadline, i.Deadline)
 			}
 			db.RequireSound()
@@ -197,13 +197,13 @@ func TestARollbackLeavesNoTrace(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	run(t, db.Pool, `UPDATE sendpromptly.projects SET snapshots = true, repair_url = 'https://shop.example/repair'`)
-	e := db.Engine(engine.Config{SecretKey: testSecretKey, UnknownEffect: engine.Adopt})
+	e := db.Engine(engine.Config{SecretKey: testSecretKey, AdoptUnknown: true})
 	isMissing, asked, closed := key("evt_missing"), key("evt_asked"), key("evt_closed")
 	found := missing(t, db, e, isMissing, asked, closed)
 	if _, err := e.Reprocess(t.Context(), found[1].ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Close(t.Context(), found[2].ID, "ada", "refunded"); err != nil {
+	if err := e.CloseIncident(t.Context(), found[2].ID, "ada", "refunded"); err != nil {
 		t.Fatal(err)
 	}
 	awaiting := key("evt_awaiting")
@@ -233,7 +233,7 @@ func TestARollbackLeavesNoTrace(t *testing.T) {
 			t.Errorf("%s changed:\n%s\nwas\n%s", table, rows, before[table])
 		}
 	}
-	if err := e.Apply(t.Context(), awaiting, func(pgx.Tx) error { return engine.Retry(errNoAccount) }); !errors.Is(err, errNoAccount) {
+	if err := e.Apply(t.Context(), awaiting, func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) }); !errors.Is(err, errNoAccount) {
 		t.Errorf("error = %v", err)
 	}
 	after := contents(t, db)

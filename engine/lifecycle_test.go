@@ -80,7 +80,7 @@ func (p *patient) stop() {
 func (p *patient) deadline() {
 	p.t.Helper()
 	p.db.Travel(3 * time.Hour)
-	_, err := p.e.Sweep(p.t.Context())
+	_, err := enginetest.Sweep(p.t.Context(), p.e)
 	p.must(err)
 }
 
@@ -93,7 +93,7 @@ func (p *patient) bring(state string) {
 		return
 	}
 	p.fail("")
-	incident, err := p.e.IncidentOf(p.t.Context(), p.key)
+	incident, err := enginetest.IncidentOf(p.t.Context(), p.e, p.key)
 	p.must(err)
 	p.incident = incident.ID
 	p.old = p.reprocess()
@@ -109,7 +109,7 @@ func (p *patient) bring(state string) {
 		// The current attempt is started by the signal or by the check.
 	case lifecycle.Closed:
 		p.stop()
-		p.must(p.e.Close(p.t.Context(), p.incident, "ada", "bought again"))
+		p.must(p.e.CloseIncident(p.t.Context(), p.incident, "ada", "bought again"))
 	}
 }
 
@@ -136,7 +136,7 @@ func (p *patient) signal(signal string, current attempt) error {
 		_, err := p.e.Reprocess(p.t.Context(), p.incident, "ada")
 		return err
 	case lifecycle.Close:
-		return p.e.Close(p.t.Context(), p.incident, "ada", "refunded")
+		return p.e.CloseIncident(p.t.Context(), p.incident, "ada", "refunded")
 	}
 	return nil
 }
@@ -235,7 +235,7 @@ func (p *patient) checkIncident(cell lifecycle.Cell, added []string) {
 			p.t.Errorf("entries %v: %q does not fit incident %q", added, kind, cell.Incident)
 		}
 	}
-	incident, err := p.e.IncidentOf(context.WithoutCancel(p.t.Context()), p.key)
+	incident, err := enginetest.IncidentOf(context.WithoutCancel(p.t.Context()), p.e, p.key)
 	if errors.Is(err, engine.ErrNotFound) {
 		if engine.State(cell.Next).Open() {
 			p.t.Error("no incident")

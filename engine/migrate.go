@@ -6,6 +6,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/internal/migrate"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
 // Migrate brings the schema "sendpromptly" of the pool's database up to what
@@ -19,5 +20,5 @@ func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 		return &FieldError{"pool", "is nil"}
 	}
 	_, err := migrate.Up(ctx, pool)
-	return err
+	return named.Error("migrating", err)
 }

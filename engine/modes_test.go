@@ -80,7 +80,7 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 	}
 	e := db.Engine(engine.Config{Project: "billing", AllowNetworks: loopback, SecretKey: testSecretKey})
 	full := engine.Acceptance{Key: key("evt_full"), EventType: "invoice.paid", Subject: "acct_ö", Shop: "a.myshopify.com",
-		OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Amount: -1999, Currency: "eur"},
+		OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Minor: -1999, Currency: "eur"},
 		Customer: "cus_1", Version: "v1", Objects: []string{"in_1", "9007199254740993"}, Payload: json.RawMessage(`{"id":9007199254740993,"a":"\u00e9"}`)}
 	receipt := accept(t, db, e, full)
 	if again := accept(t, db, e, full); !again.Duplicate || again.EffectID != receipt.EffectID || !again.Deadline.Equal(receipt.Deadline) {
@@ -91,7 +91,7 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 	if err := e.Fail(ctx, full.Key, errors.New("card table is gone"), engine.WithCode("no_table")); err != nil {
 		t.Fatal(err)
 	}
-	incident, err := e.IncidentOf(ctx, full.Key)
+	incident, err := enginetest.IncidentOf(ctx, e, full.Key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,8 +103,10 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 	readAll(t, e, incident)
 	repairOverTheWire(t, db, st, e, incident, full.Payload)
 
-	for step, run := range map[string]func(context.Context) (int, error){"seal": e.Seal, "index": e.Index, "purge": e.Purge, "sweep": e.Sweep} {
-		if _, err := run(ctx); err != nil {
+	for step, run := range map[string]func(context.Context, *engine.Engine) (int, error){
+		"seal": enginetest.Seal, "index": enginetest.Index, "purge": enginetest.Purge, "sweep": enginetest.Sweep,
+	} {
+		if _, err := run(ctx, e); err != nil {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
@@ -146,12 +148,12 @@ func acceptTheRest(t *testing.T, db *enginetest.Database, e *engine.Engine) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(ctx, queued, func(pgx.Tx) error { return nil }); err != nil {
+	if err := e.Apply(ctx, queued, func(context.Context, pgx.Tx) error { return nil }); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []engine.Key{queued, succeeded} {
-		if state, err := e.State(ctx, k); err != nil || state != engine.StateApplied {
-			t.Errorf("%s is %s, %v", k, state, err)
+		if found, err := e.Find(ctx, k); err != nil || found.State != engine.StateApplied {
+			t.Errorf("%s is %s, %v", k, found.State, err)
 		}
 	}
 }
@@ -160,11 +162,11 @@ func acceptTheRest(t *testing.T, db *enginetest.Database, e *engine.Engine) {
 func readAll(t *testing.T, e *engine.Engine, incident engine.Incident) {
 	t.Helper()
 	ctx := t.Context()
-	if _, err := e.Index(ctx); err != nil {
+	if _, err := enginetest.Index(ctx, e); err != nil {
 		t.Fatal(err)
 	}
 	for name, filter := range map[string]engine.IncidentFilter{
-		"all": {}, "open": {Open: true}, "state": {State: engine.StateFailed}, "cause": {Cause: engine.StateFailed},
+		"all": {}, "open": {Open: true}, "state": {State: engine.StateFailed}, "cause": {Cause: engine.CauseFailed},
 		"provider": {Provider: "stripe"}, "event type": {EventType: "invoice.paid"}, "effect": {Effect: "credit_grant", Open: true},
 		"subject": {Term: "ACCT_ö"}, "customer": {Term: "cus_1"}, "object": {Term: "9007199254740993", Open: true},
 	} {
@@ -208,16 +210,16 @@ func repairOverTheWire(t *testing.T, db *enginetest.Database, st *rooms.Rooms, e
 	if _, err := e.Reprocess(ctx, incident.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if sent, err := e.Deliver(ctx); sent != 1 || err != nil {
+	if sent, err := enginetest.Deliver(ctx, e); sent != 1 || err != nil {
 		t.Fatalf("Deliver = %d, %v", sent, err)
 	}
-	if state, err := e.State(ctx, incident.Key); err != nil || state != engine.StateApplied {
-		t.Fatalf("%s is %s, %v", incident.Key, state, err)
+	if found, err := e.Find(ctx, incident.Key); err != nil || found.State != engine.StateApplied {
+		t.Fatalf("%s is %s, %v", incident.Key, found.State, err)
 	}
 	if _, err := e.Stop(ctx, incident.ID, "ada"); err != nil {
 		t.Error(err)
 	}
-	if err := e.Close(ctx, incident.ID, "ada", "x"); err == nil {
+	if err := e.CloseIncident(ctx, incident.ID, "ada", "x"); err == nil {
 		t.Error("an applied effect was closed")
 	}
 }

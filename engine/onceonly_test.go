@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 )
 
 // atOnce posts n requests of the same attempt, each with its own nonce, and
@@ -118,9 +119,9 @@ func TestARepairGetsTheReceiptAndWhatCameAfterIt(t *testing.T) {
 	t.Parallel()
 	p := newEndpoint(t, false)
 	unlock, revocation, other := key("evt_unlock"), key("evt_revocation"), key("evt_other")
-	accept(t, p.db, p.e, engine.Acceptance{Key: unlock, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Amount: 1999, Currency: "EUR"}})
+	accept(t, p.db, p.e, engine.Acceptance{Key: unlock, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Minor: 1999, Currency: "EUR"}})
 	p.db.Travel(31 * time.Minute)
-	p.incident = p.db.RequireIncident(unlock, engine.StateMissing)
+	p.incident = p.db.RequireIncident(unlock, engine.CauseMissing)
 	for k, subject := range map[engine.Key]string{revocation: "acct_1", other: "acct_2"} {
 		accept(t, p.db, p.e, engine.Acceptance{Key: k, Subject: subject})
 		if err := succeed(t.Context(), p.db.Pool, p.e, k); err != nil {
@@ -128,7 +129,7 @@ func TestARepairGetsTheReceiptAndWhatCameAfterIt(t *testing.T) {
 		}
 	}
 	accept(t, p.db, p.e, engine.Acceptance{Key: key("evt_owed"), Subject: "acct_1"})
-	if _, err := p.e.Index(t.Context()); err != nil {
+	if _, err := enginetest.Index(t.Context(), p.e); err != nil {
 		t.Fatal(err)
 	}
 	p.again()
@@ -137,8 +138,8 @@ func TestARepairGetsTheReceiptAndWhatCameAfterIt(t *testing.T) {
 	s := p.sent()
 	s.body.InternalReference, s.body.EventType, s.body.Cause = "acct_666", "charge.refunded", "failed"
 	requireAnswer(t, "repair", p.post(s), 200, "applied")
-	if got.Key != unlock || got.Subject != "acct_1" || got.EventType != "invoice.paid" || got.Amount.Amount != 1999 ||
-		got.Cause != engine.StateMissing || got.Attempt != 1 || got.ReplayID != p.attempt.ReplayID || got.IncidentID != p.incident.ID {
+	if got.Key != unlock || got.Subject != "acct_1" || got.EventType != "invoice.paid" || got.Amount.Minor != 1999 ||
+		got.Cause != engine.CauseMissing || got.Attempt != 1 || got.ReplayID != p.attempt.ReplayID || got.IncidentID != p.incident.ID {
 		t.Errorf("repair = %+v", got)
 	}
 	if !slices.Equal(got.LaterApplied, []engine.Key{revocation}) {

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/actions"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
@@ -18,7 +19,23 @@ type Operator string
 // IfRevision makes an action depend on the incident's Revision being n, the one
 // that the operator saw: where it has changed since, nothing is done and the
 // [*RefusedError] says what it is now.
-func IfRevision(n int) Option { return func(o *outcome) { o.revision = &n } }
+func IfRevision(n int) ActionOption { return func(a *action) { a.revision = &n } }
+
+// ActionOption adds to an operator's action a condition: [IfRevision].
+type ActionOption func(*action)
+
+type action struct{ revision *int }
+
+// revisionOf is the revision that an action depends on, nil for any.
+func revisionOf(options []ActionOption) *int {
+	var a action
+	for _, option := range options {
+		if option != nil {
+			option(&a)
+		}
+	}
+	return a.revision
+}
 
 // Attempt is one asking of an operator to repair.
 type Attempt struct {
@@ -39,10 +56,10 @@ type Attempt struct {
 // delivered by the next Deliver of any engine. It is refused while an attempt is
 // in flight, where the effect is applied, and without a repair URL
 // ([*RefusedError]). A closed incident reopens.
-func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...Option) (Attempt, error) {
+func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) (Attempt, error) {
 	done, err := e.act(ctx, actions.Reprocess, id, by, "", options)
 	if err != nil {
-		return Attempt{}, err
+		return Attempt{}, named.Error("reprocessing", err)
 	}
 	return Attempt{
 		IncidentID: id, ReplayID: done.ReplayID, Number: done.Attempt, RequestedAt: done.RequestedAt, DueAt: done.DueAt, Revision: done.Revision,
@@ -52,22 +69,22 @@ func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, opti
 // Stop ends the attempt in flight and cancels its remaining callbacks: the
 // incident is failed then. Where none is in flight only the entry is written.
 // It returns the state afterwards.
-func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...Option) (State, error) {
+func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) (State, error) {
 	done, err := e.act(ctx, actions.Stop, id, by, "", options)
 	return State(done.State), err
 }
 
-// Close puts an incident away without an outcome. note says why: 1 to 2,000
+// CloseIncident puts an incident away without an outcome. note says why: 1 to 2,000
 // characters. It is refused while an attempt is in flight and where the effect
 // is applied or closed ([*RefusedError]).
-func (e *Engine) Close(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
+func (e *Engine) CloseIncident(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {
 	_, err := e.act(ctx, actions.Close, id, by, note, options)
 	return err
 }
 
 // Note writes an operator's note into the timeline: 1 to 2,000 characters. It
 // moves nothing and is allowed in every state.
-func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...Option) error {
+func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {
 	_, err := e.act(ctx, actions.Note, id, by, note, options)
 	return err
 }
@@ -75,20 +92,20 @@ func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note stri
 // TryNow lets the next scheduled callback of the attempt in flight go out at
 // once. It is refused without an attempt, while a callback is being sent, and
 // after one was answered ([*RefusedError]).
-func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...Option) error {
+func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) error {
 	_, err := e.act(ctx, actions.TryNow, id, by, "", options)
 	return err
 }
 
 // act does an operator's action in a transaction of its own.
-func (e *Engine) act(ctx context.Context, action string, id IncidentID, by Operator, note string, options []Option) (actions.Result, error) {
+func (e *Engine) act(ctx context.Context, kind string, id IncidentID, by Operator, note string, options []ActionOption) (actions.Result, error) {
 	request := actions.Request{
-		Action: action, Incident: string(id), By: string(by), Note: note, Revision: newOutcome(options).revision,
+		Action: kind, Incident: string(id), By: string(by), Note: note, Revision: revisionOf(options),
 	}
 	done, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (actions.Result, error) {
 		return actions.Do(ctx, tx, e.cfg.Project, request)
 	})
-	return done, actionError(err)
+	return done, named.Error(kind+" of incident "+string(id), actionError(err))
 }
 
 // actionError turns the errors of internal/actions into the engine's own.

@@ -67,9 +67,11 @@ var (
 	stop = move{"stop", statement("", `SELECT sendpromptly.stop($1, 'ada')`, ofIncident).held,
 		func(ctx context.Context, s *scene) error { _, err := s.e.Stop(ctx, s.incident.ID, "bob"); return err }}
 	closing = move{"close", statement("", `SELECT sendpromptly.close($1, 'ada', 'refunded')`, ofIncident).held,
-		func(ctx context.Context, s *scene) error { return s.e.Close(ctx, s.incident.ID, "bob", "refunded") }}
+		func(ctx context.Context, s *scene) error {
+			return s.e.CloseIncident(ctx, s.incident.ID, "bob", "refunded")
+		}}
 	opening = move{"sweep", statement("", `SELECT sendpromptly.open_overdue(1000, NULL)`, ofNothing).held,
-		func(ctx context.Context, s *scene) error { _, err := s.e.Sweep(ctx); return err }}
+		func(ctx context.Context, s *scene) error { _, err := enginetest.Sweep(ctx, s.e); return err }}
 	expiring   = move{"expiry", statement("", `SELECT sendpromptly.expire_attempts(1000)`, ofNothing).held, opening.call}
 	claiming   = statement("claim", `SELECT sendpromptly.claim_callbacks(32)`, ofNothing)
 	isAccepted = answered("accepted")
@@ -95,7 +97,7 @@ func set(t *testing.T, db *enginetest.Database, e *engine.Engine, event, state s
 	if state == overdue {
 		return s
 	}
-	s.incident = db.RequireIncident(s.k, engine.StateMissing)
+	s.incident = db.RequireIncident(s.k, engine.CauseMissing)
 	if state == opened {
 		return s
 	}
@@ -253,7 +255,7 @@ func TestWhoeverComesSecondSeesWhatTheFirstDid(t *testing.T) {
 					o.play(t, db, e, false, o.rolledBack)
 				}
 			}
-			if _, err := e.Seal(t.Context()); err != nil {
+			if _, err := enginetest.Seal(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
 			db.RequireSound()
@@ -291,9 +293,9 @@ func (o order) play(t *testing.T, db *enginetest.Database, e *engine.Engine, com
 	if got := s.story(t); got != want.story {
 		t.Errorf("%s:\n got %s\nwant %s", name, got, want.story)
 	}
-	if state, err := e.State(ctx, s.k); err != nil {
+	if effect, err := e.Find(ctx, s.k); err != nil {
 		t.Error(err)
-	} else if state == engine.StateReprocessing {
+	} else if effect.State == engine.StateReprocessing {
 		if _, err := e.Stop(ctx, s.incident.ID, "eve"); err != nil { // nothing in flight for the next race
 			t.Error(err)
 		}

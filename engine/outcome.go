@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -10,27 +9,26 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Option adds to an outcome what not every app has ([WithReplay], [WithCode]),
-// or to an operator's action a condition ([IfRevision]).
-type Option func(*outcome)
+// OutcomeOption adds to an outcome what not every app has: [WithReplay], [WithCode].
+type OutcomeOption func(*outcome)
 
 type outcome struct {
 	replayID string
 	code     string
-	revision *int
 }
 
 // WithReplay says which attempt the outcome belongs to: the replay id of a
 // [Repair]. A success counts with or without one.
-func WithReplay(id string) Option { return func(o *outcome) { o.replayID = id } }
+func WithReplay(id string) OutcomeOption { return func(o *outcome) { o.replayID = id } }
 
 // WithCode adds the app's own short error code to a failure. Cut at 128 bytes.
-func WithCode(code string) Option { return func(o *outcome) { o.code = code } }
+func WithCode(code string) OutcomeOption { return func(o *outcome) { o.code = code } }
 
-func newOutcome(options []Option) outcome {
+func newOutcome(options []OutcomeOption) outcome {
 	var o outcome
 	for _, option := range options {
 		if option != nil {
@@ -48,7 +46,7 @@ func newOutcome(options []Option) outcome {
 // The effect is yours from here to the commit: Succeed last, or a deadline that
 // passes meanwhile stays hidden until then. It waits for another uncommitted
 // outcome of the same effect, an Apply under way included.
-func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Option) error {
+func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...OutcomeOption) error {
 	if err := validTx(tx); err != nil {
 		return err
 	}
@@ -58,22 +56,24 @@ func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Optio
 	params := e.succeedParams(k, newOutcome(options))
 	row, err := e.queries.EffectSucceed(ctx, tx, params)
 	if err != nil || row.State != "unknown" {
-		return err
+		return named.Error(succeeding(k), err)
 	}
-	if e.cfg.UnknownEffect != Adopt {
+	if !e.cfg.AdoptUnknown {
 		return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 	}
 	if _, err := e.Accept(ctx, tx, Acceptance{Key: k}); err != nil {
 		return err
 	}
 	_, err = e.queries.EffectSucceed(ctx, tx, params)
-	return err
+	return named.Error(succeeding(k), err)
 }
+
+func succeeding(k Key) string { return "recording a success of " + k.String() }
 
 // QueueSucceed is Succeed as a part of the caller's own batch, which costs no
 // round trip of its own. [ErrUnknownEffect] comes out of reading the batch's
 // results, also where the engine adopts: that takes a second look.
-func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...Option) error {
+func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...OutcomeOption) error {
 	if batch == nil {
 		return &FieldError{"batch", "is nil"}
 	}
@@ -86,7 +86,7 @@ func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...Option) error 
 		var id, state string
 		var changed bool
 		if err := row.Scan(&id, &state, &changed); err != nil {
-			return err
+			return named.Error(succeeding(k), err)
 		}
 		if state == "unknown" {
 			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
@@ -112,7 +112,7 @@ const failTimeout = 2 * time.Second
 //
 // cause is cut at 2,000 characters. An error means that the failure could not
 // be recorded; the deadline will still find the effect.
-func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Option) error {
+func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...OutcomeOption) error {
 	if err := k.validate(); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Option
 		if err != nil || row.State != "unknown" {
 			return err
 		}
-		if e.cfg.UnknownEffect != Adopt {
+		if !e.cfg.AdoptUnknown {
 			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 		}
 		if _, err := e.Accept(ctx, tx, Acceptance{Key: k}); err != nil {
@@ -139,8 +139,5 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Option
 		_, err = e.queries.EffectFail(ctx, tx, params)
 		return err
 	})
-	if err != nil && !errors.Is(err, ErrUnknownEffect) {
-		return fmt.Errorf("sendpromptly: recording a failure of %s: %w", k, err)
-	}
-	return err
+	return named.Error("recording a failure of "+k.String(), err)
 }

@@ -70,7 +70,7 @@ func trapped(t *testing.T, db *enginetest.Database, logger *slog.Logger) (*engin
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	e, err := engine.New(pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond, Logger: logger})
+	e, err := engine.New(t.Context(), pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond, Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,10 +125,10 @@ func TestAPanicInAStepDoesNotEndTheProcess(t *testing.T) {
 	tr.set("WorkLook", "OverdueOpen", "ChangedSeal", "TermsIndex")
 	running(t, e)
 	eventually(t, "the steps panicked, and went on", func() bool {
-		incident, err := e.IncidentOf(t.Context(), key("evt_1"))
+		incident, err := enginetest.IncidentOf(t.Context(), e, key("evt_1"))
 		return err == nil && incident.State == engine.StateMissing && tr.sprung()
 	})
-	incident, err := e.IncidentOf(t.Context(), key("evt_1"))
+	incident, err := enginetest.IncidentOf(t.Context(), e, key("evt_1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,8 +144,8 @@ func TestAPanicInAStepDoesNotEndTheProcess(t *testing.T) {
 	})
 	db.Travel(61 * time.Second) // the lease has passed
 	eventually(t, "the effect is applied", func() bool {
-		state, err := e.State(t.Context(), key("evt_1"))
-		return err == nil && state == engine.StateApplied
+		found, err := e.Find(t.Context(), key("evt_1"))
+		return err == nil && found.State == engine.StateApplied
 	})
 	for _, want := range []string{"trap in WorkLook", "trap in OverdueOpen", "trap in ChangedSeal", "trap in TermsIndex", "trap in CallbackClaim",
 		"trap in CallbackContent", "trap in CallbackComplete", "step=sweep", "step=seal", "step=index", "step=deliver", "stack=", "TraceQueryEnd"} {
@@ -169,7 +169,7 @@ func TestALoggerThatPanicsDoesNotEndTheProcess(t *testing.T) {
 	tr.set("WorkLook", "OverdueOpen")
 	running(t, e)
 	eventually(t, "the incident opened", func() bool {
-		_, err := e.IncidentOf(t.Context(), key("evt_1"))
+		_, err := enginetest.IncidentOf(t.Context(), e, key("evt_1"))
 		return err == nil && tr.sprung()
 	})
 }
@@ -191,7 +191,7 @@ func TestAPanicWhileFoldingFailuresStillOpensIncidents(t *testing.T) {
 	accept(t, db, e, engine.Acceptance{Key: key("evt_2"), Timeout: time.Minute})
 	db.Travel(2 * time.Minute)
 	tr.set("FailuresFold")
-	if opened, err := e.Sweep(t.Context()); opened != 1 || err == nil || !strings.Contains(err.Error(), "panic: trap in FailuresFold") {
+	if opened, err := enginetest.Sweep(t.Context(), e); opened != 1 || err == nil || !strings.Contains(err.Error(), "panic: trap in FailuresFold") {
 		t.Errorf("opened %d incidents, %v", opened, err)
 	}
 }
@@ -206,24 +206,24 @@ func TestDeliverReturnsAPanicAsAnError(t *testing.T) {
 	repairAt(t, db, server)
 	accept(t, db, e, engine.Acceptance{Key: key("evt_1"), Timeout: time.Minute})
 	db.Travel(2 * time.Minute)
-	incident := db.RequireIncident(key("evt_1"), engine.StateMissing)
+	incident := db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	if _, err := e.Reprocess(t.Context(), incident.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
 	tr.set("CallbackContent")
-	if _, err := e.Deliver(t.Context()); err == nil || !strings.Contains(err.Error(), "panic: trap in CallbackContent") {
+	if _, err := enginetest.Deliver(t.Context(), e); err == nil || !strings.Contains(err.Error(), "panic: trap in CallbackContent") {
 		t.Errorf("Deliver = %v", err)
 	}
 	db.Travel(7 * time.Second) // the pause after a first try that failed
 	tr.set("CallbackContent", "CallbackComplete")
-	_, err := e.Deliver(t.Context())
+	_, err := enginetest.Deliver(t.Context(), e)
 	for _, want := range []string{"panic: trap in CallbackContent", "panic: trap in CallbackComplete"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Deliver = %v, want %s among it", err, want)
 		}
 	}
 	db.Travel(61 * time.Second) // the lease has passed
-	if n, err := e.Deliver(t.Context()); n != 1 || err != nil {
+	if n, err := enginetest.Deliver(t.Context(), e); n != 1 || err != nil {
 		t.Errorf("Deliver = %d, %v", n, err)
 	}
 	db.RequireApplied(key("evt_1"))

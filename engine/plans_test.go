@@ -207,7 +207,7 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 // explainReads runs the lists of the Go API, prepared as the app runs them.
 func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 	t.Helper()
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 		for name, filter := range map[string]engine.IncidentFilter{
 			"all": {}, "open": {Open: true}, "applied": {State: engine.StateApplied}, "next page": {Open: true, Before: first.Next},
 			"term": {Term: "acct_7"}, "subject": {Subject: "acct_7"}, "event": {Term: "evt_7"}, "text": {Text: "acct_7"}, "version": {Version: ""},
-			"since": {OpenedAfter: time.Now().Add(-61 * 24 * time.Hour)}, "until": {OpenedBefore: time.Now(), State: engine.StateApplied}, "cause": {Cause: engine.StateFailed, Open: true}, "provider": {Provider: "stripe"},
+			"since": {OpenedAfter: time.Now().Add(-61 * 24 * time.Hour)}, "until": {OpenedBefore: time.Now(), State: engine.StateApplied}, "cause": {Cause: engine.CauseFailed, Open: true}, "provider": {Provider: "stripe"},
 		} {
 			*doing = "Incidents " + name
 			filter.Limit = batch
@@ -229,11 +229,11 @@ func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 			}
 		}
 		*doing = "one effect"
-		incident, err := e.IncidentOf(t.Context(), engine.Key{Provider: "stripe", EventID: "evt_7", Effect: "credit_grant"})
+		incident, err := enginetest.IncidentOf(t.Context(), e, engine.Key{Provider: "stripe", EventID: "evt_7", Effect: "credit_grant"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Timeline(t.Context(), incident.EffectID, -1); err != nil {
+		if _, err := e.Timeline(t.Context(), incident.EffectID, 0); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := e.Incident(t.Context(), incident.ID); err != nil {

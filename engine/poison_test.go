@@ -37,7 +37,7 @@ func TestEnginesThatMeetAPoisonousRowSetNoOtherAside(t *testing.T) {
 		var sweepers sync.WaitGroup
 		for _, e := range engines {
 			sweepers.Go(func() {
-				if _, err := e.Sweep(t.Context()); err != nil {
+				if _, err := enginetest.Sweep(t.Context(), e); err != nil {
 					t.Error(err)
 				}
 			})
@@ -202,7 +202,7 @@ func TestABrokenChainHoldsUpNoOther(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	broken := sealedStory(t, db, e, "evt_broken")
 	run(t, db.Pool, `DELETE FROM sendpromptly.chains`)
-	incident, err := e.IncidentOf(t.Context(), key("evt_broken"))
+	incident, err := enginetest.IncidentOf(t.Context(), e, key("evt_broken"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,7 +214,7 @@ func TestABrokenChainHoldsUpNoOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the other is sealed", func() bool { // behind the transactions of other tests
-		if _, err := e.Seal(t.Context()); err != nil {
+		if _, err := enginetest.Seal(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		return read[bool](t, db.Pool, `SELECT EXISTS (SELECT FROM sendpromptly.chains AS c JOIN sendpromptly.effects AS e USING (project_id, effect_id)

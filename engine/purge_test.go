@@ -13,7 +13,7 @@ import (
 
 func purge(t *testing.T, e *engine.Engine) {
 	t.Helper()
-	if _, err := e.Purge(t.Context()); err != nil {
+	if _, err := enginetest.Purge(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -73,7 +73,7 @@ func TestEnginesThatSweepAtOnceOpenEachIncidentOnce(t *testing.T) {
 	for range engines {
 		e := engineOn(t, newPool(t, db, "engine", 1), engine.Config{})
 		sweepers.Go(func() {
-			n, err := e.Sweep(t.Context())
+			n, err := enginetest.Sweep(t.Context(), e)
 			if err != nil {
 				t.Error(err)
 			}
@@ -162,7 +162,7 @@ func TestEnginesThatDeliverAtOnceSendEachCallbackOnce(t *testing.T) {
 		e := engineOn(t, newPool(t, db, "engine", 6), engine.Config{AllowNetworks: loopback})
 		senders.Go(func() {
 			for sent.Load() < callbacks && t.Context().Err() == nil {
-				n, err := e.Deliver(t.Context())
+				n, err := enginetest.Deliver(t.Context(), e)
 				if err != nil {
 					t.Error(err)
 					return
@@ -235,7 +235,7 @@ func TestEverybodyAtOnceLeavesASoundDatabase(t *testing.T) {
 
 	db.Travel(6 * time.Hour)
 	sweep(t, m.e)
-	if _, err := m.e.Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), m.e); err != nil {
 		t.Fatal(err)
 	}
 	db.RequireSound()
@@ -288,17 +288,17 @@ func (m *melee) act() error {
 	case 1:
 		return m.brokenApply(ctx, incident)
 	case 2:
-		return m.e.Close(ctx, incident.ID, "ada", "refunded by hand")
+		return m.e.CloseIncident(ctx, incident.ID, "ada", "refunded by hand")
 	case 3:
 		_, err := m.e.Stop(ctx, incident.ID, "ada")
 		return err
 	case 4, 5:
 		return m.e.Fail(ctx, incident.Key, errors.New("no such account"))
 	case 6:
-		_, err := m.e.Sweep(ctx)
+		_, err := enginetest.Sweep(ctx, m.e)
 		return err
 	case 7, 8, 9:
-		_, err := m.e.Deliver(ctx)
+		_, err := enginetest.Deliver(ctx, m.e)
 		return err
 	case 10:
 		return pgx.BeginFunc(ctx, m.db.Pool, func(tx pgx.Tx) error {
@@ -319,7 +319,7 @@ func (m *melee) brokenApply(ctx context.Context, incident engine.Incident) error
 		return err
 	}
 	outOfStock := errors.New("out of stock")
-	err = m.e.Apply(ctx, incident.Key, func(pgx.Tx) error { return outOfStock }, engine.WithReplay(now.ReplayID))
+	err = m.e.Apply(ctx, incident.Key, func(context.Context, pgx.Tx) error { return outOfStock }, engine.WithReplay(now.ReplayID))
 	if errors.Is(err, outOfStock) && err.Error() == outOfStock.Error() {
 		return nil // and nothing joined to it
 	}

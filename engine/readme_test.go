@@ -83,7 +83,7 @@ func TestCreditsThatAreNeverAddedOpenAnIncident(t *testing.T) {
 	deliverSample(t, s.stripeWebhook, "stripe", "invoice.paid", stripeSecret, "evt_1") // and no worker runs
 	db.Travel(31 * time.Minute)
 
-	incident := db.RequireIncident(key("evt_1"), engine.StateMissing)
+	incident := db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	if incident.Subject != "acct_1" {
 		t.Errorf("subject = %q", incident.Subject)
 	}
@@ -177,7 +177,7 @@ func TestReadmeWorkerRecordsOnlyTheLastFailure(t *testing.T) {
 	if err := s.work(t.Context(), job); !errors.Is(err, s.broken) {
 		t.Fatalf("work = %v", err)
 	}
-	if incident := db.RequireIncident(job.Key, engine.StateFailed); incident.ErrorMessage != "the ledger is down" {
+	if incident := db.RequireIncident(job.Key, engine.CauseFailed); incident.ErrorMessage != "the ledger is down" {
 		t.Errorf("the incident says %q", incident.ErrorMessage)
 	}
 }
@@ -192,7 +192,7 @@ func TestReadmeSucceedAndFailWithoutApply(t *testing.T) {
 	if err := s.workWithoutApply(t.Context(), job); !errors.Is(err, s.broken) {
 		t.Fatalf("work = %v", err)
 	}
-	db.RequireIncident(job.Key, engine.StateFailed)
+	db.RequireIncident(job.Key, engine.CauseFailed)
 	s.broken = nil
 	if err := s.workWithoutApply(t.Context(), job); err != nil {
 		t.Fatal(err)
@@ -207,7 +207,7 @@ func (s *shop) reprocess(t testing.TB, db *enginetest.Database, mount func(*http
 	deliverSample(t, s.stripeWebhook, "stripe", "invoice.paid", stripeSecret, "evt_1")
 	s.queued(t) // the jobs are lost
 	db.Travel(31 * time.Minute)
-	incident := db.RequireIncident(key("evt_1"), engine.StateMissing)
+	incident := db.RequireIncident(key("evt_1"), engine.CauseMissing)
 	mux := http.NewServeMux()
 	mount(mux)
 	server := httptest.NewServer(mux)
@@ -217,7 +217,7 @@ func (s *shop) reprocess(t testing.TB, db *enginetest.Database, mount func(*http
 	if _, err := s.effects.Reprocess(t.Context(), incident.ID, "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.effects.Deliver(t.Context()); err != nil {
+	if _, err := enginetest.Deliver(t.Context(), s.effects); err != nil {
 		t.Fatal(err)
 	}
 	return incident
@@ -282,14 +282,15 @@ func TestReadmeAdoptsJobsThatWereQueuedBefore(t *testing.T) {
 	s := newShop(t, db)
 	old := ApplyCredits{Key: key("evt_1"), Account: "acct_1"}
 	if err := s.work(t.Context(), old); !errors.Is(err, engine.ErrUnknownEffect) {
-		t.Fatalf("without Adopt, work = %v", err)
+		t.Fatalf("without AdoptUnknown, work = %v", err)
 	}
 	if err := s.acceptQueued(t.Context(), []ApplyCredits{{Key: key("evt_2")}, {Key: key("evt_3")}}); err != nil {
 		t.Fatal(err)
 	}
 	db.RequireState(key("evt_3"), engine.StateAwaiting)
+	ctx := t.Context()
 	// region adopt
-	effects, err := engine.New(s.pool, engine.Config{UnknownEffect: engine.Adopt})
+	effects, err := engine.New(ctx, s.pool, engine.Config{AdoptUnknown: true})
 	// endregion
 	if err != nil {
 		t.Fatal(err)

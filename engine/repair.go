@@ -30,8 +30,8 @@ type Repair struct {
 	ReplayID string
 	// Attempt counts the incident's attempts from 1.
 	Attempt int
-	// Cause is StateFailed or StateMissing.
-	Cause State
+	// Cause is why the incident is open.
+	Cause Cause
 	// LaterApplied lists effects of the same subject that were accepted after
 	// this one and are applied, at most 20: an unlock repaired after a
 	// revocation would contradict it. It comes from the search terms, which
@@ -237,7 +237,7 @@ func (e *Engine) newRepair(ctx context.Context, tx pgx.Tx, asked callback.Body) 
 		return Repair{}, err
 	}
 	r := Repair{Acceptance: newAcceptance(row.Effect), EffectID: EffectID(row.Effect.EffectID), IncidentID: IncidentID(row.Incident.IncidentID),
-		ReplayID: asked.ReplayID, Attempt: row.Incident.Attempt, Cause: State(row.Incident.Cause)}
+		ReplayID: asked.ReplayID, Attempt: row.Incident.Attempt, Cause: Cause(row.Incident.Cause)}
 	r.Payload = asked.Payload
 	if r.Subject == "" {
 		return r, nil

@@ -177,7 +177,7 @@ func TestTheRepairEndpointAnswersEachCase(t *testing.T) {
 			"stopped→failed reprocess→reprocessing"},
 		{"closed", func(p *endpoint, _ *sent) {
 			p.stop()
-			if err := p.e.Close(t.Context(), p.incident.ID, "ada", "refunded"); err != nil {
+			if err := p.e.CloseIncident(t.Context(), p.incident.ID, "ada", "refunded"); err != nil {
 				t.Fatal(err)
 			}
 		}, 409, "not_the_current_attempt", 0, "stopped→failed closed→closed"},
@@ -244,7 +244,7 @@ func TestTheRepairEndpointIsBusyWhileAWorkerHoldsTheEffect(t *testing.T) {
 	running := make(chan struct{})
 	release, letGo := newGate(t)
 	worker := start(func() error {
-		return p.e.Apply(t.Context(), p.incident.Key, func(pgx.Tx) error { close(running); <-release; return nil })
+		return p.e.Apply(t.Context(), p.incident.Key, func(context.Context, pgx.Tx) error { close(running); <-release; return nil })
 	})
 	receive(t, "the worker runs", running)
 	s := p.sent()

@@ -3,12 +3,12 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/retention"
 )
 
-// Retain removes the effects of every project with retention on that were
+// retain removes the effects of every project with retention on that were
 // settled for longer than the project keeps them, with all their rows, and
 // returns how many went. A project that any engine began within the last hour
 // is left alone. The effects leave in short transactions that wait for nobody,
@@ -20,17 +20,17 @@ import (
 // their receipt included. One that Postgres refuses to remove stays with a note,
 // which counts as happening, and holds up no other. `spadmin retain --archive`
 // writes them to files first.
-func (e *Engine) Retain(ctx context.Context) (gone int, err error) {
+func (e *Engine) retain(ctx context.Context) (gone int, err error) {
 	projects, err := e.queries.RetentionClaim(ctx, e.pool)
 	if err != nil {
-		return 0, fmt.Errorf("sendpromptly: retention: %w", err)
+		return 0, named.Error("retention", err)
 	}
 	var failures []error
 	for _, project := range projects {
 		_, n, err := retention.Walk(ctx, e.pool, e.queries, &retention.Pace{}, project.Name, project.SettledBefore, false)
 		gone += n
 		if err != nil {
-			failures = append(failures, fmt.Errorf("sendpromptly: retention of %s: %w", project.Name, err))
+			failures = append(failures, named.Error("retention of "+project.Name, err))
 		}
 	}
 	return gone, errors.Join(failures...)

@@ -33,7 +33,7 @@ func retention(t *testing.T, db *enginetest.Database, keep time.Duration) {
 
 func retain(t *testing.T, e *engine.Engine, want int) {
 	t.Helper()
-	if gone, err := e.Retain(t.Context()); err != nil || gone != want {
+	if gone, err := enginetest.Retain(t.Context(), e); err != nil || gone != want {
 		t.Fatalf("%d effects went, %v; want %d", gone, err, want)
 	}
 }
@@ -50,12 +50,12 @@ func settled(t *testing.T, db *enginetest.Database, e *engine.Engine, prefix str
 		if err := e.Fail(t.Context(), k, errors.New("the ledger did not answer")); err != nil {
 			t.Fatal(err)
 		}
-		incident, err := e.IncidentOf(t.Context(), k)
+		incident, err := enginetest.IncidentOf(t.Context(), e, k)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if i == 1 {
-			if err := e.Close(t.Context(), incident.ID, "ada", "refunded"); err != nil {
+			if err := e.CloseIncident(t.Context(), incident.ID, "ada", "refunded"); err != nil {
 				t.Fatal(err)
 			}
 			continue
@@ -63,7 +63,7 @@ func settled(t *testing.T, db *enginetest.Database, e *engine.Engine, prefix str
 		if _, err := e.Reprocess(t.Context(), incident.ID, "ada"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := e.Deliver(t.Context()); err != nil {
+		if _, err := enginetest.Deliver(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 		db.RequireApplied(k)
@@ -71,7 +71,7 @@ func settled(t *testing.T, db *enginetest.Database, e *engine.Engine, prefix str
 	for range 2 {
 		index(t, e)
 	}
-	if _, err := e.Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	return keys
@@ -121,7 +121,7 @@ func TestSettledEffectsLeaveWithAllTheirRows(t *testing.T) {
 	retention(t, db, 40*day)
 	db.Travel(40*day - time.Minute)
 	retain(t, e, 0)
-	if _, err := e.Purge(t.Context()); err != nil {
+	if _, err := enginetest.Purge(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	db.Travel(2 * time.Minute)
@@ -159,14 +159,14 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 	exec(t, db.Pool, "UPDATE sendpromptly.owed SET deadline = deadline + interval '1 year' WHERE effect_id = (SELECT effect_id FROM sendpromptly.effects WHERE event_id = 'evt_awaiting')")
 	exec(t, db.Pool, "UPDATE sendpromptly.effects SET deadline = deadline + interval '1 year' WHERE event_id = 'evt_awaiting'")
 	db.Travel(31 * day)
-	db.RequireIncident(key("evt_missing"), engine.StateMissing)
+	db.RequireIncident(key("evt_missing"), engine.CauseMissing)
 	applied(t, db, e, key("evt_late")) // applied, but 31 days after its receipt
 	young := settled(t, db, e, "evt_young")
 	db.Travel(15 * day)
 	if !accept(t, db, e, engine.Acceptance{Key: key("evt_touched")}).Duplicate {
 		t.Fatal("not recognised")
 	}
-	if _, err := e.Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	retention(t, db, 35*day)

@@ -43,8 +43,8 @@ func TestRetentionPassesByWhatSomebodyHolds(t *testing.T) {
 			if err := tx.Commit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if state, err := e.State(t.Context(), key("evt_closed")); err != nil || !strings.Contains("closed applied", string(state)) {
-				t.Errorf("%s, %v", state, err)
+			if effect, err := e.Find(t.Context(), key("evt_closed")); err != nil || !strings.Contains("closed applied", string(effect.State)) {
+				t.Errorf("%s, %v", effect.State, err)
 			}
 			db.RequireSound()
 		})
@@ -138,7 +138,7 @@ func TestLateWebhooksMeetRetention(t *testing.T) {
 	db.Travel(36 * day)
 	ended := make(chan error, 1)
 	go func() {
-		_, err := e.Retain(t.Context())
+		_, err := enginetest.Retain(t.Context(), e)
 		ended <- err
 	}()
 	for i := range n {
@@ -165,10 +165,10 @@ func TestLateWebhooksMeetRetention(t *testing.T) {
 		t.Fatal(err)
 	}
 	db.Travel(2 * day)
-	if _, err := e.Sweep(t.Context()); err != nil {
+	if _, err := enginetest.Sweep(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Purge(t.Context()); err != nil {
+	if _, err := enginetest.Purge(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	if deferred := column(t, db.Pool, "SELECT d.effect_id::text FROM sendpromptly.deferred_failures AS d"); len(deferred) > 0 {
@@ -210,9 +210,9 @@ func TestAListMeetsRetentionBetweenItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []bool{true, false, true, true, false} {
-		id, err := e.EffectOf(t.Context(), list[i].Key)
-		if err != nil || receipts[i].EffectID != id || receipts[i].Duplicate != want {
-			t.Errorf("%s: %+v, want duplicate %v of %s, %v", list[i].EventID, receipts[i], want, id, err)
+		effect, err := e.Find(t.Context(), list[i].Key)
+		if err != nil || receipts[i].EffectID != effect.ID || receipts[i].Duplicate != want {
+			t.Errorf("%s: %+v, want duplicate %v of %s, %v", list[i].EventID, receipts[i], want, effect.ID, err)
 		}
 	}
 	requireStory(t, db, key("evt_a"), "receipt→awaiting duplicate")

@@ -24,7 +24,7 @@ func TestOfTwoOperatorsWithOneRevisionOneActs(t *testing.T) {
 			return err
 		},
 		func(by engine.Operator) error {
-			return e.Close(t.Context(), incident.ID, by, "refunded", engine.IfRevision(incident.Revision))
+			return e.CloseIncident(t.Context(), incident.ID, by, "refunded", engine.IfRevision(incident.Revision))
 		},
 	}
 	var group sync.WaitGroup
@@ -71,7 +71,7 @@ func TestAStaleRevisionDoesNothing(t *testing.T) {
 	stale := engine.IfRevision(incident.Revision)
 	_, stopErr := e.Stop(t.Context(), incident.ID, "bob", stale)
 	for name, err := range map[string]error{"stop": stopErr, "note": e.Note(t.Context(), incident.ID, "bob", "hm", stale),
-		"try_now": e.TryNow(t.Context(), incident.ID, "bob", stale), "close": e.Close(t.Context(), incident.ID, "bob", "hm", stale)} {
+		"try_now": e.TryNow(t.Context(), incident.ID, "bob", stale), "close": e.CloseIncident(t.Context(), incident.ID, "bob", "hm", stale)} {
 		var refused *engine.RefusedError
 		if !errors.As(err, &refused) || !refused.Changed || refused.Action != name || refused.Revision != attempt.Revision {
 			t.Errorf("%s: %+v", name, err)
@@ -119,7 +119,7 @@ func TestNotesAndHurryingLeaveTheStateAlone(t *testing.T) {
 				t.Fatal(err)
 			}
 		case engine.StateFailed:
-			if err := e.Close(t.Context(), incident.ID, "ada", "refunded"); err != nil {
+			if err := e.CloseIncident(t.Context(), incident.ID, "ada", "refunded"); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -57,7 +57,7 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer pool.Close()
-	e, err := engine.New(pool, engine.Config{})
+	e, err := engine.New(t.Context(), pool, engine.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 		{"Apply, without the effect's own", 1 + 2, func() func() {
 			k := accepted()
 			return func() {
-				if err := e.Apply(ctx, k, func(pgx.Tx) error { return nil }); err != nil {
+				if err := e.Apply(ctx, k, func(context.Context, pgx.Tx) error { return nil }); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -122,7 +122,7 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 		}},
 		{"Sweep with nothing due", 1, func() func() {
 			return func() {
-				if _, err := e.Sweep(ctx); err != nil {
+				if _, err := enginetest.Sweep(ctx, e); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -21,13 +21,14 @@ import (
 // Run does the engine's background work until ctx ends: it sweeps, delivers
 // callbacks, seals timelines, keeps the search terms and the statistics, deletes
 // what has had its time, and removes settled effects where a project's retention
-// says so. Those are the steps [Engine.Sweep], [Engine.Deliver], [Engine.Seal],
-// [Engine.Index], [Engine.Purge] and [Engine.Retain], which tests call one by
-// one. Run it in any number of processes: they take turns in looking for
-// work, all together about twice an interval, and an engine that finds none has
-// asked one question in one round trip. It returns nil after the steps under way
-// have ended; what Postgres or the network do meanwhile is logged, and each step
-// goes on at the next interval.
+// says so. Tests call the steps one by one with package enginetest. Run it in any
+// number of processes: they take turns in looking for work, all together about
+// twice per interval, and an engine that finds none has asked one question in one
+// round trip. It returns nil after the steps under way have ended; what Postgres
+// or the network do meanwhile is logged, and each step goes on at the next interval.
+//
+// A receipt that committed after its deadline, or whose row a worker had locked
+// then, is held for min(timeout, 60 s) once before its incident opens.
 func (e *Engine) Run(ctx context.Context) error {
 	r := &runner{Engine: e, id: id.New(), callbacks: newBell(), unsealed: newBell(), unfolded: newBell()}
 	r.fleet.Store(&fleet{size: 1})
@@ -77,10 +78,10 @@ func (r *runner) loops() []loop {
 	return []loop{
 		{"sweep", timed(interval, func() time.Duration { return r.fleet.Load().until(r.now(), interval) }), r.look},
 		{"deliver", r.callbacks.wait, func(ctx context.Context) error { _, err := r.deliver(ctx, interval); return err }},
-		{"seal", r.unsealed.wait, func(ctx context.Context) error { _, err := r.Seal(ctx); return err }},
-		{"index", r.unfolded.wait, func(ctx context.Context) error { _, err := r.Index(ctx); return err }},
-		{"purge", r.shared(time.Minute), func(ctx context.Context) error { _, err := r.Purge(ctx); return err }},
-		{"retain", r.shared(time.Minute), func(ctx context.Context) error { _, err := r.Retain(ctx); return err }},
+		{"seal", r.unsealed.wait, func(ctx context.Context) error { _, err := r.seal(ctx); return err }},
+		{"index", r.unfolded.wait, func(ctx context.Context) error { _, err := r.index(ctx); return err }},
+		{"purge", r.shared(time.Minute), func(ctx context.Context) error { _, err := r.purge(ctx); return err }},
+		{"retain", r.shared(time.Minute), func(ctx context.Context) error { _, err := r.retain(ctx); return err }},
 		{"beat", timed(0, func() time.Duration { return 10 * time.Second }), r.beat},
 		{"settings", timed(30*time.Second, func() time.Duration { return 30 * time.Second }), r.loadProject},
 	}

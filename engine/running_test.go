@@ -68,7 +68,7 @@ func TestPagesOfIncidentsAndTimelines(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	acceptEvents(t, db, e, 25)
 	db.Travel(31 * time.Minute)
-	if _, err := e.Sweep(t.Context()); err != nil {
+	if _, err := enginetest.Sweep(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[engine.IncidentID]bool{}
@@ -97,6 +97,26 @@ func TestPagesOfIncidentsAndTimelines(t *testing.T) {
 	kinds, err := db.Kinds(key("evt_0"))
 	if err != nil || len(kinds) != 453 {
 		t.Errorf("%s entries, %v", strconv.Itoa(len(kinds)), err)
+	}
+	effect, err := e.Find(t.Context(), key("evt_0"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var page engine.TimelinePage // its zero value is where the history begins
+	ids := map[int64]bool{}
+	for first := true; first || page.Next != 0; first = false {
+		if page, err = e.Timeline(t.Context(), effect.ID, page.Next); err != nil {
+			t.Fatal(err)
+		}
+		if first && page.Entries[0].Kind != engine.KindReceipt {
+			t.Errorf("the history begins with %s", page.Entries[0].Kind)
+		}
+		for _, entry := range page.Entries {
+			ids[entry.ID] = true
+		}
+	}
+	if len(ids) != 453 {
+		t.Errorf("%d entries on all pages", len(ids))
 	}
 }
 
@@ -130,7 +150,7 @@ func TestRunGoesOnWithin5SecondsOfPostgres(t *testing.T) {
 	}
 	back := time.Now()
 	eventually(t, "the incident", func() bool {
-		incident, err := e.IncidentOf(t.Context(), key("evt_1"))
+		incident, err := enginetest.IncidentOf(t.Context(), e, key("evt_1"))
 		return err == nil && incident.State == engine.StateMissing
 	})
 	if took := time.Since(back); took > 5*time.Second {
@@ -177,8 +197,8 @@ func TestRunLeavesNoGoroutineBehind(t *testing.T) {
 		return err
 	})
 	eventually(t, "the repair is delivered", func() bool {
-		state, err := e.State(t.Context(), key("evt_1"))
-		return err == nil && state == engine.StateApplied
+		found, err := e.Find(t.Context(), key("evt_1"))
+		return err == nil && found.State == engine.StateApplied
 	})
 	if labelled(t) == "" {
 		t.Fatal("the labels do not show what runs")

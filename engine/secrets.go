@@ -3,9 +3,9 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
@@ -23,7 +23,7 @@ func (e *Engine) callbackSecrets(ctx context.Context, projectID int) ([]string, 
 				return nil, errors.New("sendpromptly: the callback secrets are sealed: set Config.SecretKey or SENDPROMPTLY_SECRET_KEY")
 			}
 			if plain, err = e.box.Open(row.Secret, secretbox.CallbackSecretOwner(projectID)); err != nil {
-				return nil, fmt.Errorf("sendpromptly: opening a callback secret: %w", err)
+				return nil, named.Error("opening a callback secret", err)
 			}
 		}
 		secrets = append(secrets, string(plain))

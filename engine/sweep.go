@@ -3,16 +3,16 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Sweep is one pass over everything whose time has come: it folds in failures
+// sweepNow is one pass over everything whose time has come: it folds in failures
 // that had found their effect locked, ends attempts whose due time passed, and
 // opens an incident for each first deadline that passed. It returns how many
 // incidents it opened. Any number of engines may sweep at once; each incident
@@ -21,13 +21,13 @@ import (
 // An overdue effect that an earlier complete pass of this engine could not see
 // (accepted in a transaction that committed late, or locked by its worker) is
 // held for min(timeout, 60 s) once before its incident opens.
-func (e *Engine) Sweep(ctx context.Context) (opened int, err error) {
+func (e *Engine) sweepNow(ctx context.Context) (opened int, err error) {
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
 	since := e.frontier.since(time.Now())
 	work, err := e.queries.WorkWaiting(ctx, e.pool, since)
 	if err != nil {
-		return 0, err
+		return 0, named.Error("looking at deadlines", err)
 	}
 	return e.sweep(ctx, since, work)
 }
@@ -41,11 +41,11 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	var broken error
 	if work.Failures {
 		_, err := e.untilTaken(ctx, sweepBatch, e.foldFailures)
-		broken = errors.Join(broken, doing("folding failures in", err))
+		broken = errors.Join(broken, named.Error("recording failures that had waited", err))
 	}
 	if work.Attempts {
 		_, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
-		broken = errors.Join(broken, doing("ending attempts", err))
+		broken = errors.Join(broken, named.Error("ending attempts", err))
 	}
 	if !work.Deadlines {
 		e.lastPass, e.locked = work.Started, 0
@@ -54,14 +54,6 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 	}
 	opened, err = e.openOverdue(ctx, since)
 	return opened, errors.Join(broken, err)
-}
-
-// doing says during what an error came.
-func doing(what string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("sendpromptly: %s: %w", what, err)
 }
 
 func (e *Engine) foldFailures(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
@@ -80,7 +72,7 @@ func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int,
 	for from := since; ; {
 		row, err := e.openBatch(ctx, from)
 		if err != nil {
-			return opened, doing("opening incidents", err)
+			return opened, named.Error("opening incidents", err)
 		}
 		if started.IsZero() {
 			started = row.Started
@@ -95,7 +87,7 @@ func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int,
 		if err == nil && e.locked == 0 {
 			e.frontier.passed(started)
 		}
-		return opened, err
+		return opened, named.Error("counting locked deadlines", err)
 	}
 }
 

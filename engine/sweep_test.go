@@ -44,7 +44,7 @@ func TestAPoisonousRowNeverWedgesTheSweep(t *testing.T) {
 		RETURN NEW; END $$`)
 	exec(t, db.Pool, "CREATE TRIGGER poison BEFORE INSERT ON sendpromptly.incidents FOR EACH ROW EXECUTE FUNCTION poison()")
 	db.Travel(31 * time.Minute)
-	opened, err := e.Sweep(t.Context())
+	opened, err := enginetest.Sweep(t.Context(), e)
 	if opened != 2497 || err != nil {
 		t.Fatalf("Sweep = %d, %v; want all but three", opened, err)
 	}
@@ -55,12 +55,12 @@ func TestAPoisonousRowNeverWedgesTheSweep(t *testing.T) {
 	if story := db.Story(key("evt_700")); !strings.Contains(story, "note") {
 		t.Errorf("nothing on the timeline: %s", story)
 	}
-	if opened, err := e.Sweep(t.Context()); opened != 0 || err != nil {
+	if opened, err := enginetest.Sweep(t.Context(), e); opened != 0 || err != nil {
 		t.Errorf("within the hour: %d, %v", opened, err)
 	}
 	exec(t, db.Pool, "DROP TRIGGER poison ON sendpromptly.incidents")
 	db.Travel(time.Hour)
-	if opened, err := e.Sweep(t.Context()); opened != 3 || err != nil {
+	if opened, err := enginetest.Sweep(t.Context(), e); opened != 3 || err != nil {
 		t.Errorf("an hour later: %d, %v", opened, err)
 	}
 	db.RequireSound()
@@ -72,7 +72,7 @@ func TestASweepTakesMoreThanOneBatch(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	acceptEvents(t, db, e, 3001)
 	db.Travel(31 * time.Minute)
-	if opened, err := e.Sweep(t.Context()); opened != 3001 || err != nil {
+	if opened, err := enginetest.Sweep(t.Context(), e); opened != 3001 || err != nil {
 		t.Errorf("Sweep = %d, %v", opened, err)
 	}
 	if alerts := column(t, db.Pool, "SELECT count(*)::text FROM sendpromptly.outbox"); alerts[0] != "3001" {

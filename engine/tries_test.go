@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/callback"
 )
 
@@ -114,7 +115,7 @@ func TestTriesThatDiedWithTheirEngineCount(t *testing.T) {
 		}
 		r.db.Travel(61 * time.Second)
 	}
-	if _, err := r.e.Deliver(t.Context()); err != nil {
+	if _, err := enginetest.Deliver(t.Context(), r.e); err != nil {
 		t.Fatal(err)
 	}
 	if r.count() != 0 {
@@ -134,7 +135,7 @@ func TestADeliveryThatIsInterruptedIsRepeated(t *testing.T) {
 	r.answer = func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-release }
 	incident, _ := r.ask("evt_1")
 	ctx, cancel := context.WithCancel(t.Context())
-	delivering := start(func() error { _, err := r.e.Deliver(ctx); return err })
+	delivering := start(func() error { _, err := enginetest.Deliver(ctx, r.e); return err })
 	receive(t, "the callback arrives", arrived)
 	cancel()
 	if err := receive(t, "Deliver ends with its context", delivering); err != nil {
@@ -169,7 +170,7 @@ func TestStopEndsTheTriesOfAnAttempt(t *testing.T) {
 	release, letGo := newGate(t)
 	r.answer = func(w http.ResponseWriter, _ *http.Request) { arrived <- struct{}{}; <-release; w.WriteHeader(404) }
 	flying, _ := r.ask("evt_flying")
-	delivering := start(func() error { _, err := r.e.Deliver(t.Context()); return err })
+	delivering := start(func() error { _, err := enginetest.Deliver(t.Context(), r.e); return err })
 	receive(t, "the callback arrives", arrived)
 	if _, err := r.e.Stop(t.Context(), flying.ID, "ada"); err != nil {
 		t.Fatal(err)

@@ -21,7 +21,7 @@ func found(t *testing.T, db *enginetest.Database, term string) bool {
 
 func index(t *testing.T, e *engine.Engine) {
 	t.Helper()
-	if _, err := e.Index(t.Context()); err != nil {
+	if _, err := enginetest.Index(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -68,7 +68,7 @@ func TestTheIndexDoesNotSpinBehindALongTransaction(t *testing.T) {
 	acceptEvents(t, db, e, 1500)
 	run(t, db.Pool, "UPDATE sendpromptly.effects SET customer = 'cus_' || event_id")
 	for range 2 {
-		done := start(func() error { _, err := e.Index(t.Context()); return err })
+		done := start(func() error { _, err := enginetest.Index(t.Context(), e); return err })
 		if err := receive(t, "the index step ends", done); err != nil {
 			t.Fatal(err)
 		}
@@ -147,11 +147,11 @@ func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
 		t.Error("a payload lies in the clear")
 	}
 	db.Travel(30*24*time.Hour - time.Minute)
-	if _, err := on.Purge(t.Context()); err != nil || count() != "2" {
+	if _, err := enginetest.Purge(t.Context(), on); err != nil || count() != "2" {
 		t.Errorf("%s snapshots after almost thirty days, %v", count(), err)
 	}
 	db.Travel(2 * time.Minute)
-	if _, err := on.Purge(t.Context()); err != nil || count() != "0" {
+	if _, err := enginetest.Purge(t.Context(), on); err != nil || count() != "0" {
 		t.Errorf("%s snapshots after thirty days, %v", count(), err)
 	}
 }

@@ -89,7 +89,7 @@ func newPool(t testing.TB, db *enginetest.Database, name string, size int32) *pg
 // engineOn makes an engine with a pool of its own.
 func engineOn(t testing.TB, pool *pgxpool.Pool, cfg engine.Config) *engine.Engine {
 	t.Helper()
-	e, err := engine.New(pool, cfg)
+	e, err := engine.New(t.Context(), pool, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +160,7 @@ func finish(t testing.TB, tx pgx.Tx, commit bool) {
 // sweep makes one pass and returns how many incidents it opened.
 func sweep(t testing.TB, e *engine.Engine) int {
 	t.Helper()
-	opened, err := e.Sweep(t.Context())
+	opened, err := enginetest.Sweep(t.Context(), e)
 	if err != nil {
 		t.Fatalf("sweep: %v", err)
 	}
@@ -168,7 +168,7 @@ func sweep(t testing.TB, e *engine.Engine) int {
 }
 
 // succeed records a success in a transaction of its own.
-func succeed(ctx context.Context, pool *pgxpool.Pool, e *engine.Engine, k engine.Key, options ...engine.Option) error {
+func succeed(ctx context.Context, pool *pgxpool.Pool, e *engine.Engine, k engine.Key, options ...engine.OutcomeOption) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return e.Succeed(ctx, tx, k, options...) })
 }
 
@@ -202,7 +202,7 @@ func missing(t testing.TB, db *enginetest.Database, e *engine.Engine, keys ...en
 	db.Travel(31 * time.Minute)
 	incidents := make([]engine.Incident, len(keys))
 	for i, k := range keys {
-		incidents[i] = db.RequireIncident(k, engine.StateMissing)
+		incidents[i] = db.RequireIncident(k, engine.CauseMissing)
 	}
 	return incidents
 }

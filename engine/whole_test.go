@@ -23,7 +23,7 @@ func Example() {
 	if err := engine.Migrate(ctx, pool); err != nil {
 		log.Fatal(err)
 	}
-	effects, err := engine.New(pool, engine.Config{})
+	effects, err := engine.New(ctx, pool, engine.Config{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func Example() {
 		_, err := tx.Exec(ctx, `UPDATE accounts SET credits = credits + 100 WHERE id = $1`, account)
 		return err
 	}
-	err = effects.Apply(ctx, credits, func(tx pgx.Tx) error { return grant(ctx, tx, "acct_1") })
+	err = effects.Apply(ctx, credits, func(ctx context.Context, tx pgx.Tx) error { return grant(ctx, tx, "acct_1") })
 	if err != nil {
 		log.Print(err)
 	}

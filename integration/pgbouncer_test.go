@@ -54,7 +54,7 @@ func TestTheEngineBehindPgbouncer(t *testing.T) {
 // runFlows lets eight workers accept, apply and fail while an engine sweeps.
 func runFlows(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	e, err := engine.New(pool, engine.Config{SweepInterval: 10 * time.Millisecond})
+	e, err := engine.New(t.Context(), pool, engine.Config{SweepInterval: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func flow(ctx context.Context, pool *pgxpool.Pool, e *engine.Engine, worker, n i
 	if err != nil {
 		return err
 	}
-	err = e.Apply(ctx, k, func(pgx.Tx) error {
+	err = e.Apply(ctx, k, func(context.Context, pgx.Tx) error {
 		if n%5 == 0 {
 			return errFifth
 		}

@@ -59,7 +59,7 @@ func newProofSite(t *testing.T) *proofSite {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.issuer = "http://" + server.Listener.Addr().String()
-	s.admin, err = adminserver.New(adminserver.Config{Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.PartProof}, ProofKeys: keys,
+	s.admin, err = adminserver.New(t.Context(), adminserver.Config{Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.PartProof}, ProofKeys: keys,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -82,13 +82,13 @@ func (s *proofSite) lost(event, effect, eventType string) engine.Incident {
 		s.Fatal(err)
 	}
 	s.db.Travel(31 * time.Minute)
-	if _, err := s.engine.Sweep(s.Context()); err != nil {
+	if _, err := enginetest.Sweep(s.Context(), s.engine); err != nil {
 		s.Fatal(err)
 	}
 	if err := s.engine.Fail(s.Context(), k, errors.New("no such account")); err != nil {
 		s.Fatal(err)
 	}
-	return s.db.RequireIncident(k, engine.StateFailed)
+	return s.db.RequireIncident(k, engine.CauseFailed)
 }
 
 // link issues a proof.
@@ -107,7 +107,7 @@ func (s *proofSite) repair(i engine.Incident) {
 	if _, err := s.engine.Reprocess(s.Context(), i.ID, "ada@example.com"); err != nil {
 		s.Fatal(err)
 	}
-	if _, err := s.engine.Deliver(s.Context()); err != nil {
+	if _, err := enginetest.Deliver(s.Context(), s.engine); err != nil {
 		s.Fatal(err)
 	}
 	s.db.RequireApplied(i.Key)

@@ -126,7 +126,7 @@ func TestStripeGoReadsTheSameObjects(t *testing.T) {
 	}
 	check := func(t *testing.T, e stripe.Event, customer, currency string, amount int64, ids ...string) {
 		t.Helper()
-		if e.Customer != customer || e.Amount.Amount != amount || e.Amount.Currency != strings.ToUpper(currency) {
+		if e.Customer != customer || e.Amount.Minor != amount || e.Amount.Currency != strings.ToUpper(currency) {
 			t.Errorf("%s: got %q, %v; stripe-go %q, %d %s", e.EventType, e.Customer, e.Amount, customer, amount, currency)
 		}
 		if got, want := strings.Join(e.Objects, " "), strings.Join(ids, " "); got != want {
@@ -226,7 +226,7 @@ func TestGoShopifyReadsTheSameObjects(t *testing.T) {
 			for _, fulfillment := range order.Fulfillments {
 				ids = append(ids, number(fulfillment.Id))
 			}
-			if minor := order.TotalPrice.Shift(3); !minor.Equal(minor.Truncate(0)) || minor.IntPart() != ours.Amount.Amount || order.Currency != ours.Amount.Currency {
+			if minor := order.TotalPrice.Shift(3); !minor.Equal(minor.Truncate(0)) || minor.IntPart() != ours.Amount.Minor || order.Currency != ours.Amount.Currency {
 				t.Errorf("%s: got %v, go-shopify %s %s", topic, ours.Amount, order.TotalPrice, order.Currency)
 			}
 		}

@@ -68,7 +68,7 @@ func newShop(t *testing.T) shop {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_ü",
-		Customer: "cus_世界", Objects: []string{"in_1", "order-\"7\""}, Amount: engine.Money{Amount: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Hour)}
+		Customer: "cus_世界", Objects: []string{"in_1", "order-\"7\""}, Amount: engine.Money{Minor: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Hour)}
 	within := func(do func(tx pgx.Tx) error) {
 		t.Helper()
 		if err := pgx.BeginFunc(t.Context(), db.Pool, do); err != nil {
@@ -80,7 +80,7 @@ func newShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	within(func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, a.Key) })
-	incident, err := e.IncidentOf(t.Context(), a.Key)
+	incident, err := enginetest.IncidentOf(t.Context(), e, a.Key)
 	if err != nil {
 		t.Fatal(err)
 	}

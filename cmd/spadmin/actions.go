@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 type reprocessCommand struct {
@@ -12,7 +13,7 @@ type reprocessCommand struct {
 
 // Run asks the app to repair. A running engine delivers the callback.
 func (c reprocessCommand) Run(s *session) error {
-	e, done, err := s.engineOf(c.ID)
+	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
 		return err
 	}
@@ -22,8 +23,15 @@ func (c reprocessCommand) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]any{"incident_id": attempt.IncidentID, "replay_id": attempt.ReplayID, "attempt": attempt.Number,
-			"requested_at": attempt.RequestedAt, "due_at": attempt.DueAt})
+		return sayJSON(s.stdout, wire.Acted{
+			ID:          string(attempt.IncidentID),
+			State:       string(engine.StateReprocessing),
+			Revision:    attempt.Revision,
+			Attempt:     attempt.Number,
+			ReplayID:    attempt.ReplayID,
+			RequestedAt: wire.At(attempt.RequestedAt),
+			DueAt:       wire.At(attempt.DueAt),
+		})
 	}
 	say(s.stdout, "attempt %d is due by %s; a running engine calls the app back", attempt.Number, moment(attempt.DueAt))
 	return nil
@@ -37,16 +45,15 @@ type stopCommand struct {
 
 // Run ends the attempt in flight.
 func (c stopCommand) Run(s *session) error {
-	e, done, err := s.engineOf(c.ID)
+	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
 		return err
 	}
 	defer done()
-	state, err := e.Stop(s.ctx, engine.IncidentID(c.ID), c.name())
-	if err != nil {
+	if _, err := e.Stop(s.ctx, engine.IncidentID(c.ID), c.name()); err != nil {
 		return err
 	}
-	return sayState(s, c.JSON, c.ID, state)
+	return sayState(s, e, c.ID, c.JSON)
 }
 
 type closeCommand struct {
@@ -58,22 +65,27 @@ type closeCommand struct {
 
 // Run puts an incident away.
 func (c closeCommand) Run(s *session) error {
-	e, done, err := s.engineOf(c.ID)
+	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := e.Close(s.ctx, engine.IncidentID(c.ID), c.name(), c.Note); err != nil {
+	if err := e.CloseIncident(s.ctx, engine.IncidentID(c.ID), c.name(), c.Note); err != nil {
 		return err
 	}
-	return sayState(s, c.JSON, c.ID, engine.StateClosed)
+	return sayState(s, e, c.ID, c.JSON)
 }
 
 // sayState prints what an action led to.
-func sayState(s *session, asJSON bool, id string, state engine.State) error {
-	if asJSON {
-		return sayJSON(s.stdout, map[string]any{"id": id, "state": state})
+func sayState(s *session, e *engine.Engine, id string, asJSON bool) error {
+	i, err := e.Incident(s.ctx, engine.IncidentID(id))
+	if err != nil {
+		return err
 	}
-	say(s.stdout, "%s is %s", id, stateStyle(state))
+	if asJSON {
+		state, resolution := wire.IncidentState(i)
+		return sayJSON(s.stdout, wire.Acted{ID: id, State: state, Resolution: resolution, Revision: i.Revision})
+	}
+	say(s.stdout, "%s is %s", id, incidentState(i))
 	return nil
 }

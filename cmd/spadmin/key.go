@@ -4,6 +4,8 @@ import (
 	"errors"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 type keyCommand struct {
@@ -31,7 +33,7 @@ func (c keyCreate) Run(s *session) error {
 		return adviseProject(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]string{"id": key.ID, "key": secret})
+		return sayJSON(s.stdout, wire.KeyWithSecret{APIKey: key, Secret: secret})
 	}
 	say(s.stdout, "created %s (%s)", strong.Render(printable(key.Label)), key.ID)
 	say(s.stdout, "key, shown once: %s", strong.Render(secret))
@@ -55,7 +57,7 @@ func (c keyList) Run(s *session) error {
 		return adviseProject(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, keys)
+		return sayJSON(s.stdout, wire.Keys{Keys: append([]access.APIKey{}, keys...)})
 	}
 	var rows [][]string
 	for _, k := range keys {

@@ -200,7 +200,7 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 	if err != nil {
 		return nil, nil, err
 	}
-	e, err = engine.New(pool, engine.Config{Project: project, AllowNetworks: s.allow})
+	e, err = engine.New(s.ctx, pool, engine.Config{Project: project, AllowNetworks: s.allow})
 	if err != nil {
 		pool.Close()
 		var field *engine.FieldError
@@ -213,20 +213,21 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 }
 
 // engineOf opens an engine of the project that an incident belongs to.
-func (s *session) engineOf(id string) (e *engine.Engine, done func(), err error) {
+func (s *session) engineOf(id string) (project string, e *engine.Engine, done func(), err error) {
 	st, _, done, err := s.store()
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
-	project, err := st.Incidents.ProjectOfIncident(s.ctx, engine.IncidentID(id))
+	project, err = st.Incidents.ProjectOfIncident(s.ctx, engine.IncidentID(id))
 	done()
 	if errors.Is(err, engine.ErrNotFound) {
-		return nil, nil, hint{err, "spadmin incidents lists the ids"}
+		return "", nil, nil, hint{err, "spadmin incidents lists the ids"}
 	}
 	if err != nil {
-		return nil, nil, err
+		return "", nil, nil, err
 	}
-	return s.engine(project)
+	e, done, err = s.engine(project)
+	return project, e, done, err
 }
 
 // operator is who acts, as the timeline shows it.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -45,13 +46,18 @@ func TestCommandLines(t *testing.T) {
 							ts.Fatalf("%v", err)
 						}
 					},
-					// from-json NAME FILE MEMBER sets a variable to a member of a JSON object, stdout being a file.
+					// from-json NAME FILE MEMBER sets a variable to a member of a JSON object, such as proof.jti, stdout being a file.
 					"from-json": func(ts *testscript.TestScript, _ bool, args []string) {
-						var object map[string]any
-						if err := json.Unmarshal([]byte(ts.ReadFile(args[1])), &object); err != nil || object[args[2]] == nil {
+						var value any
+						err := json.Unmarshal([]byte(ts.ReadFile(args[1])), &value)
+						for name := range strings.SplitSeq(args[2], ".") {
+							object, _ := value.(map[string]any)
+							value = object[name]
+						}
+						if err != nil || value == nil {
 							ts.Fatalf("no %s: %v", args[2], err)
 						}
-						ts.Setenv(args[0], fmt.Sprint(object[args[2]]))
+						ts.Setenv(args[0], fmt.Sprint(value))
 					},
 					// first-incident sets INCIDENT to the id of the oldest incident.
 					"first-incident": func(ts *testscript.TestScript, _ bool, _ []string) {
@@ -74,16 +80,20 @@ func TestCommandLines(t *testing.T) {
 							ts.Fatalf("exit code %d, want %s", code, args[0])
 						}
 					},
-					// first VARIABLE ARGS sets a variable to the first id that spadmin ARGS prints as JSON.
+					// first VARIABLE ARGS sets a variable to the first id in the list that spadmin ARGS prints as JSON.
 					"first": func(ts *testscript.TestScript, _ bool, args []string) {
 						if err := ts.Exec("spadmin", args[1:]...); err != nil {
 							ts.Fatalf("%v", err)
 						}
-						var rows []struct{ ID string }
-						if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &rows); err != nil || len(rows) == 0 {
-							ts.Fatalf("no id: %v", err)
+						var lists map[string][]struct{ ID string }
+						err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &lists)
+						for _, rows := range lists {
+							if len(rows) > 0 {
+								ts.Setenv(args[0], rows[0].ID)
+								return
+							}
 						}
-						ts.Setenv(args[0], rows[0].ID)
+						ts.Fatalf("no id: %v", err)
 					},
 				},
 				RequireExplicitExec: true,

@@ -1,5 +1,10 @@
 package main
 
+import (
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
+)
+
 type operatorCommand struct {
 	Invite operatorInvite `cmd:"" help:"Let somebody in and print a one-time login link."`
 	Login  operatorLogin  `cmd:"" help:"Print a one-time login link for an operator."`
@@ -39,7 +44,7 @@ func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
 	i.remind(s)
 	link := base + "/login/" + secret
 	if asJSON {
-		return sayJSON(s.stdout, map[string]string{"url": link})
+		return sayJSON(s.stdout, wire.LoginLink{URL: link})
 	}
 	say(s.stdout, "login link, works once, for 15 minutes:")
 	say(s.stdout, "%s", strong.Render(link))
@@ -87,7 +92,7 @@ func (c operatorList) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, all)
+		return sayJSON(s.stdout, wire.Operators{Operators: append([]access.OperatorAccount{}, all...)})
 	}
 	var rows [][]string
 	for _, o := range all {

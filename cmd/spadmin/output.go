@@ -11,6 +11,7 @@ import (
 	"charm.land/lipgloss/v2/table"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // Colours carry meaning: green is well, yellow waits, red needs somebody. They
@@ -65,6 +66,15 @@ func stateStyle(s engine.State) string {
 		return bad.Render(string(s))
 	}
 	return string(s)
+}
+
+// incidentState is stateStyle for an incident: it is resolved where its effect is applied.
+func incidentState(i engine.Incident) string {
+	state, resolution := wire.IncidentState(i)
+	if resolution != "" {
+		return good.Render(state)
+	}
+	return stateStyle(i.State)
 }
 
 // moment writes a time for people, in UTC to the second.

@@ -10,6 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 type projectCommand struct {
@@ -61,11 +62,7 @@ func (c projectCreate) Run(s *session) error {
 		return advise(err)
 	}
 	if c.JSON {
-		created := map[string]string{"id": project.ID, "name": project.Name, "callback_secret": secret}
-		if project.AlertWebhookSecret != "" {
-			created["alert_webhook_secret"] = project.AlertWebhookSecret
-		}
-		return sayJSON(s.stdout, created)
+		return sayJSON(s.stdout, wire.ProjectWithSecret{Project: wire.NewProject(project), CallbackSecret: secret})
 	}
 	say(s.stdout, "created %s (%s)", strong.Render(project.Name), project.ID)
 	saySecret(s, secret)
@@ -99,7 +96,7 @@ func (c projectList) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, projects)
+		return sayJSON(s.stdout, wire.Projects{Projects: wire.List(projects, wire.NewProject)})
 	}
 	var rows [][]string
 	for _, p := range projects {
@@ -163,7 +160,7 @@ func (c projectSet) Run(s *session) error {
 		return sayJSON(s.stdout, struct {
 			projects.Project
 			CallbackSecret string `json:"callback_secret,omitempty"`
-		}{project, secret})
+		}{wire.NewProject(project), secret})
 	}
 	say(s.stdout, "set %s", strong.Render(project.Name))
 	sayAlertSecret(s, project)

@@ -13,6 +13,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/qr"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -164,7 +165,10 @@ func (c proofCreate) Run(s *session) error {
 	c.remind(s)
 	link := proofs.Link(proof.Issuer, token)
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]any{"url": link, "token": token, "jti": proof.JTI, "expires_at": proof.ExpiresAt})
+		return sayJSON(s.stdout, struct {
+			wire.ProofWithLink
+			Token string `json:"token"`
+		}{wire.ProofWithLink{Proof: proof, URL: link}, token})
 	}
 	_, _ = fmt.Fprintln(s.stdout, link)
 	if c.QR {
@@ -225,7 +229,7 @@ func (c proofList) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, page)
+		return sayJSON(s.stdout, wire.Proofs{Proofs: append([]evidence.Proof{}, page.Proofs...), NextCursor: page.Next})
 	}
 	if len(page.Proofs) == 0 {
 		say(s.stdout, "no proofs")

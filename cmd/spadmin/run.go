@@ -1,6 +1,10 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sendpromptly/sendpromptly/internal/steps"
+)
 
 type sweepCommand struct{}
 
@@ -11,7 +15,7 @@ func (sweepCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	opened, err := e.Sweep(s.ctx)
+	opened, err := steps.Of(e).Sweep(s.ctx)
 	if err != nil {
 		return err
 	}

@@ -63,13 +63,13 @@ func (c serveCommand) Run(s *session) error {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = c.scheme() + listener.Addr().String()
 	}
-	server, err := adminserver.New(cfg)
+	server, err := adminserver.New(s.ctx, cfg)
 	if err != nil {
 		return err
 	}
 	work := []func(context.Context) error{server.Run}
 	if !c.NoEngine {
-		e, err := engine.New(cfg.Pool, engine.Config{AllowNetworks: s.allow, Logger: cfg.Logger})
+		e, err := engine.New(s.ctx, cfg.Pool, engine.Config{AllowNetworks: s.allow, Logger: cfg.Logger})
 		if err != nil {
 			return err
 		}

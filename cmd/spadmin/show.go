@@ -6,7 +6,14 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
+
+// shownJSON is what show prints: what the admin API answers about an incident and its timeline.
+type shownJSON struct {
+	Incident wire.Incident `json:"incident"`
+	Timeline []wire.Entry  `json:"timeline"`
+}
 
 type showCommand struct {
 	ID   string `arg:"" help:"The incident."`
@@ -15,7 +22,7 @@ type showCommand struct {
 
 // Run tells an incident's timeline.
 func (c showCommand) Run(s *session) error {
-	e, done, err := s.engineOf(c.ID)
+	project, e, done, err := s.engineOf(c.ID)
 	if err != nil {
 		return err
 	}
@@ -29,13 +36,9 @@ func (c showCommand) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		list := make([]entryJSON, len(entries))
-		for i, entry := range entries {
-			list[i] = newEntryJSON(entry)
-		}
-		return sayJSON(s.stdout, map[string]any{"incident": newIncidentJSON(incident), "timeline": list})
+		return sayJSON(s.stdout, shownJSON{wire.NewIncident(project, incident), wire.List(entries, wire.NewEntry)})
 	}
-	say(s.stdout, "%s %s is %s", strong.Render("incident"), incident.ID, stateStyle(incident.State))
+	say(s.stdout, "%s %s is %s", strong.Render("incident"), incident.ID, incidentState(incident))
 	for _, line := range [][2]string{
 		{"owed", incident.Effect + " for " + strings.TrimSpace(incident.EventType+" "+incident.EventID) + " (" + incident.Provider + ")"},
 		{"to", incident.Subject}, {"customer", incident.Customer}, {"amount", money(incident.Amount)}, {"shop", incident.Shop},
@@ -56,20 +59,20 @@ func (c showCommand) Run(s *session) error {
 // timeline reads all pages.
 func timeline(s *session, e *engine.Engine, id engine.EffectID) ([]engine.Entry, error) {
 	var entries []engine.Entry
-	for after := int64(-1); ; {
-		page, err := e.Timeline(s.ctx, id, after)
+	for from := int64(0); ; {
+		page, err := e.Timeline(s.ctx, id, from)
 		if err != nil {
 			return nil, err
 		}
 		entries = append(entries, page.Entries...)
-		if after = page.Next; after < 0 {
+		if from = page.Next; from == 0 {
 			return entries, nil
 		}
 	}
 }
 
 // sentences say in plain words what each kind of entry means.
-var sentences = map[string]string{
+var sentences = map[engine.Kind]string{
 	"receipt": "the app took the work on", "duplicate": "the same event was received again", "mismatch": "received again with other facts",
 	"success": "the effect was applied", "failure": "an attempt failed", "deadline": "the deadline passed without an outcome",
 	"opened": "incident opened", "reprocess": "reprocess asked for", "callback": "repair callback", "accepted": "the repair endpoint took it on",
@@ -87,7 +90,7 @@ func entryLine(entry engine.Entry) string {
 	if entry.State != "" {
 		parts = append(parts, "→ "+stateStyle(entry.State))
 	}
-	if entry.Kind == "callback" {
+	if entry.Kind == engine.KindCallback {
 		status := "no answer"
 		if entry.Status > 0 {
 			status = fmt.Sprintf("answered %d", entry.Status)
@@ -103,27 +106,4 @@ func entryLine(entry engine.Entry) string {
 		parts = append(parts, "by "+printable(string(entry.Actor)))
 	}
 	return strings.Join(parts, " ")
-}
-
-// entryJSON is a timeline entry as the command line prints it.
-type entryJSON struct {
-	Seq          int             `json:"seq"`
-	Kind         string          `json:"kind"`
-	At           time.Time       `json:"at"`
-	State        engine.State    `json:"state,omitempty"`
-	Cause        engine.State    `json:"cause,omitempty"`
-	Actor        engine.Operator `json:"actor,omitempty"`
-	ReplayID     string          `json:"replay_id,omitempty"`
-	ErrorCode    string          `json:"error_code,omitempty"`
-	ErrorMessage string          `json:"error_message,omitempty"`
-	Note         string          `json:"note,omitempty"`
-	URL          string          `json:"url,omitempty"`
-	Status       int             `json:"status,omitempty"`
-	DurationMS   int64           `json:"duration_ms,omitempty"`
-	Answer       string          `json:"answer,omitempty"`
-}
-
-func newEntryJSON(e engine.Entry) entryJSON {
-	return entryJSON{Seq: e.Seq, Kind: e.Kind, At: e.At, State: e.State, Cause: e.Cause, Actor: e.Actor, ReplayID: e.ReplayID, ErrorCode: e.ErrorCode,
-		ErrorMessage: e.ErrorMessage, Note: e.Note, URL: e.URL, Status: e.Status, DurationMS: e.Duration.Milliseconds(), Answer: e.Answer}
 }

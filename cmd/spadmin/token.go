@@ -1,6 +1,11 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
+)
 
 type tokenCommand struct {
 	Create tokenCreate `cmd:"" help:"Create a token for the admin API and print it, once."`
@@ -29,7 +34,7 @@ func (c tokenCreate) Run(s *session) error {
 		return adviseProject(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]string{"id": token.ID, "token": secret})
+		return sayJSON(s.stdout, wire.TokenWithSecret{Token: token, Secret: secret})
 	}
 	say(s.stdout, "created %s (%s)", strong.Render(printable(token.Label)), token.ID)
 	say(s.stdout, "token, shown once: %s", strong.Render(secret))
@@ -52,7 +57,7 @@ func (c tokenList) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, all)
+		return sayJSON(s.stdout, wire.Tokens{Tokens: append([]access.Token{}, all...)})
 	}
 	var rows [][]string
 	for _, t := range all {

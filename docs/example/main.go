@@ -61,7 +61,7 @@ func open(ctx context.Context, url string) (*shop, error) {
 	if _, err := pool.Exec(ctx, tables); err != nil {
 		return nil, err
 	}
-	effects, err := engine.New(pool, engine.Config{})
+	effects, err := engine.New(ctx, pool, engine.Config{})
 	return &shop{pool, effects}, err
 }
 
@@ -117,7 +117,7 @@ func (s *shop) workOnce(ctx context.Context) error {
 		return err
 	}
 	key := engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}
-	if err := s.effects.Apply(ctx, key, func(tx pgx.Tx) error { return addCredits(ctx, tx, account) }); err != nil {
+	if err := s.effects.Apply(ctx, key, func(ctx context.Context, tx pgx.Tx) error { return addCredits(ctx, tx, account) }); err != nil {
 		return err
 	}
 	_, err := s.pool.Exec(ctx, `DELETE FROM jobs WHERE id = $1`, id)

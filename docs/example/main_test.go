@@ -41,11 +41,11 @@ func TestTheExampleLosesAPaymentAndGetsItBack(t *testing.T) {
 	pay(t, server.URL, "evt_2")
 	db.Travel(31 * time.Minute)
 	lost := engine.Key{Provider: "stripe", EventID: "evt_2", Effect: "credit_grant"}
-	incident := db.RequireIncident(lost, engine.StateMissing)
+	incident := db.RequireIncident(lost, engine.CauseMissing)
 	if _, err := s.effects.Reprocess(t.Context(), incident.ID, "ada@example.com"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.effects.Deliver(t.Context()); err != nil {
+	if _, err := enginetest.Deliver(t.Context(), s.effects); err != nil {
 		t.Fatal(err)
 	}
 	db.RequireApplied(lost)

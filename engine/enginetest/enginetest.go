@@ -6,7 +6,7 @@
 //	effects := db.Engine(engine.Config{})
 //	… the app accepts a webhook, and no worker runs …
 //	db.Travel(31 * time.Minute)
-//	incident := db.RequireIncident(key, engine.StateMissing)
+//	incident := db.RequireIncident(key, engine.CauseMissing)
 //
 // The server is the one that DATABASE_URL names; without it, a local
 // installation of Postgres is started in a temporary folder, and without that a
@@ -95,7 +95,7 @@ func (db *Database) For(t testing.TB) *Database {
 // Engine makes an engine on the database, or ends the test.
 func (db *Database) Engine(cfg engine.Config) *engine.Engine {
 	db.t.Helper()
-	e, err := engine.New(db.Pool, cfg)
+	e, err := engine.New(db.t.Context(), db.Pool, cfg)
 	if err != nil {
 		db.t.Fatalf("enginetest: %v", err)
 	}
@@ -123,24 +123,24 @@ func (db *Database) RequireApplied(k engine.Key) {
 // RequireState ends the test unless the effect is in the state.
 func (db *Database) RequireState(k engine.Key, want engine.State) {
 	db.t.Helper()
-	got, err := db.sweeper().State(db.t.Context(), k)
+	effect, err := db.sweeper().Find(db.t.Context(), k)
 	if err != nil {
 		db.t.Fatalf("enginetest: state of %s: %v", k, err)
 	}
-	if got != want {
-		db.t.Fatalf("enginetest: %s is %s, want %s\n%s", k, got, want, db.Story(k))
+	if effect.State != want {
+		db.t.Fatalf("enginetest: %s is %s, want %s\n%s", k, effect.State, want, db.Story(k))
 	}
 }
 
 // RequireIncident sweeps, and ends the test unless the effect has an open
-// incident with the cause, engine.StateFailed or engine.StateMissing. It
+// incident with the cause, engine.CauseFailed or engine.CauseMissing. It
 // returns the incident.
-func (db *Database) RequireIncident(k engine.Key, cause engine.State) engine.Incident {
+func (db *Database) RequireIncident(k engine.Key, cause engine.Cause) engine.Incident {
 	db.t.Helper()
-	if _, err := db.sweeper().Sweep(db.t.Context()); err != nil {
+	if _, err := Sweep(db.t.Context(), db.sweeper()); err != nil {
 		db.t.Fatalf("enginetest: sweeping: %v", err)
 	}
-	incident, err := db.sweeper().IncidentOf(db.t.Context(), k)
+	incident, err := IncidentOf(db.t.Context(), db.sweeper(), k)
 	if err != nil {
 		db.t.Fatalf("enginetest: %s: %v\n%s", k, err, db.Story(k))
 	}
@@ -154,10 +154,10 @@ func (db *Database) RequireIncident(k engine.Key, cause engine.State) engine.Inc
 // RequireNoIncident sweeps, and ends the test if the effect has an incident.
 func (db *Database) RequireNoIncident(k engine.Key) {
 	db.t.Helper()
-	if _, err := db.sweeper().Sweep(db.t.Context()); err != nil {
+	if _, err := Sweep(db.t.Context(), db.sweeper()); err != nil {
 		db.t.Fatalf("enginetest: sweeping: %v", err)
 	}
-	if incident, err := db.sweeper().IncidentOf(db.t.Context(), k); err == nil {
+	if incident, err := IncidentOf(db.t.Context(), db.sweeper(), k); err == nil {
 		db.t.Fatalf("enginetest: %s has an incident with cause %s\n%s", k, incident.Cause, db.Story(k))
 	}
 }
@@ -197,24 +197,24 @@ func (db *Database) Story(k engine.Key) string {
 // Kinds lists the kinds of an effect's timeline entries, oldest first, each with
 // the state that it entered: "success→applied".
 func (db *Database) Kinds(k engine.Key) ([]string, error) {
-	id, err := db.sweeper().EffectOf(db.t.Context(), k)
+	effect, err := db.sweeper().Find(db.t.Context(), k)
 	if err != nil {
 		return nil, err
 	}
 	var kinds []string
-	for after := int64(-1); ; {
-		page, err := db.sweeper().Timeline(db.t.Context(), id, after)
+	for from := int64(0); ; {
+		page, err := db.sweeper().Timeline(db.t.Context(), effect.ID, from)
 		if err != nil {
 			return nil, err
 		}
 		for _, entry := range page.Entries {
-			kind := entry.Kind
+			kind := string(entry.Kind)
 			if entry.State != "" {
 				kind += "→" + string(entry.State)
 			}
 			kinds = append(kinds, kind)
 		}
-		if after = page.Next; after < 0 {
+		if from = page.Next; from == 0 {
 			return kinds, nil
 		}
 	}

@@ -135,7 +135,7 @@ func (r resource) amount() engine.Money {
 	if !ok {
 		return engine.Money{}
 	}
-	return engine.Money{Amount: minor, Currency: code}
+	return engine.Money{Minor: minor, Currency: code}
 }
 
 func (r resource) isTest() bool {

@@ -18,7 +18,7 @@ import (
 
 func TestTheFourTopics(t *testing.T) {
 	const customer = "9007199254740993" // 2^53 + 1
-	usd := engine.Money{Amount: 4900, Currency: "USD"}
+	usd := engine.Money{Minor: 4900, Currency: "USD"}
 	order := []string{"9007199254741993", "#1042", "1042", "QKZ8T3M1V", "9007199254750417", "b7f3c9a25d8e41609c7be2f4a0d31586"}
 	for _, test := range []struct {
 		topic   string
@@ -76,11 +76,11 @@ func TestDocumentsThatDiffer(t *testing.T) {
 		test              bool
 	}{
 		{name: "yen", topic: "orders/paid", body: `{"id":1,"total_price":"1000","currency":"JPY"}`,
-			amount: engine.Money{Amount: 1000, Currency: "JPY"}, objects: []string{"1"}},
+			amount: engine.Money{Minor: 1000, Currency: "JPY"}, objects: []string{"1"}},
 		{name: "dinar", topic: "orders/paid", body: `{"id":1,"total_price":"1.234","currency":"kwd"}`,
-			amount: engine.Money{Amount: 1234, Currency: "KWD"}, objects: []string{"1"}},
+			amount: engine.Money{Minor: 1234, Currency: "KWD"}, objects: []string{"1"}},
 		{name: "a price as a number", topic: "orders/paid", body: `{"id":1,"total_price":90071992547409.93,"currency":"USD"}`,
-			amount: engine.Money{Amount: 9007199254740993, Currency: "USD"}, objects: []string{"1"}},
+			amount: engine.Money{Minor: 9007199254740993, Currency: "USD"}, objects: []string{"1"}},
 		{name: "a price that is not exact", topic: "orders/paid", body: `{"id":1,"total_price":"1.005","currency":"USD"}`, objects: []string{"1"}},
 		{name: "a test order", topic: "orders/paid", body: `{"id":1,"test":true}`, objects: []string{"1"}, test: true},
 		{name: "a guest's order", topic: "orders/paid", body: `{"id":1,"customer":null,"email":"a@example.com"}`, objects: []string{"1"}},
@@ -221,7 +221,7 @@ func TestReceiveReadsAndVerifiesARequest(t *testing.T) {
 	long := append(bytes.Repeat([]byte(" "), 600<<10), body...)
 	r := request(long)
 	r.Header.Set(shopify.SignatureHeader, shopify.Sign(long, secret))
-	if got, err := shopify.Receive(r, secret); err != nil || got.Payload != nil || got.Amount.Amount != 4900 {
+	if got, err := shopify.Receive(r, secret); err != nil || got.Payload != nil || got.Amount.Minor != 4900 {
 		t.Errorf("long: got %v, %v", got, err)
 	}
 }

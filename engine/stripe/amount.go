@@ -36,7 +36,7 @@ func (o object) amount(eventType string, previous webhook.Node) engine.Money {
 	if amount, ok = minorUnits(amount, code); !ok {
 		return engine.Money{}
 	}
-	return engine.Money{Amount: amount, Currency: code}
+	return engine.Money{Minor: amount, Currency: code}
 }
 
 // minorUnits turns Stripe's smallest unit into that of ISO 4217. Source:

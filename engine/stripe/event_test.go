@@ -18,7 +18,7 @@ import (
 // Each of the six event types, as Stripe sends it today.
 func TestTheSixEventTypes(t *testing.T) {
 	const customer = "cus_T4vXq8LmN2pRbK"
-	usd := engine.Money{Amount: 4900, Currency: "USD"}
+	usd := engine.Money{Minor: 4900, Currency: "USD"}
 	for _, test := range []struct {
 		eventType, effect, subject, customer string
 		amount                               engine.Money
@@ -84,7 +84,7 @@ var documents = []struct {
 		name: "invoice before 2025-03-31",
 		body: event("invoice.paid", `{"id":"in_1","amount_paid":100,"currency":"eur","customer":"cus_1","payment_intent":"pi_1","charge":"ch_1",
 			"subscription":"sub_1","subscription_details":{"metadata":{"user":"of the subscription","plan":"p"}},"metadata":{"user":"u1"}}`, ""),
-		customer: "cus_1", amount: engine.Money{Amount: 100, Currency: "EUR"},
+		customer: "cus_1", amount: engine.Money{Minor: 100, Currency: "EUR"},
 		objects: []string{"in_1", "pi_1", "ch_1", "sub_1"}, metadata: map[string]string{"user": "u1", "plan": "p"},
 	},
 	{
@@ -102,13 +102,13 @@ var documents = []struct {
 	{
 		name:     "dispute with an expanded charge",
 		body:     event("charge.dispute.created", `{"id":"du_1","amount":5,"currency":"usd","charge":{"id":"ch_1","customer":"cus_1"}}`, ""),
-		customer: "cus_1", amount: engine.Money{Amount: 5, Currency: "USD"}, objects: []string{"du_1", "ch_1"}, metadata: map[string]string{},
+		customer: "cus_1", amount: engine.Money{Minor: 5, Currency: "USD"}, objects: []string{"du_1", "ch_1"}, metadata: map[string]string{},
 	},
 	{
 		name: "charge that carries its refunds",
 		body: event("charge.refunded", `{"id":"ch_1","amount_refunded":900,"currency":"usd","refunds":{"data":[{"id":"re_2"},{"id":"re_1"}]}}`,
 			`,"previous_attributes":{"amount_refunded":400}`),
-		amount: engine.Money{Amount: 500, Currency: "USD"}, objects: []string{"ch_1", "re_2", "re_1"}, metadata: map[string]string{},
+		amount: engine.Money{Minor: 500, Currency: "USD"}, objects: []string{"ch_1", "re_2", "re_1"}, metadata: map[string]string{},
 	},
 	{
 		name: "no event type of ours",
@@ -166,16 +166,16 @@ func TestAmounts(t *testing.T) {
 		name, object, previous string
 		want                   engine.Money
 	}{
-		{"beyond 2^53", `{"amount_refunded":9007199254740993,"currency":"usd"}`, "", engine.Money{Amount: 9007199254740993, Currency: "USD"}},
-		{"yen", `{"amount_refunded":500,"currency":"jpy"}`, "", engine.Money{Amount: 500, Currency: "JPY"}},
-		{"dinar", `{"amount_refunded":5120,"currency":"kwd"}`, "", engine.Money{Amount: 5120, Currency: "KWD"}},
-		{"króna, which Stripe writes with two decimals", `{"amount_refunded":500,"currency":"isk"}`, "", engine.Money{Amount: 5, Currency: "ISK"}},
+		{"beyond 2^53", `{"amount_refunded":9007199254740993,"currency":"usd"}`, "", engine.Money{Minor: 9007199254740993, Currency: "USD"}},
+		{"yen", `{"amount_refunded":500,"currency":"jpy"}`, "", engine.Money{Minor: 500, Currency: "JPY"}},
+		{"dinar", `{"amount_refunded":5120,"currency":"kwd"}`, "", engine.Money{Minor: 5120, Currency: "KWD"}},
+		{"króna, which Stripe writes with two decimals", `{"amount_refunded":500,"currency":"isk"}`, "", engine.Money{Minor: 5, Currency: "ISK"}},
 		{"a fraction of a króna", `{"amount_refunded":501,"currency":"isk"}`, "", engine.Money{}},
-		{"ariary, which Stripe writes without decimals", `{"amount_refunded":5,"currency":"mga"}`, "", engine.Money{Amount: 500, Currency: "MGA"}},
+		{"ariary, which Stripe writes without decimals", `{"amount_refunded":5,"currency":"mga"}`, "", engine.Money{Minor: 500, Currency: "MGA"}},
 		{"ariary beyond 64 bits", `{"amount_refunded":9223372036854775807,"currency":"mga"}`, "", engine.Money{}},
-		{"first refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":0}`, engine.Money{Amount: 300, Currency: "USD"}},
-		{"second refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":100}`, engine.Money{Amount: 200, Currency: "USD"}},
-		{"a refund that shrank", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":400}`, engine.Money{Amount: 300, Currency: "USD"}},
+		{"first refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":0}`, engine.Money{Minor: 300, Currency: "USD"}},
+		{"second refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":100}`, engine.Money{Minor: 200, Currency: "USD"}},
+		{"a refund that shrank", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":400}`, engine.Money{Minor: 300, Currency: "USD"}},
 		{"nothing", `{"amount_refunded":0,"currency":"usd"}`, "", engine.Money{Currency: "USD"}},
 		{"negative", `{"amount_refunded":-1,"currency":"usd"}`, "", engine.Money{}},
 		{"a fraction", `{"amount_refunded":1.5,"currency":"usd"}`, "", engine.Money{}},
@@ -289,7 +289,7 @@ func FuzzParseUnverified(f *testing.F) {
 				t.Errorf("%q is nothing to keep", s)
 			}
 		}
-		if e.EventID == "" || len(e.EventType) > 128 || len(e.Objects) > 16 || e.Amount.Amount < 0 || e.Metadata == nil {
+		if e.EventID == "" || len(e.EventType) > 128 || len(e.Objects) > 16 || e.Amount.Minor < 0 || e.Metadata == nil {
 			t.Errorf("got %+v", e)
 		}
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
@@ -48,7 +49,7 @@ func measureCallbacks(ctx context.Context, b *bench) error {
 	}
 	b.progress.Done(0.5)
 	began := time.Now()
-	sent, err := e.Deliver(ctx)
+	sent, err := steps.Of(e).Deliver(ctx)
 	took := time.Since(began)
 	if err != nil {
 		return err
@@ -72,7 +73,7 @@ func callbackEngine(ctx context.Context, pool *pg.Pool, url string) (*engine.Eng
 	if _, err := s.Projects.RotateCallbackSecret(ctx, "default", 0, operator); err != nil {
 		return nil, err
 	}
-	return engine.New(pool.Pool, engine.Config{AllowNetworks: loopback, Logger: slog.New(slog.DiscardHandler)})
+	return engine.New(ctx, pool.Pool, engine.Config{AllowNetworks: loopback, Logger: slog.New(slog.DiscardHandler)})
 }
 
 // reprocessAll opens n incidents and asks for the repair of each.
@@ -81,7 +82,7 @@ func reprocessAll(ctx context.Context, pool *pg.Pool, e *engine.Engine, n int64)
 	if err := f.write(ctx, n, awaiting, overdue(), nil); err != nil {
 		return 0, err
 	}
-	if opened, err := e.Sweep(ctx); err != nil || int64(opened) != n {
+	if opened, err := steps.Of(e).Sweep(ctx); err != nil || int64(opened) != n {
 		return 0, fmt.Errorf("%d of %d incidents opened: %w", opened, n, err)
 	}
 	var ids []engine.IncidentID

@@ -11,6 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/flow"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 // callCost is how often one call of the engine goes to the server and back.
@@ -138,7 +139,7 @@ func (c *calls) signals(ctx context.Context) error {
 		c.countInTx(ctx, "succeed", owed, func(tx pgx.Tx, f *flow.Flow) error { return c.e.Succeed(ctx, tx, f.Key) }),
 		c.countQueued(ctx, "queue_succeed", owed, func(batch *pgx.Batch, f *flow.Flow) error { return c.e.QueueSucceed(batch, f.Key) }),
 		c.count(ctx, "apply", owed, func(f *flow.Flow) error {
-			return c.e.Apply(ctx, f.Key, func(pgx.Tx) error { return nil })
+			return c.e.Apply(ctx, f.Key, func(context.Context, pgx.Tx) error { return nil })
 		}),
 		c.count(ctx, "fail", owed, func(f *flow.Flow) error { return c.e.Fail(ctx, f.Key, errors.New("the ledger is down")) }),
 	)
@@ -147,17 +148,17 @@ func (c *calls) signals(ctx context.Context) error {
 // steps are the background's calls where nothing is waiting, which is what an idle engine costs.
 func (c *calls) steps(ctx context.Context) error {
 	nothing := func() (*flow.Flow, error) { return nil, nil }
-	if _, err := c.e.Seal(ctx); err != nil { // the failure above
+	if _, err := steps.Of(c.e).Seal(ctx); err != nil { // the failure above
 		return err
 	}
-	if _, err := c.e.Index(ctx); err != nil {
+	if _, err := steps.Of(c.e).Index(ctx); err != nil {
 		return err
 	}
 	return errors.Join(
-		c.count(ctx, "sweep_empty", nothing, func(*flow.Flow) error { _, err := c.e.Sweep(ctx); return err }),
-		c.count(ctx, "deliver_empty", nothing, func(*flow.Flow) error { _, err := c.e.Deliver(ctx); return err }),
-		c.count(ctx, "seal_empty", nothing, func(*flow.Flow) error { _, err := c.e.Seal(ctx); return err }),
-		c.count(ctx, "index_empty", nothing, func(*flow.Flow) error { _, err := c.e.Index(ctx); return err }),
+		c.count(ctx, "sweep_empty", nothing, func(*flow.Flow) error { _, err := steps.Of(c.e).Sweep(ctx); return err }),
+		c.count(ctx, "deliver_empty", nothing, func(*flow.Flow) error { _, err := steps.Of(c.e).Deliver(ctx); return err }),
+		c.count(ctx, "seal_empty", nothing, func(*flow.Flow) error { _, err := steps.Of(c.e).Seal(ctx); return err }),
+		c.count(ctx, "index_empty", nothing, func(*flow.Flow) error { _, err := steps.Of(c.e).Index(ctx); return err }),
 	)
 }
 
@@ -172,7 +173,7 @@ func (c *calls) reads(ctx context.Context) error {
 	return errors.Join(
 		c.count(ctx, "incidents", nothing, func(*flow.Flow) error { _, err := c.e.Incidents(ctx, engine.IncidentFilter{Open: true}); return err }),
 		c.count(ctx, "incident", nothing, func(*flow.Flow) error { _, err := c.e.Incident(ctx, c.incident.ID); return err }),
-		c.count(ctx, "timeline", nothing, func(*flow.Flow) error { _, err := c.e.Timeline(ctx, c.incident.EffectID, -1); return err }),
-		c.count(ctx, "state", nothing, func(*flow.Flow) error { _, err := c.e.State(ctx, c.incident.Key); return err }),
+		c.count(ctx, "timeline", nothing, func(*flow.Flow) error { _, err := c.e.Timeline(ctx, c.incident.EffectID, 0); return err }),
+		c.count(ctx, "find", nothing, func(*flow.Flow) error { _, err := c.e.Find(ctx, c.incident.Key); return err }),
 	)
 }

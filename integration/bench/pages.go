@@ -39,7 +39,7 @@ func (b *bench) timePages(ctx context.Context, lists lists) error {
 		return err
 	}
 	defer pool.Close()
-	e, err := engine.New(pool.Pool, engine.Config{})
+	e, err := engine.New(ctx, pool.Pool, engine.Config{})
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (b *bench) timePages(ctx context.Context, lists lists) error {
 	if err != nil {
 		return err
 	}
-	site, stop, err := serveConsole(pool)
+	site, stop, err := serveConsole(ctx, pool)
 	if err != nil {
 		return err
 	}
@@ -112,13 +112,13 @@ type site struct {
 }
 
 // serveConsole serves the admin server on this machine to whom `select 1` knows.
-func serveConsole(pool *pg.Pool) (*site, func(), error) {
+func serveConsole(ctx context.Context, pool *pg.Pool) (*site, func(), error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &site{url: "http://" + listener.Addr().String()}
-	admin, err := adminserver.New(adminserver.Config{Pool: pool.Pool, BaseURL: s.url, Logger: slog.New(slog.DiscardHandler),
+	admin, err := adminserver.New(ctx, adminserver.Config{Pool: pool.Pool, BaseURL: s.url, Logger: slog.New(slog.DiscardHandler),
 		Authenticate: func(r *http.Request) (adminserver.Identity, bool, error) {
 			var one int
 			err := pool.QueryRow(r.Context(), "SELECT 1").Scan(&one)

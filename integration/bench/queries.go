@@ -86,7 +86,7 @@ func (b *bench) timeQueries(ctx context.Context, url string, last int64) error {
 		return err
 	}
 	defer pool.Close()
-	e, err := engine.New(pool.Pool, engine.Config{})
+	e, err := engine.New(ctx, pool.Pool, engine.Config{})
 	if err != nil {
 		return err
 	}
@@ -148,12 +148,11 @@ func consoleQueries(ctx context.Context, e *engine.Engine, last int64) ([]query,
 		list("list_open", engine.IncidentFilter{Open: true}),
 		list("list_open_next", engine.IncidentFilter{Open: true, Before: deep.ID}),
 		list("list_resolved", engine.IncidentFilter{State: engine.StateApplied}),
-		list("list_by_cause", engine.IncidentFilter{Open: true, Cause: engine.StateMissing}),
+		list("list_by_cause", engine.IncidentFilter{Open: true, Cause: engine.CauseMissing}),
 		list("list_by_provider", engine.IncidentFilter{Provider: "stripe"}),
 		list("list_by_term", engine.IncidentFilter{Term: fmt.Sprintf("cus_%014d", last-7)}),
 		{"show_incident", func(ctx context.Context) error { _, err := e.Incident(ctx, deep.ID); return err }},
-		{"show_by_key", func(ctx context.Context) error { _, err := e.IncidentOf(ctx, deep.Key); return err }},
-		{"show_state", func(ctx context.Context) error { _, err := e.State(ctx, deep.Key); return err }},
-		{"show_timeline", func(ctx context.Context) error { _, err := e.Timeline(ctx, deep.EffectID, -1); return err }},
+		{"show_by_key", func(ctx context.Context) error { _, err := e.Find(ctx, deep.Key); return err }},
+		{"show_timeline", func(ctx context.Context) error { _, err := e.Timeline(ctx, deep.EffectID, 0); return err }},
 	}, nil
 }

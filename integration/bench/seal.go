@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 // measureSealing opens incidents and takes the time of hashing their timelines, for a bounded time.
@@ -21,13 +22,13 @@ func measureSealing(ctx context.Context, b *bench) error {
 	if err := f.write(ctx, n, awaiting, overdue(), nil); err != nil {
 		return err
 	}
-	if opened, err := e.Sweep(ctx); err != nil || int64(opened) != n {
+	if opened, err := steps.Of(e).Sweep(ctx); err != nil || int64(opened) != n {
 		return fmt.Errorf("%d of %d incidents opened: %w", opened, n, err)
 	}
 	bounded, cancel := context.WithTimeout(ctx, b.opts.sizes.sealFor)
 	defer cancel()
 	began := time.Now()
-	_, err = e.Seal(bounded)
+	_, err = steps.Of(e).Seal(bounded)
 	took := time.Since(began)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err

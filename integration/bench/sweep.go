@@ -13,6 +13,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 // sweeps measures sweeping on one database whose history grows.
@@ -112,20 +113,20 @@ func (s *sweeps) openings(ctx context.Context, stage string, sweepers int) error
 }
 
 // newEngine is an engine that has not swept yet: one that has would hold what is overdue at birth (design, rule 7).
-func (s *sweeps) newEngine() (*engine.Engine, error) {
-	return engine.New(s.pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+func (s *sweeps) newEngine(ctx context.Context) (*engine.Engine, error) {
+	return engine.New(ctx, s.pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // timeEmpty takes the time of sweeps that find nothing, in milliseconds, as the app sees it.
 func (s *sweeps) timeEmpty(ctx context.Context) ([]float64, error) {
-	e, err := s.newEngine()
+	e, err := s.newEngine(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var times []float64
 	for i := range s.opts.sizes.emptySweeps + 20 {
 		began := time.Now()
-		opened, err := e.Sweep(ctx)
+		opened, err := steps.Of(e).Sweep(ctx)
 		if err != nil || opened != 0 {
 			return nil, fmt.Errorf("an empty sweep opened %d: %w", opened, err)
 		}
@@ -176,7 +177,7 @@ func (s *sweeps) open(ctx context.Context, n int64, engines int) (time.Duration,
 	}
 	var all []*engine.Engine
 	for range engines {
-		e, err := s.newEngine()
+		e, err := s.newEngine(ctx)
 		if err != nil {
 			return 0, err
 		}
@@ -190,7 +191,7 @@ func (s *sweeps) open(ctx context.Context, n int64, engines int) (time.Duration,
 		group.Go(func() {
 			for opened.Load() < n && failures[i] == nil && time.Since(began) < time.Minute {
 				var here int
-				here, failures[i] = e.Sweep(ctx)
+				here, failures[i] = steps.Of(e).Sweep(ctx)
 				opened.Add(int64(here))
 			}
 		})

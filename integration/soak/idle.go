@@ -65,7 +65,7 @@ func idleFleet(ctx context.Context, server *pg.Server, engines int, during time.
 	defer pool.Close()
 	fleet := make([]*engine.Engine, engines)
 	for i := range fleet {
-		if fleet[i], err = engine.New(pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)}); err != nil {
+		if fleet[i], err = engine.New(ctx, pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)}); err != nil {
 			return err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
@@ -103,7 +104,7 @@ func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1
 
 // verify holds the aged database against the invariants.
 func (s *soak) verify(ctx context.Context) (problems []string, err error) {
-	if _, err := s.engine.Sweep(ctx); err != nil {
+	if _, err := steps.Of(s.engine).Sweep(ctx); err != nil {
 		return nil, err
 	}
 	st, err := rooms.Open(s.writing.Pool, "")

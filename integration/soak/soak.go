@@ -12,6 +12,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
+	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 // soak is one run.
@@ -61,7 +62,7 @@ func newSoak(ctx context.Context, server *pg.Server, o options) (*soak, error) {
 	if s.sweeping, err = pg.Open(ctx, s.writing.Config().ConnString(), 1); err != nil {
 		return nil, err
 	}
-	s.engine, err = engine.New(s.sweeping.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+	s.engine, err = engine.New(ctx, s.sweeping.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 	return s, err
 }
 
@@ -102,7 +103,7 @@ func (s *soak) sweep(ctx context.Context) error {
 	for {
 		before, _ := s.sweeping.CPUTime()
 		at, began := s.done.Load(), time.Now()
-		opened, err := s.engine.Sweep(ctx)
+		opened, err := steps.Of(s.engine).Sweep(ctx)
 		if err != nil {
 			return fmt.Errorf("sweep: %w", err)
 		}
@@ -120,12 +121,12 @@ func (s *soak) sweep(ctx context.Context) error {
 
 // upkeep does what Run does besides, as often as it does.
 func (s *soak) upkeep(ctx context.Context) error {
-	e, err := engine.New(s.writing.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+	e, err := engine.New(ctx, s.writing.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
 	for wait(ctx, time.Second) {
-		for _, step := range []func(context.Context) (int, error){e.Seal, e.Index, e.Purge} {
+		for _, step := range []func(context.Context) (int, error){steps.Of(e).Seal, steps.Of(e).Index, steps.Of(e).Purge} {
 			if _, err := step(ctx); err != nil {
 				return fmt.Errorf("upkeep: %w", err)
 			}

@@ -38,7 +38,7 @@ var remarks = []string{
 	"Every signal that is not refused leaves an entry of its own on the timeline, whether it moves the effect or not. A duplicate receipt leaves one too, and restarts no clock.",
 	"A reprocess sets its own due time: the last scheduled try of the callback plus the effect's timeout. A 2xx moves it to the timeout from then, at least 60 seconds.",
 	"Leaving `reprocessing` by any signal cancels the remaining tries of the callback in the same call.",
-	"An outcome whose key has no receipt is refused: `ErrUnknownEffect` in Go, state `unknown` in SQL. `Config.UnknownEffect: engine.Adopt` takes it as receipt and outcome in one.",
+	"An outcome whose key has no receipt is refused: `ErrUnknownEffect` in Go, state `unknown` in SQL. `Config.AdoptUnknown: true` takes it as receipt and outcome in one.",
 	"`Apply` does not run for a closed effect (`ErrClosed`). A success recorded directly does settle it: it is the truth.",
 }
 

@@ -118,10 +118,10 @@ func askForRepair(t *testing.T, db *enginetest.Database, url string) {
 		t.Fatal(err)
 	}
 	db.Travel(31 * time.Minute)
-	if _, err := e.Reprocess(t.Context(), db.RequireIncident(k, engine.StateMissing).ID, "ada"); err != nil {
+	if _, err := e.Reprocess(t.Context(), db.RequireIncident(k, engine.CauseMissing).ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	if sent, err := e.Deliver(t.Context()); sent != 1 || err != nil {
+	if sent, err := enginetest.Deliver(t.Context(), e); sent != 1 || err != nil {
 		t.Fatalf("Deliver = %d, %v", sent, err)
 	}
 }

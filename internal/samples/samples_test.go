@@ -70,7 +70,7 @@ func TestValuesTakeThePlaceOfTheSamples(t *testing.T) {
 		if a.Customer != "9007199254999999" && eventType != "charge.dispute.created" {
 			t.Errorf("customer %q", a.Customer)
 		}
-		if a.Amount.Currency != "" && (a.Amount.Amount != 123456 || a.Amount.Currency != "EUR") {
+		if a.Amount.Currency != "" && (a.Amount.Minor != 123456 || a.Amount.Currency != "EUR") {
 			t.Errorf("amount %v", a.Amount)
 		}
 		if reference != values.Reference && eventType != "customers/create" {

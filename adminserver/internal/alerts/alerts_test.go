@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
@@ -22,7 +23,7 @@ func TestAnIncidentIsToldOnceToEachDestination(t *testing.T) {
 	d := newDesk(t)
 	secret := d.everywhere()
 	d.miss("default", key(1), key(2))
-	incident := d.db.RequireIncident(key(1), engine.StateMissing)
+	incident := d.db.RequireIncident(key(1), engine.CauseMissing)
 	if n := d.send(); n != 3 {
 		t.Errorf("%d deliveries, want 3", n)
 	}
@@ -48,7 +49,7 @@ func TestAnIncidentIsToldOnceToEachDestination(t *testing.T) {
 			t.Errorf("%s has %d alert entries", k, n)
 		}
 	}
-	if _, err := d.engine("default").Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), d.engine("default")); err != nil {
 		t.Fatal(err)
 	}
 	d.db.RequireSound()
@@ -127,8 +128,8 @@ func TestAReopenedIncidentIsToldIfItStaysOpen(t *testing.T) {
 	d.miss("default", key(1), key(2))
 	var incidents []engine.IncidentID
 	for n := 1; n <= 2; n++ {
-		incidents = append(incidents, d.db.RequireIncident(key(n), engine.StateMissing).ID)
-		if err := e.Close(t.Context(), incidents[n-1], "ada", "by mistake"); err != nil {
+		incidents = append(incidents, d.db.RequireIncident(key(n), engine.CauseMissing).ID)
+		if err := e.CloseIncident(t.Context(), incidents[n-1], "ada", "by mistake"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -240,7 +241,7 @@ func TestOldMessagesArePurged(t *testing.T) {
 		rows  int
 	}{{0, 5}, {6 * 24 * time.Hour, 5}, {2 * 24 * time.Hour, 4}, {23 * 24 * time.Hour, 0}} {
 		d.db.Travel(step.after)
-		if _, err := d.engine("default").Purge(t.Context()); err != nil {
+		if _, err := enginetest.Purge(t.Context(), d.engine("default")); err != nil {
 			t.Fatal(err)
 		}
 		if n := rows(); n != step.rows {

@@ -83,7 +83,7 @@ func (d *desk) miss(project string, keys ...engine.Key) {
 	var list []engine.Acceptance
 	for _, key := range keys {
 		list = append(list, engine.Acceptance{Key: key, EventType: "invoice.paid", Subject: "SUBJECTMARKER", Customer: "CUSTOMERMARKER", Version: "VERSIONMARKER",
-			Objects: []string{"OBJECTMARKER"}, Amount: engine.Money{Amount: 424242, Currency: "EUR"}})
+			Objects: []string{"OBJECTMARKER"}, Amount: engine.Money{Minor: 424242, Currency: "EUR"}})
 	}
 	err := pgx.BeginFunc(d.t.Context(), d.db.Pool, func(tx pgx.Tx) error {
 		_, err := e.AcceptMany(d.t.Context(), tx, list)
@@ -93,7 +93,7 @@ func (d *desk) miss(project string, keys ...engine.Key) {
 		d.t.Fatal(err)
 	}
 	d.db.Travel(31 * time.Minute)
-	if n, err := e.Sweep(d.t.Context()); err != nil || n != len(keys) {
+	if n, err := enginetest.Sweep(d.t.Context(), e); err != nil || n != len(keys) {
 		d.t.Fatalf("swept %d, %v", n, err)
 	}
 }

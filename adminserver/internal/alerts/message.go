@@ -33,12 +33,12 @@ type message struct {
 
 // title is the message in one line.
 func (m message) title() string {
-	causes := map[engine.State]int{}
+	causes := map[engine.Cause]int{}
 	for _, group := range m.content.Groups {
 		causes[group.Cause] += group.Incidents
 	}
 	var parts []string
-	for _, cause := range []engine.State{engine.StateMissing, engine.StateFailed} {
+	for _, cause := range []engine.Cause{engine.CauseMissing, engine.CauseFailed} {
 		if causes[cause] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", causes[cause], cause))
 		}
@@ -102,7 +102,7 @@ func groupLine(g projects.AlertGroup) string {
 // hook is the message for programs.
 func (m message) hook() ([]byte, error) {
 	type group struct {
-		Cause     engine.State `json:"cause"`
+		Cause     engine.Cause `json:"cause"`
 		Provider  string       `json:"provider"`
 		EventType string       `json:"event_type"`
 		Effect    string       `json:"effect_type"`
@@ -112,7 +112,7 @@ func (m message) hook() ([]byte, error) {
 	}
 	type incident struct {
 		ID        engine.IncidentID `json:"incident_id"`
-		Cause     engine.State      `json:"cause"`
+		Cause     engine.Cause      `json:"cause"`
 		Provider  string            `json:"provider"`
 		EventType string            `json:"event_type"`
 		Effect    string            `json:"effect_type"`

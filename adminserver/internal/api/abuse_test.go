@@ -105,7 +105,8 @@ func TestAnswersSayNothingOfTheirCaller(t *testing.T) {
 			continue
 		}
 		a := d.do(call{method: "GET", path: l.path, token: "admin"})
-		if a.status != 200 || strings.Contains(string(a.body), "null") || strings.Contains(string(a.body), "$schema") {
+		lists := strings.ReplaceAll(string(a.body), `"amount":null`, "") // an unknown amount is no list
+		if a.status != 200 || strings.Contains(lists, "null") || strings.Contains(string(a.body), "$schema") {
 			t.Errorf("%s: %d: %s", l.id, a.status, a.body)
 		}
 		if a.header.Get("Link") != "" {

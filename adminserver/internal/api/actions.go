@@ -11,19 +11,10 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Acted is what an action led to.
-type Acted struct {
-	ID          string     `json:"id" format:"uuid"`
-	State       string     `json:"state" enum:"failed,missing,reprocessing,applied,closed"`
-	Revision    int        `json:"revision"`
-	Attempt     int        `json:"attempt,omitempty" doc:"The number of the new attempt."`
-	ReplayID    string     `json:"replay_id,omitempty"`
-	RequestedAt *time.Time `json:"requested_at,omitempty"`
-	DueAt       *time.Time `json:"due_at,omitempty" doc:"When the attempt is given up if no outcome arrives."`
-}
 
 // ActionInput is an action on an incident.
 type ActionInput struct {
@@ -61,23 +52,34 @@ func (in ActionInput) revision(required bool) (*int, error) {
 }
 
 // act does one action on an incident, together with its answer.
-func (r *room) act(ctx context.Context, in ActionInput, action, note string, needsMatch bool) (*done[Acted], error) {
+func (r *room) act(ctx context.Context, in ActionInput, action, note string, needsMatch bool) (*done[wire.Acted], error) {
 	revision, err := in.revision(needsMatch)
 	if err != nil {
 		return nil, err
 	}
-	project, _, err := r.incidentIn(ctx, in.ID)
+	project, e, err := r.incidentIn(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	before, err := e.Incident(ctx, engine.IncidentID(in.ID))
 	if err != nil {
 		return nil, err
 	}
 	request := actions.Request{
 		Action: action, Incident: in.ID, By: string(identity.From(ctx).Actor()), Note: note, Revision: revision,
 	}
-	out, err := once(ctx, r, in.Key, project, action, request, func(tx pgx.Tx) (Acted, error) {
+	out, err := once(ctx, r, in.Key, project, action, request, func(tx pgx.Tx) (wire.Acted, error) {
 		done, err := actions.Do(ctx, tx, project, request)
-		return Acted{
-			ID: in.ID, State: done.State, Revision: done.Revision, Attempt: done.Attempt, ReplayID: done.ReplayID,
-			RequestedAt: attempted(done, done.RequestedAt), DueAt: attempted(done, done.DueAt),
+		state, resolution := wire.StateAfter(before, engine.State(done.State))
+		return wire.Acted{
+			ID:          in.ID,
+			State:       state,
+			Resolution:  resolution,
+			Revision:    done.Revision,
+			Attempt:     done.Attempt,
+			ReplayID:    done.ReplayID,
+			RequestedAt: attempted(done, done.RequestedAt),
+			DueAt:       attempted(done, done.DueAt),
 		}, err
 	})
 	out.ETag = etag(out.Body.Revision)
@@ -89,21 +91,21 @@ func attempted(d actions.Result, t time.Time) *time.Time {
 	if d.ReplayID == "" {
 		return nil
 	}
-	return at(t)
+	return wire.At(t)
 }
 
 func addActions(r *room) {
 	plain := func(path, action, title, text string) {
 		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: identity.Operator,
 			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
-		add(r, line, func(ctx context.Context, in *ActionInput) (*done[Acted], error) {
+		add(r, line, func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
 			return r.act(ctx, *in, action, "", true)
 		})
 	}
 	noted := func(path, action, title, text string, needsMatch bool, more ...int) {
 		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: identity.Operator,
 			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
-		add(r, line, func(ctx context.Context, in *notedInput) (*done[Acted], error) {
+		add(r, line, func(ctx context.Context, in *notedInput) (*done[wire.Acted], error) {
 			return r.act(ctx, in.ActionInput, action, in.Body.Note, needsMatch)
 		})
 	}

@@ -64,7 +64,7 @@ func deployOn(t *testing.T, db *enginetest.Database) *deployment {
 			fine[int](t)(0, err)
 		}
 		fine[projects.Project](t)(d.st.Projects.Set(t.Context(), name, projects.Settings{RepairURL: &url}, nil, "ada"))
-		d.engines[name] = fine[*engine.Engine](t)(engine.New(db.Pool, engine.Config{Project: name}))
+		d.engines[name] = fine[*engine.Engine](t)(engine.New(t.Context(), db.Pool, engine.Config{Project: name}))
 		d.incidents[name] = d.incident(name, "evt_1")
 	}
 	for name, project := range map[string]string{"viewer": "", "operator": "", "admin": "", "other": "other"} {
@@ -87,7 +87,7 @@ func deployOn(t *testing.T, db *enginetest.Database) *deployment {
 func (d *deployment) serve() {
 	d.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	s, err := adminserver.New(adminserver.Config{Pool: d.Pool, BaseURL: "http://" + server.Listener.Addr().String(),
+	s, err := adminserver.New(d.t.Context(), adminserver.Config{Pool: d.Pool, BaseURL: "http://" + server.Listener.Addr().String(),
 		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: slog.New(slog.NewTextHandler(d.log, nil))})
 	if err != nil {
 		d.t.Fatal(err)
@@ -108,7 +108,7 @@ func (d *deployment) incident(project, event string) engine.Incident {
 		return err
 	}))
 	fine[int](d.t)(0, e.Fail(d.t.Context(), key, errors.New("boom")))
-	return fine[engine.Incident](d.t)(e.IncidentOf(d.t.Context(), key))
+	return fine[engine.Incident](d.t)(enginetest.IncidentOf(d.t.Context(), e, key))
 }
 
 // call is one request.

@@ -3,35 +3,22 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Effect is what was accepted and what became of it.
-type Effect struct {
-	Receipt
-	State       string     `json:"state" enum:"awaiting,applied,failed,missing,reprocessing,closed"`
-	SucceededAt *time.Time `json:"succeeded_at,omitempty" doc:"When the first wait ended in a success."`
-	IncidentID  string     `json:"incident_id,omitempty" doc:"Absent where there never was an incident."`
-}
-
-func newEffect(project string, e incidents.Effect) Effect {
-	return Effect{Receipt: newReceipt(project, e.ID, e.Acceptance, e.AcceptedAt, e.Deadline), State: string(e.State), SucceededAt: at(e.SucceededAt),
-		IncidentID: string(e.Incident)}
-}
 
 // EffectPage is one page of effects, newest first.
 type EffectPage struct {
-	Effects    []Effect `json:"effects"`
-	NextCursor string   `json:"next_cursor,omitempty" doc:"Absent on the last page."`
+	Effects    []wire.Effect `json:"effects"`
+	NextCursor string        `json:"next_cursor,omitempty" doc:"Absent on the last page."`
 }
 
 // RelatedEffect is an effect that has something in common with another one.
 type RelatedEffect struct {
-	Effect
+	wire.Effect
 	SameEvent     bool `json:"same_event"`
 	SameReference bool `json:"same_reference"`
 	SameCustomer  bool `json:"same_customer"`
@@ -69,17 +56,17 @@ func addEffects(r *room) {
 			return nil, err
 		}
 		page, err := r.Incidents.Effects.List(ctx, incidents.EffectFilter{Project: project, Term: in.Q, Before: engine.EffectID(in.Cursor), Limit: in.Limit})
-		made := list(page.Effects, func(e incidents.Effect) Effect { return newEffect(project, e) })
+		made := wire.List(page.Effects, func(e incidents.Effect) wire.Effect { return wire.NewEffect(project, e) })
 		return &reply[EffectPage]{EffectPage{made, string(page.Next)}}, err
 	})
 	line.path, line.id, line.title, line.text = "/effects/{id}", "effects-get", "Read an effect", ""
-	add(r, line, func(ctx context.Context, in *effectPath) (*reply[Effect], error) {
+	add(r, line, func(ctx context.Context, in *effectPath) (*reply[wire.Effect], error) {
 		project, err := r.effectIn(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
 		e, err := r.Incidents.Effects.Get(ctx, project, engine.EffectID(in.ID))
-		return &reply[Effect]{newEffect(project, e)}, err
+		return &reply[wire.Effect]{wire.NewEffect(project, e)}, err
 	})
 	line.path, line.id, line.title = "/effects/{id}/related", "effects-related", "Read effects of the same event, reference or customer"
 	add(r, line, func(ctx context.Context, in *effectPath) (*reply[RelatedEffects], error) {
@@ -88,8 +75,8 @@ func addEffects(r *room) {
 			return nil, err
 		}
 		related, err := r.Incidents.Effects.Related(ctx, project, engine.EffectID(in.ID))
-		return &reply[RelatedEffects]{RelatedEffects{list(related, func(e incidents.RelatedEffect) RelatedEffect {
-			return RelatedEffect{newEffect(project, e.Effect), e.SameEvent, e.SameSubject, e.SameCustomer, e.Later}
+		return &reply[RelatedEffects]{RelatedEffects{wire.List(related, func(e incidents.RelatedEffect) RelatedEffect {
+			return RelatedEffect{wire.NewEffect(project, e.Effect), e.SameEvent, e.SameSubject, e.SameCustomer, e.Later}
 		})}}, err
 	})
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // maxStreams bounds the streams of one server: each asks the database once a second.
@@ -87,7 +88,7 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 	if err != nil {
 		return nil, err
 	}
-	if s.engine, err = r.Engines.For("default"); err != nil {
+	if s.engine, err = r.Engines.For(ctx, "default"); err != nil {
 		return nil, err
 	}
 	select {
@@ -128,7 +129,11 @@ func (s *stream) follow(ctx context.Context, changes chan<- web.Event) error {
 		if !s.who.Sees(change.Project) || s.project != "" && s.project != change.Project {
 			continue
 		}
-		data, err := json.Marshal(Change{Project: change.Project, Kind: change.Kind, What: change.What, ID: change.ID, At: change.At.UTC()})
+		what := change.What
+		if change.Kind == "incident" {
+			what = wire.StateName(engine.State(what))
+		}
+		data, err := json.Marshal(Change{Project: change.Project, Kind: change.Kind, What: what, ID: change.ID, At: change.At.UTC()})
 		if err != nil {
 			return err
 		}

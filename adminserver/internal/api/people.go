@@ -9,22 +9,13 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Operators are the people who may log in.
-type Operators struct {
-	Operators []access.OperatorAccount `json:"operators"`
-}
 
 // Invitation is an operator to invite.
 type Invitation struct {
 	Email string `json:"email" minLength:"3" maxLength:"254"`
 	Role  string `json:"role" enum:"viewer,operator,admin"`
-}
-
-// LoginLink logs its holder in once.
-type LoginLink struct {
-	URL string `json:"url" doc:"Works once, within 15 minutes."`
 }
 
 // NewRole is what an operator may do from now on.
@@ -48,23 +39,23 @@ func noID(err error) error {
 
 func addPeople(r *room) {
 	line := operation{method: http.MethodGet, path: "/operators", id: "operators-list", tag: "People", role: identity.Admin, title: "List operators"}
-	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Operators], error) {
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Operators], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		all, err := r.Access.Operators.List(ctx)
-		return &reply[Operators]{Operators{append([]access.OperatorAccount{}, all...)}}, err
+		return &reply[wire.Operators]{wire.Operators{Operators: append([]access.OperatorAccount{}, all...)}}, err
 	})
 	line = operation{method: http.MethodPost, path: "/operators", id: "operators-invite", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusCreated, title: "Invite an operator", text: "One who is there gets the role and a new link.", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body Invitation
-	}) (*reply[LoginLink], error) {
+	}) (*reply[wire.LoginLink], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		token, err := r.Access.Operators.Invite(ctx, in.Body.Email, in.Body.Role, identity.From(ctx).Actor())
-		return &reply[LoginLink]{LoginLink{r.Base.URL("/login/" + token)}}, err
+		return &reply[wire.LoginLink]{wire.LoginLink{URL: r.Base.URL("/login/" + token)}}, err
 	})
 	line = operation{method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusNoContent, title: "Change an operator's role", errors: withBody}
@@ -87,11 +78,6 @@ func addPeople(r *room) {
 	})
 }
 
-// Tokens are API tokens, newest first, those that have ended too.
-type Tokens struct {
-	Tokens []access.Token `json:"tokens"`
-}
-
 // NewToken is a token to create.
 type NewToken struct {
 	Role           string  `json:"role" enum:"viewer,operator,admin"`
@@ -100,32 +86,26 @@ type NewToken struct {
 	ExpiresSeconds float64 `json:"expires_in_seconds,omitempty" minimum:"60" maximum:"315360000" doc:"Absent: never."`
 }
 
-// TokenWithSecret is a new token, which is shown once.
-type TokenWithSecret struct {
-	access.Token
-	Secret string `json:"token" doc:"spt_ and 40 characters, shown this once."`
-}
-
 func addTokens(r *room) {
 	line := operation{method: http.MethodGet, path: "/tokens", id: "tokens-list", tag: "People", role: identity.Admin, title: "List API tokens"}
-	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Tokens], error) {
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Tokens], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		all, err := r.Access.Tokens.List(ctx)
-		return &reply[Tokens]{Tokens{append([]access.Token{}, all...)}}, err
+		return &reply[wire.Tokens]{wire.Tokens{Tokens: append([]access.Token{}, all...)}}, err
 	})
 	line = operation{method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusCreated, title: "Create an API token", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewToken
-	}) (*reply[TokenWithSecret], error) {
+	}) (*reply[wire.TokenWithSecret], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		b := in.Body
 		token, secret, err := r.Access.Tokens.Create(ctx, b.Role, b.Label, b.Project, time.Duration(b.ExpiresSeconds)*time.Second, identity.From(ctx).Actor())
-		return &reply[TokenWithSecret]{TokenWithSecret{token, secret}}, err
+		return &reply[wire.TokenWithSecret]{wire.TokenWithSecret{Token: token, Secret: secret}}, err
 	})
 	line = operation{method: http.MethodDelete, path: "/tokens/{id}", id: "tokens-revoke", tag: "People", role: identity.Admin, recent: true,
 		status: http.StatusNoContent, title: "Revoke an API token", errors: []int{http.StatusNotFound}}

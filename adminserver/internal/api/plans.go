@@ -8,13 +8,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // Filter selects incidents, in a body.
 type Filter struct {
 	Open         bool       `json:"open,omitempty"`
-	State        string     `json:"state,omitempty" enum:"failed,missing,reprocessing,applied,closed"`
-	Cause        string     `json:"cause,omitempty" enum:"failed,missing"`
+	State        string     `json:"state,omitempty" enum:"failed,missing,reprocessing,resolved,closed"`
+	Cause        string     `json:"cause,omitempty" enum:"failed,missing,unreceived"`
 	Provider     string     `json:"provider,omitempty" maxLength:"64"`
 	EventType    string     `json:"event_type,omitempty" maxLength:"128"`
 	EffectType   string     `json:"effect_type,omitempty" maxLength:"64"`
@@ -40,8 +41,8 @@ func (f Filter) filter() engine.IncidentFilter {
 }
 
 func newFilter(f engine.IncidentFilter) Filter {
-	return Filter{Open: f.Open, State: string(f.State), Cause: string(f.Cause), Provider: f.Provider, EventType: f.EventType, EffectType: f.Effect,
-		Version: f.Version, Term: f.Term, Reference: f.Subject, Customer: f.Customer, OpenedAfter: at(f.OpenedAfter), OpenedBefore: at(f.OpenedBefore), Text: f.Text}
+	return Filter{Open: f.Open, State: wire.StateName(f.State), Cause: string(f.Cause), Provider: f.Provider, EventType: f.EventType, EffectType: f.Effect,
+		Version: f.Version, Term: f.Term, Reference: f.Subject, Customer: f.Customer, OpenedAfter: wire.At(f.OpenedAfter), OpenedBefore: wire.At(f.OpenedBefore), Text: f.Text}
 }
 
 // Plan is a bulk action over a frozen set of incidents.
@@ -71,7 +72,7 @@ var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing
 
 func newPlan(p incidents.Plan) Plan {
 	made := Plan{ID: p.ID, Project: p.Project, Action: p.Action, Filter: newFilter(p.Filter), Note: p.Note, Size: p.Size, CreatedAt: p.CreatedAt.UTC(),
-		CreatedBy: string(p.CreatedBy), StartedAt: at(p.StartedAt), StartedBy: string(p.StartedBy), FinishedAt: at(p.FinishedAt),
+		CreatedBy: string(p.CreatedBy), StartedAt: wire.At(p.StartedAt), StartedBy: string(p.StartedBy), FinishedAt: wire.At(p.FinishedAt),
 		StoppedBy: string(p.StoppedBy), Results: []PlanProgress{}}
 	for _, result := range planResults {
 		if n := p.Results[result]; n > 0 {
@@ -117,7 +118,7 @@ func addPlans(r *room) {
 			return nil, err
 		}
 		all, err := r.Incidents.Plans.List(ctx, project)
-		return &reply[Plans]{Plans{list(all, newPlan)}}, err
+		return &reply[Plans]{Plans{wire.List(all, newPlan)}}, err
 	})
 	line.path, line.id, line.title = "/plans/{id}", "plans-get", "Read a plan and how far it is"
 	add(r, line, func(ctx context.Context, in *PlanPath) (*reply[Plan], error) {

@@ -9,12 +9,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Projects are those that exist for the caller, by name.
-type Projects struct {
-	Projects []projects.Project `json:"projects"`
-}
 
 // Settings are the settings to change: what is absent stays, and an empty text
 // clears what may be empty.
@@ -56,12 +52,6 @@ type NewProject struct {
 	Settings
 }
 
-// ProjectWithSecret is a project with its callback secret, which is shown once.
-type ProjectWithSecret struct {
-	Project        projects.Project `json:"project"`
-	CallbackSecret string           `json:"callback_secret" doc:"Shown this once."`
-}
-
 // CallbackSecret is a new secret, which is shown once.
 type CallbackSecret struct {
 	CallbackSecret string `json:"callback_secret" doc:"Shown this once."`
@@ -90,15 +80,15 @@ func (r *room) inPath(ctx context.Context, p ProjectPath) (string, error) {
 
 func addProjects(r *room) {
 	line := operation{method: http.MethodGet, path: "/projects", id: "projects-list", tag: "Projects", role: identity.Viewer, title: "List projects"}
-	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[Projects], error) {
+	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Projects], error) {
 		all, err := r.Projects.List(ctx)
 		seen := []projects.Project{}
 		for _, p := range all {
 			if identity.From(ctx).Sees(p.Name) {
-				seen = append(seen, utc(p))
+				seen = append(seen, wire.NewProject(p))
 			}
 		}
-		return &reply[Projects]{Projects{seen}}, err
+		return &reply[wire.Projects]{wire.Projects{Projects: seen}}, err
 	})
 	line.path, line.id, line.title, line.errors = "/projects/{name}", "projects-get", "Read a project", []int{http.StatusNotFound}
 	add(r, line, func(ctx context.Context, in *ProjectPath) (*reply[projects.Project], error) {
@@ -107,7 +97,7 @@ func addProjects(r *room) {
 			return nil, err
 		}
 		p, err := r.Projects.Get(ctx, name)
-		return &reply[projects.Project]{utc(p)}, err
+		return &reply[projects.Project]{wire.NewProject(p)}, err
 	})
 	projectChanges(r)
 }
@@ -117,12 +107,12 @@ func projectChanges(r *room) {
 		status: http.StatusCreated, title: "Create a project", errors: withBody}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewProject
-	}) (*reply[ProjectWithSecret], error) {
+	}) (*reply[wire.ProjectWithSecret], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		p, secret, err := r.Projects.Create(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
-		return &reply[ProjectWithSecret]{ProjectWithSecret{utc(p), secret}}, err
+		return &reply[wire.ProjectWithSecret]{wire.ProjectWithSecret{Project: wire.NewProject(p), CallbackSecret: secret}}, err
 	})
 	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set", "Change a project's settings", http.StatusOK
 	add(r, line, func(ctx context.Context, in *struct {
@@ -137,7 +127,7 @@ func projectChanges(r *room) {
 			return nil, web.New(http.StatusUnprocessableEntity, "say what to change")
 		}
 		p, err := r.Projects.Set(ctx, name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
-		return &reply[projects.Project]{utc(p)}, err
+		return &reply[projects.Project]{wire.NewProject(p)}, err
 	})
 	line.method, line.path, line.id = http.MethodPost, "/projects/{name}/rotate-callback-secret", "projects-rotate-callback-secret"
 	line.title, line.text = "Make a new callback secret", "It signs from now on together with the older ones, which retire after the overlap."
@@ -152,9 +142,4 @@ func projectChanges(r *room) {
 		secret, err := r.Projects.RotateCallbackSecret(ctx, name, *duration(&in.Body.OverlapSeconds), identity.From(ctx).Actor())
 		return &reply[CallbackSecret]{CallbackSecret{secret}}, err
 	})
-}
-
-func utc(p projects.Project) projects.Project {
-	p.CreatedAt = p.CreatedAt.UTC()
-	return p
 }

@@ -10,25 +10,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 	proofkeys "github.com/sendpromptly/sendpromptly/proofs"
 )
-
-// Proofs are proofs that were issued, newest first.
-type Proofs struct {
-	Proofs     []evidence.Proof `json:"proofs"`
-	NextCursor string           `json:"next_cursor,omitempty" doc:"Absent on the last page."`
-}
 
 // ProofRequest asks for a proof.
 type ProofRequest struct {
 	ForSeconds float64 `json:"for_seconds,omitempty" minimum:"60" maximum:"7776000" doc:"How long it is valid. Absent: 7 days."`
 	Audience   string  `json:"audience,omitempty" maxLength:"255" doc:"For whom it is, for the list of proofs."`
-}
-
-// ProofWithLink is a new proof with the link that opens it, which is shown once.
-type ProofWithLink struct {
-	Proof evidence.Proof `json:"proof"`
-	URL   string         `json:"url" doc:"Whoever has it may read the timeline. Shown this once."`
 }
 
 func addProofs(r *room) {
@@ -39,20 +28,20 @@ func addProofs(r *room) {
 		Incident string `query:"incident" maxLength:"36"`
 		Cursor   string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
 		Limit    int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
-	}) (*reply[Proofs], error) {
+	}) (*reply[wire.Proofs], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
 		page, err := r.Evidence.Proofs.List(ctx, evidence.ProofFilter{Project: project, Incident: engine.IncidentID(in.Incident), Before: in.Cursor, Limit: in.Limit})
-		return &reply[Proofs]{Proofs{append([]evidence.Proof{}, page.Proofs...), page.Next}}, err
+		return &reply[wire.Proofs]{wire.Proofs{Proofs: append([]evidence.Proof{}, page.Proofs...), NextCursor: page.Next}}, err
 	})
 	line = operation{method: http.MethodPost, path: "/incidents/{id}/proofs", id: "proofs-create", tag: "Proofs", role: identity.Operator, status: http.StatusCreated,
 		title: "Issue a proof link", errors: append([]int{http.StatusConflict}, withBody...)}
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
 		Body ProofRequest
-	}) (*reply[ProofWithLink], error) {
+	}) (*reply[wire.ProofWithLink], error) {
 		project, _, err := r.incidentIn(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -62,7 +51,7 @@ func addProofs(r *room) {
 		if errors.Is(err, proofkeys.ErrNoKey) {
 			err = web.New(http.StatusConflict, "this server has no key to sign proofs with")
 		}
-		return &reply[ProofWithLink]{ProofWithLink{proof, link}}, err
+		return &reply[wire.ProofWithLink]{wire.ProofWithLink{Proof: proof, URL: link}}, err
 	})
 	line = operation{method: http.MethodDelete, path: "/proofs/{jti}", id: "proofs-revoke", tag: "Proofs", role: identity.Operator, status: http.StatusNoContent,
 		title: "Revoke a proof", text: "At once and for ever.", errors: []int{http.StatusNotFound}}

@@ -20,6 +20,6 @@ func TestTheStreamOutlivesARestartOfPostgres(t *testing.T) {
 	stream.until("opened", d.incident("default", "evt_before").ID)
 	// The app's pool is another one than the server's, which has to find out by itself.
 	d.Pool = postgres.Crash()
-	d.engines["default"] = fine[*engine.Engine](t)(engine.New(d.Pool, engine.Config{}))
+	d.engines["default"] = fine[*engine.Engine](t)(engine.New(t.Context(), d.Pool, engine.Config{}))
 	stream.until("opened", d.incident("default", "evt_after").ID)
 }

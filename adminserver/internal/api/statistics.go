@@ -9,6 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/checks"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // Overview is how a project stands. Counts over 100,000 mean "more".
@@ -40,7 +41,7 @@ type EngineHealth struct {
 
 func newEngine(e checks.EngineHealth) EngineHealth {
 	return EngineHealth{ID: e.ID, Version: e.Version, Host: e.Host, StartedAt: e.StartedAt.UTC(), SeenAt: e.SeenAt.UTC(), Alive: e.Alive,
-		LastSweepAt: at(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
+		LastSweepAt: wire.At(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
 }
 
 // Bucket is what happened in one span of time.
@@ -70,9 +71,9 @@ func addStatistics(r *room) {
 			return nil, err
 		}
 		running, err := r.Checks.Engines(ctx)
-		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.StateFailed],
-			OpenMissing: o.OpenByCause[engine.StateMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
-			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: list(running, newEngine)}}, err
+		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.CauseFailed],
+			OpenMissing: o.OpenByCause[engine.CauseMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
+			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: wire.List(running, newEngine)}}, err
 	})
 	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"
 	line.text = "Receipts, incidents opened, recoveries and closings, a moment after they happened."
@@ -86,7 +87,7 @@ func addStatistics(r *room) {
 			return nil, err
 		}
 		series, err := r.Incidents.Statistics.Series(ctx, project, time.Duration(in.Minutes)*time.Minute, time.Duration(in.Step)*time.Minute)
-		return &reply[Statistics]{Statistics{list(series, func(b incidents.Bucket) Bucket {
+		return &reply[Statistics]{Statistics{wire.List(series, func(b incidents.Bucket) Bucket {
 			return Bucket{b.At.UTC(), b.Receipts, b.Failures, b.Recoveries, b.Closed}
 		})}}, err
 	})

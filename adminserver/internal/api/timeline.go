@@ -5,41 +5,9 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
-
-// Entry is one line of an effect's history.
-type Entry struct {
-	ID           int64     `json:"id" doc:"Orders the entries of one effect; the receipt is 0."`
-	Seq          int       `json:"seq,omitempty" doc:"Its number in the sealed chain; absent until it is sealed."`
-	Hash         string    `json:"hash,omitempty" doc:"The chain's head at this entry, in base64url without padding, as tokens have it."`
-	Kind         string    `json:"kind"`
-	At           time.Time `json:"at" doc:"When it became true, which may be earlier than when it was entered."`
-	State        string    `json:"state,omitempty" doc:"The state that the effect entered."`
-	Cause        string    `json:"cause,omitempty"`
-	Actor        string    `json:"actor,omitempty"`
-	ReplayID     string    `json:"replay_id,omitempty"`
-	ErrorCode    string    `json:"error_code,omitempty"`
-	ErrorMessage string    `json:"error_message,omitempty"`
-	Note         string    `json:"note,omitempty"`
-	URL          string    `json:"url,omitempty"`
-	Status       int       `json:"status,omitempty" doc:"The answer of the repair endpoint."`
-	DurationMS   int64     `json:"duration_ms,omitempty"`
-	Answer       string    `json:"answer,omitempty" doc:"The beginning of that answer: text from outside, never to be trusted."`
-}
-
-func newEntry(e engine.Entry) Entry {
-	return Entry{ID: e.ID, Seq: e.Seq, Hash: evidence.Hash(e.Hash).String(), Kind: e.Kind, At: e.At.UTC(), State: string(e.State), Cause: string(e.Cause),
-		Actor: string(e.Actor), ReplayID: e.ReplayID, ErrorCode: e.ErrorCode, ErrorMessage: e.ErrorMessage, Note: e.Note, URL: e.URL, Status: e.Status,
-		DurationMS: e.Duration.Milliseconds(), Answer: e.Answer}
-}
-
-// Timeline is one page of entries, oldest first.
-type Timeline struct {
-	Entries   []Entry `json:"entries"`
-	NextAfter *int64  `json:"next_after,omitempty" doc:"Absent on the last page."`
-}
 
 // Attempt is one asking of an operator to repair.
 type Attempt struct {
@@ -66,8 +34,8 @@ type Callback struct {
 }
 
 func newAttempt(a incidents.AttemptHistory) Attempt {
-	return Attempt{Number: a.Number, ReplayID: a.ReplayID, Operator: string(a.Operator), RequestedAt: a.RequestedAt.UTC(), FinishedAt: at(a.FinishedAt),
-		Result: a.Result, Delivery: a.Delivery, Tries: a.Tries, NextAt: at(a.NextAt), Callbacks: list(a.Callbacks, func(c incidents.Callback) Callback {
+	return Attempt{Number: a.Number, ReplayID: a.ReplayID, Operator: string(a.Operator), RequestedAt: a.RequestedAt.UTC(), FinishedAt: wire.At(a.FinishedAt),
+		Result: a.Result, Delivery: a.Delivery, Tries: a.Tries, NextAt: wire.At(a.NextAt), Callbacks: wire.List(a.Callbacks, func(c incidents.Callback) Callback {
 			return Callback{At: c.At.UTC(), URL: c.URL, Status: c.Status, DurationMS: c.Duration.Milliseconds(), Answer: c.Answer, Error: c.Error}
 		})}
 }
@@ -82,7 +50,7 @@ func timeline(r *room, line operation) {
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
 		After int64 `query:"after" default:"-1" minimum:"-1" doc:"next_after of the page before."`
-	}) (*reply[Timeline], error) {
+	}) (*reply[wire.Timeline], error) {
 		_, e, err := r.incidentIn(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -91,12 +59,8 @@ func timeline(r *room, line operation) {
 		if err != nil {
 			return nil, err
 		}
-		page, err := e.Timeline(ctx, i.EffectID, in.After)
-		body := Timeline{Entries: list(page.Entries, newEntry)}
-		if page.Next >= 0 {
-			body.NextAfter = &page.Next
-		}
-		return &reply[Timeline]{body}, err
+		page, err := e.Timeline(ctx, i.EffectID, in.After+1)
+		return &reply[wire.Timeline]{wire.NewTimeline(page)}, err
 	})
 	line.path, line.id, line.title = "/incidents/{id}/attempts", "incidents-attempts", "Read an incident's newest 100 attempts with their callbacks"
 	add(r, line, func(ctx context.Context, in *IncidentPath) (*reply[Attempts], error) {
@@ -105,6 +69,6 @@ func timeline(r *room, line operation) {
 			return nil, err
 		}
 		attempts, err := r.Incidents.Attempts(ctx, project, engine.IncidentID(in.ID))
-		return &reply[Attempts]{Attempts{list(attempts, newAttempt)}}, err
+		return &reply[Attempts]{Attempts{wire.List(attempts, newAttempt)}}, err
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // SavedView is a filter that a team keeps by name.
@@ -42,7 +43,7 @@ func addViews(r *room) {
 			return nil, err
 		}
 		all, err := r.Incidents.Views.List(ctx, project)
-		return &reply[SavedViews]{SavedViews{list(all, newView)}}, err
+		return &reply[SavedViews]{SavedViews{wire.List(all, newView)}}, err
 	})
 	line = operation{method: http.MethodPost, path: "/views", id: "views-save", tag: "Saved views", role: identity.Operator, title: "Keep a filter by name",
 		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
@@ -37,7 +36,7 @@ func (r *room) engineFor(ctx context.Context, name string) (string, *engine.Engi
 	if err != nil {
 		return "", nil, err
 	}
-	e, err := r.Engines.For(project)
+	e, err := r.Engines.For(ctx, project)
 	return project, e, err
 }
 
@@ -59,7 +58,7 @@ func (r *room) incidentIn(ctx context.Context, id string) (string, *engine.Engin
 	if err != nil {
 		return "", nil, err
 	}
-	e, err := r.Engines.For(project)
+	e, err := r.Engines.For(ctx, project)
 	return project, e, err
 }
 
@@ -69,22 +68,4 @@ func everywhere(ctx context.Context) error {
 		return web.New(http.StatusForbidden, "this needs an identity that is not limited to one project")
 	}
 	return nil
-}
-
-// at is a moment in UTC, nil for none.
-func at(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC()
-	return &t
-}
-
-// list is what a function makes of each element, never null.
-func list[A, B any](from []A, to func(A) B) []B {
-	made := make([]B, len(from))
-	for i, v := range from {
-		made[i] = to(v)
-	}
-	return made
 }

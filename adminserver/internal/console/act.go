@@ -14,25 +14,25 @@ import (
 type action struct {
 	// form is the form's name, done what the page says afterwards.
 	form, done string
-	do         func(v *visit, id engine.IncidentID, seen engine.Option) error
+	do         func(v *visit, id engine.IncidentID, seen engine.ActionOption) error
 }
 
 var actions = []action{
-	{"reprocess", "Reprocess is asked for. The callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.Option) error {
+	{"reprocess", "Reprocess is asked for. The callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		_, err := v.engine.Reprocess(v.ctx(), id, v.who.Actor(), seen)
 		return err
 	}},
-	{"stop", "The attempt is stopped.", func(v *visit, id engine.IncidentID, seen engine.Option) error {
+	{"stop", "The attempt is stopped.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
 		return err
 	}},
-	{"try", "The next callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.Option) error {
+	{"try", "The next callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.TryNow(v.ctx(), id, v.who.Actor(), seen)
 	}},
-	{"close", "The incident is closed.", func(v *visit, id engine.IncidentID, seen engine.Option) error {
-		return v.engine.Close(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
+	{"close", "The incident is closed.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+		return v.engine.CloseIncident(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
-	{"note", "The note is on the timeline.", func(v *visit, id engine.IncidentID, seen engine.Option) error {
+	{"note", "The note is on the timeline.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.Note(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
 }

@@ -29,7 +29,7 @@ type answer struct {
 }
 
 func newAnswer(e incidents.Effect) answer {
-	return answer{e, tell(e.Acceptance, e.State, e.State, ""), arrived(e.State)}
+	return answer{e, tell(e.Acceptance, e.State, engine.Cause(e.State), ""), arrived(e.State)}
 }
 
 // answersShown is a page of answers: more are no answer.

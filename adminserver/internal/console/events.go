@@ -57,7 +57,7 @@ func (h *hub) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := h.console.Engines.For("default")
+	e, err := h.console.Engines.For(ctx, "default")
 	if err != nil {
 		return err
 	}

@@ -83,7 +83,7 @@ func (f filter) Detailed() bool {
 
 // asked is what the engine is asked.
 func (f filter) asked() engine.IncidentFilter {
-	asked := engine.IncidentFilter{Cause: engine.State(f.Cause), Provider: f.Provider, EventType: f.EventType, Effect: f.Effect, Version: f.Version,
+	asked := engine.IncidentFilter{Cause: engine.Cause(f.Cause), Provider: f.Provider, EventType: f.EventType, Effect: f.Effect, Version: f.Version,
 		Customer: f.Customer, Subject: f.Subject, OpenedAfter: f.from, OpenedBefore: f.to, Text: f.Q, Before: engine.IncidentID(f.Before)}
 	switch f.Show {
 	case "open":

@@ -37,7 +37,7 @@ func money(m engine.Money) string {
 	if m.Currency == "" {
 		return ""
 	}
-	whole, rest, fraction := strings.Cut(currency.Format(m.Amount, m.Currency), ".")
+	whole, rest, fraction := strings.Cut(currency.Format(m.Minor, m.Currency), ".")
 	if fraction {
 		rest = "." + rest
 	}

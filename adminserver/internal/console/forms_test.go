@@ -13,6 +13,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/console"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -81,7 +82,7 @@ func TestAReprocessIsAskedForAndResolves(t *testing.T) {
 	s.has(s.get(operator, path), "49.00\u00a0EUR", "Their credits have not been added.", "card network timeout", "Reprocess asks the app")
 	to := s.post(operator, path+"/reprocess", url.Values{"revision": {fmt.Sprint(incident.Revision)}, "state": {"failed"}})
 	s.has(s.get(operator, to), "The callback goes out at once.", "A repair is under way.", "Stop the attempt")
-	if _, err := s.engines["billing"].Deliver(t.Context()); err != nil {
+	if _, err := enginetest.Deliver(t.Context(), s.engines["billing"]); err != nil {
 		t.Fatal(err)
 	}
 	s.db.RequireSound()
@@ -132,7 +133,7 @@ func TestAPlanActsOnTheFrozenSetOnceItsCountIsGivenBack(t *testing.T) {
 	if _, err := s.store.Incidents.Plans.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.engines["billing"].Deliver(t.Context()); err != nil {
+	if _, err := enginetest.Deliver(t.Context(), s.engines["billing"]); err != nil {
 		t.Fatal(err)
 	}
 	s.has(s.get(viewer, to), "3 of 3 have a result", `<span class="state applied">applied</span>`)

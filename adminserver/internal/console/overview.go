@@ -76,18 +76,8 @@ func (c *console) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	running, err := v.Checks.Engines(v.ctx())
-	if err != nil {
-		return err
-	}
-	data := overviewPage{
-		Overview:  overview,
-		Engines:   running,
-		Failed:    overview.OpenByCause[engine.StateFailed],
-		Missing:   overview.OpenByCause[engine.StateMissing],
-		Here:      v.Base.String(),
-		RepairURL: project.RepairURL != "",
-	}
+	data := overviewPage{Overview: overview, Failed: overview.OpenByCause[engine.CauseFailed], Missing: overview.OpenByCause[engine.CauseMissing],
+		Here: v.Base.String(), RepairURL: project.RepairURL != ""}
 	if data.Elsewhere, err = v.openElsewhere(); err != nil {
 		return err
 	}

@@ -63,7 +63,7 @@ func newSite(t *testing.T) *site {
 // restart makes another admin server in place of the one before.
 func (s *site) restart() {
 	t := s.t
-	admin, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: s.keys,
+	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: s.keys,
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -180,7 +180,7 @@ func (s *site) fail(project string, a engine.Acceptance, message string) engine.
 		s.t.Fatal(err)
 	}
 	s.index()
-	incident, err := s.engines[project].IncidentOf(s.t.Context(), key)
+	incident, err := enginetest.IncidentOf(s.t.Context(), s.engines[project], key)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -191,8 +191,8 @@ func (s *site) fail(project string, a engine.Acceptance, message string) engine.
 func (s *site) index() {
 	s.t.Helper()
 	for _, e := range s.engines {
-		for _, step := range []func(context.Context) (int, error){e.Sweep, e.Index} {
-			if _, err := step(s.t.Context()); err != nil {
+		for _, step := range []func(context.Context, *engine.Engine) (int, error){enginetest.Sweep, enginetest.Index} {
+			if _, err := step(s.t.Context(), e); err != nil {
 				s.t.Fatal(err)
 			}
 		}
@@ -202,7 +202,7 @@ func (s *site) index() {
 // invoice is an ordinary acceptance.
 func invoice(event, subject string) engine.Acceptance {
 	return engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: subject,
-		Customer: "cus_" + subject, Amount: engine.Money{Amount: 4900, Currency: "EUR"}, Objects: []string{"in_" + event}, OccurredAt: time.Now()}
+		Customer: "cus_" + subject, Amount: engine.Money{Minor: 4900, Currency: "EUR"}, Objects: []string{"in_" + event}, OccurredAt: time.Now()}
 }
 
 // has wants texts in a page.

@@ -60,7 +60,7 @@ var debts = map[string]debt{
 }
 
 // tell tells of an effect in a state.
-func tell(a engine.Acceptance, state, cause engine.State, message string) story {
+func tell(a engine.Acceptance, state engine.State, cause engine.Cause, message string) story {
 	s := story{Who: a.Customer, Did: deeds[a.EventType], Amount: money(a.Amount)}
 	if a.Subject != "" {
 		s.Who = a.Subject
@@ -85,7 +85,7 @@ func tell(a engine.Acceptance, state, cause engine.State, message string) story 
 	case state == engine.StateReprocessing:
 		s.Why = "A repair is under way."
 	case !state.Open():
-	case cause == engine.StateMissing:
+	case cause == engine.CauseMissing:
 		s.Why = "Nobody reported an outcome within " + spell(a.Timeout) + "."
 	case message != "":
 		s.Why, s.Told = "The last attempt failed:", shorten(message, toldShown, 0)

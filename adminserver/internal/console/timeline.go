@@ -12,13 +12,13 @@ const entriesShown = 1000
 
 // timeline reads an effect's entries; more says that there are others after them.
 func (v *visit) timeline(id engine.EffectID) (entries []engine.Entry, more bool, err error) {
-	for after := int64(-1); len(entries) < entriesShown; {
-		page, err := v.engine.Timeline(v.ctx(), id, after)
+	for from := int64(0); len(entries) < entriesShown; {
+		page, err := v.engine.Timeline(v.ctx(), id, from)
 		if err != nil {
 			return nil, false, err
 		}
 		entries = append(entries, page.Entries...)
-		if after = page.Next; after < 0 {
+		if from = page.Next; from == 0 {
 			return entries, false, nil
 		}
 	}
@@ -36,7 +36,7 @@ type moment struct {
 }
 
 // sayings say in plain words what each kind of entry means.
-var sayings = map[string]string{
+var sayings = map[engine.Kind]string{
 	"receipt": "The app took the work on", "duplicate": "The same event was received again", "mismatch": "Received again with other facts",
 	"success": "The effect was applied", "failure": "An attempt failed", "deadline": "The deadline passed without an outcome",
 	"opened": "Incident opened", "reprocess": "Reprocess asked for", "callback": "Repair callback", "accepted": "The repair endpoint queued the repair",
@@ -44,7 +44,7 @@ var sayings = map[string]string{
 	"reopened": "Incident reopened", "note": "Note", "alert": "Alert sent", "proof": "Proof link issued", "erased": "Personal data erased",
 }
 
-var minorKinds = map[string]bool{"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true, "alert": true, "proof": true, "opened": true, "resolved": true}
+var minorKinds = map[engine.Kind]bool{"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true, "alert": true, "proof": true, "opened": true, "resolved": true}
 
 // draw prepares entries for the page, oldest first.
 func draw(entries []engine.Entry) []moment {
@@ -52,9 +52,9 @@ func draw(entries []engine.Entry) []moment {
 	for i, e := range entries {
 		m := moment{Entry: e, Says: sayings[e.Kind], Minor: minorKinds[e.Kind]}
 		if m.Says == "" {
-			m.Says = e.Kind
+			m.Says = string(e.Kind)
 		}
-		if e.Kind == "callback" {
+		if e.Kind == engine.KindCallback {
 			m.Says = "Repair callback: no answer"
 			if e.Status > 0 {
 				m.Says = fmt.Sprintf("Repair callback: answered %d", e.Status)

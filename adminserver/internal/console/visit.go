@@ -77,7 +77,7 @@ func (v *visit) enter() error {
 	if err != nil {
 		return err
 	}
-	v.engine, err = v.Engines.For(v.project)
+	v.engine, err = v.Engines.For(v.ctx(), v.project)
 	return err
 }
 
@@ -92,7 +92,7 @@ func (v *visit) usualProject() (string, error) {
 	}
 	used := ""
 	for _, name := range v.projects[:min(len(v.projects), projectsAsked)] {
-		e, err := v.Engines.For(name)
+		e, err := v.Engines.For(v.ctx(), name)
 		if err != nil {
 			return "", err
 		}
@@ -138,7 +138,7 @@ func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
 		return engine.Incident{}, err
 	}
 	v.project = name
-	if v.engine, err = v.Engines.For(name); err != nil {
+	if v.engine, err = v.Engines.For(v.ctx(), name); err != nil {
 		return engine.Incident{}, err
 	}
 	return v.engine.Incident(v.ctx(), id)

@@ -2,13 +2,16 @@
 package engines
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -21,14 +24,8 @@ type Engines struct {
 	cfg   engine.Config
 	mu    sync.Mutex
 	known map[string]known
-	// making are the engines that are being made: whoever asks meanwhile waits for the same one.
-	making map[string]*making
-}
-
-type making struct {
-	done   chan struct{}
-	engine *engine.Engine
-	err    error
+	// making has one call for each engine that is being made, whose answer all who ask share.
+	making singleflight.Group
 }
 
 type known struct {
@@ -38,48 +35,49 @@ type known struct {
 
 // New makes engines that share a pool and, but for the project, a configuration.
 func New(pool *pgxpool.Pool, cfg engine.Config) *Engines {
-	return &Engines{pool: pool, cfg: cfg, known: map[string]known{}, making: map[string]*making{}}
+	return &Engines{pool: pool, cfg: cfg, known: map[string]known{}}
 }
 
 // For returns the engine of a project, or [engine.ErrNotFound] where there is
 // none. Its view of the project's settings is at most 10 seconds old.
-func (e *Engines) For(project string) (*engine.Engine, error) {
+func (e *Engines) For(ctx context.Context, project string) (*engine.Engine, error) {
 	if project == "" { // an engine would take it for the default
 		return nil, store.NotFound("project %q", project)
 	}
 	e.mu.Lock()
-	if have, ok := e.known[project]; ok && time.Since(have.since) < freshFor {
-		e.mu.Unlock()
+	have, ok := e.known[project]
+	e.mu.Unlock()
+	if ok && time.Since(have.since) < freshFor {
 		return have.engine, nil
 	}
-	m, others := e.making[project]
-	if !others {
-		m = &making{done: make(chan struct{})}
-		e.making[project] = m
+	// The others who ask must not fail because the first one left: New bounds itself.
+	shared := context.WithoutCancel(ctx)
+	making := e.making.DoChan(project, func() (made any, err error) {
+		defer caught.Panic(&err) // singleflight would end the process
+		return e.make(shared, project)
+	})
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case answer := <-making:
+		made, _ := answer.Val.(*engine.Engine)
+		return made, answer.Err
 	}
-	e.mu.Unlock()
-	if others {
-		<-m.done
-		return m.engine, m.err
-	}
-	m.engine, m.err = e.make(project)
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if m.err == nil {
-		e.known[project] = known{engine: m.engine, since: time.Now()}
-	}
-	delete(e.making, project)
-	close(m.done)
-	return m.engine, m.err
 }
 
-func (e *Engines) make(project string) (*engine.Engine, error) {
+func (e *Engines) make(ctx context.Context, project string) (*engine.Engine, error) {
 	cfg := e.cfg
 	cfg.Project = project
-	made, err := engine.New(e.pool, cfg)
+	made, err := engine.New(ctx, e.pool, cfg)
 	var field *engine.FieldError
 	if errors.As(err, &field) && field.Field == "Config.Project" {
 		return nil, store.NotFound("project %q", project)
 	}
-	return made, err
+	if err != nil {
+		return nil, err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known[project] = known{engine: made, since: time.Now()}
+	return made, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 )
 
 func withKey(key string) map[string]string { return map[string]string{"Idempotency-Key": key} }
@@ -69,7 +70,7 @@ func TestAKeyIsForgottenAfterADay(t *testing.T) {
 		t.Errorf("%d rows of one key", n)
 	}
 	s.db.Travel(25 * time.Hour)
-	if _, err := s.db.Engine(engine.Config{}).Purge(t.Context()); err != nil {
+	if _, err := enginetest.Purge(t.Context(), s.db.Engine(engine.Config{})); err != nil {
 		t.Fatal(err)
 	}
 	if n := s.count("SELECT count(*) FROM sendpromptly.idempotency"); n != 0 {

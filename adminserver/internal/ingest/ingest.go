@@ -59,7 +59,7 @@ type config struct {
 	Access    *access.Access
 	Incidents *incidents.Incidents
 	// Engine returns a project's engine.
-	Engine func(project string) (*engine.Engine, error)
+	Engine func(ctx context.Context, project string) (*engine.Engine, error)
 	Logger *slog.Logger
 	Limits Limits
 }
@@ -132,12 +132,12 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 	}
 	// The engine may have to ask the database: not within the transaction, where
 	// it would wait for a connection while it holds one.
-	e, err := a.cfg.Engine(caller.Project)
+	ctx, cancel := context.WithTimeout(r.Context(), working)
+	defer cancel()
+	e, err := a.cfg.Engine(ctx, caller.Project)
 	if err != nil {
 		return none, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), working)
-	defer cancel()
 	hash := sha256.Sum256(body)
 	return a.cfg.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
 		func(tx pgx.Tx) (int, []byte, error) {

@@ -127,7 +127,7 @@ func TestAFailedResultOpensAnIncidentAndASuccessResolvesIt(t *testing.T) {
 	if done.Status != "failed" {
 		t.Errorf("answered %+v", done)
 	}
-	incident := s.db.RequireIncident(evt1, engine.StateFailed)
+	incident := s.db.RequireIncident(evt1, engine.CauseFailed)
 	if incident.ErrorCode != "no_account" || !strings.HasPrefix(incident.ErrorMessage, "account  is gone é") || utf8.RuneCountInString(incident.ErrorMessage) != 2000 {
 		t.Errorf("incident: %q %q", incident.ErrorCode, incident.ErrorMessage)
 	}
@@ -209,7 +209,7 @@ func TestASuspendedProjectStillWatchesItsApp(t *testing.T) {
 		}
 		return e.Succeed(t.Context(), tx, evt1)
 	})
-	if state, stateErr := e.State(t.Context(), evt1); err != nil || state != engine.StateApplied {
-		t.Errorf("in the app: %v, %s, %v", err, state, stateErr)
+	if effect, findErr := e.Find(t.Context(), evt1); err != nil || effect.State != engine.StateApplied {
+		t.Errorf("in the app: %v, %s, %v", err, effect.State, findErr)
 	}
 }

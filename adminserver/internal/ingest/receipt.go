@@ -139,7 +139,7 @@ func (f *form) money() engine.Money {
 	case code != "" && !given:
 		f.reject("amount", "is required with currency")
 	default:
-		return engine.Money{Amount: amount, Currency: code}
+		return engine.Money{Minor: amount, Currency: code}
 	}
 	return engine.Money{}
 }

@@ -49,7 +49,7 @@ func start(t testing.TB, limits adminserver.IngestLimits) *server {
 			t.Fatal(err)
 		}
 	}
-	handler, err := adminserver.New(adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.PartIngest},
+	handler, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.PartIngest},
 		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), IngestLimits: limits})
 	if err != nil {
 		t.Fatal(err)

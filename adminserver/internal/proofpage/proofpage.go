@@ -93,7 +93,7 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 
 // page reads what the customer is shown.
 func (p *proofPage) page(ctx context.Context, proof evidence.Proof, token string) (page, error) {
-	effects, err := p.Engines.For(proof.Project)
+	effects, err := p.Engines.For(ctx, proof.Project)
 	if err != nil {
 		return page{}, err
 	}
@@ -123,14 +123,14 @@ func (p *proofPage) page(ctx context.Context, proof evidence.Proof, token string
 const timelinePages = 5
 
 func timeline(ctx context.Context, effects *engine.Engine, id engine.EffectID) (entries []engine.Entry, more bool, err error) {
-	after := int64(-1)
+	from := int64(0)
 	for range timelinePages {
-		list, err := effects.Timeline(ctx, id, after)
+		list, err := effects.Timeline(ctx, id, from)
 		if err != nil {
 			return nil, false, err
 		}
 		entries = append(entries, list.Entries...)
-		if after = list.Next; after < 0 {
+		if from = list.Next; from == 0 {
 			return inChain(entries), false, nil
 		}
 	}

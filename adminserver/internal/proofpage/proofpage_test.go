@@ -90,7 +90,7 @@ func (s *site) incident(a engine.Acceptance) engine.Incident {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	i, err := s.engine.IncidentOf(s.t.Context(), a.Key)
+	i, err := enginetest.IncidentOf(s.t.Context(), s.engine, a.Key)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -184,7 +184,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 	}
 
 	closed := s.incident(credits("evt_2"))
-	if err := s.engine.Close(t.Context(), closed.ID, "ada", "paid back"); err != nil {
+	if err := s.engine.CloseIncident(t.Context(), closed.ID, "ada", "paid back"); err != nil {
 		t.Fatal(err)
 	}
 	_, link = s.issue(closed)

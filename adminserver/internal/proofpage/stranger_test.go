@@ -256,7 +256,7 @@ func TestNothingButTheListIsShown(t *testing.T) {
 	s := newSite(t)
 	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: canary + "-event", Effect: "credit_grant"}, EventType: "invoice.paid",
 		Subject: canary + "-subject", Shop: canary + "-shop.myshopify.com", Customer: canary + "-customer", Version: canary + "-version",
-		Objects: []string{canary + "-object"}, Amount: engine.Money{Amount: 987654321, Currency: "EUR"}}
+		Objects: []string{canary + "-object"}, Amount: engine.Money{Minor: 987654321, Currency: "EUR"}}
 	i := s.incident(a)
 	s.exec(`UPDATE sendpromptly.projects SET repair_url = 'https://' || $1 || '-repair.example', name = $1 || '-project', public_name = 'Acme'`, canary)
 	s.exec(`UPDATE sendpromptly.incidents SET closed_by = $1, note = $1, error_code = $1, error_message = $1, replay_id = gen_random_uuid()`, canary)

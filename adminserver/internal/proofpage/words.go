@@ -86,9 +86,9 @@ func stateOf(i engine.Incident) state {
 
 // sentence says what an entry of a timeline means to a customer; own words for
 // every kind, nothing from the entry.
-func sentence(kind string, i engine.Incident) (tone, text string) {
+func sentence(kind engine.Kind, i engine.Incident) (tone, text string) {
 	e := effectOf(i.Effect)
-	told := map[string][2]string{
+	told := map[engine.Kind][2]string{
 		"receipt":   {tonePlain, providerName(i.Provider) + " told us about " + about(i) + ", and we took it on."},
 		"duplicate": {toneQuiet, "The same news arrived again. Nothing is done twice."},
 		"mismatch":  {toneQuiet, "The same news arrived again, with other details. The first ones count."},

@@ -9,6 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // Problem is an error as the outside may see it, in the form of RFC 9457. It
@@ -57,9 +58,9 @@ func Describe(err error) *Problem {
 	case errors.As(err, &invalid):
 		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: invalid.Error(), Field: invalid.Field}
 	case errors.As(err, &refused):
-		return refusal(refused.Reason, string(refused.State), refused.Changed, refused.Revision)
+		return refusal(refused.Reason, refused.State, refused.Changed, refused.Revision)
 	case errors.As(err, &turned):
-		return refusal(turned.Reason, turned.State, turned.Changed, turned.Revision)
+		return refusal(turned.Reason, engine.State(turned.State), turned.Changed, turned.Revision)
 	case errors.Is(err, access.ErrIdempotencyConflict), errors.Is(err, access.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
@@ -70,12 +71,12 @@ func Describe(err error) *Problem {
 	return New(http.StatusInternalServerError, "")
 }
 
-func refusal(reason, state string, changed bool, revision int) *Problem {
+func refusal(reason string, state engine.State, changed bool, revision int) *Problem {
 	title := "Refused"
 	if changed {
 		title = "Changed"
 	}
-	return &Problem{Status: http.StatusConflict, Title: title, Detail: reason, State: state, Revision: revision}
+	return &Problem{Status: http.StatusConflict, Title: title, Detail: reason, State: wire.StateName(state), Revision: revision}
 }
 
 // New makes a problem of a status, with a sentence that says more or "".

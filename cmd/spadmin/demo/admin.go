@@ -34,7 +34,7 @@ func (s *Stage) openAdmin(ctx context.Context, logger *slog.Logger) error {
 	}
 	s.atClose(func(context.Context) error { _ = listener.Close(); return nil }) // the server has closed it already
 	s.AdminURL = "http://" + listener.Addr().String()
-	s.admin, err = adminserver.New(adminserver.Config{Pool: s.Pool, BaseURL: s.AdminURL,
+	s.admin, err = adminserver.New(ctx, adminserver.Config{Pool: s.Pool, BaseURL: s.AdminURL,
 		Only: []adminserver.Part{adminserver.PartConsole, adminserver.PartProof}, ProofKeys: folder, AllowNetworks: loopback, Logger: logger})
 	if err != nil {
 		return err

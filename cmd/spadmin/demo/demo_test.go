@@ -54,16 +54,16 @@ func TestTheStory(t *testing.T) {
 // want lists what the scenes leave in the report, in their order.
 var want = []struct {
 	eventType, effect string
-	cause             engine.State
+	cause             engine.Cause
 	kinds             string
 }{
-	{"checkout.session.completed", "access_unlock", engine.StateMissing, "receipt deadline opened reprocess success resolved callback"},
-	{"orders/paid", "access_unlock", engine.StateMissing, "receipt deadline opened reprocess callback success resolved"},
-	{"invoice.paid", "credit_grant", engine.StateFailed, "receipt failure opened reprocess success resolved callback"},
-	{"customers/create", "access_unlock", engine.StateMissing, "receipt duplicate deadline opened reprocess callback success resolved"},
-	{"customer.subscription.updated", "subscription_state_apply", engine.StateFailed,
+	{"checkout.session.completed", "access_unlock", engine.CauseMissing, "receipt deadline opened reprocess success resolved callback"},
+	{"orders/paid", "access_unlock", engine.CauseMissing, "receipt deadline opened reprocess callback success resolved"},
+	{"invoice.paid", "credit_grant", engine.CauseFailed, "receipt failure opened reprocess success resolved callback"},
+	{"customers/create", "access_unlock", engine.CauseMissing, "receipt duplicate deadline opened reprocess callback success resolved"},
+	{"customer.subscription.updated", "subscription_state_apply", engine.CauseFailed,
 		"receipt failure opened reprocess note callback success resolved callback"},
-	{"orders/fulfilled", "access_unlock", engine.StateMissing, "receipt deadline opened success resolved"},
+	{"orders/fulfilled", "access_unlock", engine.CauseMissing, "receipt deadline opened success resolved"},
 }
 
 func checkReport(t *testing.T, report Report) {
@@ -76,7 +76,7 @@ func checkReport(t *testing.T, report Report) {
 		for place, entry := range i.Timeline {
 			// A worker that is faster than the answer's way back leaves no "accepted".
 			if entry.Kind != "accepted" {
-				kinds = append(kinds, entry.Kind)
+				kinds = append(kinds, string(entry.Kind))
 			}
 			if entry.Seq != place+1 || entry.At.IsZero() {
 				t.Errorf("%s: entry %d is %+v", i.EventType, place+1, entry)

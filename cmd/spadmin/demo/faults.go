@@ -167,7 +167,7 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(entries, func(e engine.Entry) bool { return e.Kind == "duplicate" }) {
+	if !slices.ContainsFunc(entries, func(e engine.Entry) bool { return e.Kind == engine.KindDuplicate }) {
 		return errors.New("the redelivery is not on the timeline")
 	}
 	if err := sc.reprocess(ctx, "sees the duplicate on the timeline, and presses Reprocess"); err != nil {

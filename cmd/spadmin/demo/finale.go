@@ -146,7 +146,7 @@ func (sc *scene) showTimeline(ctx context.Context) error {
 	sc.tell.line("%s  %s", strong.Render("The timeline of "+sc.customer+"'s effect"), quiet.Render("append-only; every entry is hashed together with the one before it"))
 	for _, entry := range entries {
 		sc.tell.line("%s", strings.TrimRight(fmt.Sprintf("%3d  %s  %s  %s", entry.Seq, quiet.Render(sc.tell.at(entry.At)),
-			column(strong.Render(entry.Kind), 9), sc.details(entry)), " "))
+			column(strong.Render(string(entry.Kind)), 9), sc.details(entry)), " "))
 	}
 	return nil
 }
@@ -155,9 +155,9 @@ func (sc *scene) showTimeline(ctx context.Context) error {
 func (sc *scene) details(entry engine.Entry) string {
 	var parts []string
 	switch entry.Kind {
-	case "receipt":
+	case engine.KindReceipt:
 		parts = append(parts, sc.key().Effect+" is owed by "+sc.tell.at(sc.incident.Deadline))
-	case "callback":
+	case engine.KindCallback:
 		parts = append(parts, fmt.Sprintf("%s, answered %d in %s", entry.Note, entry.Status, millis(entry.Duration)))
 		entry.Note = ""
 	}

@@ -32,7 +32,7 @@ type Incident struct {
 	Provider   string            `json:"provider"`
 	EventType  string            `json:"event_type"`
 	EffectType string            `json:"effect_type"`
-	Cause      engine.State      `json:"cause"`
+	Cause      engine.Cause      `json:"cause"`
 	OpenedAt   time.Time         `json:"opened_at"`
 	// ResolvedAt is null while it is open.
 	ResolvedAt *time.Time `json:"resolved_at"`
@@ -41,9 +41,9 @@ type Incident struct {
 
 // Entry is one line of a timeline; Seq is its place in the sealed chain.
 type Entry struct {
-	Seq  int       `json:"seq"`
-	Kind string    `json:"kind"`
-	At   time.Time `json:"at"`
+	Seq  int         `json:"seq"`
+	Kind engine.Kind `json:"kind"`
+	At   time.Time   `json:"at"`
 }
 
 // report reads the incidents of both projects with their timelines, and says

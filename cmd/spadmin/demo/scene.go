@@ -23,7 +23,7 @@ type scene struct {
 	event    event
 	customer string
 	// cause is what the incident must say.
-	cause engine.State
+	cause engine.Cause
 	act   func(*scene, context.Context) error
 
 	// incident is as it was last read, tried how many callbacks were answered.
@@ -35,17 +35,17 @@ type scene struct {
 func newScenes(s *Stage) []*scene {
 	event := s.sender.newEvent
 	return []*scene{
-		{Stage: s, title: "No worker is running", short: "no worker", customer: "Inês", cause: engine.StateMissing, act: (*scene).noWorker,
+		{Stage: s, title: "No worker is running", short: "no worker", customer: "Inês", cause: engine.CauseMissing, act: (*scene).noWorker,
 			event: event("stripe", "checkout.session.completed", "acct_ines", 4900)},
-		{Stage: s, title: "The worker dies after taking the job", short: "dead worker", customer: "Bruno", cause: engine.StateMissing, act: (*scene).deadWorker,
+		{Stage: s, title: "The worker dies after taking the job", short: "dead worker", customer: "Bruno", cause: engine.CauseMissing, act: (*scene).deadWorker,
 			event: event("shopify", "orders/paid", "acct_bruno", 3500)},
-		{Stage: s, title: "The database refuses, after the webhook was answered", short: "refused write", customer: "Chidi", cause: engine.StateFailed, act: (*scene).refusedWrite,
+		{Stage: s, title: "The database refuses, after the webhook was answered", short: "refused write", customer: "Chidi", cause: engine.CauseFailed, act: (*scene).refusedWrite,
 			event: event("stripe", "invoice.paid", "acct_chidi", 99000)},
-		{Stage: s, title: "The shop's own dedupe swallows the redelivery", short: "swallowed redelivery", customer: "Dana", cause: engine.StateMissing, act: (*scene).swallowedRedelivery,
+		{Stage: s, title: "The shop's own dedupe swallows the redelivery", short: "swallowed redelivery", customer: "Dana", cause: engine.CauseMissing, act: (*scene).swallowedRedelivery,
 			event: event("shopify", "customers/create", "", 0)},
-		{Stage: s, title: "The account does not exist yet", short: "no account yet", customer: "Emre", cause: engine.StateFailed, act: (*scene).noAccount,
+		{Stage: s, title: "The account does not exist yet", short: "no account yet", customer: "Emre", cause: engine.CauseFailed, act: (*scene).noAccount,
 			event: event("stripe", "customer.subscription.updated", "acct_emre", 0)},
-		{Stage: s, title: "The success comes late", short: "late success", customer: "Farah", cause: engine.StateMissing, act: (*scene).lateSuccess,
+		{Stage: s, title: "The success comes late", short: "late success", customer: "Farah", cause: engine.CauseMissing, act: (*scene).lateSuccess,
 			event: event("shopify", "orders/fulfilled", "acct_farah", 6200)},
 	}
 }
@@ -85,7 +85,7 @@ func (sc *scene) deliver(ctx context.Context) error {
 // awaitIncident waits until the loss is seen, by the cause that the scene expects.
 func (sc *scene) awaitIncident(ctx context.Context) error {
 	err := until(ctx, func(ctx context.Context) (seen bool, err error) {
-		sc.incident, err = sc.effects().IncidentOf(ctx, sc.key())
+		sc.incident, err = incidentOf(ctx, sc.effects(), sc.key())
 		if errors.Is(err, engine.ErrNotFound) {
 			return false, nil
 		}
@@ -102,6 +102,18 @@ func (sc *scene) awaitIncident(ctx context.Context) error {
 	return nil
 }
 
+// incidentOf reads the incident of the effect that a key names, or [engine.ErrNotFound] where it has none.
+func incidentOf(ctx context.Context, e *engine.Engine, k engine.Key) (engine.Incident, error) {
+	effect, err := e.Find(ctx, k)
+	if err != nil {
+		return engine.Incident{}, err
+	}
+	if effect.IncidentID == "" {
+		return engine.Incident{}, engine.ErrNotFound
+	}
+	return e.Incident(ctx, effect.IncidentID)
+}
+
 // price is what the customer paid, where there was something to pay.
 func (sc *scene) price() string {
 	if sc.event.cents == 0 {
@@ -112,7 +124,7 @@ func (sc *scene) price() string {
 
 // why says how the loss was noticed.
 func (sc *scene) why() string {
-	if sc.incident.Cause == engine.StateMissing {
+	if sc.incident.Cause == engine.CauseMissing {
 		return fmt.Sprintf("%d s have passed and nobody has reported an outcome", int(timeout.Seconds()))
 	}
 	message := sc.incident.ErrorMessage
@@ -139,7 +151,7 @@ func (sc *scene) awaitCallback(ctx context.Context, try, status int) error {
 		entries, err := sc.timeline(ctx)
 		seen := 0
 		for _, entry := range entries {
-			if entry.Kind == "callback" {
+			if entry.Kind == engine.KindCallback {
 				seen++
 				answered = entry
 			}
@@ -207,13 +219,13 @@ func (sc *scene) awaitJob(ctx context.Context, n int, is func(shop.Job) bool) er
 // timeline reads the history of the scene's effect.
 func (sc *scene) timeline(ctx context.Context) ([]engine.Entry, error) {
 	var entries []engine.Entry
-	for after := int64(-1); ; {
-		page, err := sc.effects().Timeline(ctx, sc.incident.EffectID, after)
+	for from := int64(0); ; {
+		page, err := sc.effects().Timeline(ctx, sc.incident.EffectID, from)
 		if err != nil {
 			return nil, err
 		}
 		entries = append(entries, page.Entries...)
-		if after = page.Next; after < 0 {
+		if from = page.Next; from == 0 {
 			return entries, nil
 		}
 	}

@@ -181,7 +181,7 @@ func (s *Stage) openService(ctx context.Context, project string, logger *slog.Lo
 	if _, _, err := s.store.Projects.Create(ctx, project, settings, loopback, ada); err != nil {
 		return err
 	}
-	effects, err := engine.New(s.Pool, engine.Config{Project: project, SweepInterval: sweepInterval, AllowNetworks: loopback, Logger: logger})
+	effects, err := engine.New(ctx, s.Pool, engine.Config{Project: project, SweepInterval: sweepInterval, AllowNetworks: loopback, Logger: logger})
 	if err != nil {
 		return err
 	}
@@ -241,8 +241,8 @@ func (s *Stage) post(ctx context.Context, e event, want int) (delivery, error) {
 // awaitApplied waits until the effect of an event has happened.
 func (s *Stage) awaitApplied(ctx context.Context, e event) error {
 	err := until(ctx, func(ctx context.Context) (bool, error) {
-		state, err := s.Engines[e.project()].State(ctx, e.key())
-		return state == engine.StateApplied, err
+		effect, err := s.Engines[e.project()].Find(ctx, e.key())
+		return effect.State == engine.StateApplied, err
 	})
 	if err != nil {
 		return fmt.Errorf("%s of %s is not applied: %w", e.eventType, e.account, err)

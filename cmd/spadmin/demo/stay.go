@@ -63,7 +63,7 @@ func (s *Stage) loseOne(ctx context.Context) (engine.Incident, error) {
 	s.services[storefront].StartWorkers(1)
 	var incident engine.Incident
 	err := until(ctx, func(ctx context.Context) (seen bool, err error) {
-		incident, err = s.Engines[storefront].IncidentOf(ctx, e.key())
+		incident, err = incidentOf(ctx, s.Engines[storefront], e.key())
 		if errors.Is(err, engine.ErrNotFound) {
 			return false, nil
 		}

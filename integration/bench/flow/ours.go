@@ -18,7 +18,7 @@ func NewEngine(ctx context.Context, pool *pg.Pool) (*engine.Engine, error) {
 	if err := engine.Migrate(ctx, pool.Pool); err != nil {
 		return nil, err
 	}
-	return engine.New(pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
+	return engine.New(ctx, pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
 // accept is the receipt as a statement of its own.
@@ -58,6 +58,6 @@ func buildApply(ctx context.Context, pool *pg.Pool) (*System, error) {
 	}
 	return &System{Baseline: Bare, Schema: Schema, First: plain(pool, writeOrder, accept(e)),
 		Second: func(ctx context.Context, f *Flow) error {
-			return e.Apply(ctx, f.Key, func(tx pgx.Tx) error { return writeCredits(ctx, tx, f) })
+			return e.Apply(ctx, f.Key, func(ctx context.Context, tx pgx.Tx) error { return writeCredits(ctx, tx, f) })
 		}}, nil
 }

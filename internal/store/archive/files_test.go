@@ -74,8 +74,8 @@ func TestAnArchiveHoldsSealedTimelines(t *testing.T) {
 	for _, event := range []string{"evt_plain", "evt_begun", "evt_failed"} {
 		do(t, db, "SELECT sendpromptly.accept('stripe', $1, 'credit_grant')", event)
 	}
-	id := needs(e.EffectOf(t.Context(), credits("evt_begun")))(t)
-	if _, _, err := e.SealEffect(t.Context(), id); err != nil {
+	begun := needs(e.Find(t.Context(), credits("evt_begun")))(t)
+	if _, _, err := e.SealEffect(t.Context(), begun.ID); err != nil {
 		t.Fatal(err)
 	}
 	needs(0, e.Fail(t.Context(), credits("evt_failed"), errors.New("boom")))(t)

@@ -48,7 +48,7 @@ func aged(t *testing.T, n int) (*enginetest.Database, *rooms.Rooms, []string) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := e.Seal(t.Context()); err != nil {
+	if _, err := enginetest.Seal(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	db.Travel(keep + time.Hour)

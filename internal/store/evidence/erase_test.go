@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
@@ -40,7 +41,7 @@ func (w *world) stranger(event, name string) engine.Incident {
 	i := w.incident(event, func(a *engine.Acceptance) {
 		a.Subject, a.Customer, a.Objects = "acct_"+name, "cus_"+name, []string{"in_" + name}
 	})
-	if err := w.engine.Close(w.t.Context(), i.ID, "ada@example.com", "told "+name); err != nil {
+	if err := w.engine.CloseIncident(w.t.Context(), i.ID, "ada@example.com", "told "+name); err != nil {
 		w.t.Fatal(err)
 	}
 	if _, _, err := w.store.Evidence.Proofs.Issue(w.t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada@example.com", Issuer: "x", Audience: "for " + name},
@@ -69,7 +70,7 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 			if indexed {
-				if _, err := w.engine.Index(t.Context()); err != nil {
+				if _, err := enginetest.Index(t.Context(), w.engine); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -98,7 +99,7 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 			if n := w.count("SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'erase' AND a.actor = 'ada@example.com'"); n != 1 {
 				t.Errorf("%d audit entries", n)
 			}
-			if _, err := w.engine.Index(t.Context()); err != nil || len(w.places("zelda")) > 0 {
+			if _, err := enginetest.Index(t.Context(), w.engine); err != nil || len(w.places("zelda")) > 0 {
 				t.Errorf("the index brought the name back: %v", err)
 			}
 			w.goesOn(other)

@@ -43,7 +43,7 @@ func TestErasingHoldsUpNobodyWhileItWaits(t *testing.T) {
 		t.Errorf("Erase = %+v, %v", erased, err)
 	}
 	w.db.Travel(time.Hour)
-	w.db.RequireIncident(engine.Key{Provider: "stripe", EventID: "evt_2", Effect: "credit_grant"}, engine.StateMissing)
+	w.db.RequireIncident(engine.Key{Provider: "stripe", EventID: "evt_2", Effect: "credit_grant"}, engine.CauseMissing)
 	w.db.RequireSound()
 	w.requireChains()
 }

@@ -18,7 +18,8 @@ type ExportedEntry struct {
 	Kind string
 	At   time.Time
 	// State and Cause are empty where nothing moved; EventType where unknown.
-	State, Cause                engine.State
+	State                       engine.State
+	Cause                       engine.Cause
 	Provider, EventType, Effect string
 	EffectID                    engine.EffectID
 	Hidden                      []HiddenField
@@ -60,7 +61,7 @@ func (cs *Chains) Export(ctx context.Context, incident engine.IncidentID, uptoSe
 			break
 		}
 		e := entryOf(row)
-		out := ExportedEntry{Seq: row.Seq, Kind: e.Kind, State: engine.State(pg.Value(e.State)), Cause: engine.State(pg.Value(e.Cause)), Provider: e.Provider,
+		out := ExportedEntry{Seq: row.Seq, Kind: e.Kind, State: engine.State(pg.Value(e.State)), Cause: engine.Cause(pg.Value(e.Cause)), Provider: e.Provider,
 			EventType: pg.Value(e.EventType), Effect: e.Effect, EffectID: engine.EffectID(e.EffectID), Hash: row.Hash}
 		if micros, err := strconv.ParseInt(e.At, 10, 64); err == nil {
 			out.At = time.UnixMicro(micros).UTC()

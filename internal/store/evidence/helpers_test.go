@@ -36,7 +36,7 @@ func newWorld(t *testing.T) *world {
 func (w *world) incident(event string, set ...func(*engine.Acceptance)) engine.Incident {
 	w.t.Helper()
 	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_1",
-		Customer: "cus_1", Objects: []string{"in_1"}, Amount: engine.Money{Amount: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Minute)}
+		Customer: "cus_1", Objects: []string{"in_1"}, Amount: engine.Money{Minor: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Minute)}
 	for _, s := range set {
 		s(&a)
 	}
@@ -50,7 +50,7 @@ func (w *world) incident(event string, set ...func(*engine.Acceptance)) engine.I
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	i, err := w.engine.IncidentOf(w.t.Context(), a.Key)
+	i, err := enginetest.IncidentOf(w.t.Context(), w.engine, a.Key)
 	if err != nil {
 		w.t.Fatal(err)
 	}

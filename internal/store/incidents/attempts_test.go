@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
@@ -29,7 +30,7 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 	s.accept(engine.Acceptance{Key: credits("evt_1")})
 	incident := s.failed(credits("evt_1"), "boom")
 	asked := needs(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
-	needs(s.e.Deliver(t.Context()))(t)
+	needs(enginetest.Deliver(t.Context(), s.e))(t)
 	attempts := needs(s.st.Incidents.Attempts(t.Context(), "default", incident.ID))(t)
 	if len(attempts) != 1 || len(attempts[0].Callbacks) != 1 {
 		t.Fatalf("attempts = %+v", attempts)
@@ -42,7 +43,7 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 		t.Errorf("callback = %+v", c)
 	}
 	need(t, 0, s.e.TryNow(t.Context(), incident.ID, "bob"))
-	needs(s.e.Deliver(t.Context()))(t)
+	needs(enginetest.Deliver(t.Context(), s.e))(t)
 	if _, err := s.e.Stop(t.Context(), incident.ID, "ada"); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestAStormOfAttemptsEndsEachByItsKey(t *testing.T) {
 		s.accept(engine.Acceptance{Key: credits(fmt.Sprint("evt_", n))})
 	}
 	s.Travel(31 * time.Minute)
-	needs(s.e.Sweep(t.Context()))(t)
+	needs(enginetest.Sweep(t.Context(), s.e))(t)
 	s.exec(`SELECT sendpromptly.reprocess(i.incident_id, 'ada', '1 hour') FROM sendpromptly.incidents AS i`)
 	s.Travel(2 * time.Hour)
 	cfg := needs(pgxpool.ParseConfig(s.URL))(t)

@@ -28,7 +28,7 @@ func TestChangesNowLeavesOutWhatWasAndMissesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return db.RequireIncident(key, engine.StateFailed).ID
+		return db.RequireIncident(key, engine.CauseFailed).ID
 	}
 	fail("evt_before")
 	s, err := rooms.Open(db.Pool, "")

@@ -21,8 +21,8 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 	one := s.failed(credits("evt_1"), "card_declined by the ledger")
 	two := s.failed(engine.Key{Provider: "shopify", EventID: "evt_2", Effect: "access_unlock"}, "timeout")
 	s.Travel(2 * time.Minute)
-	three := s.RequireIncident(credits("evt_3"), engine.StateMissing)
-	need(t, 0, s.e.Close(t.Context(), two.ID, "ada", "refunded"))
+	three := s.RequireIncident(credits("evt_3"), engine.CauseMissing)
+	need(t, 0, s.e.CloseIncident(t.Context(), two.ID, "ada", "refunded"))
 	s.fold(func() bool { return s.count(`SELECT count(DISTINCT effect_id) FROM sendpromptly.terms`) == 3 })
 	for name, test := range map[string]struct {
 		filter engine.IncidentFilter
@@ -31,7 +31,7 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 		"nothing":          {engine.IncidentFilter{}, []engine.IncidentID{three.ID, two.ID, one.ID}},
 		"open":             {engine.IncidentFilter{Open: true}, []engine.IncidentID{three.ID, one.ID}},
 		"state":            {engine.IncidentFilter{State: engine.StateClosed}, []engine.IncidentID{two.ID}},
-		"cause":            {engine.IncidentFilter{Cause: engine.StateMissing}, []engine.IncidentID{three.ID}},
+		"cause":            {engine.IncidentFilter{Cause: engine.CauseMissing}, []engine.IncidentID{three.ID}},
 		"provider":         {engine.IncidentFilter{Provider: "shopify"}, []engine.IncidentID{two.ID}},
 		"event type":       {engine.IncidentFilter{EventType: "invoice.paid"}, []engine.IncidentID{one.ID}},
 		"effect":           {engine.IncidentFilter{Effect: "credit_grant", Open: true}, []engine.IncidentID{three.ID, one.ID}},

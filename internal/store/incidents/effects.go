@@ -166,10 +166,18 @@ func newEffect(f dbsqlc.Effect, state, incident string) Effect {
 		Acceptance: engine.Acceptance{
 			Key:       engine.Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
 			EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Shop), OccurredAt: pg.Value(f.OccurredAt),
-			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: engine.Money{Amount: pg.Value(f.Amount), Currency: pg.Value(f.Currency)},
+			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: newMoney(f.Amount, f.Currency),
 			Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
 		},
 		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline, SucceededAt: pg.Value(f.SucceededAt),
 		State: engine.State(state), Incident: engine.IncidentID(incident),
 	}
+}
+
+// newMoney leaves out a currency without an amount, which SQL callers can record.
+func newMoney(amount *int64, currency *string) engine.Money {
+	if amount == nil {
+		return engine.Money{}
+	}
+	return engine.Money{Minor: *amount, Currency: pg.Value(currency)}
 }

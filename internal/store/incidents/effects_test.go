@@ -18,7 +18,7 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 	s := newShop(t)
 	needs(first3(s.st.Projects.Create(t.Context(), "other", projects.Settings{}, nil, "ada")))(t)
 	plain := s.accept(engine.Acceptance{Key: credits("evt_1"), EventType: "invoice.paid", Subject: "Acct_1", Customer: "cus_1",
-		Objects: []string{"in_77", "pi_88"}, Amount: engine.Money{Amount: 500, Currency: "EUR"}})
+		Objects: []string{"in_77", "pi_88"}, Amount: engine.Money{Minor: 500, Currency: "EUR"}})
 	broken := s.accept(engine.Acceptance{Key: credits("evt_2"), Subject: "acct_2", Customer: "cus_1"})
 	incident := s.failed(credits("evt_2"), "boom")
 	attempt := needs(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)

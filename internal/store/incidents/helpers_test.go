@@ -76,7 +76,7 @@ func (s *shop) succeed(k engine.Key) {
 func (s *shop) failed(k engine.Key, message string) engine.Incident {
 	s.t.Helper()
 	need(s.t, 0, s.e.Fail(s.t.Context(), k, errors.New(message), engine.WithCode("E_LEDGER")))
-	return needs(s.e.IncidentOf(s.t.Context(), k))(s.t)
+	return needs(enginetest.IncidentOf(s.t.Context(), s.e, k))(s.t)
 }
 
 func needs[T any](v T, err error) func(*testing.T) T {
@@ -87,7 +87,7 @@ func needs[T any](v T, err error) func(*testing.T) T {
 func (s *shop) fold(done func() bool) {
 	s.t.Helper()
 	for end := time.Now().Add(20 * time.Second); ; {
-		needs(s.e.Index(s.t.Context()))(s.t)
+		needs(enginetest.Index(s.t.Context(), s.e))(s.t)
 		if done() {
 			return
 		}

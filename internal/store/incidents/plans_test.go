@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/engine/enginetest"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
@@ -190,12 +191,12 @@ func TestPlansLeaveAfter90Days(t *testing.T) {
 	}
 	needs(s.st.Incidents.Plans.Stop(t.Context(), "default", ended.ID, "ada"))(t)
 	s.Travel(90*24*time.Hour - time.Minute)
-	needs(s.e.Purge(t.Context()))(t)
+	needs(enginetest.Purge(t.Context(), s.e))(t)
 	if n := s.count("SELECT count(*) FROM sendpromptly.plans"); n != 3 {
 		t.Errorf("%d plans within 90 days, want 3", n)
 	}
 	s.Travel(2 * time.Minute)
-	needs(s.e.Purge(t.Context()))(t)
+	needs(enginetest.Purge(t.Context(), s.e))(t)
 	for _, p := range []incidents.Plan{forgotten, ended} {
 		if _, err := s.st.Incidents.Plans.Get(t.Context(), "default", p.ID); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("a plan is still there: %v", err)

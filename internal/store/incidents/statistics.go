@@ -26,10 +26,10 @@ type Overview struct {
 	// Owed are effects that wait for their outcome; Overdue are those of them
 	// whose deadline passed and that no sweep has taken yet.
 	Owed, Overdue int
-	// OpenByCause counts open incidents by StateFailed and StateMissing, in
+	// OpenByCause counts open incidents by cause, in
 	// every state; Reprocessing are those of them with an attempt in flight. Of
 	// more than CountCap open incidents the newest are counted.
-	OpenByCause  map[engine.State]int
+	OpenByCause  map[engine.Cause]int
 	Open         int
 	Reprocessing int
 	// RecoveredToday are incidents that a success resolved within the last 24
@@ -67,13 +67,13 @@ func (s *Statistics) Overview(ctx context.Context, project string) (Overview, er
 		return Overview{}, err
 	}
 	o := Overview{Owed: row.Owed, Overdue: row.Overdue, RecoveredToday: row.Recovered, CallbacksWaiting: row.CallbacksWaiting,
-		MedianRecovery: pg.FromSeconds(row.MedianSeconds), OpenByCause: map[engine.State]int{}}
+		MedianRecovery: pg.FromSeconds(row.MedianSeconds), OpenByCause: map[engine.Cause]int{}}
 	open, err := s.db.Queries.OpenCount(ctx, s.db.Pool, projectID)
 	if err != nil {
 		return Overview{}, err
 	}
 	for _, n := range open {
-		o.OpenByCause[engine.State(n.Cause)] += n.Incidents
+		o.OpenByCause[engine.Cause(n.Cause)] += n.Incidents
 		o.Open += n.Incidents
 		if engine.State(n.State) == engine.StateReprocessing {
 			o.Reprocessing += n.Incidents

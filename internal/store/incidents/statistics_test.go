@@ -16,7 +16,7 @@ func TestTheOverviewTellsHowAProjectStands(t *testing.T) {
 	}
 	s.failed(credits("evt_1"), "boom")
 	s.Travel(2*time.Minute + time.Second)
-	two := s.RequireIncident(credits("evt_2"), engine.StateMissing)
+	two := s.RequireIncident(credits("evt_2"), engine.CauseMissing)
 	needs(s.e.Reprocess(t.Context(), two.ID, "ada"))(t)
 	s.succeed(credits("evt_1"))
 	s.Travel(time.Minute)
@@ -25,7 +25,7 @@ func TestTheOverviewTellsHowAProjectStands(t *testing.T) {
 	})
 	s.fold(func() bool { return true }) // a second pass must count nothing twice
 	o := needs(s.st.Incidents.Statistics.Overview(t.Context(), "default"))(t)
-	if o.Owed != 2 || o.Overdue != 1 || o.Open != 1 || o.OpenByCause[engine.StateMissing] != 1 || o.Reprocessing != 1 || o.CallbacksWaiting != 1 {
+	if o.Owed != 2 || o.Overdue != 1 || o.Open != 1 || o.OpenByCause[engine.CauseMissing] != 1 || o.Reprocessing != 1 || o.CallbacksWaiting != 1 {
 		t.Errorf("overview = %+v", o)
 	}
 	if o.RecoveredToday != 1 || o.MedianRecovery < 2*time.Minute || o.MedianRecovery > 3*time.Minute {

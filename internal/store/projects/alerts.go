@@ -37,7 +37,7 @@ type AlertDelivery struct {
 
 // AlertGroup counts the incidents of a message that have these in common.
 type AlertGroup struct {
-	Cause     engine.State
+	Cause     engine.Cause
 	Provider  string
 	EventType string
 	Effect    string
@@ -49,7 +49,7 @@ type AlertGroup struct {
 // AlertIncident is one incident of a message: only what an alert may show.
 type AlertIncident struct {
 	ID        engine.IncidentID
-	Cause     engine.State
+	Cause     engine.Cause
 	Provider  string
 	EventType string
 	Effect    string
@@ -112,12 +112,12 @@ func (a *Alerts) Content(ctx context.Context, d AlertDelivery) (AlertContent, er
 		return content, err
 	}
 	for _, g := range groups {
-		content.Groups = append(content.Groups, AlertGroup{Cause: engine.State(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
+		content.Groups = append(content.Groups, AlertGroup{Cause: engine.Cause(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
 			Incidents: g.Incidents, First: g.FirstAt, Last: g.LastAt})
 	}
 	rows, err := a.db.Queries.AlertIncidentList(ctx, a.db.Pool, dbsqlc.AlertIncidentListParams{ProjectID: d.projectID, AlertID: d.ID, Page: 100})
 	for _, row := range rows {
-		content.Incidents = append(content.Incidents, AlertIncident{ID: engine.IncidentID(row.IncidentID), Cause: engine.State(row.Cause),
+		content.Incidents = append(content.Incidents, AlertIncident{ID: engine.IncidentID(row.IncidentID), Cause: engine.Cause(row.Cause),
 			Provider: row.Provider, EventType: row.EventType, Effect: row.Effect, OpenedAt: row.OpenedAt})
 	}
 	return content, err

@@ -22,7 +22,7 @@ func TestAStormsAlertReadsEachIncidentAFewTimes(t *testing.T) {
 	needs(needs(rooms.Open(db.Pool, ""))(t).Projects.Set(t.Context(), "default", projects.Settings{AlertWebhook: &url}, nil, "ada"))(t)
 	needs(db.Pool.Exec(t.Context(), "SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant') FROM generate_series(1, $1) AS n", storm))(t)
 	db.Travel(31 * time.Minute)
-	needs(db.Engine(engine.Config{}).Sweep(t.Context()))(t)
+	needs(enginetest.Sweep(t.Context(), db.Engine(engine.Config{})))(t)
 
 	cfg := needs(pgxpool.ParseConfig(db.URL))(t)
 	cfg.MaxConns = 1 // one session, whose reads are counted

@@ -47,7 +47,7 @@ func (w *world) incident(event string) engine.Incident {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return needs(w.engine.IncidentOf(w.t.Context(), k))(w.t)
+	return needs(enginetest.IncidentOf(w.t.Context(), w.engine, k))(w.t)
 }
 
 func needs[T any](v T, err error) func(*testing.T) T {
@@ -73,7 +73,7 @@ func (w *world) as(role string) (*engine.Engine, *rooms.Rooms, *pgxpool.Pool) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(pool.Close)
-	e, err := engine.New(pool, engine.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	e, err := engine.New(w.t.Context(), pool, engine.Config{AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	if err != nil {
 		w.t.Fatalf("an engine as %s: %v", role, err)
 	}
@@ -125,10 +125,10 @@ func TestTheAppsRoleMaySignal(t *testing.T) {
 		})},
 		{"Succeed", inTx(func(tx pgx.Tx) error { return e.Succeed(ctx, tx, k("1")) })},
 		{"Fail", func() error { return e.Fail(ctx, k("2"), errors.New("no such account")) }},
-		{"Apply", func() error { return e.Apply(ctx, k("3"), func(pgx.Tx) error { return nil }) }},
+		{"Apply", func() error { return e.Apply(ctx, k("3"), func(context.Context, pgx.Tx) error { return nil }) }},
 	}.run(t, "app")
 	w.db.RequireApplied(k("5"))
-	w.db.RequireIncident(k("2"), engine.StateFailed)
+	w.db.RequireIncident(k("2"), engine.CauseFailed)
 }
 
 func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
@@ -137,7 +137,7 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 	url := "https://shop.example/repair"
 	needs(w.rooms.Projects.Set(ctx, "default", projects.Settings{RepairURL: &url}, nil, "ada"))(t)
 	i := w.incident("evt_1")
-	needs(w.engine.Index(ctx))(t)
+	needs(enginetest.Index(ctx, w.engine))(t)
 	e, st, _ := w.as("sendpromptly_operator")
 	var proof evidence.Proof
 	calls{
@@ -145,8 +145,8 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 		{"Incidents by term", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Term: "in_1", Customer: "cus_1"})) }},
 		{"Incidents by text", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Text: "no such table"})) }},
 		{"Incident", func() error { return second(e.Incident(ctx, i.ID)) }},
-		{"Timeline", func() error { return second(e.Timeline(ctx, i.EffectID, -1)) }},
-		{"State", func() error { return second(e.State(ctx, i.Key)) }},
+		{"Timeline", func() error { return second(e.Timeline(ctx, i.EffectID, 0)) }},
+		{"Find", func() error { return second(e.Find(ctx, i.Key)) }},
 		{"Effects", func() error {
 			return second(st.Incidents.Effects.List(ctx, incidents.EffectFilter{Project: "default", Term: "in_1"}))
 		}},
@@ -156,7 +156,7 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 		{"TryNow", func() error { return e.TryNow(ctx, i.ID, "ada") }},
 		{"Stop", func() error { return second(e.Stop(ctx, i.ID, "ada")) }},
 		{"Note", func() error { return e.Note(ctx, i.ID, "ada", "seen") }},
-		{"Close", func() error { return e.Close(ctx, i.ID, "ada", "refunded") }},
+		{"Close", func() error { return e.CloseIncident(ctx, i.ID, "ada", "refunded") }},
 		{"IssueProof", func() (err error) {
 			proof, _, err = st.Evidence.Proofs.Issue(ctx, evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "https://ops.example.com"},
 				func(evidence.ProofClaims) (string, error) { return "token", nil })
@@ -185,13 +185,13 @@ func TestTheEnginesRoleMayDoItsStepsAndRepair(t *testing.T) {
 	i := w.incident("evt_1")
 	needs(w.engine.Reprocess(ctx, i.ID, "ada"))(t)
 	calls{
-		{"Sweep", func() error { return second(e.Sweep(ctx)) }},
-		{"Deliver", func() error { return second(e.Deliver(ctx)) }},
-		{"Seal", func() error { return second(e.Seal(ctx)) }},
+		{"Sweep", func() error { return second(enginetest.Sweep(ctx, e)) }},
+		{"Deliver", func() error { return second(enginetest.Deliver(ctx, e)) }},
+		{"Seal", func() error { return second(enginetest.Seal(ctx, e)) }},
 		{"SealEffect", func() error { _, _, err := e.SealEffect(ctx, i.EffectID); return err }},
-		{"Index", func() error { return second(e.Index(ctx)) }},
-		{"Purge", func() error { return second(e.Purge(ctx)) }},
-		{"Retain", func() error { return second(e.Retain(ctx)) }},
+		{"Index", func() error { return second(enginetest.Index(ctx, e)) }},
+		{"Purge", func() error { return second(enginetest.Purge(ctx, e)) }},
+		{"Retain", func() error { return second(enginetest.Retain(ctx, e)) }},
 		{"Run", func() error {
 			short, stop := context.WithTimeout(ctx, 50*time.Millisecond)
 			defer stop()

@@ -63,7 +63,7 @@ type Task struct {
 
 // newTask keeps of an event what the work needs.
 func newTask(a engine.Acceptance) Task {
-	t := Task{Key: a.Key, EventType: a.EventType, Account: a.Subject, Cents: a.Amount.Amount}
+	t := Task{Key: a.Key, EventType: a.EventType, Account: a.Subject, Cents: a.Amount.Minor}
 	if len(a.Objects) > 0 {
 		t.Object = a.Objects[0]
 	}

@@ -127,7 +127,7 @@ func TestAFailureStaysWithTheJobAndGoesToTheEngine(t *testing.T) {
 	if want := []Job{{Taken: true, Done: true, Error: "account acct_nobody does not exist"}}; !slices.Equal(jobs, want) || err != nil {
 		t.Errorf("jobs %+v, %v", jobs, err)
 	}
-	db.RequireIncident(engine.Key{Provider: "stripe", EventID: "e1", Effect: "credit_grant"}, engine.StateFailed)
+	db.RequireIncident(engine.Key{Provider: "stripe", EventID: "e1", Effect: "credit_grant"}, engine.CauseFailed)
 }
 
 // The bug of the oldest endpoint, which the demo relies on.
@@ -156,7 +156,7 @@ func TestTheInlineEndpointSwallowsTheRedelivery(t *testing.T) {
 		t.Errorf("account: %v, want none", err)
 	}
 	db.Travel(31 * time.Minute)
-	db.RequireIncident(engine.Key{Provider: "shopify", EventID: "e1", Effect: "access_unlock"}, engine.StateMissing)
+	db.RequireIncident(engine.Key{Provider: "shopify", EventID: "e1", Effect: "access_unlock"}, engine.CauseMissing)
 }
 
 func TestWorkersNeverShareAJob(t *testing.T) {

@@ -1,0 +1,37 @@
+package wire
+
+import (
+	"github.com/sendpromptly/sendpromptly/internal/store/access"
+)
+
+// Keys are a project's API keys, newest first, revoked ones too.
+type Keys struct {
+	Keys []access.APIKey `json:"keys"`
+}
+
+// KeyWithSecret is a new API key, which is shown once.
+type KeyWithSecret struct {
+	access.APIKey
+	Secret string `json:"key" doc:"sk_ and 40 characters, shown this once."`
+}
+
+// Operators are the people who may log in.
+type Operators struct {
+	Operators []access.OperatorAccount `json:"operators"`
+}
+
+// LoginLink logs its holder in once.
+type LoginLink struct {
+	URL string `json:"url" doc:"Works once, within 15 minutes."`
+}
+
+// Tokens are API tokens, newest first, those that have ended too.
+type Tokens struct {
+	Tokens []access.Token `json:"tokens"`
+}
+
+// TokenWithSecret is a new token, which is shown once.
+type TokenWithSecret struct {
+	access.Token
+	Secret string `json:"token" doc:"spt_ and 40 characters, shown this once."`
+}
