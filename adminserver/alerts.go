@@ -6,6 +6,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -30,8 +31,9 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	}
 	st, err := store.New(pool, cfg.SecretKey)
 	if err != nil {
-		return nil, err
+		return nil, named.Error("testing alerts", err)
 	}
 	deps := web.Deps{Base: base, Pool: pool, Store: st, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
-	return alerts.New(deps, cfg.SMTP).Test(ctx, project)
+	results, err := alerts.New(deps, cfg.SMTP).Test(ctx, project)
+	return results, named.Error("testing alerts", err)
 }

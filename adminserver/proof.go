@@ -3,6 +3,7 @@ package adminserver
 import (
 	"context"
 
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -10,5 +11,6 @@ import (
 // Config.ProofKeys, and returns it with the link that its holder opens. It is
 // for an embedding app; operators have the console and spadmin.
 func (s *Server) IssueProof(ctx context.Context, r store.ProofRequest) (proof store.Proof, link string, err error) {
-	return s.deps.IssueProof(ctx, r)
+	proof, link, err = s.deps.IssueProof(ctx, r)
+	return proof, link, named.Error("issuing a proof", err)
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/metrics"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
@@ -55,6 +56,11 @@ type Server struct {
 // SENDPROMPTLY_ALLOW_NETWORKS where Config.AllowNetworks is nil, and
 // SENDPROMPTLY_SECRET_KEY where Config.SecretKey is empty.
 func New(ctx context.Context, cfg Config) (*Server, error) {
+	s, err := newServer(ctx, cfg)
+	return s, named.Error("making the admin server", err)
+}
+
+func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	cfg, base, err := cfg.complete()
 	if err != nil {
 		return nil, err

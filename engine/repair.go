@@ -149,7 +149,7 @@ func (h *repairHandler) answer(w http.ResponseWriter, r *http.Request) verdict {
 
 // broken is the answer where our own side fails before the repair began.
 func (h *repairHandler) broken(ctx context.Context, doing string, err error) verdict {
-	h.engine.cfg.Logger.ErrorContext(ctx, "sendpromptly: a repair callback could not be answered", "doing", doing, "error", err)
+	h.engine.cfg.Logger.ErrorContext(ctx, saysUnanswered, "doing", doing, "error", err)
 	return transient
 }
 
