@@ -22,6 +22,10 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	if err != nil {
 		return nil, err
 	}
+	allow, err := cfg.allowed()
+	if err != nil {
+		return nil, err
+	}
 	base, err := web.ParseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
@@ -33,7 +37,7 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	if err != nil {
 		return nil, named.Error("testing alerts", err)
 	}
-	deps := web.Deps{Base: base, Pool: pool, Store: st, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
+	deps := web.Deps{Base: base, Pool: pool, Store: st, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler)}
 	results, err := alerts.New(deps, cfg.SMTP).Test(ctx, project)
 	return results, named.Error("testing alerts", err)
 }

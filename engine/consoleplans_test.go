@@ -88,7 +88,8 @@ func looks(t *testing.T, e *engine.Engine, st *store.Store) (all []look) {
 		}})
 	}
 	for name, f := range map[string]engine.IncidentFilter{"rare version": {Version: "rare", Open: true}, "rare error": {Text: "no such error"},
-		"rare cause": {Cause: engine.CauseMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour), Provider: "stripe"}} {
+		"rare cause": {Cause: engine.CauseMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour),
+			Provider: "stripe"}} {
 		all = append(all, look{"incidents: " + name, 10_000, func() error { _, err := e.Incidents(ctx, f); return err }})
 		all = append(all, look{"count: " + name, 100_000, func() error { _, _, err := st.IncidentCount(ctx, "default", f, store.CountCap); return err }})
 		all = append(all, look{"quick count: " + name, store.QuickCount, func() error { _, _, err := st.IncidentCount(ctx, "default", f, store.QuickCount); return err }})

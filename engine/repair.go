@@ -225,7 +225,7 @@ func (h *repairHandler) run(ctx context.Context, tx pgx.Tx, asked callback.Body)
 	if h.queued {
 		return accepted, nil
 	}
-	return applied, e.Succeed(ctx, tx, r.Key, WithReplay(asked.ReplayID))
+	return applied, e.succeed(ctx, tx, r.Key, []OutcomeOption{WithReplay(asked.ReplayID)})
 }
 
 // newRepair reads what the app needs, from the receipt rather than from the request.

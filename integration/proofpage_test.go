@@ -58,7 +58,8 @@ func newProofSite(t *testing.T) *proofSite {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.issuer = "http://" + server.Listener.Addr().String()
-	s.admin, err = adminserver.New(t.Context(), adminserver.Config{Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.Proof}, ProofKeys: keys,
+	s.admin, err = adminserver.New(t.Context(), adminserver.Config{Pool: db.Pool, BaseURL: s.issuer,
+		Only: []adminserver.Part{adminserver.Proof}, ProofKeys: keys,
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)

@@ -84,7 +84,8 @@ var rooms = map[string]room{
 		"internal/lifecycle", "internal/migrate", "internal/refusals", "internal/retention", "internal/secretbox", "internal/testclock"}, others: []string{pgx}},
 
 	"engine": {ours: []string{"internal/callback", "internal/caught", "internal/dbsqlc", "internal/guardedhttp", "internal/id", "internal/migrate",
-		"internal/named", "internal/refusals", "internal/retention", "internal/secretbox", "internal/steps", "internal/testclock"}, others: []string{pgx}},
+		"internal/named", "internal/refusals", "internal/retention", "internal/secretbox", "internal/steps", "internal/testclock"},
+		others: []string{pgx}},
 	"engine/internal":   {},
 	"engine/stripe":     {ours: []string{"engine", "engine/internal", "internal/currency"}},
 	"engine/shopify":    {ours: []string{"engine", "engine/internal", "internal/currency"}},
@@ -92,7 +93,7 @@ var rooms = map[string]room{
 
 	"adminserver": {ours: []string{"adminserver/internal/access", "adminserver/internal/engines", "adminserver/internal/mail", "adminserver/internal/web",
 		"adminserver/internal/alerts", "adminserver/internal/api", "adminserver/internal/console", "adminserver/internal/ingest",
-		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "internal/store", "internal/caught", "internal/named", "proofs"},
+		"adminserver/internal/login", "adminserver/internal/metrics", "adminserver/internal/proofpage", "engine", "internal/store", "internal/caught", "internal/guardedhttp", "internal/named", "proofs"},
 		others: []string{pgx, prometheus, otel, otelTrace}},
 	"adminserver/internal/access":    {ours: []string{"engine", "internal/store"}, others: []string{pgx}},
 	"adminserver/internal/assets":    {},

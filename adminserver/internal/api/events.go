@@ -136,7 +136,8 @@ func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 	go func() {
 		defer cancel()
 		if err := caught.Call(func() error { s.follow(ctx, changes); return nil }); err != nil {
-			caught.Log(ctx, s.room.Logger, slog.LevelError, "sendpromptly: a stream of changes failed", err, "request_id", web.RequestID(ctx))
+			caught.Log(ctx, s.room.Logger, slog.LevelError, "sendpromptly: a stream of changes failed",
+				err, "request_id", web.RequestID(ctx))
 		}
 	}()
 	alive := time.NewTicker(pulse)
@@ -166,7 +167,8 @@ func (s *stream) follow(ctx context.Context, changes chan<- engine.Change) {
 	for change, err := range s.engine.Changes(ctx, s.after) {
 		if err != nil {
 			if ctx.Err() == nil {
-				s.room.Logger.WarnContext(ctx, "sendpromptly: the change feed waits for the database", "request_id", web.RequestID(ctx), "error", err)
+				s.room.Logger.WarnContext(ctx, "sendpromptly: the change feed waits for the database",
+					"request_id", web.RequestID(ctx), "error", err)
 			}
 			continue
 		}

@@ -48,7 +48,8 @@ func start(t testing.TB, limits adminserver.IngestLimits) *server {
 			t.Fatal(err)
 		}
 	}
-	handler, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.Ingest},
+	handler, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1",
+		Only:      []adminserver.Part{adminserver.Ingest},
 		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), IngestLimits: limits})
 	if err != nil {
 		t.Fatal(err)

@@ -170,7 +170,8 @@ func (l *Login) fromProvider(w http.ResponseWriter, r *http.Request) {
 
 func (l *Login) refuse(w http.ResponseWriter, r *http.Request, err error, problem string) {
 	if err != nil {
-		l.Logger.WarnContext(r.Context(), "sendpromptly: a login by the identity provider was refused", "request_id", web.RequestID(r.Context()), "error", err)
+		l.Logger.WarnContext(r.Context(), "sendpromptly: a login by the identity provider was refused",
+			"request_id", web.RequestID(r.Context()), "error", err)
 	}
 	l.showLogin(w, r, http.StatusUnauthorized, view{Problem: problem})
 }

@@ -77,7 +77,8 @@ func (e *exchange) end() {
 	failure := recover()
 	aborted := failure == http.ErrAbortHandler //nolint:errorlint // it is compared as net/http does
 	if failure != nil && !aborted {
-		e.h.Logger.ErrorContext(e.ctx, "sendpromptly: a request panicked", "request_id", e.id, "route", e.route.path(), "panic", fmt.Sprint(failure), "stack", stack())
+		e.h.Logger.ErrorContext(e.ctx, "sendpromptly: a request panicked",
+			"request_id", e.id, "route", e.route.path(), "panic", fmt.Sprint(failure), "stack", stack())
 		if aborted = e.seen.status != 0; !aborted {
 			e.h.answer(e.seen, e.request, e.route.Kind, New(http.StatusInternalServerError, "request "+e.id))
 		}
