@@ -7,6 +7,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/alerts"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/mail"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
@@ -32,6 +33,10 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	if err != nil {
 		return nil, err
 	}
+	allow, err := cfg.allowed()
+	if err != nil {
+		return nil, err
+	}
 	base, err := web.ParseBase(cfg.BaseURL)
 	if err != nil {
 		return nil, err
@@ -42,12 +47,12 @@ func TestAlerts(ctx context.Context, cfg Config, project string) ([]AlertResult,
 	}
 	all, err := rooms.Open(pool, cfg.SecretKey)
 	if err != nil {
-		return nil, err
+		return nil, named.Error("testing alerts", err)
 	}
-	deps := web.Deps{Base: base, Pool: pool, Rooms: all, AllowNetworks: cfg.AllowNetworks, Logger: slog.New(slog.DiscardHandler)}
+	deps := web.Deps{Base: base, Pool: pool, Rooms: all, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler)}
 	came, err := alerts.New(deps, smtp).Test(ctx, project)
 	if err != nil {
-		return nil, err
+		return nil, named.Error("testing alerts", err)
 	}
 	results := make([]AlertResult, len(came))
 	for i, r := range came {

@@ -16,7 +16,8 @@ func TestAServerStandsOnOneCell(t *testing.T) {
 	one := adminserver.Cell{Name: "one", Pool: pool}
 	for _, schema := range []string{"", "sendpromptly"} {
 		one.Schema = schema
-		if _, err := adminserver.New(t.Context(), adminserver.Config{Cells: []adminserver.Cell{one}, BaseURL: "http://127.0.0.1"}); err != nil {
+		if _, err := adminserver.New(t.Context(), adminserver.Config{Cells: []adminserver.Cell{one},
+			BaseURL: "http://127.0.0.1"}); err != nil {
 			t.Errorf("a cell with schema %q is refused: %v", schema, err)
 		}
 	}
@@ -24,8 +25,9 @@ func TestAServerStandsOnOneCell(t *testing.T) {
 		cfg         adminserver.Config
 		field, says string
 	}{
-		"two cells":         {adminserver.Config{Cells: []adminserver.Cell{one, one}}, "Config.Cells", "not supported yet"},
-		"another schema":    {adminserver.Config{Cells: []adminserver.Cell{{Pool: pool, Schema: "billing"}}}, "Config.Cells[0].Schema", "not supported yet"},
+		"two cells": {adminserver.Config{Cells: []adminserver.Cell{one, one}}, "Config.Cells", "not supported yet"},
+		"another schema": {adminserver.Config{Cells: []adminserver.Cell{{Pool: pool, Schema: "billing"}}},
+			"Config.Cells[0].Schema", "not supported yet"},
 		"pool and cells":    {adminserver.Config{Pool: pool, Cells: []adminserver.Cell{one}}, "Config.Pool", "exclude each other"},
 		"neither":           {adminserver.Config{}, "Config.Pool", "is nil"},
 		"a cell of nothing": {adminserver.Config{Cells: []adminserver.Cell{{Name: "one"}}}, "Config.Cells[0].Pool", "is nil"},
@@ -38,5 +40,20 @@ func TestAServerStandsOnOneCell(t *testing.T) {
 				t.Errorf("err = %v, want %s %s", err, refused.field, refused.says)
 			}
 		})
+	}
+}
+
+// What cannot be read from the environment is named as there.
+func TestTheEnvironmentNamesNetworksWhereTheConfigurationDoesNot(t *testing.T) {
+	t.Setenv("SENDPROMPTLY_ALLOW_NETWORKS", "everything")
+	cfg := adminserver.Config{Pool: enginetest.New(t).Pool, BaseURL: "http://127.0.0.1"}
+	_, err := adminserver.New(t.Context(), cfg)
+	var field *engine.FieldError
+	if !errors.As(err, &field) || field.Field != "SENDPROMPTLY_ALLOW_NETWORKS" {
+		t.Errorf("err = %v", err)
+	}
+	cfg.AllowNetworks = loopback
+	if _, err := adminserver.New(t.Context(), cfg); err != nil {
+		t.Errorf("a configuration of its own is not enough: %v", err)
 	}
 }

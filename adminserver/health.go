@@ -25,7 +25,7 @@ func (s *Server) health() []web.Route {
 			defer cancel()
 			if err := s.deps.Checks.Ready(ctx); err != nil {
 				// The error may name hosts and users: it is for the log.
-				s.cfg.Logger.WarnContext(ctx, "not ready", "request_id", web.RequestID(ctx), "error", err)
+				s.cfg.Logger.WarnContext(ctx, "sendpromptly: the server is not ready", "request_id", web.RequestID(ctx), "error", err)
 				say(w, http.StatusServiceUnavailable, "the database does not answer, or its schema is older than this build")
 				return
 			}

@@ -191,7 +191,7 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 	b := s.browser()
 	b.get(b.through("/")).require(t, 401, "")
 	s.browser().do("POST", "/login", url.Values{"email": {"ada@example.com"}}).require(t, 200, "")
-	s.waitForLog("no login link was mailed")
+	s.waitForLog("a login link was not mailed")
 	select {
 	case mail := <-mails:
 		t.Errorf("mailed: %s", mail)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
 
@@ -60,7 +61,7 @@ func (s *Server) IssueProof(ctx context.Context, r ProofRequest) (proof Proof, l
 		By:       r.By,
 	})
 	if err != nil {
-		return Proof{}, "", err
+		return Proof{}, "", named.Error("issuing a proof", err)
 	}
 	return Proof{
 		ID:        issued.JTI,

@@ -39,7 +39,7 @@ func (s *Server) loop(ctx context.Context, step web.Step) {
 		}
 		err := caught.Call(func() error { return step.Do(ctx) })
 		if caught.Is(err) || err != nil && ctx.Err() == nil {
-			caught.Log(ctx, s.cfg.Logger, slog.LevelError, "sendpromptly: step ended early", err, "step", step.Name)
+			caught.Log(ctx, s.cfg.Logger, slog.LevelError, "sendpromptly: a background step failed and will retry", err, "step", step.Name)
 		}
 		timer.Reset(step.Every)
 	}

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
+	"os"
 	"slices"
 
 	"go.opentelemetry.io/otel"
@@ -29,6 +31,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/metrics"
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
@@ -56,6 +60,11 @@ type Server struct {
 // SENDPROMPTLY_ALLOW_NETWORKS where Config.AllowNetworks is nil, and
 // SENDPROMPTLY_SECRET_KEY where Config.SecretKey is empty.
 func New(ctx context.Context, cfg Config) (*Server, error) {
+	s, err := newServer(ctx, cfg)
+	return s, named.Error("making the admin server", err)
+}
+
+func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	cfg, base, err := cfg.complete()
 	if err != nil {
 		return nil, err
@@ -123,6 +132,9 @@ func (c Config) complete() (Config, web.Base, error) {
 		return c, web.Base{}, err
 	}
 	c.Pool = pool
+	if c.AllowNetworks, err = c.allowed(); err != nil {
+		return c, web.Base{}, err
+	}
 	base, err := web.ParseBase(c.BaseURL)
 	if err != nil {
 		return c, base, err
@@ -145,6 +157,19 @@ func (c Config) complete() (Config, web.Base, error) {
 		c.TracerProvider = otel.GetTracerProvider()
 	}
 	return c, base, nil
+}
+
+// allowed are the networks that may be reached although they are not public, as in
+// [engine.Config].
+func (c Config) allowed() ([]netip.Prefix, error) {
+	if c.AllowNetworks != nil {
+		return c.AllowNetworks, nil
+	}
+	allow, err := guardedhttp.ParseAllow(os.Getenv("SENDPROMPTLY_ALLOW_NETWORKS"))
+	if err != nil {
+		return nil, &engine.FieldError{Field: "SENDPROMPTLY_ALLOW_NETWORKS", Reason: "is not a list of CIDRs: " + err.Error()}
+	}
+	return allow, nil
 }
 
 // ServeHTTP answers requests whose paths begin with the path of the base URL.

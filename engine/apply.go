@@ -24,7 +24,8 @@ import (
 // goes on. Two workers that apply the same effect run one after the other. A
 // hung effect is still found by its deadline. An effect whose incident an
 // operator closed gives [ErrClosed].
-func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error, options ...OutcomeOption) error {
+func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error,
+	options ...OutcomeOption) error {
 	if err := k.validate(); err != nil {
 		return err
 	}
@@ -43,7 +44,8 @@ func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Conte
 
 // applyOnce reports whether effect was started, so that a database that cannot
 // be reached is not taken for a failure of the effect.
-func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error, options []OutcomeOption) (ran bool, err error) {
+func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error,
+	options []OutcomeOption) (ran bool, err error) {
 	defer func() {
 		// The transaction has been rolled back by now, so the row is free.
 		if p := recover(); p != nil {
@@ -82,7 +84,8 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.C
 // success cannot be recorded, Postgres skips the commit.
 func (e *Engine) succeedAndCommit(ctx context.Context, tx pgx.Tx, k Key, options []OutcomeOption) error {
 	batch := &pgx.Batch{}
-	if err := e.QueueSucceed(batch, k, options...); err != nil {
+	asItIs := func(err error) error { return err }
+	if err := e.queueSucceed(batch, k, options, asItIs); err != nil {
 		return err
 	}
 	batch.Queue("commit")

@@ -77,12 +77,17 @@ func TestApplyRecordsWhatBecameOfTheEffect(t *testing.T) {
 		message string
 	}{
 		{"success", works, func(err error) bool { return err == nil }, "success→applied", ""},
-		{"error", func(context.Context, pgx.Tx) error { return errNoAccount }, func(err error) bool { return errors.Is(err, errNoAccount) },
+		{"error", func(context.Context, pgx.Tx) error { return errNoAccount }, func(err error) bool {
+			return errors.Is(err,
+				errNoAccount)
+		},
 			"failure→failed opened", "no such account"},
-		{"retry", func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) }, func(err error) bool { return errors.Is(err, errNoAccount) }, "", ""},
+		{"retry", func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) },
+			func(err error) bool { return errors.Is(err, errNoAccount) }, "", ""},
 		{"wrapped retry", func(context.Context, pgx.Tx) error { return fmt.Errorf("job 1: %w", engine.WillRetry(errNoAccount)) },
 			func(err error) bool { return errors.Is(err, errNoAccount) && strings.HasPrefix(err.Error(), "job 1: ") }, "", ""},
-		{"retry of nothing", func(context.Context, pgx.Tx) error { return engine.WillRetry(nil) }, func(err error) bool { return err == nil }, "success→applied", ""},
+		{"retry of nothing", func(context.Context, pgx.Tx) error { return engine.WillRetry(nil) },
+			func(err error) bool { return err == nil }, "success→applied", ""},
 		{"serialization failure", raising("40001"), func(err error) bool { return sqlState(err) == "40001" }, "", ""},
 		{"deadlock", raising("40P01"), func(err error) bool { return sqlState(err) == "40P01" }, "", ""},
 		{"other error of Postgres", raising("55P03"), func(err error) bool { return sqlState(err) == "55P03" },

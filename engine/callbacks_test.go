@@ -293,7 +293,10 @@ func TestOurHandlersAndOurSenderUnderstandEachOther(t *testing.T) {
 		{"panics", func(context.Context, pgx.Tx) error { panic("broken") }, "note callback"},
 		{"never works", func(context.Context, pgx.Tx) error { return engine.Permanent(errNoAccount) }, "failure→failed callback"},
 	} {
-		r.answer = r.e.RepairHandler(func(ctx context.Context, tx pgx.Tx, _ engine.Repair) error { return test.repair(ctx, tx) }).ServeHTTP
+		r.answer = r.e.RepairHandler(func(ctx context.Context, tx pgx.Tx, _ engine.Repair) error {
+			return test.repair(ctx,
+				tx)
+		}).ServeHTTP
 		incident, _ := r.ask("evt_" + strings.ReplaceAll(test.name, " ", "_"))
 		r.deliver(1)
 		requireStory(t, r.db, incident.Key, askedFor+" "+test.story)

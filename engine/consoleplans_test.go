@@ -89,7 +89,8 @@ func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 		}})
 	}
 	for name, f := range map[string]engine.IncidentFilter{"rare version": {Version: "rare", Open: true}, "rare error": {Text: "no such error"},
-		"rare cause": {Cause: engine.CauseMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour), Provider: "stripe"}} {
+		"rare cause": {Cause: engine.CauseMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour),
+			Provider: "stripe"}} {
 		all = append(all, look{"incidents: " + name, 10_000, func() error { _, err := e.Incidents(ctx, f); return err }})
 		all = append(all, look{"count: " + name, 100_000, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.CountCap); return err }})
 		all = append(all, look{"quick count: " + name, stored.QuickCount, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount); return err }})

@@ -45,6 +45,7 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 			flying += len(claims)
 		}
 		if flying == 0 {
+			sayCount(ctx, e.cfg.Logger, saysSent, "sent", sent)
 			return sent, named.Error("delivering callbacks", errors.Join(failures...))
 		}
 		var tick <-chan time.Time

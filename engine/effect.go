@@ -41,7 +41,8 @@ func (e *Engine) Find(ctx context.Context, k Key) (Effect, error) {
 	})
 	var row dbsqlc.EffectGetRow
 	if err == nil {
-		row, err = e.queries.EffectGet(ctx, e.pool, dbsqlc.EffectGetParams{ProjectID: e.project.Load().ProjectID, EffectID: found.EffectID})
+		row, err = e.queries.EffectGet(ctx, e.pool, dbsqlc.EffectGetParams{ProjectID: e.project.Load().ProjectID,
+			EffectID: found.EffectID})
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Effect{}, fmt.Errorf("%w: %s", ErrUnknownEffect, k)

@@ -37,7 +37,8 @@ func TestFindTellsOneEffectFromItsReceiptToItsIncident(t *testing.T) {
 	if err := succeed(t.Context(), db.Pool, e, soon); err != nil {
 		t.Fatal(err)
 	}
-	if found, err = e.Find(t.Context(), soon); err != nil || found.State != engine.StateApplied || found.SucceededAt.Before(found.AcceptedAt) {
+	if found, err = e.Find(t.Context(), soon); err != nil || found.State != engine.StateApplied ||
+		found.SucceededAt.Before(found.AcceptedAt) {
 		t.Errorf("applied: %+v, %v", found, err)
 	}
 }

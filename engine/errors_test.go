@@ -88,4 +88,14 @@ func TestApplyGivesTheAppsErrorBack(t *testing.T) {
 	if err == nil || err.Error() != errNoAccount.Error() {
 		t.Errorf("Apply says %v", err)
 	}
+	// What Postgres says of a transaction that the app broke has no key in it either: incidents with one cause are one storm.
+	ruined := key("evt_2")
+	accept(t, db, e, engine.Acceptance{Key: ruined})
+	err = e.Apply(t.Context(), ruined, func(ctx context.Context, tx pgx.Tx) error {
+		_, _ = tx.Exec(ctx, "SELECT 1 / 0")
+		return nil
+	})
+	if i := db.RequireIncident(ruined, engine.CauseFailed); err == nil || strings.Contains(i.ErrorMessage, "evt_2") {
+		t.Errorf("%v is recorded as %s", err, i.ErrorMessage)
+	}
 }

@@ -263,7 +263,10 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 	if err := e.CloseIncident(t.Context(), found[1].ID, "ada", "refunded"); err != nil {
 		t.Fatal(err)
 	}
-	if err := e.Apply(t.Context(), found[3].Key, func(context.Context, pgx.Tx) error { return errors.New("no such account") }); err == nil {
+	if err := e.Apply(t.Context(), found[3].Key, func(context.Context,
+		pgx.Tx) error {
+		return errors.New("no such account")
+	}); err == nil {
 		t.Fatal("no error")
 	}
 	if err := e.Apply(t.Context(), found[3].Key, func(context.Context, pgx.Tx) error { return nil }); err != nil {

@@ -47,6 +47,11 @@ func newOutcome(options []OutcomeOption) outcome {
 // passes meanwhile stays hidden until then. It waits for another uncommitted
 // outcome of the same effect, an Apply under way included.
 func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...OutcomeOption) error {
+	return named.Error(succeeding(k), e.succeed(ctx, tx, k, options))
+}
+
+// succeed is Succeed with the database's error as it is, which goes on timelines.
+func (e *Engine) succeed(ctx context.Context, tx pgx.Tx, k Key, options []OutcomeOption) error {
 	if err := validTx(tx); err != nil {
 		return err
 	}
@@ -56,7 +61,7 @@ func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Outco
 	params := e.succeedParams(k, newOutcome(options))
 	row, err := e.queries.EffectSucceed(ctx, tx, params)
 	if err != nil || row.State != "unknown" {
-		return named.Error(succeeding(k), err)
+		return err
 	}
 	if !e.cfg.AdoptUnknown {
 		return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
@@ -65,7 +70,7 @@ func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...Outco
 		return err
 	}
 	_, err = e.queries.EffectSucceed(ctx, tx, params)
-	return named.Error(succeeding(k), err)
+	return err
 }
 
 func succeeding(k Key) string { return "recording a success of " + k.String() }
@@ -74,6 +79,11 @@ func succeeding(k Key) string { return "recording a success of " + k.String() }
 // round trip of its own. [ErrUnknownEffect] comes out of reading the batch's
 // results, also where the engine adopts: that takes a second look.
 func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...OutcomeOption) error {
+	return e.queueSucceed(batch, k, options, func(err error) error { return named.Error(succeeding(k), err) })
+}
+
+// queueSucceed is QueueSucceed with a name for the database's errors: those of Apply go on timelines as they are.
+func (e *Engine) queueSucceed(batch *pgx.Batch, k Key, options []OutcomeOption, name func(error) error) error {
 	if batch == nil {
 		return &FieldError{"batch", "is nil"}
 	}
@@ -86,7 +96,7 @@ func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...OutcomeOption)
 		var id, state string
 		var changed bool
 		if err := row.Scan(&id, &state, &changed); err != nil {
-			return named.Error(succeeding(k), err)
+			return name(err)
 		}
 		if state == "unknown" {
 			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)

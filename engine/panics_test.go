@@ -70,7 +70,8 @@ func trapped(t *testing.T, db *enginetest.Database, logger *slog.Logger) (*engin
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	e, err := engine.New(t.Context(), pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond, Logger: logger})
+	e, err := engine.New(t.Context(), pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond,
+		Logger: logger})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +192,8 @@ func TestAPanicWhileFoldingFailuresStillOpensIncidents(t *testing.T) {
 	accept(t, db, e, engine.Acceptance{Key: key("evt_2"), Timeout: time.Minute})
 	db.Travel(2 * time.Minute)
 	tr.set("FailuresFold")
-	if opened, err := enginetest.Sweep(t.Context(), e); opened != 1 || err == nil || !strings.Contains(err.Error(), "panic: trap in FailuresFold") {
+	if opened, err := enginetest.Sweep(t.Context(), e); opened != 1 || err == nil || !strings.Contains(err.Error(),
+		"panic: trap in FailuresFold") {
 		t.Errorf("opened %d incidents, %v", opened, err)
 	}
 }

@@ -151,7 +151,7 @@ func (h *repairHandler) answer(w http.ResponseWriter, r *http.Request) verdict {
 
 // broken is the answer where our own side fails before the repair began.
 func (h *repairHandler) broken(ctx context.Context, doing string, err error) verdict {
-	h.engine.cfg.Logger.ErrorContext(ctx, "sendpromptly: a repair callback could not be answered", "doing", doing, "error", err)
+	h.engine.cfg.Logger.ErrorContext(ctx, saysUnanswered, "doing", doing, "error", err)
 	return transient
 }
 
@@ -227,7 +227,7 @@ func (h *repairHandler) run(ctx context.Context, tx pgx.Tx, asked callback.Body)
 	if h.queued {
 		return accepted, nil
 	}
-	return applied, e.Succeed(ctx, tx, r.Key, WithReplay(asked.ReplayID))
+	return applied, e.succeed(ctx, tx, r.Key, []OutcomeOption{WithReplay(asked.ReplayID)})
 }
 
 // newRepair reads what the app needs, from the receipt rather than from the request.

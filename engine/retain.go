@@ -33,5 +33,6 @@ func (e *Engine) retain(ctx context.Context) (gone int, err error) {
 			failures = append(failures, named.Error("retention of "+project.Name, err))
 		}
 	}
+	sayCount(ctx, e.cfg.Logger, saysRetained, "retained", gone)
 	return gone, errors.Join(failures...)
 }

@@ -43,7 +43,8 @@ func TestRetentionPassesByWhatSomebodyHolds(t *testing.T) {
 			if err := tx.Commit(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			if effect, err := e.Find(t.Context(), key("evt_closed")); err != nil || !strings.Contains("closed applied", string(effect.State)) {
+			if effect, err := e.Find(t.Context(), key("evt_closed")); err != nil || !strings.Contains("closed applied",
+				string(effect.State)) {
 				t.Errorf("%s, %v", effect.State, err)
 			}
 			db.RequireSound()

@@ -38,7 +38,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			for l.next(ctx) {
 				err := caught.Call(func() error { return l.step(ctx) })
 				if caught.Is(err) || err != nil && ctx.Err() == nil {
-					caught.Log(ctx, e.cfg.Logger, slog.LevelError, "sendpromptly: step ended early", err, "step", l.name)
+					caught.Log(ctx, e.cfg.Logger, slog.LevelError, saysStepFailed, err, "step", l.name)
 				}
 			}
 		})

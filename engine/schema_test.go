@@ -52,12 +52,14 @@ func TestSixMigratorsMayStartAtOnce(t *testing.T) {
 func TestNewRefusesASchemaItCannotTrust(t *testing.T) {
 	t.Parallel()
 	empty := enginetest.NewEmpty(t)
-	if _, err := engine.New(t.Context(), empty.Pool, engine.Config{}); err == nil || !strings.Contains(err.Error(), "spadmin migrate up") {
+	if _, err := engine.New(t.Context(), empty.Pool, engine.Config{}); err == nil || !strings.Contains(err.Error(),
+		"spadmin migrate up") {
 		t.Errorf("without a schema: %v", err)
 	}
 	db := enginetest.New(t)
 	var field *engine.FieldError
-	if _, err := engine.New(t.Context(), db.Pool, engine.Config{Project: "nobody"}); !errors.As(err, &field) || field.Field != "Config.Project" {
+	if _, err := engine.New(t.Context(), db.Pool, engine.Config{Project: "nobody"}); !errors.As(err, &field) ||
+		field.Field != "Config.Project" {
 		t.Errorf("unknown project: %v", err)
 	}
 	for name, cfg := range map[string]engine.Config{"Config.SweepInterval": {SweepInterval: -1}, "Config.SecretKey": {SecretKey: "short"}} {
@@ -66,7 +68,8 @@ func TestNewRefusesASchemaItCannotTrust(t *testing.T) {
 		}
 	}
 	exec(t, db.Pool, "DELETE FROM sendpromptly.migrations WHERE version = (SELECT max(version) FROM sendpromptly.migrations)")
-	if _, err := engine.New(t.Context(), db.Pool, engine.Config{}); err == nil || !strings.Contains(err.Error(), "this engine needs") {
+	if _, err := engine.New(t.Context(), db.Pool, engine.Config{}); err == nil || !strings.Contains(err.Error(),
+		"this engine needs") {
 		t.Errorf("older schema: %v", err)
 	}
 	exec(t, db.Pool, "INSERT INTO sendpromptly.migrations (version, name) VALUES (9999, 'from the future')")

@@ -41,7 +41,7 @@ func (e *Engine) payload(ctx context.Context, sealed []byte, f dbsqlc.Effect, pr
 	}
 	plain, err := e.box.Open(sealed, snapshotOwner(project, Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect}))
 	if err != nil {
-		e.cfg.Logger.WarnContext(ctx, "sendpromptly: a payload snapshot does not open", "effect", f.EffectID, "error", err)
+		e.cfg.Logger.WarnContext(ctx, saysNoPayload, "effect", f.EffectID, "error", err)
 		return nil
 	}
 	return plain

@@ -36,15 +36,24 @@ func (e *Engine) sweepNow(ctx context.Context) (opened int, err error) {
 func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWaitingRow) (opened int, err error) {
 	began := time.Now()
 	e.frontier.looked(began, since, work.Entries)
-	defer func() { e.took = time.Since(began) }()
+	var moved swept
+	defer func() {
+		e.took = time.Since(began)
+		moved.say(ctx, e.cfg.Logger)
+	}()
 	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
 	var broken error
 	if work.Failures {
-		_, err := e.untilTaken(ctx, sweepBatch, e.foldFailures)
+		_, err := e.untilTaken(ctx, sweepBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
+			row, err := e.queries.FailuresFold(ctx, tx, dbsqlc.FailuresFoldParams{Batch: batch, Apart: apart})
+			moved.folded += row.Folded
+			return row.Taken, err
+		})
 		broken = errors.Join(broken, named.Error("recording failures that had waited", err))
 	}
 	if work.Attempts {
-		_, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
+		expired, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
+		moved.expired = expired
 		broken = errors.Join(broken, named.Error("ending attempts", err))
 	}
 	if !work.Deadlines {
@@ -52,13 +61,8 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 		e.frontier.passed(work.Started)
 		return 0, broken
 	}
-	opened, err = e.openOverdue(ctx, since)
-	return opened, errors.Join(broken, err)
-}
-
-func (e *Engine) foldFailures(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
-	row, err := e.queries.FailuresFold(ctx, tx, dbsqlc.FailuresFoldParams{Batch: batch, Apart: apart})
-	return row.Taken, err
+	moved.opened, err = e.openOverdue(ctx, since)
+	return moved.opened, errors.Join(broken, err)
 }
 
 func (e *Engine) expireAttempts(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
@@ -119,7 +123,7 @@ func (e *Engine) openBatch(ctx context.Context, since *time.Time) (dbsqlc.Overdu
 				return total, err
 			}
 			if problem != "" {
-				e.cfg.Logger.ErrorContext(ctx, "sendpromptly: set an overdue effect aside for an hour", "error", problem)
+				e.cfg.Logger.ErrorContext(ctx, saysSetAside, "error", problem)
 			}
 			total.Taken++
 			size = sweepBatch

@@ -62,7 +62,8 @@ func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool)
 	if _, _, err := s.store.Projects.Create(t.Context(), "billing", projects.Settings{RepairURL: &repair}, allow, "test"); err != nil {
 		t.Fatal(err)
 	}
-	if s.engine, err = engine.New(t.Context(), s.db.Pool, engine.Config{Project: "billing", AllowNetworks: allow, SweepInterval: 100 * time.Millisecond}); err != nil {
+	if s.engine, err = engine.New(t.Context(), s.db.Pool, engine.Config{Project: "billing", AllowNetworks: allow,
+		SweepInterval: 100 * time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
 	keys := t.TempDir()
@@ -71,7 +72,8 @@ func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool)
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String() + "/ops"
-	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: pool, BaseURL: s.url, AllowNetworks: allow, Logger: slog.New(slog.DiscardHandler), ProofKeys: keys})
+	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: pool, BaseURL: s.url, AllowNetworks: allow,
+		Logger: slog.New(slog.DiscardHandler), ProofKeys: keys})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +101,8 @@ func (s *consoleSite) fails(account, why string) engine.IncidentID {
 	key := engine.Key{Provider: "stripe", EventID: fmt.Sprintf("evt_1Qk%08d", s.n), Effect: "credit_grant"}
 	err := pgx.BeginFunc(s.Context(), s.db.Pool, func(tx pgx.Tx) error {
 		_, err := s.engine.Accept(s.Context(), tx, engine.Acceptance{Key: key, EventType: "invoice.paid", Subject: account, Customer: "cus_" + account,
-			Amount: engine.Money{Minor: 4900, Currency: "EUR"}, Objects: []string{fmt.Sprintf("in_1Qk%08d", s.n)}, OccurredAt: time.Now(), Version: "2026.11.3"})
+			Amount: engine.Money{Minor: 4900, Currency: "EUR"}, Objects: []string{fmt.Sprintf("in_1Qk%08d", s.n)},
+			OccurredAt: time.Now(), Version: "2026.11.3"})
 		return err
 	})
 	if err == nil {

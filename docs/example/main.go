@@ -117,7 +117,8 @@ func (s *shop) workOnce(ctx context.Context) error {
 		return err
 	}
 	key := engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}
-	if err := s.effects.Apply(ctx, key, func(ctx context.Context, tx pgx.Tx) error { return addCredits(ctx, tx, account) }); err != nil {
+	grant := func(ctx context.Context, tx pgx.Tx) error { return addCredits(ctx, tx, account) }
+	if err := s.effects.Apply(ctx, key, grant); err != nil {
 		return err
 	}
 	_, err := s.pool.Exec(ctx, `DELETE FROM jobs WHERE id = $1`, id)

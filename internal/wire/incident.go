@@ -13,7 +13,7 @@ type Incident struct {
 	ID         string `json:"id" format:"uuid"`
 	Revision   int    `json:"revision" doc:"Grows with every change of state: the value of If-Match."`
 	State      string `json:"state" enum:"failed,missing,reprocessing,resolved,closed"`
-	Resolution string `json:"resolution,omitempty" enum:"applied" doc:"What became of the effect in the end. A closed incident has it where a success came after the closing."`
+	Resolution string `json:"resolution,omitempty" enum:"applied" doc:"What became of the effect. A closed incident has it after a late success."`
 	Cause      string `json:"cause" enum:"failed,missing,unreceived"`
 	Receipt
 	OpenedAt     time.Time  `json:"opened_at"`

@@ -28,12 +28,14 @@ func TestAnIncidentIsResolvedWhereItsEffectIsApplied(t *testing.T) {
 			if made.State != test.state || made.Resolution != test.resolution {
 				t.Errorf("it is %s, %q, want %s, %q", made.State, made.Resolution, test.state, test.resolution)
 			}
-			if state, resolution := wire.StateAfter(test.incident, test.incident.State); state != test.state || resolution != test.resolution {
+			if state, resolution := wire.StateAfter(test.incident, test.incident.State); state != test.state ||
+				resolution != test.resolution {
 				t.Errorf("after a note it is %s, %q", state, resolution)
 			}
 		})
 	}
-	if wire.State("resolved") != engine.StateApplied || wire.State("closed") != engine.StateClosed || wire.StateName(engine.StateApplied) != "resolved" {
+	if wire.State("resolved") != engine.StateApplied || wire.State("closed") != engine.StateClosed ||
+		wire.StateName(engine.StateApplied) != "resolved" {
 		t.Error("a filter does not select resolved incidents")
 	}
 }

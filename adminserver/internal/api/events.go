@@ -108,7 +108,8 @@ func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 	go func() {
 		defer cancel()
 		if err := caught.Call(func() error { return s.follow(ctx, changes) }); err != nil {
-			caught.Log(ctx, s.room.Logger, slog.LevelError, "admin API: a stream ended early", err, "request_id", web.RequestID(ctx))
+			caught.Log(ctx, s.room.Logger, slog.LevelError, "sendpromptly: a stream of changes failed", err,
+				"request_id", web.RequestID(ctx))
 		}
 	}()
 	// The first event has only an id, so that a reader who was here before
@@ -122,7 +123,8 @@ func (s *stream) follow(ctx context.Context, changes chan<- web.Event) error {
 	for change, err := range s.engine.Changes(ctx, s.after) {
 		if err != nil {
 			if ctx.Err() == nil {
-				s.room.Logger.WarnContext(ctx, "admin API: the change feed waits for the database", "request_id", web.RequestID(ctx), "error", err)
+				s.room.Logger.WarnContext(ctx, "sendpromptly: the change feed waits for the database",
+					"request_id", web.RequestID(ctx), "error", err)
 			}
 			continue
 		}

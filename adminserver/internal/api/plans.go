@@ -41,7 +41,8 @@ func (f Filter) filter() engine.IncidentFilter {
 }
 
 func newFilter(f engine.IncidentFilter) Filter {
-	return Filter{Open: f.Open, State: wire.StateName(f.State), Cause: string(f.Cause), Provider: f.Provider, EventType: f.EventType, EffectType: f.Effect,
+	return Filter{Open: f.Open, State: wire.StateName(f.State), Cause: string(f.Cause), Provider: f.Provider,
+		EventType: f.EventType, EffectType: f.Effect,
 		Version: f.Version, Term: f.Term, Reference: f.Subject, Customer: f.Customer, OpenedAfter: wire.At(f.OpenedAfter), OpenedBefore: wire.At(f.OpenedBefore), Text: f.Text}
 }
 
@@ -72,8 +73,9 @@ var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing
 
 func newPlan(p incidents.Plan) Plan {
 	made := Plan{ID: p.ID, Project: p.Project, Action: p.Action, Filter: newFilter(p.Filter), Note: p.Note, Size: p.Size, CreatedAt: p.CreatedAt.UTC(),
-		CreatedBy: string(p.CreatedBy), StartedAt: wire.At(p.StartedAt), StartedBy: string(p.StartedBy), FinishedAt: wire.At(p.FinishedAt),
-		StoppedBy: string(p.StoppedBy), Results: []PlanProgress{}}
+		CreatedBy: string(p.CreatedBy), StartedAt: wire.At(p.StartedAt), StartedBy: string(p.StartedBy),
+		FinishedAt: wire.At(p.FinishedAt),
+		StoppedBy:  string(p.StoppedBy), Results: []PlanProgress{}}
 	for _, result := range planResults {
 		if n := p.Results[result]; n > 0 {
 			made.Results = append(made.Results, PlanProgress{result, n})

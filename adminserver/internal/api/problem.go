@@ -35,7 +35,7 @@ func (f failure) ContentType(string) string { return "application/problem+json" 
 func (r *room) say(ctx context.Context, err error) error {
 	p := web.Describe(err)
 	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
-		r.Logger.ErrorContext(ctx, "admin API", "request_id", web.RequestID(ctx), "error", err)
+		r.Logger.ErrorContext(ctx, "sendpromptly: a request of the admin API failed", "request_id", web.RequestID(ctx), "error", err)
 	}
 	return failure{p}
 }

@@ -67,7 +67,7 @@ func (h *hub) start(ctx context.Context) error {
 		for following.Err() == nil {
 			err := caught.Call(func() error { h.follow(following, e, &after); return nil })
 			if err != nil {
-				caught.Log(following, h.console.Logger, slog.LevelError, "console: the change feed is followed anew", err)
+				caught.Log(following, h.console.Logger, slog.LevelError, "sendpromptly: the console follows the change feed again", err)
 			}
 			select {
 			case <-following.Done():

@@ -141,7 +141,8 @@ func (v *visit) render(status int, name string, p page) error {
 func (v *visit) sayNo(err error) {
 	problem := web.Describe(err)
 	if problem.Status == http.StatusInternalServerError {
-		v.Logger.ErrorContext(v.ctx(), "a page could not be shown", "path", v.r.URL.Path, "error", err)
+		v.Logger.ErrorContext(v.ctx(), "sendpromptly: a page could not be shown",
+			"request_id", web.RequestID(v.ctx()), "path", v.r.URL.Path, "error", err)
 	}
 	v.problem(problem)
 }
@@ -158,7 +159,8 @@ func (v *visit) problem(p *web.Problem) {
 		Again, Ours bool
 	}{p.Title, detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent, p.Status >= http.StatusInternalServerError}
 	if err := v.render(p.Status, "problem", page{Title: p.Title, Data: data}); err != nil {
-		v.Logger.ErrorContext(v.ctx(), "the page for a problem could not be shown", "error", err)
+		v.Logger.ErrorContext(v.ctx(), "sendpromptly: the page for a problem could not be shown",
+			"request_id", web.RequestID(v.ctx()), "error", err)
 		http.Error(v.w, p.Title, p.Status)
 	}
 }

@@ -63,7 +63,8 @@ func newSite(t *testing.T) *site {
 // restart makes another admin server in place of the one before.
 func (s *site) restart() {
 	t := s.t
-	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback, Authenticate: whoever, ProofKeys: s.keys,
+	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback,
+		Authenticate: whoever, ProofKeys: s.keys,
 		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

@@ -44,7 +44,8 @@ var sayings = map[engine.Kind]string{
 	"reopened": "Incident reopened", "note": "Note", "alert": "Alert sent", "proof": "Proof link issued", "erased": "Personal data erased",
 }
 
-var minorKinds = map[engine.Kind]bool{"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true, "alert": true, "proof": true, "opened": true, "resolved": true}
+var minorKinds = map[engine.Kind]bool{"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true,
+	"alert": true, "proof": true, "opened": true, "resolved": true}
 
 // draw prepares entries for the page, oldest first.
 func draw(entries []engine.Entry) []moment {

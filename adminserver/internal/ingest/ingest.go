@@ -15,6 +15,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
@@ -208,7 +209,8 @@ func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 		return &problem{code: "idempotency_conflict", message: "A request with this Idempotency-Key is still running: ask again.", retryAfter: time.Second}
 	}
 	if r.Context().Err() == nil {
-		a.cfg.Logger.ErrorContext(r.Context(), "sendpromptly: ingest request ended early", "endpoint", endpoint, "error", err)
+		a.cfg.Logger.ErrorContext(r.Context(), "sendpromptly: a request of the ingest API failed",
+			"request_id", web.RequestID(r.Context()), "endpoint", endpoint, "error", err)
 	}
 	return fail("internal_error", "Something went wrong on this side. It is safe to send the request again with the same Idempotency-Key.")
 }

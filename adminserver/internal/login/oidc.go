@@ -18,6 +18,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
@@ -168,7 +169,8 @@ func (l *Login) fromProvider(w http.ResponseWriter, r *http.Request) {
 
 func (l *Login) refuse(w http.ResponseWriter, r *http.Request, err error, problem string) {
 	if err != nil {
-		l.Logger.WarnContext(r.Context(), "login by the identity provider refused", "error", err)
+		l.Logger.WarnContext(r.Context(), "sendpromptly: a login by the identity provider was refused",
+			"request_id", web.RequestID(r.Context()), "error", err)
 	}
 	l.showLogin(w, r, http.StatusUnauthorized, view{Problem: problem})
 }

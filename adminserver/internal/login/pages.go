@@ -55,7 +55,7 @@ func (l *Login) show(w http.ResponseWriter, r *http.Request, status int, name st
 
 // fail answers what should not have happened.
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
-	l.Logger.ErrorContext(r.Context(), "login ended early", "request_id", web.RequestID(r.Context()), "error", err)
+	l.Logger.ErrorContext(r.Context(), "sendpromptly: a login failed", "request_id", web.RequestID(r.Context()), "error", err)
 	http.Error(w, "Something went wrong. Try again; the log has the details under "+web.RequestID(r.Context())+".", http.StatusInternalServerError)
 }
 
@@ -104,7 +104,7 @@ func (l *Login) mailLink(r *http.Request, email string) {
 	select {
 	case l.mailing <- struct{}{}:
 	default:
-		l.Logger.WarnContext(ctx, "too many login links are being mailed: one is not", "request_id", id)
+		l.Logger.WarnContext(ctx, "sendpromptly: a login link was not mailed, because too many are being mailed", "request_id", id)
 		return
 	}
 	go func() {
@@ -112,7 +112,7 @@ func (l *Login) mailLink(r *http.Request, email string) {
 		ctx, cancel := context.WithTimeout(ctx, mailWithin)
 		defer cancel()
 		if err := caught.Call(func() error { return l.sendLink(ctx, email) }); err != nil {
-			caught.Log(ctx, l.Logger, slog.LevelWarn, "no login link was mailed", err, "request_id", id)
+			caught.Log(ctx, l.Logger, slog.LevelWarn, "sendpromptly: a login link was not mailed", err, "request_id", id)
 		}
 	}()
 }

@@ -122,7 +122,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 		return err
 	})
 	if err != nil {
-		caught.Log(ctx, m.Logger, slog.LevelWarn, "metrics without the database's", err)
+		caught.Log(ctx, m.Logger, slog.LevelWarn, "sendpromptly: the metrics of the database could not be read", err)
 		set(up, 0)
 		return
 	}

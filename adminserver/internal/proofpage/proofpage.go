@@ -85,7 +85,7 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet && !isPreview(r) {
 		if err := p.Evidence.Proofs.CountView(r.Context(), proof.JTI); err != nil {
-			p.Logger.WarnContext(r.Context(), "a view was not counted", "request_id", web.RequestID(r.Context()), "error", err)
+			p.Logger.WarnContext(r.Context(), "sendpromptly: a view of a proof was not counted", "request_id", web.RequestID(r.Context()), "error", err)
 		}
 	}
 	p.write(w, r, http.StatusOK, "page.html", v)
@@ -221,7 +221,8 @@ func (p *proofPage) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.gone(w, r)
 		return
 	}
-	p.Logger.ErrorContext(r.Context(), "a proof page could not be made", "request_id", web.RequestID(r.Context()), "error", err)
+	p.Logger.ErrorContext(r.Context(), "sendpromptly: a proof page could not be made",
+		"request_id", web.RequestID(r.Context()), "error", err)
 	busy(w, http.StatusServiceUnavailable)
 }
 
@@ -233,7 +234,8 @@ func (p *proofPage) gone(w http.ResponseWriter, r *http.Request) {
 func (p *proofPage) write(w http.ResponseWriter, r *http.Request, status int, name string, v any) {
 	var out bytes.Buffer
 	if err := templates.ExecuteTemplate(&out, name, v); err != nil {
-		p.Logger.ErrorContext(r.Context(), "a proof page could not be written", "request_id", web.RequestID(r.Context()), "error", err)
+		p.Logger.ErrorContext(r.Context(), "sendpromptly: a proof page could not be written",
+			"request_id", web.RequestID(r.Context()), "error", err)
 		busy(w, http.StatusInternalServerError)
 		return
 	}

@@ -75,7 +75,8 @@ func deadlines(w http.ResponseWriter, read, write time.Time) {
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, route Route) (*http.Request, bool) {
 	who, known, err := h.Authenticate(r)
 	if err != nil {
-		h.Logger.ErrorContext(r.Context(), "authentication ended early", "request_id", RequestID(r.Context()), "error", err)
+		h.Logger.ErrorContext(r.Context(), "sendpromptly: a caller could not be authenticated",
+			"request_id", RequestID(r.Context()), "error", err)
 		if route.Role == 0 {
 			return r, true
 		}

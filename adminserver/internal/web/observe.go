@@ -77,7 +77,8 @@ func (e *exchange) end() {
 	failure := recover()
 	aborted := failure == http.ErrAbortHandler //nolint:errorlint // it is compared as net/http does
 	if failure != nil && !aborted {
-		e.h.Logger.ErrorContext(e.ctx, "request panicked", "request_id", e.id, "route", e.route.path(), "panic", fmt.Sprint(failure), "stack", stack())
+		e.h.Logger.ErrorContext(e.ctx, "sendpromptly: a request panicked",
+			"request_id", e.id, "route", e.route.path(), "panic", fmt.Sprint(failure), "stack", stack())
 		if aborted = e.seen.status != 0; !aborted {
 			e.h.answer(e.seen, e.request, e.route.Kind, New(http.StatusInternalServerError, "request "+e.id))
 		}
@@ -112,7 +113,7 @@ func (e *exchange) report() {
 		e.span.SetStatus(codes.Error, http.StatusText(status))
 	}
 	if !e.route.Probe || status >= 500 {
-		e.h.Logger.LogAttrs(e.ctx, level, "request", attrs...)
+		e.h.Logger.LogAttrs(e.ctx, level, "sendpromptly: request", attrs...)
 	}
 	e.h.Observe(route, method(e.request), status, took)
 	e.span.SetAttributes(attribute.Int("http.response.status_code", status))

@@ -71,7 +71,8 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 func (g *guarded) ask(r *http.Request) (now identity.Identity, known bool, err error) {
 	defer func() {
 		if caught.Is(err) {
-			caught.Log(r.Context(), g.h.Logger, slog.LevelError, "who reads a stream is not known", err)
+			caught.Log(r.Context(), g.h.Logger, slog.LevelError, "sendpromptly: the reader of a stream could not be authenticated",
+				err, "request_id", RequestID(r.Context()))
 		}
 	}()
 	defer caught.Panic(&err)

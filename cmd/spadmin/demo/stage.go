@@ -181,7 +181,8 @@ func (s *Stage) openService(ctx context.Context, project string, logger *slog.Lo
 	if _, _, err := s.store.Projects.Create(ctx, project, settings, loopback, ada); err != nil {
 		return err
 	}
-	effects, err := engine.New(ctx, s.Pool, engine.Config{Project: project, SweepInterval: sweepInterval, AllowNetworks: loopback, Logger: logger})
+	effects, err := engine.New(ctx, s.Pool, engine.Config{Project: project, SweepInterval: sweepInterval,
+		AllowNetworks: loopback, Logger: logger})
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,8 @@ func (s *Service) workOnce() bool {
 		return false
 	}
 	s.taken(j.Task)
-	failure := s.effects.Apply(ctx, j.Key, func(ctx context.Context, tx pgx.Tx) error { return apply(ctx, tx, j.Task) }, engine.WithReplay(j.ReplayID))
+	failure := s.effects.Apply(ctx, j.Key, func(ctx context.Context, tx pgx.Tx) error { return apply(ctx, tx, j.Task) },
+		engine.WithReplay(j.ReplayID))
 	if err := s.finish(ctx, j, failure); err != nil {
 		s.logger.ErrorContext(ctx, "shop: a job could not be finished", "service", s.name, "error", err)
 	}
