@@ -9,37 +9,6 @@ import (
 	"context"
 )
 
-const verifyChains = `-- name: VerifyChains :many
-SELECT format('effect %s: %s', broken.effect_id, broken.problem)::text AS problem
-FROM (SELECT c.effect_id, sendpromptly.chain_problem(c.project_id, c.effect_id) AS problem FROM sendpromptly.chains AS c) AS broken
-WHERE broken.problem IS NOT NULL
-UNION ALL
-SELECT DISTINCT format('effect %s: sealed entries without a chain', s.effect_id)::text FROM sendpromptly.seals AS s
-WHERE NOT EXISTS (SELECT 1 FROM sendpromptly.chains AS c WHERE c.project_id = s.project_id AND c.effect_id = s.effect_id)
-LIMIT $1::int
-`
-
-// VerifyChains finds sealed chains that were altered, cut or reordered.
-func (q *Queries) VerifyChains(ctx context.Context, db DBTX, maxRows int) ([]string, error) {
-	rows, err := db.Query(ctx, verifyChains, maxRows)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []string
-	for rows.Next() {
-		var problem string
-		if err := rows.Scan(&problem); err != nil {
-			return nil, err
-		}
-		items = append(items, problem)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const verifyS2 = `-- name: VerifyS2 :many
 SELECT format('incident %s opened at %s, before its deadline %s', i.incident_id, d.at, e.deadline)::text AS problem
 FROM sendpromptly.incidents AS i

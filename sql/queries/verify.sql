@@ -93,13 +93,3 @@ SELECT format('attempt %s was never finished although its incident is %s', a.rep
 FROM sendpromptly.attempts AS a JOIN sendpromptly.incidents AS i ON i.project_id = a.project_id AND i.incident_id = a.incident_id
 WHERE a.finished_at IS NULL AND (i.state <> 'reprocessing' OR i.replay_id <> a.replay_id)
 LIMIT sqlc.arg(max_rows)::int;
-
--- name: VerifyChains :many
--- VerifyChains finds sealed chains that were altered, cut or reordered.
-SELECT format('effect %s: %s', broken.effect_id, broken.problem)::text AS problem
-FROM (SELECT c.effect_id, sendpromptly.chain_problem(c.project_id, c.effect_id) AS problem FROM sendpromptly.chains AS c) AS broken
-WHERE broken.problem IS NOT NULL
-UNION ALL
-SELECT DISTINCT format('effect %s: sealed entries without a chain', s.effect_id)::text FROM sendpromptly.seals AS s
-WHERE NOT EXISTS (SELECT 1 FROM sendpromptly.chains AS c WHERE c.project_id = s.project_id AND c.effect_id = s.effect_id)
-LIMIT sqlc.arg(max_rows)::int;

@@ -8,13 +8,17 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/store"
+	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
 
 // Checks is the room. It changes nothing.
-type Checks struct{ db *store.DB }
+type Checks struct {
+	db     *store.DB
+	chains *evidence.Chains
+}
 
 // New opens the room.
-func New(db *store.DB) *Checks { return &Checks{db: db} }
+func New(db *store.DB) *Checks { return &Checks{db: db, chains: evidence.NewChains(db)} }
 
 // Now reads the only clock: what the database's moments are compared with.
 func (c *Checks) Now(ctx context.Context) (time.Time, error) { return c.db.Now(ctx) }

@@ -15,6 +15,9 @@ import (
 // Chains are the hash chains of all timelines.
 type Chains struct{ db *store.DB }
 
+// NewChains opens the chains alone.
+func NewChains(db *store.DB) *Chains { return &Chains{db: db} }
+
 // ChainReport is the result of [Chains.Verify].
 type ChainReport struct {
 	OK bool `json:"ok"`
@@ -42,6 +45,11 @@ func (cs *Chains) Verify(ctx context.Context) (ChainReport, error) {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 		return pgx.BeginTxFunc(ctx, cs.db.Pool, options, func(tx pgx.Tx) error { return page(tx) })
 	})
+}
+
+// VerifyWithin is Verify in one snapshot, the caller's.
+func (cs *Chains) VerifyWithin(ctx context.Context, tx pgx.Tx) (ChainReport, error) {
+	return cs.verify(ctx, func(page func(dbsqlc.DBTX) error) error { return page(tx) })
 }
 
 // verify walks page after page, each in what in gives it.

@@ -19,5 +19,5 @@ type Evidence struct {
 
 // New opens the room.
 func New(db *store.DB, p *projects.Projects) *Evidence {
-	return &Evidence{Proofs: &Proofs{db: db, projects: p}, Chains: &Chains{db: db}, db: db, projects: p}
+	return &Evidence{Proofs: &Proofs{db: db, projects: p}, Chains: NewChains(db), db: db, projects: p}
 }
