@@ -96,7 +96,7 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 func newAcceptance(f dbsqlc.Effect) Acceptance {
 	return Acceptance{
 		Key:       Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
-		EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Shop), OccurredAt: pg.Value(f.OccurredAt),
+		EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Merchant), OccurredAt: pg.Value(f.OccurredAt),
 		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: Money{Amount: pg.Value(f.Amount), Currency: pg.Value(f.Currency)},
 		Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
 	}

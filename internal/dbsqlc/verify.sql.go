@@ -20,6 +20,7 @@ LIMIT $1::int
 `
 
 // VerifyChains finds sealed chains that were altered, cut or reordered.
+// chain_problem stands in sql/functions/chain_problem.sql.
 func (q *Queries) VerifyChains(ctx context.Context, db DBTX, maxRows int) ([]string, error) {
 	rows, err := db.Query(ctx, verifyChains, maxRows)
 	if err != nil {
@@ -198,6 +199,7 @@ type VerifyS6Params struct {
 // VerifyS6 holds every entry that moved an effect against the listed moves, and
 // the state that the tables give against the last such entry. legal lists the
 // moves as FROM|KIND|TO.
+// effect_state stands in sql/functions/effect.sql.
 func (q *Queries) VerifyS6(ctx context.Context, db DBTX, arg VerifyS6Params) ([]string, error) {
 	rows, err := db.Query(ctx, verifyS6, arg.MaxRows, arg.Legal)
 	if err != nil {
