@@ -265,7 +265,10 @@ func TestAMigratorWaitsOutsideStatements(t *testing.T) {
 		_, err := migrate.Up(t.Context(), db.Pool)
 		done <- err
 	}()
-	for range 20 { // within two of its tries
+	rollbacks := func() string {
+		return column(t, db.Pool, `SELECT xact_rollback::text FROM pg_stat_database WHERE datname = current_database()`)[0]
+	}
+	for before := rollbacks(); rollbacks() == before; { // until it has tried, and ended the try
 		waiting := column(t, db.Pool, `SELECT a.query FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'`)
 		if len(waiting) > 0 {
 			t.Fatalf("waits in %v", waiting)
