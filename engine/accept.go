@@ -23,6 +23,9 @@ type Receipt struct {
 	// Duplicate says that the key was accepted before: nothing changed, and the
 	// job exists already.
 	Duplicate bool
+	// State is what the effect is in: awaiting, unless it is a duplicate of one
+	// that got further.
+	State State
 }
 
 // Accept records, in the caller's transaction, that an effect is owed. Call it
@@ -45,7 +48,7 @@ func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, 
 	if err != nil {
 		return Receipt{}, named.Error("accepting "+a.Key.String(), err)
 	}
-	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate}, nil
+	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}, nil
 }
 
 // QueueAccept is Accept as a part of the caller's own batch, which costs no
@@ -63,7 +66,7 @@ func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) 
 	_, _ = e.queries.EffectAccept(context.Background(), &q, params)
 	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
 		var r Receipt
-		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate); err != nil {
+		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate, &r.State); err != nil {
 			return named.Error("accepting "+a.Key.String(), err)
 		}
 		if done == nil {
@@ -103,7 +106,7 @@ func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) (
 	}
 	receipts := make([]Receipt, len(rows))
 	for i, row := range rows {
-		receipts[i] = Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate}
+		receipts[i] = Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}
 	}
 	return receipts, nil
 }
@@ -119,7 +122,7 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 	}
 	params := dbsqlc.EffectAcceptParams{
 		Provider: a.Provider, EventID: a.EventID, Effect: a.Effect, Project: e.cfg.Project,
-		EventType: pg.Optional(a.EventType), Subject: pg.Optional(a.Subject), Shop: pg.Optional(a.Shop),
+		EventType: pg.Optional(a.EventType), Subject: pg.Optional(a.Subject), Merchant: pg.Optional(a.Shop),
 		Customer: pg.Optional(a.Customer), Version: pg.Optional(a.Version), Objects: a.Objects,
 	}
 	if !a.OccurredAt.IsZero() {
@@ -146,26 +149,27 @@ func snapshotOwner(project string, k Key) string {
 
 // receiptMember is one member of accept_many's list: accept's arguments.
 type receiptMember struct {
-	Provider   string     `json:"provider"`
-	EventID    string     `json:"event_id"`
-	Effect     string     `json:"effect"`
-	EventType  *string    `json:"event_type,omitempty"`
-	Subject    *string    `json:"subject,omitempty"`
-	OccurredAt *time.Time `json:"occurred_at,omitempty"`
-	Timeout    *string    `json:"timeout,omitempty"`
-	Amount     *int64     `json:"amount,omitempty"`
-	Currency   *string    `json:"currency,omitempty"`
-	Customer   *string    `json:"customer,omitempty"`
-	Version    *string    `json:"version,omitempty"`
-	Shop       *string    `json:"shop,omitempty"`
-	Objects    []string   `json:"objects,omitempty"`
-	Snapshot   string     `json:"snapshot,omitempty"`
+	Provider    string     `json:"provider"`
+	EventID     string     `json:"event_id"`
+	Effect      string     `json:"effect"`
+	EventType   *string    `json:"event_type,omitempty"`
+	Subject     *string    `json:"subject,omitempty"`
+	OccurredAt  *time.Time `json:"occurred_at,omitempty"`
+	Timeout     *string    `json:"timeout,omitempty"`
+	Amount      *int64     `json:"amount,omitempty"`
+	Currency    *string    `json:"currency,omitempty"`
+	Customer    *string    `json:"customer,omitempty"`
+	Version     *string    `json:"version,omitempty"`
+	Merchant    *string    `json:"merchant,omitempty"`
+	Objects     []string   `json:"objects,omitempty"`
+	Snapshot    string     `json:"snapshot,omitempty"`
+	SourceEvent *string    `json:"source_event,omitempty"`
 }
 
 func newReceiptMember(p dbsqlc.EffectAcceptParams) receiptMember {
 	m := receiptMember{Provider: p.Provider, EventID: p.EventID, Effect: p.Effect, EventType: p.EventType, Subject: p.Subject,
 		OccurredAt: p.OccurredAt, Timeout: p.Timeout, Amount: p.Amount, Currency: p.Currency, Customer: p.Customer,
-		Version: p.Version, Shop: p.Shop, Objects: p.Objects}
+		Version: p.Version, Merchant: p.Merchant, Objects: p.Objects, SourceEvent: p.SourceEvent}
 	if p.Snapshot != nil {
 		m.Snapshot = `\x` + hex.EncodeToString(p.Snapshot)
 	}

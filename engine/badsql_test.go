@@ -106,7 +106,7 @@ func TestAcceptInSQLTakesWhateverElseIsPassed(t *testing.T) {
 	tx := open(t, db.Pool, pgx.TxOptions{})
 	run(t, tx, `SET LOCAL timezone = 'America/New_York'`)
 	for i, args := range []string{
-		`event_type => repeat('é', 100000), subject => repeat('é', 100000), shop => repeat('x', 100000), customer => repeat('x', 100000), version => repeat('x', 100000)`,
+		`event_type => repeat('é', 100000), subject => repeat('é', 100000), merchant => repeat('x', 100000), source_event => repeat('x', 100000), customer => repeat('x', 100000), version => repeat('x', 100000)`,
 		`occurred_at => 'infinity'`, `occurred_at => '-infinity'`, `occurred_at => '4713-01-01 BC'`, `occurred_at => '294276-12-31'`, `occurred_at => '10000-01-01'`,
 		`amount => -9223372036854775808, currency => repeat('x', 100000)`, `currency => ''`, `amount => 9223372036854775807, currency => '€€€€'`,
 		`objects => ARRAY[NULL, '', 'in_1', repeat('x', 10000)]`, `objects => array_fill('x'::text, ARRAY[3, 3])`, `objects => array_fill('x'::text, ARRAY[100000])`, `objects => '{}'`,
@@ -125,7 +125,7 @@ func TestAcceptInSQLTakesWhateverElseIsPassed(t *testing.T) {
 	if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.receipts WHERE occurred_at IS NOT NULL`); n != 0 {
 		t.Errorf("%d times that no reader could take were kept", n)
 	}
-	longest := read[int](t, db.Pool, `SELECT max(greatest(length(event_type), length(subject), length(shop), length(customer), length(version), length(currency), cardinality(objects)))
+	longest := read[int](t, db.Pool, `SELECT max(greatest(length(event_type), length(subject), length(merchant), length(source_event), length(customer), length(version), length(currency), cardinality(objects)))
 		FROM sendpromptly.receipts`)
 	if longest != 255 {
 		t.Errorf("the longest text has %d characters, want 255", longest)

@@ -76,7 +76,7 @@ func hidden(i engine.Incident, n engine.Entry) []hiddenField {
 	for _, id := range i.Objects {
 		objects = append(objects, prefixed([]byte(id))...)
 	}
-	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"shop", present(i.Shop)},
+	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"merchant", present(i.Shop)},
 		{"occurred_at", []byte(microseconds(i.OccurredAt))}, {"deadline", []byte(microseconds(i.Deadline))}, {"amount", []byte(strconv.FormatInt(i.Amount.Minor, 10))},
 		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)}, {"version", present(i.Acceptance.Version)}, {"objects", objects}}
 }

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,7 +87,7 @@ func (p *patient) deadline() {
 
 // bring leads the effect into a state. Every state but awaiting has an attempt
 // behind it that has ended.
-func (p *patient) bring(state string) {
+func (p *patient) bring(state, signal string) {
 	p.t.Helper()
 	p.effect = accept(p.t, p.db, p.e, engine.Acceptance{Key: p.key}).EffectID
 	if state == lifecycle.Awaiting {
@@ -108,7 +109,11 @@ func (p *patient) bring(state string) {
 		p.stop()
 		// The current attempt is started by the signal or by the check.
 	case lifecycle.Closed:
-		p.stop()
+		if signal == lifecycle.ReopenMissing {
+			p.deadline()
+		} else {
+			p.stop()
+		}
 		p.must(p.e.CloseIncident(p.t.Context(), p.incident, "ada", "bought again"))
 	}
 }
@@ -137,8 +142,25 @@ func (p *patient) signal(signal string, current attempt) error {
 		return err
 	case lifecycle.Close:
 		return p.e.CloseIncident(p.t.Context(), p.incident, "ada", "refunded")
+	case lifecycle.Reopen, lifecycle.ReopenMissing:
+		return p.reopen()
 	}
 	return nil
+}
+
+// reopen asks the function itself and answers as the engine's actions do.
+func (p *patient) reopen() error {
+	p.t.Helper()
+	var state, refusal string
+	const reopen = `SELECT coalesce(r.state, ''), coalesce(r.refusal, '') FROM sendpromptly.reopen(nullif($1, '')::uuid, 'ada', 'not refunded after all') AS r`
+	p.must(p.db.Pool.QueryRow(p.t.Context(), reopen, string(p.incident)).Scan(&state, &refusal))
+	switch refusal {
+	case "":
+		return nil
+	case "not_found":
+		return engine.ErrNotFound
+	}
+	return &engine.RefusedError{Action: "reopen", State: engine.State(state), Reason: refusal}
 }
 
 // TestEveryCellOfTheLifecycle drives each combination of a state and a signal
@@ -173,8 +195,11 @@ func (p *patient) drive(state, signal string) {
 		if signal == lifecycle.GaveUp {
 			return // without a current attempt nothing can give up
 		}
+		if signal == lifecycle.ReopenMissing {
+			return // only the cause of what is closed makes it another signal
+		}
 	}
-	p.bring(state)
+	p.bring(state, signal)
 	var current attempt
 	if state == lifecycle.Reprocessing {
 		current = p.reprocess()
@@ -199,6 +224,9 @@ func (p *patient) drive(state, signal string) {
 		t.Errorf("entries %v, want %q only", added, lifecycle.EntryKind(signal))
 	}
 	p.checkIncident(cell, added)
+	if cell.Next == lifecycle.Reprocessing {
+		p.stop() // a project has four callbacks in flight at most: the others need theirs
+	}
 }
 
 func (p *patient) entries() []string {
@@ -231,7 +259,10 @@ func (p *patient) checkIncident(cell lifecycle.Cell, added []string) {
 	p.t.Helper()
 	kinds := map[lifecycle.Incident]string{lifecycle.Opens: "opened", lifecycle.Resolves: "resolved", lifecycle.Closes: "closed→closed", lifecycle.Reopens: "reopened"}
 	for does, kind := range kinds {
-		if slices.Contains(added, kind) != (does == cell.Incident) {
+		did := slices.ContainsFunc(added, func(entry string) bool {
+			return entry == kind || kind == "reopened" && strings.HasPrefix(entry, "reopened→")
+		})
+		if did != (does == cell.Incident) {
 			p.t.Errorf("entries %v: %q does not fit incident %q", added, kind, cell.Incident)
 		}
 	}

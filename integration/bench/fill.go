@@ -28,7 +28,7 @@ WITH made AS MATERIALIZED (
   SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = 'default'
 ), effects AS (
   INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, succeeded_at, occurred_at, amount, project_id, event_id, provider, effect,
-    event_type, subject, shop, currency, customer, version, objects)
+    event_type, subject, merchant, currency, customer, version, objects)
   SELECT effect_id, at, deadline, CASE WHEN $6::boolean THEN at + interval '2 seconds' ELSE 'infinity' END, at - interval '2 seconds', 4900,
     project_id, 'evt_1H' || lpad(to_hex(n), 22, '0'), sendpromptly.short('stripe'), sendpromptly.short('credit_grant'),
     sendpromptly.short('invoice.paid'), 'user_' || lpad(n::text, 8, '0'), 'main.example.com', 'USD', 'cus_' || lpad(n::text, 14, '0'),

@@ -28,6 +28,7 @@ type AlertClaimRow struct {
 }
 
 // AlertClaim leases deliveries for a minute.
+// claim_alerts stands in sql/functions/alerts.sql.
 func (q *Queries) AlertClaim(ctx context.Context, db DBTX, batch int) ([]AlertClaimRow, error) {
 	rows, err := db.Query(ctx, alertClaim, batch)
 	if err != nil {
@@ -72,6 +73,7 @@ type AlertCompleteParams struct {
 }
 
 // AlertComplete records what came of a delivery.
+// complete_alert stands in sql/functions/alerts.sql.
 func (q *Queries) AlertComplete(ctx context.Context, db DBTX, arg AlertCompleteParams) (bool, error) {
 	row := db.QueryRow(ctx, alertComplete,
 		arg.ProjectID,
@@ -198,6 +200,7 @@ SELECT r::int AS taken FROM sendpromptly.gather_alerts($1::int) AS r
 `
 
 // AlertGather turns due outbox rows into messages.
+// gather_alerts stands in sql/functions/alerts.sql.
 func (q *Queries) AlertGather(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, alertGather, batch)
 	var taken int
@@ -210,8 +213,8 @@ SELECT i.cause, r.provider::text AS provider, coalesce(r.event_type, '')::text A
   min(i.opened_at)::timestamptz AS first_at, max(i.opened_at)::timestamptz AS last_at
 FROM sendpromptly.alert_incidents AS m
 CROSS JOIN LATERAL (SELECT o.incident_id, o.effect_id, o.project_id, o.revision, o.attempt, o.state, o.cause, o.opened_at, o.due_at, o.resolved_at, o.closed_at, o.replay_id, o.closed_by, o.note, o.error_code, o.error_message FROM sendpromptly.incidents AS o
-  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
-CROSS JOIN LATERAL (SELECT f.project_id, f.effect_id, f.accepted_at, f.deadline, f.succeeded_at, f.occurred_at, f.amount, f.provider, f.effect, f.event_id, f.event_type, f.subject, f.shop, f.currency, f.customer, f.version, f.objects FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND sendpromptly.is_open(o.state) LIMIT 1) AS i
+CROSS JOIN LATERAL (SELECT f.project_id, f.effect_id, f.accepted_at, f.deadline, f.succeeded_at, f.occurred_at, f.amount, f.provider, f.effect, f.event_id, f.event_type, f.subject, f.merchant, f.currency, f.customer, f.version, f.objects, f.source_event FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
 WHERE m.project_id = $1 AND m.alert_id = $2
 GROUP BY i.cause, r.provider, r.event_type, r.effect ORDER BY count(*) DESC, i.cause, r.provider, r.event_type, r.effect LIMIT 1000
 `
@@ -264,8 +267,8 @@ const alertIncidentList = `-- name: AlertIncidentList :many
 SELECT i.incident_id, i.cause, i.opened_at, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect
 FROM sendpromptly.alert_incidents AS m
 CROSS JOIN LATERAL (SELECT o.incident_id, o.effect_id, o.project_id, o.revision, o.attempt, o.state, o.cause, o.opened_at, o.due_at, o.resolved_at, o.closed_at, o.replay_id, o.closed_by, o.note, o.error_code, o.error_message FROM sendpromptly.incidents AS o
-  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
-CROSS JOIN LATERAL (SELECT f.project_id, f.effect_id, f.accepted_at, f.deadline, f.succeeded_at, f.occurred_at, f.amount, f.provider, f.effect, f.event_id, f.event_type, f.subject, f.shop, f.currency, f.customer, f.version, f.objects FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND sendpromptly.is_open(o.state) LIMIT 1) AS i
+CROSS JOIN LATERAL (SELECT f.project_id, f.effect_id, f.accepted_at, f.deadline, f.succeeded_at, f.occurred_at, f.amount, f.provider, f.effect, f.event_id, f.event_type, f.subject, f.merchant, f.currency, f.customer, f.version, f.objects, f.source_event FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
 WHERE m.project_id = $1 AND m.alert_id = $2
 ORDER BY m.incident_id LIMIT $3::int
 `

@@ -28,6 +28,7 @@ type CallbackClaimRow struct {
 }
 
 // CallbackClaim leases callbacks that are due for 60 seconds.
+// claim_callbacks stands in sql/functions/callbacks.sql.
 func (q *Queries) CallbackClaim(ctx context.Context, db DBTX, batch int) ([]CallbackClaimRow, error) {
 	rows, err := db.Query(ctx, callbackClaim, batch)
 	if err != nil {
@@ -77,6 +78,7 @@ type CallbackCompleteParams struct {
 }
 
 // CallbackComplete records the answer to one try; a stale token is discarded.
+// complete_callback stands in sql/functions/callbacks.sql.
 func (q *Queries) CallbackComplete(ctx context.Context, db DBTX, arg CallbackCompleteParams) (bool, error) {
 	row := db.QueryRow(ctx, callbackComplete,
 		arg.ProjectID,
@@ -96,7 +98,7 @@ func (q *Queries) CallbackComplete(ctx context.Context, db DBTX, arg CallbackCom
 }
 
 const callbackContent = `-- name: CallbackContent :one
-SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, i.cause, a.number, a.requested_at, s.sealed AS snapshot
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event, p.project_id, p.id, p.name, p.mode, p.timeout, p.repair_url, p.signature_prefix, p.public_name, p.support_contact, p.snapshots, p.alert_after_failed, p.alert_after_missing, p.created_at, p.retention, p.retained_at, p.suspended, i.cause, a.number, a.requested_at, s.sealed AS snapshot
 FROM sendpromptly.callbacks AS c
 JOIN sendpromptly.attempts AS a ON a.project_id = c.project_id AND a.replay_id = c.replay_id
 JOIN sendpromptly.projects AS p ON p.project_id = a.project_id
@@ -145,11 +147,12 @@ func (q *Queries) CallbackContent(ctx context.Context, db DBTX, arg CallbackCont
 		&i.Effect.EventID,
 		&i.Effect.EventType,
 		&i.Effect.Subject,
-		&i.Effect.Shop,
+		&i.Effect.Merchant,
 		&i.Effect.Currency,
 		&i.Effect.Customer,
 		&i.Effect.Version,
 		&i.Effect.Objects,
+		&i.Effect.SourceEvent,
 		&i.Project.ProjectID,
 		&i.Project.ID,
 		&i.Project.Name,
@@ -277,6 +280,7 @@ type RepairBeginRow struct {
 }
 
 // RepairBegin takes the effects row without waiting and says what to answer.
+// begin_repair stands in sql/functions/repairs.sql.
 func (q *Queries) RepairBegin(ctx context.Context, db DBTX, arg RepairBeginParams) (RepairBeginRow, error) {
 	row := db.QueryRow(ctx, repairBegin,
 		arg.EffectID,
@@ -306,6 +310,7 @@ type RepairEndParams struct {
 }
 
 // RepairEnd keeps the answer to a callback for a day.
+// end_repair stands in sql/functions/repairs.sql.
 func (q *Queries) RepairEnd(ctx context.Context, db DBTX, arg RepairEndParams) error {
 	_, err := db.Exec(ctx, repairEnd,
 		arg.EffectID,
@@ -331,6 +336,7 @@ type RepairNoteBrokenParams struct {
 }
 
 // RepairNoteBroken enters that a repair broke and will be tried again.
+// note_broken_repair stands in sql/functions/repairs.sql.
 func (q *Queries) RepairNoteBroken(ctx context.Context, db DBTX, arg RepairNoteBrokenParams) error {
 	_, err := db.Exec(ctx, repairNoteBroken,
 		arg.EffectID,

@@ -11,43 +11,48 @@ import (
 )
 
 const effectAccept = `-- name: EffectAccept :one
-SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate
+SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
+  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_state(r.effect_id, r.deadline, $1::text) ELSE 'awaiting' END)::text AS state
 FROM sendpromptly.accept(
-  provider => $1::text, event_id => $2::text, effect => $3::text,
-  event_type => $4::text, subject => $5::text, occurred_at => $6::timestamptz,
-  timeout => $7::text::interval, amount => $8::bigint, currency => $9::text,
-  customer => $10::text, version => $11::text, shop => $12::text,
-  objects => $13::text[], snapshot => $14::bytea, project => $15::text
+  provider => $2::text, event_id => $3::text, effect => $4::text,
+  event_type => $5::text, subject => $6::text, occurred_at => $7::timestamptz,
+  timeout => $8::text::interval, amount => $9::bigint, currency => $10::text,
+  customer => $11::text, version => $12::text, merchant => $13::text,
+  objects => $14::text[], snapshot => $15::bytea, project => $1::text,
+  source_event => $16::text
 ) AS r(effect_id, deadline, duplicate)
 `
 
 type EffectAcceptParams struct {
-	Provider   string
-	EventID    string
-	Effect     string
-	EventType  *string
-	Subject    *string
-	OccurredAt *time.Time
-	Timeout    *string
-	Amount     *int64
-	Currency   *string
-	Customer   *string
-	Version    *string
-	Shop       *string
-	Objects    []string
-	Snapshot   []byte
-	Project    string
+	Project     string
+	Provider    string
+	EventID     string
+	Effect      string
+	EventType   *string
+	Subject     *string
+	OccurredAt  *time.Time
+	Timeout     *string
+	Amount      *int64
+	Currency    *string
+	Customer    *string
+	Version     *string
+	Merchant    *string
+	Objects     []string
+	Snapshot    []byte
+	SourceEvent *string
 }
 
 type EffectAcceptRow struct {
 	EffectID  string
 	Deadline  time.Time
 	Duplicate bool
+	State     string
 }
 
-// EffectAccept records that an effect is owed.
+// EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads the state that a duplicate met.
 func (q *Queries) EffectAccept(ctx context.Context, db DBTX, arg EffectAcceptParams) (EffectAcceptRow, error) {
 	row := db.QueryRow(ctx, effectAccept,
+		arg.Project,
 		arg.Provider,
 		arg.EventID,
 		arg.Effect,
@@ -59,36 +64,43 @@ func (q *Queries) EffectAccept(ctx context.Context, db DBTX, arg EffectAcceptPar
 		arg.Currency,
 		arg.Customer,
 		arg.Version,
-		arg.Shop,
+		arg.Merchant,
 		arg.Objects,
 		arg.Snapshot,
-		arg.Project,
+		arg.SourceEvent,
 	)
 	var i EffectAcceptRow
-	err := row.Scan(&i.EffectID, &i.Deadline, &i.Duplicate)
+	err := row.Scan(
+		&i.EffectID,
+		&i.Deadline,
+		&i.Duplicate,
+		&i.State,
+	)
 	return i, err
 }
 
 const effectAcceptMany = `-- name: EffectAcceptMany :many
-SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate
-FROM sendpromptly.accept_many($1::text::json, $2::text) AS r(ordinal, effect_id, deadline, duplicate)
+SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
+  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_state(r.effect_id, r.deadline, $1::text) ELSE 'awaiting' END)::text AS state
+FROM sendpromptly.accept_many($2::text::json, $1::text) AS r(ordinal, effect_id, deadline, duplicate)
 ORDER BY r.ordinal
 `
 
 type EffectAcceptManyParams struct {
-	Receipts string
 	Project  string
+	Receipts string
 }
 
 type EffectAcceptManyRow struct {
 	EffectID  string
 	Deadline  time.Time
 	Duplicate bool
+	State     string
 }
 
-// EffectAcceptMany records a list of receipts and answers in its order.
+// EffectAcceptMany records a list of receipts and answers in its order (accept_many in sql/functions/accept.sql).
 func (q *Queries) EffectAcceptMany(ctx context.Context, db DBTX, arg EffectAcceptManyParams) ([]EffectAcceptManyRow, error) {
-	rows, err := db.Query(ctx, effectAcceptMany, arg.Receipts, arg.Project)
+	rows, err := db.Query(ctx, effectAcceptMany, arg.Project, arg.Receipts)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +108,12 @@ func (q *Queries) EffectAcceptMany(ctx context.Context, db DBTX, arg EffectAccep
 	var items []EffectAcceptManyRow
 	for rows.Next() {
 		var i EffectAcceptManyRow
-		if err := rows.Scan(&i.EffectID, &i.Deadline, &i.Duplicate); err != nil {
+		if err := rows.Scan(
+			&i.EffectID,
+			&i.Deadline,
+			&i.Duplicate,
+			&i.State,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -125,6 +142,7 @@ type EffectBeginApplyRow struct {
 }
 
 // EffectBeginApply takes the effects row and reads the state.
+// begin_apply stands in sql/functions/apply.sql.
 func (q *Queries) EffectBeginApply(ctx context.Context, db DBTX, arg EffectBeginApplyParams) (EffectBeginApplyRow, error) {
 	row := db.QueryRow(ctx, effectBeginApply,
 		arg.Provider,
@@ -160,6 +178,7 @@ type EffectFailRow struct {
 }
 
 // EffectFail records that an attempt at the effect failed. It waits for no row.
+// fail stands in sql/functions/fail.sql.
 func (q *Queries) EffectFail(ctx context.Context, db DBTX, arg EffectFailParams) (EffectFailRow, error) {
 	row := db.QueryRow(ctx, effectFail,
 		arg.Provider,
@@ -195,6 +214,7 @@ type EffectFindRow struct {
 }
 
 // EffectFind reads the id and the derived state of one effect by its key.
+// effect_state and find_effect stand in sql/functions/effect.sql.
 func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams) (EffectFindRow, error) {
 	row := db.QueryRow(ctx, effectFind,
 		arg.Provider,
@@ -208,7 +228,7 @@ func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams)
 }
 
 const effectGet = `-- name: EffectGet :one
-SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.receipts AS e WHERE e.project_id = $1 AND e.effect_id = $2
 `
@@ -225,6 +245,7 @@ type EffectGetRow struct {
 }
 
 // EffectGet reads one effect with its state and incident.
+// effect_state stands in sql/functions/effect.sql.
 func (q *Queries) EffectGet(ctx context.Context, db DBTX, arg EffectGetParams) (EffectGetRow, error) {
 	row := db.QueryRow(ctx, effectGet, arg.ProjectID, arg.EffectID)
 	var i EffectGetRow
@@ -241,11 +262,12 @@ func (q *Queries) EffectGet(ctx context.Context, db DBTX, arg EffectGetParams) (
 		&i.Effect.EventID,
 		&i.Effect.EventType,
 		&i.Effect.Subject,
-		&i.Effect.Shop,
+		&i.Effect.Merchant,
 		&i.Effect.Currency,
 		&i.Effect.Customer,
 		&i.Effect.Version,
 		&i.Effect.Objects,
+		&i.Effect.SourceEvent,
 		&i.State,
 		&i.IncidentID,
 	)
@@ -253,7 +275,7 @@ func (q *Queries) EffectGet(ctx context.Context, db DBTX, arg EffectGetParams) (
 }
 
 const effectList = `-- name: EffectList :many
-SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.effect_page($1::text, $2::uuid, $3::int, $4::text) AS page(project_id, effect_id)
 JOIN sendpromptly.receipts AS e ON e.project_id = page.project_id AND e.effect_id = page.effect_id
@@ -274,6 +296,8 @@ type EffectListRow struct {
 }
 
 // EffectList reads one page of effects, newest first, with their state and incident.
+// effect_state stands in sql/functions/effect.sql.
+// effect_page stands in sql/functions/effect_list.sql.
 func (q *Queries) EffectList(ctx context.Context, db DBTX, arg EffectListParams) ([]EffectListRow, error) {
 	rows, err := db.Query(ctx, effectList,
 		arg.Project,
@@ -301,11 +325,12 @@ func (q *Queries) EffectList(ctx context.Context, db DBTX, arg EffectListParams)
 			&i.Effect.EventID,
 			&i.Effect.EventType,
 			&i.Effect.Subject,
-			&i.Effect.Shop,
+			&i.Effect.Merchant,
 			&i.Effect.Currency,
 			&i.Effect.Customer,
 			&i.Effect.Version,
 			&i.Effect.Objects,
+			&i.Effect.SourceEvent,
 			&i.State,
 			&i.IncidentID,
 		); err != nil {
@@ -341,6 +366,7 @@ type EffectListLaterAppliedRow struct {
 }
 
 // EffectListLaterApplied lists effects of the same subject that were accepted later and are applied.
+// effect_state stands in sql/functions/effect.sql.
 func (q *Queries) EffectListLaterApplied(ctx context.Context, db DBTX, arg EffectListLaterAppliedParams) ([]EffectListLaterAppliedRow, error) {
 	rows, err := db.Query(ctx, effectListLaterApplied, arg.ProjectID, arg.Subject, arg.EffectID)
 	if err != nil {
@@ -362,7 +388,7 @@ func (q *Queries) EffectListLaterApplied(ctx context.Context, db DBTX, arg Effec
 }
 
 const effectListRelated = `-- name: EffectListRelated :many
-SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM (
   (SELECT f.effect_id FROM sendpromptly.effects AS f WHERE f.project_id = $1 AND f.event_id = $2::text LIMIT 20)
@@ -392,6 +418,7 @@ type EffectListRelatedRow struct {
 }
 
 // EffectListRelated reads the newest effects of the same event, subject or customer, at most 20 of each.
+// effect_state stands in sql/functions/effect.sql.
 func (q *Queries) EffectListRelated(ctx context.Context, db DBTX, arg EffectListRelatedParams) ([]EffectListRelatedRow, error) {
 	rows, err := db.Query(ctx, effectListRelated,
 		arg.ProjectID,
@@ -420,11 +447,12 @@ func (q *Queries) EffectListRelated(ctx context.Context, db DBTX, arg EffectList
 			&i.Effect.EventID,
 			&i.Effect.EventType,
 			&i.Effect.Subject,
-			&i.Effect.Shop,
+			&i.Effect.Merchant,
 			&i.Effect.Currency,
 			&i.Effect.Customer,
 			&i.Effect.Version,
 			&i.Effect.Objects,
+			&i.Effect.SourceEvent,
 			&i.State,
 			&i.IncidentID,
 		); err != nil {
@@ -459,6 +487,7 @@ type EffectSucceedRow struct {
 }
 
 // EffectSucceed records that the effect happened.
+// succeed stands in sql/functions/succeed.sql.
 func (q *Queries) EffectSucceed(ctx context.Context, db DBTX, arg EffectSucceedParams) (EffectSucceedRow, error) {
 	row := db.QueryRow(ctx, effectSucceed,
 		arg.Provider,

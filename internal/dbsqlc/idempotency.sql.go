@@ -85,6 +85,7 @@ type IdempotencyBeginRow struct {
 }
 
 // IdempotencyBegin takes the key for this transaction and looks for a kept answer.
+// begin_idempotent stands in sql/functions/idempotency.sql.
 func (q *Queries) IdempotencyBegin(ctx context.Context, db DBTX, arg IdempotencyBeginParams) (IdempotencyBeginRow, error) {
 	row := db.QueryRow(ctx, idempotencyBegin,
 		arg.Project,
@@ -112,6 +113,7 @@ type IdempotencyKeepParams struct {
 }
 
 // IdempotencyKeep keeps the answer for 24 hours, with the work that it answers.
+// keep_answer stands in sql/functions/idempotency.sql.
 func (q *Queries) IdempotencyKeep(ctx context.Context, db DBTX, arg IdempotencyKeepParams) error {
 	_, err := db.Exec(ctx, idempotencyKeep,
 		arg.Project,
@@ -146,6 +148,7 @@ type OutcomeFailRow struct {
 }
 
 // OutcomeFail is EffectFail where the provider or the effect may be left out. It waits for no row.
+// fail stands in sql/functions/fail.sql.
 func (q *Queries) OutcomeFail(ctx context.Context, db DBTX, arg OutcomeFailParams) (OutcomeFailRow, error) {
 	row := db.QueryRow(ctx, outcomeFail,
 		arg.Provider,
@@ -181,6 +184,7 @@ type OutcomeSucceedRow struct {
 }
 
 // OutcomeSucceed is EffectSucceed where the provider or the effect may be left out.
+// succeed stands in sql/functions/succeed.sql.
 func (q *Queries) OutcomeSucceed(ctx context.Context, db DBTX, arg OutcomeSucceedParams) (OutcomeSucceedRow, error) {
 	row := db.QueryRow(ctx, outcomeSucceed,
 		arg.Provider,

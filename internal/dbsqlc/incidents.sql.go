@@ -134,6 +134,7 @@ type IncidentCloseRow struct {
 }
 
 // IncidentClose puts an incident away with a note.
+// close stands in sql/functions/actions.sql.
 func (q *Queries) IncidentClose(ctx context.Context, db DBTX, arg IncidentCloseParams) (IncidentCloseRow, error) {
 	row := db.QueryRow(ctx, incidentClose,
 		arg.IncidentID,
@@ -164,6 +165,7 @@ type IncidentCountRow struct {
 }
 
 // IncidentCount counts what a filter selects, up to a bound.
+// incident_count stands in sql/functions/incident_list.sql.
 func (q *Queries) IncidentCount(ctx context.Context, db DBTX, arg IncidentCountParams) (IncidentCountRow, error) {
 	row := db.QueryRow(ctx, incidentCount, arg.Project, arg.Filter, arg.Walk)
 	var i IncidentCountRow
@@ -172,7 +174,7 @@ func (q *Queries) IncidentCount(ctx context.Context, db DBTX, arg IncidentCountP
 }
 
 const incidentGet = `-- name: IncidentGet :one
-SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects FROM sendpromptly.incidents AS i
+SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event FROM sendpromptly.incidents AS i
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
 WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = $1) AND i.incident_id = $2
 `
@@ -220,17 +222,18 @@ func (q *Queries) IncidentGet(ctx context.Context, db DBTX, arg IncidentGetParam
 		&i.Effect.EventID,
 		&i.Effect.EventType,
 		&i.Effect.Subject,
-		&i.Effect.Shop,
+		&i.Effect.Merchant,
 		&i.Effect.Currency,
 		&i.Effect.Customer,
 		&i.Effect.Version,
 		&i.Effect.Objects,
+		&i.Effect.SourceEvent,
 	)
 	return i, err
 }
 
 const incidentGetByEffect = `-- name: IncidentGetByEffect :one
-SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects FROM sendpromptly.incidents AS i
+SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event FROM sendpromptly.incidents AS i
 JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
 WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = $1) AND i.effect_id = $2
 `
@@ -278,17 +281,18 @@ func (q *Queries) IncidentGetByEffect(ctx context.Context, db DBTX, arg Incident
 		&i.Effect.EventID,
 		&i.Effect.EventType,
 		&i.Effect.Subject,
-		&i.Effect.Shop,
+		&i.Effect.Merchant,
 		&i.Effect.Currency,
 		&i.Effect.Customer,
 		&i.Effect.Version,
 		&i.Effect.Objects,
+		&i.Effect.SourceEvent,
 	)
 	return i, err
 }
 
 const incidentList = `-- name: IncidentList :many
-SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.shop, e.currency, e.customer, e.version, e.objects
+SELECT i.incident_id, i.effect_id, i.project_id, i.revision, i.attempt, i.state, i.cause, i.opened_at, i.due_at, i.resolved_at, i.closed_at, i.replay_id, i.closed_by, i.note, i.error_code, i.error_message, e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event
 FROM sendpromptly.incident_page($1::text, $2::uuid, $3::int, $4::int,
   $5::text::json) AS page(project_id, incident_id)
 JOIN sendpromptly.incidents AS i ON i.project_id = page.project_id AND i.incident_id = page.incident_id
@@ -310,6 +314,7 @@ type IncidentListRow struct {
 }
 
 // IncidentList reads one page of incidents with their effects, newest first.
+// incident_page stands in sql/functions/incident_list.sql.
 func (q *Queries) IncidentList(ctx context.Context, db DBTX, arg IncidentListParams) ([]IncidentListRow, error) {
 	rows, err := db.Query(ctx, incidentList,
 		arg.Project,
@@ -354,11 +359,12 @@ func (q *Queries) IncidentList(ctx context.Context, db DBTX, arg IncidentListPar
 			&i.Effect.EventID,
 			&i.Effect.EventType,
 			&i.Effect.Subject,
-			&i.Effect.Shop,
+			&i.Effect.Merchant,
 			&i.Effect.Currency,
 			&i.Effect.Customer,
 			&i.Effect.Version,
 			&i.Effect.Objects,
+			&i.Effect.SourceEvent,
 		); err != nil {
 			return nil, err
 		}
@@ -391,6 +397,7 @@ type IncidentNoteRow struct {
 }
 
 // IncidentNote writes a note into the timeline.
+// note stands in sql/functions/actions.sql.
 func (q *Queries) IncidentNote(ctx context.Context, db DBTX, arg IncidentNoteParams) (IncidentNoteRow, error) {
 	row := db.QueryRow(ctx, incidentNote,
 		arg.IncidentID,
@@ -400,6 +407,41 @@ func (q *Queries) IncidentNote(ctx context.Context, db DBTX, arg IncidentNotePar
 		arg.Revision,
 	)
 	var i IncidentNoteRow
+	err := row.Scan(&i.State, &i.Refusal, &i.Revision)
+	return i, err
+}
+
+const incidentReopen = `-- name: IncidentReopen :one
+SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
+FROM sendpromptly.reopen($1::uuid, $2::text, $3::text, $4::text,
+  $5::int) AS r(state, refusal, revision)
+`
+
+type IncidentReopenParams struct {
+	IncidentID string
+	Operator   string
+	Note       string
+	Project    string
+	Revision   *int
+}
+
+type IncidentReopenRow struct {
+	State    string
+	Refusal  string
+	Revision int
+}
+
+// IncidentReopen takes a closed incident up again.
+// reopen stands in sql/functions/actions.sql.
+func (q *Queries) IncidentReopen(ctx context.Context, db DBTX, arg IncidentReopenParams) (IncidentReopenRow, error) {
+	row := db.QueryRow(ctx, incidentReopen,
+		arg.IncidentID,
+		arg.Operator,
+		arg.Note,
+		arg.Project,
+		arg.Revision,
+	)
+	var i IncidentReopenRow
 	err := row.Scan(&i.State, &i.Refusal, &i.Revision)
 	return i, err
 }
@@ -431,6 +473,7 @@ type IncidentReprocessRow struct {
 }
 
 // IncidentReprocess asks the app to repair.
+// reprocess stands in sql/functions/actions.sql.
 func (q *Queries) IncidentReprocess(ctx context.Context, db DBTX, arg IncidentReprocessParams) (IncidentReprocessRow, error) {
 	row := db.QueryRow(ctx, incidentReprocess,
 		arg.IncidentID,
@@ -471,6 +514,7 @@ type IncidentStopRow struct {
 }
 
 // IncidentStop ends the attempt in flight.
+// stop stands in sql/functions/actions.sql.
 func (q *Queries) IncidentStop(ctx context.Context, db DBTX, arg IncidentStopParams) (IncidentStopRow, error) {
 	row := db.QueryRow(ctx, incidentStop,
 		arg.IncidentID,
@@ -502,6 +546,7 @@ type IncidentTryNowRow struct {
 }
 
 // IncidentTryNow lets the waiting callback go out at once.
+// try_now stands in sql/functions/actions.sql.
 func (q *Queries) IncidentTryNow(ctx context.Context, db DBTX, arg IncidentTryNowParams) (IncidentTryNowRow, error) {
 	row := db.QueryRow(ctx, incidentTryNow,
 		arg.IncidentID,
@@ -527,6 +572,7 @@ type IncidentWalkEndParams struct {
 }
 
 // IncidentWalkEnd reads where IncidentList stopped looking, empty where it saw all.
+// incident_walk_end stands in sql/functions/incident_list.sql.
 func (q *Queries) IncidentWalkEnd(ctx context.Context, db DBTX, arg IncidentWalkEndParams) (string, error) {
 	row := db.QueryRow(ctx, incidentWalkEnd,
 		arg.Project,
@@ -580,6 +626,7 @@ type TimelineListRow struct {
 }
 
 // TimelineList pages through the entries of one effect; seq and hash are null until sealed.
+// timeline stands in sql/functions/chain.sql.
 func (q *Queries) TimelineList(ctx context.Context, db DBTX, arg TimelineListParams) ([]TimelineListRow, error) {
 	rows, err := db.Query(ctx, timelineList,
 		arg.Project,

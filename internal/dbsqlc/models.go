@@ -73,11 +73,12 @@ type Effect struct {
 	EventID     string
 	EventType   *string
 	Subject     *string
-	Shop        *string
+	Merchant    *string
 	Currency    *string
 	Customer    *string
 	Version     *string
 	Objects     []string
+	SourceEvent *string
 }
 
 type Entry struct {

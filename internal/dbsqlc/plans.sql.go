@@ -29,6 +29,7 @@ type PlanCreateRow struct {
 }
 
 // PlanCreate freezes the set of a plan; size is -1 where it is too large.
+// create_plan stands in sql/functions/plans.sql.
 func (q *Queries) PlanCreate(ctx context.Context, db DBTX, arg PlanCreateParams) (PlanCreateRow, error) {
 	row := db.QueryRow(ctx, planCreate,
 		arg.Project,
@@ -160,6 +161,7 @@ type PlanRunItemParams struct {
 }
 
 // PlanRunItem acts on the next incident of a running plan.
+// run_plan_item stands in sql/functions/plans.sql.
 func (q *Queries) PlanRunItem(ctx context.Context, db DBTX, arg PlanRunItemParams) (bool, error) {
 	row := db.QueryRow(ctx, planRunItem, arg.LastTry, arg.InFlight)
 	var taken bool

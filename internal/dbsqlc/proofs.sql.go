@@ -31,6 +31,7 @@ type CustomerEraseRow struct {
 }
 
 // CustomerErase erases a batch of effects of a customer or a subject, or, where it may wait for others, one.
+// erase stands in sql/functions/erase.sql.
 func (q *Queries) CustomerErase(ctx context.Context, db DBTX, arg CustomerEraseParams) (CustomerEraseRow, error) {
 	row := db.QueryRow(ctx, customerErase,
 		arg.Project,
@@ -69,6 +70,7 @@ JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti = $1::uui
 `
 
 // ProofCountView notes that a proof's page was opened.
+// count_view stands in sql/functions/proofs.sql.
 func (q *Queries) ProofCountView(ctx context.Context, db DBTX, jti string) error {
 	_, err := db.Exec(ctx, proofCountView, jti)
 	return err
@@ -136,6 +138,7 @@ type ProofIssueRow struct {
 }
 
 // ProofIssue seals the chain of an incident and records a proof of its head.
+// issue_proof stands in sql/functions/proofs.sql.
 func (q *Queries) ProofIssue(ctx context.Context, db DBTX, arg ProofIssueParams) (ProofIssueRow, error) {
 	row := db.QueryRow(ctx, proofIssue,
 		arg.IncidentID,
@@ -232,6 +235,7 @@ type ProofRevokeParams struct {
 }
 
 // ProofRevoke ends a proof before its time.
+// revoke_proof stands in sql/functions/proofs.sql.
 func (q *Queries) ProofRevoke(ctx context.Context, db DBTX, arg ProofRevokeParams) (string, error) {
 	row := db.QueryRow(ctx, proofRevoke, arg.Jti, arg.Operator, arg.Project)
 	var jti string

@@ -31,6 +31,7 @@ type EffectsForgetRow struct {
 }
 
 // EffectsForget removes archived effects that did not change since, as far as its time lets it, and says of each what became of it.
+// retain_forget stands in sql/functions/archive.sql.
 func (q *Queries) EffectsForget(ctx context.Context, db DBTX, arg EffectsForgetParams) ([]EffectsForgetRow, error) {
 	rows, err := db.Query(ctx, effectsForget, arg.Project, arg.SettledBefore, arg.EffectIds)
 	if err != nil {
@@ -76,6 +77,7 @@ type EffectsReadForArchiveRow struct {
 }
 
 // EffectsReadForArchive seals and reads one page of effects with all their rows; document is empty where an effect stays.
+// retain_read stands in sql/functions/archive.sql.
 func (q *Queries) EffectsReadForArchive(ctx context.Context, db DBTX, arg EffectsReadForArchiveParams) ([]EffectsReadForArchiveRow, error) {
 	rows, err := db.Query(ctx, effectsReadForArchive,
 		arg.Project,
@@ -124,6 +126,7 @@ type EffectsRetainRow struct {
 }
 
 // EffectsRetain removes the effects of one page that may leave, or counts them.
+// retain stands in sql/functions/retention.sql.
 func (q *Queries) EffectsRetain(ctx context.Context, db DBTX, arg EffectsRetainParams) (EffectsRetainRow, error) {
 	row := db.QueryRow(ctx, effectsRetain,
 		arg.Project,

@@ -13,7 +13,7 @@ import (
 const openCount = `-- name: OpenCount :many
 SELECT n.state, n.cause, count(*)::int AS incidents FROM (
   SELECT i.state, i.cause FROM sendpromptly.incidents AS i
-  WHERE i.project_id = $1 AND i.state IN ('failed', 'missing', 'reprocessing')
+  WHERE i.project_id = $1 AND sendpromptly.is_open(i.state)
   ORDER BY i.incident_id DESC LIMIT 100001) AS n
 GROUP BY n.state, n.cause ORDER BY n.state, n.cause
 `
@@ -60,6 +60,7 @@ type OverviewGetRow struct {
 }
 
 // OverviewGet reads what a project's front page says; what is counted is counted up to a bound.
+// overview_counts stands in sql/functions/statistics.sql.
 func (q *Queries) OverviewGet(ctx context.Context, db DBTX, projectID int) (OverviewGetRow, error) {
 	row := db.QueryRow(ctx, overviewGet, projectID)
 	var i OverviewGetRow

@@ -20,6 +20,7 @@ type AttemptsExpireParams struct {
 }
 
 // AttemptsExpire ends attempts whose due time passed, each in a subtransaction where they stand apart.
+// expire_attempts stands in sql/functions/sweep.sql.
 func (q *Queries) AttemptsExpire(ctx context.Context, db DBTX, arg AttemptsExpireParams) (int, error) {
 	row := db.QueryRow(ctx, attemptsExpire, arg.Batch, arg.Apart)
 	var taken int
@@ -42,6 +43,7 @@ type FailuresFoldRow struct {
 }
 
 // FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.
+// fold_failures stands in sql/functions/sweep.sql.
 func (q *Queries) FailuresFold(ctx context.Context, db DBTX, arg FailuresFoldParams) (FailuresFoldRow, error) {
 	row := db.QueryRow(ctx, failuresFold, arg.Batch, arg.Apart)
 	var i FailuresFoldRow
@@ -59,6 +61,7 @@ type OverdueLockedCountParams struct {
 }
 
 // OverdueLockedCount counts overdue rows that a complete pass left, up to 1,000.
+// overdue_locked stands in sql/functions/sweep.sql.
 func (q *Queries) OverdueLockedCount(ctx context.Context, db DBTX, arg OverdueLockedCountParams) (int, error) {
 	row := db.QueryRow(ctx, overdueLockedCount, arg.Started, arg.Since)
 	var locked int
@@ -88,6 +91,7 @@ type OverdueOpenRow struct {
 }
 
 // OverdueOpen opens incidents for first deadlines that passed.
+// open_overdue stands in sql/functions/sweep.sql.
 func (q *Queries) OverdueOpen(ctx context.Context, db DBTX, arg OverdueOpenParams) (OverdueOpenRow, error) {
 	row := db.QueryRow(ctx, overdueOpen, arg.Batch, arg.LastPass, arg.Since)
 	var i OverdueOpenRow
@@ -106,6 +110,7 @@ SELECT coalesce(r, '')::text AS problem FROM sendpromptly.set_aside() AS r
 `
 
 // OverdueSetAside sets the first overdue row aside for an hour if it does not open, and says why.
+// set_aside stands in sql/functions/sweep.sql.
 func (q *Queries) OverdueSetAside(ctx context.Context, db DBTX) (string, error) {
 	row := db.QueryRow(ctx, overdueSetAside)
 	var problem string
@@ -131,6 +136,7 @@ type WorkLookRow struct {
 }
 
 // WorkLook tells whether any step of an engine has something to do, in one round trip.
+// look stands in sql/functions/look.sql.
 func (q *Queries) WorkLook(ctx context.Context, db DBTX, since *time.Time) (WorkLookRow, error) {
 	row := db.QueryRow(ctx, workLook, since)
 	var i WorkLookRow
@@ -163,6 +169,7 @@ type WorkWaitingRow struct {
 }
 
 // WorkWaiting tells which steps have something to do, in one round trip.
+// work_waiting stands in sql/functions/look.sql.
 func (q *Queries) WorkWaiting(ctx context.Context, db DBTX, since *time.Time) (WorkWaitingRow, error) {
 	row := db.QueryRow(ctx, workWaiting, since)
 	var i WorkWaitingRow

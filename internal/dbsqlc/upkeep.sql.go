@@ -20,6 +20,7 @@ type ChangedSealParams struct {
 }
 
 // ChangedSeal seals the effects of incidents that changed, each in a subtransaction where they stand apart.
+// seal_changed stands in sql/functions/seal.sql.
 func (q *Queries) ChangedSeal(ctx context.Context, db DBTX, arg ChangedSealParams) (int, error) {
 	row := db.QueryRow(ctx, changedSeal, arg.Batch, arg.Apart)
 	var taken int
@@ -141,6 +142,7 @@ type EffectSealRow struct {
 }
 
 // EffectSeal seals one effect's chain and reads its head.
+// seal stands in sql/functions/seal.sql.
 func (q *Queries) EffectSeal(ctx context.Context, db DBTX, arg EffectSealParams) (EffectSealRow, error) {
 	row := db.QueryRow(ctx, effectSeal, arg.ProjectID, arg.EffectID)
 	var i EffectSealRow
@@ -207,6 +209,7 @@ SELECT r::int AS taken FROM sendpromptly.purge($1::int) AS r
 `
 
 // ExpiredPurge deletes what has had its time.
+// purge stands in sql/functions/purge.sql.
 func (q *Queries) ExpiredPurge(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, expiredPurge, batch)
 	var taken int
@@ -219,6 +222,7 @@ SELECT r::int AS taken FROM sendpromptly.fold_statistics($1::int) AS r
 `
 
 // StatisticsFold folds what happened to incidents into the statistics.
+// fold_statistics stands in sql/functions/statistics.sql.
 func (q *Queries) StatisticsFold(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, statisticsFold, batch)
 	var taken int
@@ -231,6 +235,7 @@ SELECT r::int AS taken FROM sendpromptly.index_terms($1::int) AS r
 `
 
 // TermsIndex folds new effects into the search terms.
+// index_terms stands in sql/functions/index.sql.
 func (q *Queries) TermsIndex(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, termsIndex, batch)
 	var taken int

@@ -167,6 +167,7 @@ type VerifyS6Params struct {
 // VerifyS6 holds every entry that moved an effect against the listed moves, and
 // the state that the tables give against the last such entry. legal lists the
 // moves as FROM|KIND|TO.
+// effect_state stands in sql/functions/effect.sql.
 func (q *Queries) VerifyS6(ctx context.Context, db DBTX, arg VerifyS6Params) ([]string, error) {
 	rows, err := db.Query(ctx, verifyS6, arg.MaxRows, arg.Legal)
 	if err != nil {

@@ -16,24 +16,27 @@ const (
 
 // The signals that move an effect. The failure and gave-up signals of an
 // attempt that is no longer the current one are signals of their own: they move
-// nothing.
+// nothing. So is the reopening of an incident whose cause is not failed: it leads
+// to another state.
 const (
-	Success    = "success"
-	Failure    = "failure"
-	OldFailure = "failure of an old attempt"
-	Deadline   = "deadline"
-	Reprocess  = "reprocess"
-	GaveUp     = "gave up"
-	OldGaveUp  = "gave up of an old attempt"
-	Stop       = "stop"
-	Close      = "close"
+	Success       = "success"
+	Failure       = "failure"
+	OldFailure    = "failure of an old attempt"
+	Deadline      = "deadline"
+	Reprocess     = "reprocess"
+	GaveUp        = "gave up"
+	OldGaveUp     = "gave up of an old attempt"
+	Stop          = "stop"
+	Close         = "close"
+	Reopen        = "reopen"
+	ReopenMissing = "reopen, cause missing or unreceived"
 )
 
 // States lists the states in the order in which they are explained.
 var States = []string{Awaiting, Failed, Missing, Reprocessing, Applied, Closed}
 
 // Signals lists the signals in the order in which they are explained.
-var Signals = []string{Success, Failure, OldFailure, Deadline, Reprocess, GaveUp, OldGaveUp, Stop, Close}
+var Signals = []string{Success, Failure, OldFailure, Deadline, Reprocess, GaveUp, OldGaveUp, Stop, Close, Reopen, ReopenMissing}
 
 // Incident is what a transition does to the incident.
 type Incident string
@@ -71,6 +74,7 @@ var Table = []Cell{
 	{State: Awaiting, Signal: Deadline, Next: Missing, Incident: Opens},
 	{State: Awaiting, Signal: Reprocess, Next: Awaiting, Refusal: "not_found", Why: "there is no incident yet"},
 	{State: Awaiting, Signal: Close, Next: Awaiting, Refusal: "not_found", Why: "there is no incident yet"},
+	{State: Awaiting, Signal: Reopen, Next: Awaiting, Refusal: "not_found", Why: "there is no incident yet"},
 
 	{State: Failed, Signal: Success, Next: Applied, Incident: Resolves},
 	{State: Failed, Signal: Failure, Next: Failed},
@@ -79,6 +83,7 @@ var Table = []Cell{
 	{State: Failed, Signal: OldGaveUp, Next: Failed},
 	{State: Failed, Signal: Stop, Next: Failed},
 	{State: Failed, Signal: Close, Next: Closed, Incident: Closes},
+	{State: Failed, Signal: Reopen, Next: Failed, Refusal: "not_closed"},
 
 	{State: Missing, Signal: Success, Next: Applied, Incident: Resolves, Why: "late, but the customer has it"},
 	{State: Missing, Signal: Failure, Next: Failed, Why: "the cause changes"},
@@ -87,6 +92,7 @@ var Table = []Cell{
 	{State: Missing, Signal: OldGaveUp, Next: Missing},
 	{State: Missing, Signal: Stop, Next: Missing},
 	{State: Missing, Signal: Close, Next: Closed, Incident: Closes},
+	{State: Missing, Signal: Reopen, Next: Missing, Refusal: "not_closed"},
 
 	{State: Reprocessing, Signal: Success, Next: Applied, Incident: Resolves, Why: "with any replay id or none"},
 	{State: Reprocessing, Signal: Failure, Next: Failed, Why: "the current attempt's, or one that names none"},
@@ -97,6 +103,7 @@ var Table = []Cell{
 	{State: Reprocessing, Signal: OldGaveUp, Next: Reprocessing},
 	{State: Reprocessing, Signal: Stop, Next: Failed},
 	{State: Reprocessing, Signal: Close, Next: Reprocessing, Refusal: "in_flight", Why: "stop first"},
+	{State: Reprocessing, Signal: Reopen, Next: Reprocessing, Refusal: "not_closed"},
 
 	{State: Applied, Signal: Success, Next: Applied},
 	{State: Applied, Signal: Failure, Next: Applied, Why: "the success committed with the effect and is the truth"},
@@ -105,6 +112,7 @@ var Table = []Cell{
 	{State: Applied, Signal: OldGaveUp, Next: Applied},
 	{State: Applied, Signal: Stop, Next: Applied},
 	{State: Applied, Signal: Close, Next: Applied, Refusal: "applied"},
+	{State: Applied, Signal: Reopen, Next: Applied, Refusal: "not_closed"},
 
 	{State: Closed, Signal: Success, Next: Applied, Why: "the incident stays closed with its note"},
 	{State: Closed, Signal: Failure, Next: Closed},
@@ -113,12 +121,15 @@ var Table = []Cell{
 	{State: Closed, Signal: OldGaveUp, Next: Closed},
 	{State: Closed, Signal: Stop, Next: Closed},
 	{State: Closed, Signal: Close, Next: Closed, Refusal: "closed"},
+	{State: Closed, Signal: Reopen, Next: Failed, Incident: Reopens, Why: "its cause; the alert is due again"},
+	{State: Closed, Signal: ReopenMissing, Next: Missing, Incident: Reopens, Why: "its cause; the alert is due again"},
 }
 
 // entryKinds maps each signal to the kind of its timeline entry.
 var entryKinds = map[string]string{
 	Success: "success", Failure: "failure", OldFailure: "failure", Deadline: "deadline", Reprocess: "reprocess",
 	GaveUp: "gave_up", OldGaveUp: "callback", Stop: "stopped", Close: "closed",
+	Reopen: "reopened", ReopenMissing: "reopened",
 }
 
 // EntryKind returns the kind of the timeline entry that a signal leaves.

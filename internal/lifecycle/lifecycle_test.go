@@ -29,7 +29,7 @@ func TestEachStateAndSignalHaveOneCellAtMost(t *testing.T) {
 // state. The engine's own signals reach only those that wait for them.
 func TestSignalsFromOutsideAreAnsweredInEveryState(t *testing.T) {
 	reaches := map[string][]string{
-		Success: States, Failure: States, Reprocess: States, Close: States,
+		Success: States, Failure: States, Reprocess: States, Close: States, Reopen: States, ReopenMissing: {Closed},
 		OldFailure: withIncident(), OldGaveUp: withIncident(), Stop: withIncident(),
 		Deadline: {Awaiting, Reprocessing}, GaveUp: {Reprocessing},
 	}

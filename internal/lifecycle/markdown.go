@@ -20,15 +20,17 @@ var meanings = map[string]string{
 
 // origins say where each signal comes from.
 var origins = map[string]string{
-	Success:    "the app: `Succeed`, `Apply`, `RepairHandler`, `sendpromptly.succeed`",
-	Failure:    "the app: `Fail`, `Apply`, `Permanent`, `sendpromptly.fail`; the current attempt's, or one that names no attempt and was reported since the current one began",
-	OldFailure: "the app, with the replay id of an attempt that is over, or with none and from before the current attempt began",
-	Deadline:   "the sweep: the first deadline, or the due time of the attempt in flight",
-	Reprocess:  "an operator",
-	GaveUp:     "the sender of callbacks: a 3xx or 4xx halted the current attempt's, or its tries ran out",
-	OldGaveUp:  "the sender of callbacks, for an attempt that is over",
-	Stop:       "an operator",
-	Close:      "an operator",
+	Success:       "the app: `Succeed`, `Apply`, `RepairHandler`, `sendpromptly.succeed`",
+	Failure:       "the app: `Fail`, `Apply`, `Permanent`, `sendpromptly.fail`; the current attempt's, or one that names no attempt and was reported since the current one began",
+	OldFailure:    "the app, with the replay id of an attempt that is over, or with none and from before the current attempt began",
+	Deadline:      "the sweep: the first deadline, or the due time of the attempt in flight",
+	Reprocess:     "an operator",
+	GaveUp:        "the sender of callbacks: a 3xx or 4xx halted the current attempt's, or its tries ran out",
+	OldGaveUp:     "the sender of callbacks, for an attempt that is over",
+	Stop:          "an operator",
+	Close:         "an operator",
+	Reopen:        "an operator",
+	ReopenMissing: "an operator, of an incident that the deadline or a reconciliation opened",
 }
 
 // remarks are the rules that no single cell holds.

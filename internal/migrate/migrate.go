@@ -11,7 +11,7 @@
 // that is gone, or whose head (name, arguments, result, settings) changed, cannot
 // be: it moves to the schema sendpromptly_before, for whoever is in the middle of
 // calling it, and the next set drops that. Dropping it at once failed a
-// transaction of four busy clients in one of six installations, with "cache
+// transaction of four busy clients in one of eight installations, with "cache
 // lookup failed" (measured, with accept); this way none failed. Each set records
 // the hash of every head in its row. What was granted by hand on a single function
 // moves with the old one: grant the roles.

@@ -54,8 +54,8 @@ CREATE OR REPLACE FUNCTION sendpromptly.accept(
   provider text, event_id text, effect text,
   event_type text DEFAULT NULL, subject text DEFAULT NULL, occurred_at timestamptz DEFAULT NULL,
   timeout interval DEFAULT NULL, amount bigint DEFAULT NULL, currency text DEFAULT NULL,
-  customer text DEFAULT NULL, version text DEFAULT NULL, shop text DEFAULT NULL,
-  objects text[] DEFAULT NULL, snapshot bytea DEFAULT NULL, project text DEFAULT 'default',
+  customer text DEFAULT NULL, version text DEFAULT NULL, merchant text DEFAULT NULL,
+  objects text[] DEFAULT NULL, snapshot bytea DEFAULT NULL, project text DEFAULT 'default', source_event text DEFAULT NULL,
   OUT effect_id uuid, OUT deadline timestamptz, OUT duplicate boolean)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
 #variable_conflict use_column
@@ -65,7 +65,9 @@ DECLARE
   v_timeout interval;
   v_xid xid8;
   v_now timestamptz;
-  v_old record;
+  v_old sendpromptly.effects;
+  v_there boolean;
+  v_state text;
 BEGIN
   IF v_problem IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept: ' || v_problem;
@@ -87,13 +89,14 @@ BEGIN
   deadline := v_now + make_interval(secs => extract(epoch FROM v_timeout)::double precision);
   WITH born AS (
     INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
-        effect, event_type, subject, shop, currency, customer, version, objects)
+        effect, event_type, subject, merchant, currency, customer, version, objects, source_event)
     VALUES (accept.effect_id, v_now, accept.deadline,
         CASE WHEN accept.occurred_at BETWEEN '1970-01-01Z' AND '9999-12-31Z' THEN accept.occurred_at ELSE '-infinity' END,
-        coalesce(accept.amount, 0), v_project, accept.event_id, sendpromptly.short(accept.provider), sendpromptly.short(accept.effect),
-        coalesce(sendpromptly.short(left(accept.event_type, 128)), ''), coalesce(left(accept.subject, 255), ''), coalesce(left(accept.shop, 255), ''),
+        coalesce(accept.amount, (-9223372036854775808)::bigint), v_project, accept.event_id, sendpromptly.short(accept.provider), sendpromptly.short(accept.effect),
+        coalesce(sendpromptly.short(left(accept.event_type, 128)), ''), coalesce(left(accept.subject, 255), ''), coalesce(left(accept.merchant, 255), ''),
         coalesce(upper(left(accept.currency, 3)), ''), coalesce(left(accept.customer, 255), ''), coalesce(left(accept.version, 128), ''),
-        CASE WHEN accept.objects IS NULL THEN '' ELSE sendpromptly.join_objects(accept.objects) END)
+        CASE WHEN accept.objects IS NULL THEN '' ELSE sendpromptly.join_objects(accept.objects) END,
+        CASE WHEN accept.source_event <> accept.event_id THEN left(accept.source_event, 255) ELSE '' END)
     ON CONFLICT (project_id, event_id, provider, effect) DO NOTHING
     RETURNING effect_id, deadline, project_id)
   INSERT INTO sendpromptly.owed (deadline, effect_id, project_id) SELECT b.deadline, b.effect_id, b.project_id FROM born AS b;
@@ -105,23 +108,22 @@ BEGIN
     duplicate := false;
     RETURN;
   END IF;
-  SELECT e.effect_id, e.deadline, e.accepted_at, e.subject, e.shop INTO v_old FROM sendpromptly.effects AS e
-  WHERE e.project_id = v_project AND e.event_id = accept.event_id AND e.provider = sendpromptly.short(accept.provider)
-    AND e.effect BETWEEN sendpromptly.short(accept.effect) AND sendpromptly.short(accept.effect)
-  ORDER BY e.effect LIMIT 1; -- see find_effect
+  SELECT e.* INTO v_old FROM sendpromptly.effects AS e
+  WHERE sendpromptly.has_key(e, v_project, accept.provider, accept.event_id, accept.effect) ORDER BY e.effect LIMIT 1;
+  v_there := FOUND;
+  v_state := sendpromptly.effect_state(v_project, v_old.effect_id, v_old.deadline);
   -- Held where retention may want it, so that it stays. What is still under way is not: whoever applies it has that row.
-  IF FOUND AND v_old.accepted_at < v_now - interval '34 days'
-      AND sendpromptly.effect_state(v_project, v_old.effect_id, v_old.deadline) IN ('applied', 'closed') THEN
+  IF v_there AND v_old.accepted_at < v_now - interval '34 days' AND v_state IN ('applied', 'closed') THEN
     PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_old.effect_id FOR NO KEY UPDATE;
+    v_there := FOUND;
   END IF;
-  IF NOT FOUND THEN -- retention removed it between these statements: it is new after all
+  IF NOT v_there THEN -- retention removed it between these statements: it is new after all
     SELECT a.effect_id, a.deadline, a.duplicate INTO effect_id, deadline, duplicate
     FROM sendpromptly.accept(provider, event_id, effect, event_type, subject, occurred_at, timeout, amount, currency, customer, version,
-      shop, objects, snapshot, project) AS a;
+      merchant, objects, snapshot, project, source_event) AS a;
     RETURN;
   END IF;
-  PERFORM sendpromptly.note_duplicate(v_project, v_old.effect_id, v_now,
-    v_old.subject, left(subject, 255), v_old.shop, left(shop, 255));
+  PERFORM sendpromptly.note_duplicate(v_old, v_now, v_state, subject, merchant, amount, currency, source_event);
   effect_id := v_old.effect_id;
   deadline := v_old.deadline;
   duplicate := true;
@@ -129,21 +131,39 @@ END
 $$;
 -- +goose StatementEnd
 
--- A second receipt adds an entry and locks nothing that is in use. One that names another
--- subject or shop is worth an operator's look.
+-- A second receipt adds an entry and locks nothing that is in use. It is worth an
+-- operator's look where nobody will act on it any more, or where it names another
+-- subject, merchant or amount. One that came by another event of the provider says
+-- so at the end of its note: the index entries_source_event finds it.
 -- +goose StatementBegin
-CREATE OR REPLACE FUNCTION sendpromptly.note_duplicate(project_id integer, effect_id uuid, at timestamptz,
-    old_subject text, new_subject text, old_shop text, new_shop text) RETURNS void
+CREATE OR REPLACE FUNCTION sendpromptly.note_duplicate(old sendpromptly.effects, at timestamptz, state text,
+    subject text, merchant text, amount bigint, currency text, source_event text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
   v_what text := nullif(concat_ws(', ',
-    CASE WHEN nullif(old_subject, '') <> new_subject THEN 'subject differs from the first receipt' END,
-    CASE WHEN nullif(old_shop, '') <> new_shop THEN 'shop differs from the first receipt' END), '');
+    CASE WHEN state IN ('closed', 'withdrawn') THEN 'the effect is ' || state END,
+    CASE WHEN nullif(old.subject, '') <> left(subject, 255) THEN 'subject differs from the first receipt' END,
+    CASE WHEN nullif(old.merchant, '') <> left(merchant, 255) THEN 'merchant differs from the first receipt' END,
+    CASE WHEN nullif(old.amount, -9223372036854775808) <> amount THEN 'amount differs from the first receipt' END,
+    CASE WHEN nullif(old.currency, '') <> upper(left(currency, 3)) THEN 'currency differs from the first receipt' END), '');
+  v_source text := CASE WHEN source_event NOT IN ('', old.source_event, old.event_id)
+    THEN 'accepted again by source event ' || left(source_event, 255) END;
 BEGIN
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, note)
-  VALUES (note_duplicate.effect_id, note_duplicate.at, note_duplicate.project_id,
-    CASE WHEN v_what IS NULL THEN 'duplicate' ELSE 'mismatch' END, v_what);
+  VALUES (old.effect_id, note_duplicate.at, old.project_id,
+    CASE WHEN v_what IS NULL THEN 'duplicate' ELSE 'mismatch' END, nullif(concat_ws(', ', v_what, v_source), ''));
+END
+$$;
+-- +goose StatementEnd
+
+-- The state of an effect that accept found to be a duplicate, for the engine, which asks in the statement that accepts:
+-- accept's own columns are a contract. VOLATILE, because the effect may have been committed while that statement waited.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.duplicate_state(effect_id uuid, deadline timestamptz, project text) RETURNS text
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+BEGIN
+  RETURN sendpromptly.effect_state((SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project), effect_id, deadline);
 END
 $$;
 -- +goose StatementEnd
@@ -187,13 +207,14 @@ BEGIN
     FROM sendpromptly.receipt_rows(receipts) AS i
   ), born AS (
     INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
-        effect, event_type, subject, shop, currency, customer, version, objects)
+        effect, event_type, subject, merchant, currency, customer, version, objects, source_event)
     SELECT i.new_id, v_now, i.due,
         CASE WHEN i.occurred_at BETWEEN '1970-01-01Z' AND '9999-12-31Z' THEN i.occurred_at ELSE '-infinity' END,
-        coalesce(i.amount, 0), v_project.project_id, i.event_id, sendpromptly.short(i.provider), sendpromptly.short(i.effect),
-        coalesce(sendpromptly.short(left(i.event_type, 128)), ''), coalesce(left(i.subject, 255), ''), coalesce(left(i.shop, 255), ''),
+        coalesce(i.amount, (-9223372036854775808)::bigint), v_project.project_id, i.event_id, sendpromptly.short(i.provider), sendpromptly.short(i.effect),
+        coalesce(sendpromptly.short(left(i.event_type, 128)), ''), coalesce(left(i.subject, 255), ''), coalesce(left(i.merchant, 255), ''),
         coalesce(upper(left(i.currency, 3)), ''), coalesce(left(i.customer, 255), ''), coalesce(left(i.version, 128), ''),
-        CASE WHEN i.objects IS NULL THEN '' ELSE sendpromptly.join_objects(i.objects) END
+        CASE WHEN i.objects IS NULL THEN '' ELSE sendpromptly.join_objects(i.objects) END,
+        CASE WHEN i.source_event <> i.event_id THEN left(i.source_event, 255) ELSE '' END
     FROM listed AS i WHERE i.problem IS NULL
     ORDER BY i.event_id, i.provider, i.effect, i.ordinal
     ON CONFLICT (project_id, event_id, provider, effect) DO NOTHING
@@ -218,21 +239,18 @@ BEGIN
     PERFORM 1 FROM (SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i ORDER BY i.event_id, i.provider, i.effect, i.ordinal) AS i
     CROSS JOIN LATERAL (
       SELECT 1 FROM sendpromptly.effects AS f
-      WHERE f.project_id = v_project.project_id AND f.event_id = i.event_id AND f.provider = sendpromptly.short(i.provider)
-        AND f.effect BETWEEN sendpromptly.short(i.effect) AND sendpromptly.short(i.effect) AND f.accepted_at < v_now - interval '34 days'
+      WHERE sendpromptly.has_key(f, v_project.project_id, i.provider, i.event_id, i.effect) AND f.accepted_at < v_now - interval '34 days'
         AND sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline) IN ('applied', 'closed')
       ORDER BY f.effect LIMIT 1 FOR NO KEY UPDATE) AS held;
   END IF;
   -- A fresh snapshot: what a concurrent transaction committed is visible now.
   WITH found AS MATERIALIZED (
-    SELECT i.*, e.effect_id, e.deadline, e.subject AS old_subject, e.shop AS old_shop,
+    SELECT i.*, e.effect_id, e.deadline, e.old,
       n.effect_id IS NULL OR row_number() OVER (PARTITION BY e.effect_id ORDER BY i.ordinal) > 1 AS duplicate
     FROM sendpromptly.receipt_rows(receipts) AS i
     CROSS JOIN LATERAL ( -- LIMIT: one look at the unique key a receipt, never a join with all that was ever accepted
-      SELECT f.effect_id, f.deadline, f.subject, f.shop FROM sendpromptly.effects AS f
-      WHERE f.project_id = v_project.project_id AND f.event_id = i.event_id
-        AND f.provider = sendpromptly.short(i.provider)
-        AND f.effect BETWEEN sendpromptly.short(i.effect) AND sendpromptly.short(i.effect)
+      SELECT f.effect_id, f.deadline, f AS old FROM sendpromptly.effects AS f
+      WHERE sendpromptly.has_key(f, v_project.project_id, i.provider, i.event_id, i.effect)
       ORDER BY f.effect LIMIT 1) AS e
     LEFT JOIN unnest(v_new) AS n(effect_id) ON n.effect_id = e.effect_id
   ), kept AS (
@@ -240,8 +258,8 @@ BEGIN
     SELECT v_project.project_id, f.effect_id, v_now + interval '30 days', f.snapshot
     FROM found AS f WHERE f.snapshot IS NOT NULL AND NOT f.duplicate
   ), noted AS MATERIALIZED (
-    SELECT sendpromptly.note_duplicate(v_project.project_id, f.effect_id, v_now,
-      f.old_subject, left(f.subject, 255), f.old_shop, left(f.shop, 255)) AS done, f.ordinal
+    SELECT sendpromptly.note_duplicate(f.old, v_now, sendpromptly.effect_state(v_project.project_id, f.effect_id, f.deadline),
+      f.subject, f.merchant, f.amount, f.currency, f.source_event) AS done, f.ordinal
     FROM found AS f WHERE f.duplicate
   )
   SELECT coalesce(array_agg(f.ordinal), '{}'), array_agg(f.effect_id), array_agg(f.deadline), array_agg(f.duplicate)
@@ -253,7 +271,7 @@ BEGIN
       SELECT v_places || v_rest.ordinal, v_ids || a.effect_id, v_dues || a.deadline, v_duplicates || a.duplicate
       INTO v_places, v_ids, v_dues, v_duplicates
       FROM sendpromptly.accept(v_rest.provider, v_rest.event_id, v_rest.effect, v_rest.event_type, v_rest.subject, v_rest.occurred_at,
-        v_rest.timeout, v_rest.amount, v_rest.currency, v_rest.customer, v_rest.version, v_rest.shop, v_rest.objects, v_rest.snapshot, project) AS a;
+        v_rest.timeout, v_rest.amount, v_rest.currency, v_rest.customer, v_rest.version, v_rest.merchant, v_rest.objects, v_rest.snapshot, project, v_rest.source_event) AS a;
     END LOOP;
   END IF;
   RETURN QUERY SELECT u.ordinal, u.id, u.due, u.duplicate FROM unnest(v_places, v_ids, v_dues, v_duplicates) AS u(ordinal, id, due, duplicate)
@@ -266,12 +284,12 @@ $$;
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.receipt_rows(receipts json)
   RETURNS TABLE (provider text, event_id text, effect text, event_type text, subject text, occurred_at timestamptz,
-    timeout interval, amount bigint, currency text, customer text, version text, shop text, objects text[], snapshot bytea, ordinal bigint)
+    timeout interval, amount bigint, currency text, customer text, version text, merchant text, objects text[], snapshot bytea, source_event text, ordinal bigint)
   LANGUAGE sql STABLE ROWS 1000 AS $$
   SELECT * FROM ROWS FROM (pg_catalog.json_to_recordset(receipts) AS (provider text, event_id text, effect text, event_type text,
     subject text, occurred_at timestamptz, timeout interval, amount bigint, currency text, customer text, version text,
-    shop text, objects text[], snapshot bytea)) WITH ORDINALITY
+    merchant text, objects text[], snapshot bytea, source_event text)) WITH ORDINALITY
 $$;
 -- +goose StatementEnd
 
-SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.accept, sendpromptly.accept_many');
+SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.accept, sendpromptly.accept_many, sendpromptly.duplicate_state');

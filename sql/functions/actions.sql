@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION sendpromptly.lock_incident(incident_id uuid, project 
 $$;
 -- +goose StatementEnd
 
--- reprocess asks the app to repair: a new attempt and its callback, due at once.
+-- reprocess asks the app to repair: a new attempt and its row in callbacks, due at once. work_waiting (look.sql) tells the
+-- engines that a callback is due, and claim_callbacks (callbacks.sql) leases it to the one that sends it.
 -- last_try is how long after now the last scheduled try may start; the attempt
 -- is due one timeout later.
 -- +goose StatementBegin
@@ -135,6 +136,43 @@ END
 $$;
 -- +goose StatementEnd
 
+-- reopen takes a closed incident up again, as what it was: its cause says whether it is failed or missing (one of a
+-- receipt that never came is missing). Its alert may have been dropped, so another one is due as if it had just opened. The
+-- note of the close stays; the one given here is in the timeline.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.reopen(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
+    OUT state text, OUT refusal text, OUT current_revision integer)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_incident sendpromptly.incidents := sendpromptly.lock_incident(incident_id, project);
+  v_now timestamptz := sendpromptly.clock();
+BEGIN
+  state := v_incident.state;
+  current_revision := v_incident.revision;
+  refusal := CASE
+    WHEN state IS NULL THEN 'not_found'
+    WHEN v_incident.revision <> revision THEN 'changed'
+    WHEN state <> 'closed' THEN 'not_closed'
+  END;
+  IF refusal IS NOT NULL THEN
+    RETURN;
+  END IF;
+  state := CASE v_incident.cause WHEN 'failed' THEN 'failed' ELSE 'missing' END;
+  UPDATE sendpromptly.incidents AS i SET state = reopen.state, closed_at = NULL, closed_by = NULL, revision = i.revision + 1
+  WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, actor, note)
+  VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'reopened', reopen.state, v_incident.cause, left(operator, 255), left(reopen.note, 2000));
+  INSERT INTO sendpromptly.outbox (due_at, incident_id, project_id)
+  SELECT v_now + CASE v_incident.cause WHEN 'failed' THEN p.alert_after_failed ELSE p.alert_after_missing END, v_incident.incident_id, p.project_id
+  FROM sendpromptly.projects AS p WHERE p.project_id = v_incident.project_id;
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+  VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'incident', 'reopened');
+  current_revision := v_incident.revision + 1;
+END
+$$;
+-- +goose StatementEnd
+
 -- note writes what an operator has to say into the timeline. It moves nothing.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.note(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
@@ -203,4 +241,4 @@ $$;
 -- +goose StatementEnd
 
 SELECT sendpromptly.allow('sendpromptly_operator',
-  'EXECUTE ON FUNCTION sendpromptly.reprocess, sendpromptly.stop, sendpromptly.close, sendpromptly.note, sendpromptly.try_now');
+  'EXECUTE ON FUNCTION sendpromptly.reprocess, sendpromptly.stop, sendpromptly.close, sendpromptly.reopen, sendpromptly.note, sendpromptly.try_now');

@@ -42,7 +42,7 @@ BEGIN
   FOR v_project IN
     SELECT DISTINCT u.project_id FROM unnest(v_projects, v_incidents) AS u(project_id, incident_id)
     CROSS JOIN LATERAL (SELECT o.incident_id FROM sendpromptly.incidents AS o
-      WHERE o.project_id = u.project_id AND o.incident_id = u.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+      WHERE o.project_id = u.project_id AND o.incident_id = u.incident_id AND sendpromptly.is_open(o.state) LIMIT 1) AS i
     WHERE EXISTS (SELECT 1 FROM sendpromptly.alert_destinations AS d WHERE d.project_id = u.project_id)
     ORDER BY u.project_id
   LOOP
@@ -57,7 +57,7 @@ BEGIN
     INSERT INTO sendpromptly.alert_incidents (project_id, alert_id, incident_id)
     SELECT v_project, v_alert, i.incident_id FROM unnest(v_projects, v_incidents) AS u(project_id, incident_id)
     CROSS JOIN LATERAL (SELECT o.incident_id FROM sendpromptly.incidents AS o
-      WHERE o.project_id = u.project_id AND o.incident_id = u.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+      WHERE o.project_id = u.project_id AND o.incident_id = u.incident_id AND sendpromptly.is_open(o.state) LIMIT 1) AS i
     WHERE u.project_id = v_project
     ON CONFLICT DO NOTHING;
   END LOOP;
@@ -93,12 +93,12 @@ BEGIN
     DELETE FROM sendpromptly.alert_incidents AS m
     WHERE m.project_id = v_row.project_id AND m.alert_id = v_row.alert_id
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.incidents AS i
-        WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND i.state IN ('failed', 'missing', 'reprocessing') OFFSET 0)
+        WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND sendpromptly.is_open(i.state) OFFSET 0)
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.alerts AS s
         WHERE s.project_id = v_row.project_id AND s.alert_id = v_row.alert_id AND s.channel <> v_row.channel AND s.state IN ('leased', 'sent'));
     IF NOT EXISTS (SELECT 1 FROM sendpromptly.alert_incidents AS m
         WHERE m.project_id = v_row.project_id AND m.alert_id = v_row.alert_id AND EXISTS (SELECT 1 FROM sendpromptly.incidents AS i
-          WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND i.state IN ('failed', 'missing', 'reprocessing') OFFSET 0))
+          WHERE i.project_id = m.project_id AND i.incident_id = m.incident_id AND sendpromptly.is_open(i.state) OFFSET 0))
       OR NOT EXISTS (SELECT 1 FROM sendpromptly.alert_destinations AS d WHERE d.project_id = v_row.project_id AND d.channel = v_row.channel) THEN
       UPDATE sendpromptly.alerts AS a SET state = 'dropped', lease_token = NULL
       WHERE a.project_id = v_row.project_id AND a.alert_id = v_row.alert_id AND a.channel = v_row.channel;

@@ -12,10 +12,9 @@ DECLARE
   v_effect record;
 BEGIN
   SELECT e.project_id, e.effect_id, e.deadline INTO v_effect FROM sendpromptly.effects AS e
-  WHERE e.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project)
-    AND e.event_id = begin_apply.event_id AND e.provider = sendpromptly.short(begin_apply.provider)
-    AND e.effect BETWEEN sendpromptly.short(begin_apply.effect) AND sendpromptly.short(begin_apply.effect)
-  ORDER BY e.effect LIMIT 1 -- see find_effect
+  WHERE sendpromptly.has_key(e, (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project),
+    begin_apply.provider, begin_apply.event_id, begin_apply.effect)
+  ORDER BY e.effect LIMIT 1
   FOR NO KEY UPDATE;
   IF NOT FOUND THEN
     state := 'unknown';

@@ -1,6 +1,6 @@
 -- The sender's side of the repair callback.
 
--- Claims callbacks that are due: a lease of 60 s with a token and a try number,
+-- Claims callbacks that are due, which reprocess (actions.sql) wrote and work_waiting (look.sql) saw: a lease of 60 s with a token and a try number,
 -- the nonce and the time of signing. At most 4 are in flight a project. One
 -- claimer at a time counts them; another one gets nothing and comes back.
 -- +goose StatementBegin

@@ -56,11 +56,12 @@ BEGIN
   SELECT coalesce(array_agg(f.name ORDER BY f.place), '{}'), coalesce(array_agg(f.body ORDER BY f.place), '{}') INTO fields, bodies FROM (
     SELECT v.name, v.body, v.place FROM sendpromptly.receipts AS e, LATERAL (VALUES
       (1, 'event_id', convert_to(e.event_id, 'UTF8')), (2, 'subject', convert_to(e.subject, 'UTF8')),
-      (3, 'shop', convert_to(e.shop, 'UTF8')), (4, 'occurred_at', convert_to(sendpromptly.micros(e.occurred_at), 'UTF8')),
+      (3, 'merchant', convert_to(e.merchant, 'UTF8')), (4, 'occurred_at', convert_to(sendpromptly.micros(e.occurred_at), 'UTF8')),
       (5, 'deadline', convert_to(sendpromptly.micros(e.deadline), 'UTF8')), (6, 'amount', convert_to(e.amount::text, 'UTF8')),
       (7, 'currency', convert_to(e.currency, 'UTF8')), (8, 'customer', convert_to(e.customer, 'UTF8')),
       (9, 'version', convert_to(e.version, 'UTF8')),
-      (10, 'objects', (SELECT string_agg(sendpromptly.prefixed_text(o.id), ''::bytea ORDER BY o.n) FROM unnest(e.objects) WITH ORDINALITY AS o(id, n)))
+      (10, 'objects', (SELECT string_agg(sendpromptly.prefixed_text(o.id), ''::bytea ORDER BY o.n) FROM unnest(e.objects) WITH ORDINALITY AS o(id, n))),
+      (11, 'source_event', convert_to(e.source_event, 'UTF8'))
     ) AS v(place, name, body)
     WHERE hidden_fields.entry_id = 0 AND e.project_id = hidden_fields.project_id AND e.effect_id = hidden_fields.effect_id
     UNION ALL

@@ -1,5 +1,19 @@
 -- Which effect a signal names, and the state that it is in.
 
+-- Whether a row of effects has a whole key. Ask for it with ORDER BY e.effect LIMIT 1. It is a plain expression that
+-- Postgres writes into the caller's query, and the only place that says how a key is looked up:
+-- the effect is compared as a range of one value, so that it is not fixed, and the order asked for is one that only the
+-- key's index has. Compared as equal, the planner drops the order, and on an empty table takes the primary key for as
+-- good (see find_effect).
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.has_key(e sendpromptly.effects, project_id integer, provider text, event_id text, effect text) RETURNS boolean
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT (e).project_id OPERATOR(pg_catalog.=) has_key.project_id AND (e).event_id OPERATOR(pg_catalog.=) has_key.event_id
+    AND (e).provider OPERATOR(pg_catalog.=) sendpromptly.short(has_key.provider)
+    AND (e).effect OPERATOR(pg_catalog.>=) sendpromptly.short(has_key.effect) AND (e).effect OPERATOR(pg_catalog.<=) sendpromptly.short(has_key.effect)
+$$;
+-- +goose StatementEnd
+
 -- The effect that a signal names. problem is null, 'unknown' or 'ambiguous'.
 --
 -- Here and wherever an effect is looked up by its key, the rows are asked for in
@@ -36,6 +50,30 @@ END
 $$;
 -- +goose StatementEnd
 
+-- lookup reads where an effect stands and locks nothing. The id is null where no effect has the key (state unknown), or
+-- where a provider or effect was left null and several fit (ambiguous). deadline is the receipt's.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.lookup(provider text, event_id text, effect text DEFAULT NULL, project text DEFAULT 'default',
+    OUT effect_id uuid, OUT state text, OUT deadline timestamptz, OUT incident_id uuid)
+  LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_effect record;
+BEGIN
+  SELECT f.* INTO v_effect FROM sendpromptly.find_effect(provider, event_id, effect, project) AS f;
+  state := v_effect.problem;
+  IF state IS NOT NULL THEN
+    RETURN;
+  END IF;
+  effect_id := v_effect.effect_id;
+  deadline := v_effect.deadline;
+  state := sendpromptly.effect_state(v_effect.project_id, v_effect.effect_id, v_effect.deadline);
+  SELECT i.incident_id INTO incident_id FROM sendpromptly.incidents AS i
+  WHERE i.project_id = v_effect.project_id AND i.effect_id = v_effect.effect_id;
+END
+$$;
+-- +goose StatementEnd
+
 -- The state of an effect, derived: an owed row means awaiting, else the
 -- incident's state, else applied.
 -- +goose StatementBegin
@@ -51,4 +89,5 @@ END
 $$;
 -- +goose StatementEnd
 
-SELECT sendpromptly.allow('sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.find_effect, sendpromptly.effect_state');
+SELECT sendpromptly.allow('sendpromptly_operator', 'EXECUTE ON FUNCTION sendpromptly.find_effect, sendpromptly.effect_state, sendpromptly.lookup');
+SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.lookup');

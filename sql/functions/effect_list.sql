@@ -1,7 +1,7 @@
 -- The effect list of the console and the admin API.
 
 -- One page of a project's effects, newest first: all, or those that a term
--- names: what terms holds, the event's id, or an id of ours (effect, incident,
+-- names: what terms holds, the event's id, that of a second receipt's source event, or an id of ours (effect, incident,
 -- replay).
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.effect_page(project text, before uuid, page integer, term text)
@@ -23,6 +23,10 @@ BEGIN
       WHERE t.project_id = v_project AND t.term = lower(effect_page.term) AND t.effect_id < before ORDER BY t.effect_id DESC LIMIT page)
     UNION
     (SELECT e.effect_id FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.event_id = effect_page.term LIMIT 1000)
+    UNION
+    (SELECT n.effect_id FROM sendpromptly.entries AS n
+      WHERE n.project_id = v_project AND n.kind IN ('duplicate', 'mismatch') AND n.note IS NOT NULL
+        AND lower(substring(n.note, 'by source event (.+)$')) = lower(effect_page.term) LIMIT 1000)
     UNION
     (SELECT e.effect_id FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_id)
     UNION

@@ -93,7 +93,7 @@ BEGIN
     SELECT DISTINCT lower(w.term) AS term FROM sendpromptly.effects AS e, LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS w(term)
     WHERE e.project_id = erase_effect.project_id AND e.effect_id = erase_effect.effect_id AND w.term <> '') AS d
   WHERE t.project_id = erase_effect.project_id AND t.term = d.term AND t.effect_id = erase_effect.effect_id;
-  UPDATE sendpromptly.effects AS e SET subject = '', shop = '', customer = '', objects = ''
+  UPDATE sendpromptly.effects AS e SET subject = '', merchant = '', customer = '', objects = ''
   WHERE e.project_id = erase_effect.project_id AND e.effect_id = erase_effect.effect_id;
   UPDATE sendpromptly.entries AS n SET error_code = NULL, error_message = NULL, note = NULL, url = NULL, answer = NULL
   WHERE n.project_id = erase_effect.project_id AND n.effect_id = erase_effect.effect_id;
@@ -124,7 +124,7 @@ $$;
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.kept_fields() RETURNS text[]
   LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
-  SELECT ARRAY['event_id', 'occurred_at', 'deadline', 'amount', 'currency', 'version', 'actor', 'replay_id', 'status', 'duration_ms']
+  SELECT ARRAY['event_id', 'occurred_at', 'deadline', 'amount', 'currency', 'version', 'source_event', 'actor', 'replay_id', 'status', 'duration_ms']
 $$;
 -- +goose StatementEnd
 

@@ -49,7 +49,7 @@ BEGIN
     END IF;
     INSERT INTO sendpromptly.terms (project_id, term, effect_id)
     SELECT DISTINCT e.project_id, lower(t.term), e.effect_id FROM sendpromptly.effects AS e,
-      LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS t(term)
+      LATERAL unnest(ARRAY[e.subject, e.customer, e.source_event] || string_to_array(e.objects, chr(31))) AS t(term)
     WHERE e.project_id = v_cursor.project_id AND e.effect_id = ANY (v_ids) AND t.term <> ''
     ON CONFLICT DO NOTHING;
     IF v_cursor.mark_xid IS NULL OR v_cursor.mark_xid <= pg_snapshot_xmin(pg_current_snapshot()) AND coalesce(cardinality(v_ids), 0) < batch THEN

@@ -6,6 +6,8 @@
 -- first: whoever knows that nothing older waits need not read what an old
 -- transaction keeps of rows long gone. entries is how many entries of the index
 -- that look read, which is what makes it dear, whatever else the machine does.
+-- callbacks are the rows that reprocess (actions.sql) wrote and claim_callbacks
+-- (callbacks.sql) takes.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.work_waiting(since timestamptz DEFAULT NULL, OUT started timestamptz, OUT failures boolean, OUT attempts boolean,
     OUT deadlines boolean, OUT callbacks boolean, OUT entries bigint)

@@ -138,9 +138,9 @@ BEGIN
     RETURN v_mine;
   END IF;
   DELETE FROM sendpromptly.terms WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_mine) AS u(id) CROSS JOIN LATERAL (
-      SELECT DISTINCT lower(w.term) AS term FROM (SELECT r.subject, r.customer, r.objects FROM sendpromptly.effects AS r
+      SELECT DISTINCT lower(w.term) AS term FROM (SELECT r.subject, r.customer, r.source_event, r.objects FROM sendpromptly.effects AS r
         WHERE r.project_id = forget.project_id AND r.effect_id = u.id ORDER BY r.project_id, r.effect_id LIMIT 1) AS e,
-        LATERAL unnest(ARRAY[e.subject, e.customer] || string_to_array(e.objects, chr(31))) AS w(term)) AS d
+        LATERAL unnest(ARRAY[e.subject, e.customer, e.source_event] || string_to_array(e.objects, chr(31))) AS w(term)) AS d
     CROSS JOIN LATERAL (SELECT r.ctid AS place FROM sendpromptly.terms AS r
       WHERE r.project_id = forget.project_id AND r.term = d.term AND r.effect_id = u.id OFFSET 0) AS x));
   IF cardinality(v_incidents) > 0 THEN

@@ -22,9 +22,8 @@ BEGIN
   UPDATE sendpromptly.effects AS e SET succeeded_at = sendpromptly.clock()
   WHERE e.ctid = (
       SELECT f.ctid FROM sendpromptly.effects AS f
-      WHERE f.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project)
-        AND f.event_id = succeed.event_id AND f.provider = sendpromptly.short(succeed.provider)
-        AND f.effect BETWEEN sendpromptly.short(succeed.effect) AND sendpromptly.short(succeed.effect)
+      WHERE sendpromptly.has_key(f, (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project),
+        succeed.provider, succeed.event_id, succeed.effect)
       ORDER BY f.effect LIMIT 1)
     AND e.succeeded_at = 'infinity'
   RETURNING e.project_id, e.effect_id, e.deadline INTO v_project, effect_id, v_deadline;
@@ -53,6 +52,26 @@ BEGIN
   FROM sendpromptly.settle_success(v_project, effect_id, left(replay_id, 64)) AS s;
   IF state = 'unknown' THEN
     effect_id := NULL;
+  END IF;
+END
+$$;
+-- +goose StatementEnd
+
+-- must_succeed is succeed for callers that do not look at an answer: it raises (SQLSTATE SP007) unless the effect is applied
+-- afterwards, and so keeps an effect that nobody is told of from committing.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.must_succeed(provider text, event_id text, effect text DEFAULT NULL,
+    replay_id text DEFAULT NULL, project text DEFAULT 'default',
+    OUT effect_id uuid, OUT state text, OUT changed boolean)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  SELECT s.effect_id, s.state, s.changed INTO effect_id, state, changed
+  FROM sendpromptly.succeed(provider, event_id, effect, replay_id, project) AS s;
+  IF state IS DISTINCT FROM 'applied' THEN
+    RAISE EXCEPTION USING ERRCODE = 'SP007', MESSAGE = 'sendpromptly.must_succeed: the success was not recorded: the effect is ' || coalesce(state, 'unknown'),
+      HINT = CASE state WHEN 'unknown' THEN 'no receipt has this provider, event_id and effect in the project'
+        WHEN 'ambiguous' THEN 'several effects are owed: name provider and effect' END;
   END IF;
 END
 $$;
@@ -106,4 +125,4 @@ END
 $$;
 -- +goose StatementEnd
 
-SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.succeed');
+SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.succeed, sendpromptly.must_succeed');

@@ -18,10 +18,12 @@ SELECT d.project_id, d.channel, d.shown FROM sendpromptly.alert_destinations AS 
 
 -- name: AlertGather :one
 -- AlertGather turns due outbox rows into messages.
+-- gather_alerts stands in sql/functions/alerts.sql.
 SELECT r::int AS taken FROM sendpromptly.gather_alerts(sqlc.arg(batch)::int) AS r;
 
 -- name: AlertClaim :many
 -- AlertClaim leases deliveries for a minute.
+-- claim_alerts stands in sql/functions/alerts.sql.
 SELECT r.project_id::int AS project_id, r.alert_id::uuid AS alert_id, r.channel::text AS channel, r.try::int AS try, r.token::uuid AS token,
   p.name AS project, coalesce(p.mode, '')::text AS mode
 FROM sendpromptly.claim_alerts(sqlc.arg(batch)::int) AS r(project_id, alert_id, channel, try, token)
@@ -29,6 +31,7 @@ JOIN sendpromptly.projects AS p ON p.project_id = r.project_id;
 
 -- name: AlertComplete :one
 -- AlertComplete records what came of a delivery.
+-- complete_alert stands in sql/functions/alerts.sql.
 SELECT r::boolean AS done FROM sendpromptly.complete_alert(sqlc.arg(project_id)::int, sqlc.arg(alert_id)::uuid, sqlc.arg(channel)::text,
   sqlc.arg(token)::uuid, sqlc.narg(error)::text, sqlc.narg(retry_in)::text::interval, sqlc.arg(dropped)::boolean) AS r;
 
@@ -38,7 +41,7 @@ SELECT i.cause, r.provider::text AS provider, coalesce(r.event_type, '')::text A
   min(i.opened_at)::timestamptz AS first_at, max(i.opened_at)::timestamptz AS last_at
 FROM sendpromptly.alert_incidents AS m
 CROSS JOIN LATERAL (SELECT o.* FROM sendpromptly.incidents AS o
-  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND sendpromptly.is_open(o.state) LIMIT 1) AS i
 CROSS JOIN LATERAL (SELECT f.* FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
 WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id)
 GROUP BY i.cause, r.provider, r.event_type, r.effect ORDER BY count(*) DESC, i.cause, r.provider, r.event_type, r.effect LIMIT 1000;
@@ -48,7 +51,7 @@ GROUP BY i.cause, r.provider, r.event_type, r.effect ORDER BY count(*) DESC, i.c
 SELECT i.incident_id, i.cause, i.opened_at, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect
 FROM sendpromptly.alert_incidents AS m
 CROSS JOIN LATERAL (SELECT o.* FROM sendpromptly.incidents AS o
-  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND o.state IN ('failed', 'missing', 'reprocessing') LIMIT 1) AS i
+  WHERE o.project_id = m.project_id AND o.incident_id = m.incident_id AND sendpromptly.is_open(o.state) LIMIT 1) AS i
 CROSS JOIN LATERAL (SELECT f.* FROM sendpromptly.receipts AS f WHERE f.project_id = i.project_id AND f.effect_id = i.effect_id LIMIT 1) AS r
 WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id)
 ORDER BY m.incident_id LIMIT sqlc.arg(page)::int;

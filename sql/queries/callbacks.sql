@@ -1,5 +1,6 @@
 -- name: CallbackClaim :many
 -- CallbackClaim leases callbacks that are due for 60 seconds.
+-- claim_callbacks stands in sql/functions/callbacks.sql.
 SELECT r.project_id::int AS project_id, r.replay_id::uuid AS replay_id, r.incident_id::uuid AS incident_id, r.effect_id::uuid AS effect_id,
   r.try::int AS try, r.token::uuid AS token, r.nonce::text AS nonce, r.signed_at::timestamptz AS signed_at
 FROM sendpromptly.claim_callbacks(sqlc.arg(batch)::int) AS r(project_id, replay_id, incident_id, effect_id, try, token, nonce, signed_at);
@@ -18,23 +19,27 @@ WHERE c.project_id = sqlc.arg(project_id) AND c.replay_id = sqlc.arg(replay_id) 
 
 -- name: CallbackComplete :one
 -- CallbackComplete records the answer to one try; a stale token is discarded.
+-- complete_callback stands in sql/functions/callbacks.sql.
 SELECT r::boolean AS done FROM sendpromptly.complete_callback(sqlc.arg(project_id)::int, sqlc.arg(replay_id)::uuid, sqlc.arg(token)::uuid,
   sqlc.arg(verdict)::text, sqlc.narg(status)::int, sqlc.narg(retry_in)::text::interval, sqlc.arg(duration_ms)::int, sqlc.arg(url)::text,
   sqlc.narg(answer)::text, sqlc.narg(error)::text) AS r;
 
 -- name: RepairBegin :one
 -- RepairBegin takes the effects row without waiting and says what to answer.
+-- begin_repair stands in sql/functions/repairs.sql.
 SELECT r.verdict::text AS verdict, coalesce(r.status, 0)::int AS status, coalesce(r.answer, '')::text AS answer
 FROM sendpromptly.begin_repair(sqlc.arg(effect_id)::uuid, sqlc.arg(replay_id)::uuid, sqlc.arg(nonce)::text, sqlc.arg(body_hash)::bytea,
   sqlc.arg(project)::text) AS r(verdict, status, answer);
 
 -- name: RepairEnd :exec
 -- RepairEnd keeps the answer to a callback for a day.
+-- end_repair stands in sql/functions/repairs.sql.
 SELECT sendpromptly.end_repair(sqlc.arg(effect_id)::uuid, sqlc.arg(replay_id)::uuid, sqlc.arg(nonce)::text, sqlc.arg(body_hash)::bytea,
   sqlc.arg(status)::int, sqlc.arg(answer)::text, sqlc.arg(project)::text);
 
 -- name: RepairNoteBroken :exec
 -- RepairNoteBroken enters that a repair broke and will be tried again.
+-- note_broken_repair stands in sql/functions/repairs.sql.
 SELECT sendpromptly.note_broken_repair(sqlc.arg(effect_id)::uuid, sqlc.arg(replay_id)::uuid, sqlc.arg(error_message)::text, sqlc.arg(project)::text);
 
 -- name: CallbackSecretList :many

@@ -29,9 +29,9 @@ SELECT s.effect_id, s.seq, s.entry_id, s.fields, s.commitments, s.salts, s.hash,
   coalesce((extract(epoch FROM nullif(nullif(CASE s.entry_id WHEN 0 THEN e.accepted_at WHEN 1 THEN e.succeeded_at ELSE n.at END, 'infinity'), '-infinity'))
     * 1000000)::bigint::text, '')::text AS at, n.state, n.cause,
   coalesce(e.provider, '')::text AS provider, e.event_type, coalesce(e.effect, '')::text AS effect,
-  e.event_id AS event_id, e.subject, e.shop, coalesce((extract(epoch FROM nullif(e.occurred_at, 'infinity')) * 1000000)::bigint::text, '')::text AS occurred_at,
+  e.event_id AS event_id, e.subject, e.merchant, coalesce((extract(epoch FROM nullif(e.occurred_at, 'infinity')) * 1000000)::bigint::text, '')::text AS occurred_at,
   coalesce((extract(epoch FROM nullif(nullif(e.deadline, 'infinity'), '-infinity')) * 1000000)::bigint::text, '')::text AS deadline,
-  e.amount, e.currency, e.customer, e.version, e.objects,
+  e.amount, e.currency, e.customer, e.version, e.objects, e.source_event,
   n.actor, n.replay_id, n.error_code, n.error_message, n.note, n.url, n.status, n.duration_ms, n.answer
 FROM sendpromptly.seals AS s
 LEFT JOIN sendpromptly.receipts AS e ON e.project_id = s.project_id AND e.effect_id = s.effect_id

@@ -1,21 +1,25 @@
 -- name: IdempotencyBegin :one
 -- IdempotencyBegin takes the key for this transaction and looks for a kept answer.
+-- begin_idempotent stands in sql/functions/idempotency.sql.
 SELECT r.verdict::text AS verdict, coalesce(r.status, 0)::int AS status, r.answer::bytea AS answer
 FROM sendpromptly.begin_idempotent(sqlc.arg(project)::text, sqlc.arg(endpoint)::text, sqlc.arg(key)::text, sqlc.arg(body_hash)::bytea) AS r(verdict, status, answer);
 
 -- name: IdempotencyKeep :exec
 -- IdempotencyKeep keeps the answer for 24 hours, with the work that it answers.
+-- keep_answer stands in sql/functions/idempotency.sql.
 SELECT sendpromptly.keep_answer(sqlc.arg(project)::text, sqlc.arg(endpoint)::text, sqlc.arg(key)::text, sqlc.arg(body_hash)::bytea,
   sqlc.arg(status)::int, sqlc.arg(answer)::bytea);
 
 -- name: OutcomeSucceed :one
 -- OutcomeSucceed is EffectSucceed where the provider or the effect may be left out.
+-- succeed stands in sql/functions/succeed.sql.
 SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state
 FROM sendpromptly.succeed(sqlc.narg(provider)::text, sqlc.arg(event_id)::text, sqlc.narg(effect)::text,
   sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
 
 -- name: OutcomeFail :one
 -- OutcomeFail is EffectFail where the provider or the effect may be left out. It waits for no row.
+-- fail stands in sql/functions/fail.sql.
 SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state
 FROM sendpromptly.fail(sqlc.narg(provider)::text, sqlc.arg(event_id)::text, sqlc.narg(effect)::text,
   sqlc.narg(error_code)::text, sqlc.narg(error_message)::text, sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);

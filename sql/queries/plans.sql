@@ -1,5 +1,6 @@
 -- name: PlanCreate :one
 -- PlanCreate freezes the set of a plan; size is -1 where it is too large.
+-- create_plan stands in sql/functions/plans.sql.
 SELECT coalesce(r.plan_id::text, '')::text AS plan_id, r.size::int AS size FROM sendpromptly.create_plan(sqlc.arg(project)::text, sqlc.arg(action)::text,
   sqlc.arg(filter)::text, sqlc.narg(note)::text, sqlc.arg(operator)::text, sqlc.arg(most)::int) AS r(plan_id, size);
 
@@ -36,4 +37,5 @@ GROUP BY 1 ORDER BY 1;
 
 -- name: PlanRunItem :one
 -- PlanRunItem acts on the next incident of a running plan.
+-- run_plan_item stands in sql/functions/plans.sql.
 SELECT r::boolean AS taken FROM sendpromptly.run_plan_item(sqlc.arg(last_try)::text::interval, sqlc.arg(in_flight)::int) AS r;

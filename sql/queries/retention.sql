@@ -7,6 +7,7 @@ RETURNING p.name, (c.now - make_interval(secs => extract(epoch FROM p.retention)
 
 -- name: EffectsRetain :one
 -- EffectsRetain removes the effects of one page that may leave, or counts them.
+-- retain stands in sql/functions/retention.sql.
 SELECT r.taken::int AS taken, r.gone::int AS gone, r.last::uuid AS last,
   extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(after)::uuid, sqlc.arg(batch)::int,
@@ -14,12 +15,14 @@ FROM sendpromptly.retain(sqlc.arg(project)::text, sqlc.arg(settled_before)::time
 
 -- name: EffectsReadForArchive :many
 -- EffectsReadForArchive seals and reads one page of effects with all their rows; document is empty where an effect stays.
+-- retain_read stands in sql/functions/archive.sql.
 SELECT r.effect_id::uuid AS effect_id, coalesce(r.document, '')::text AS document, extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain_read(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(after)::uuid, sqlc.arg(batch)::int)
   AS r(effect_id, document, held);
 
 -- name: EffectsForget :many
 -- EffectsForget removes archived effects that did not change since, as far as its time lets it, and says of each what became of it.
+-- retain_forget stands in sql/functions/archive.sql.
 SELECT r.effect_id::uuid AS effect_id, coalesce(r.gone, false)::boolean AS gone, (r.gone IS NOT NULL)::boolean AS there,
   extract(epoch FROM r.held)::float8 AS held_seconds
 FROM sendpromptly.retain_forget(sqlc.arg(project)::text, sqlc.arg(settled_before)::timestamptz, sqlc.arg(effect_ids)::text[]::uuid[])

@@ -1,5 +1,6 @@
 -- name: OverviewGet :one
 -- OverviewGet reads what a project's front page says; what is counted is counted up to a bound.
+-- overview_counts stands in sql/functions/statistics.sql.
 SELECT coalesce(r.owed, 0)::int AS owed, coalesce(r.overdue, 0)::int AS overdue, coalesce(r.callbacks_waiting, 0)::int AS callbacks_waiting,
   coalesce(r.recovered, 0)::int AS recovered, coalesce(r.median_seconds, 0)::float8 AS median_seconds
 FROM sendpromptly.overview_counts(sqlc.arg(project_id)::int) AS r(owed, overdue, callbacks_waiting, recovered, median_seconds);
@@ -8,7 +9,7 @@ FROM sendpromptly.overview_counts(sqlc.arg(project_id)::int) AS r(owed, overdue,
 -- OpenCount counts the newest 100,001 open incidents by state and cause.
 SELECT n.state, n.cause, count(*)::int AS incidents FROM (
   SELECT i.state, i.cause FROM sendpromptly.incidents AS i
-  WHERE i.project_id = sqlc.arg(project_id) AND i.state IN ('failed', 'missing', 'reprocessing')
+  WHERE i.project_id = sqlc.arg(project_id) AND sendpromptly.is_open(i.state)
   ORDER BY i.incident_id DESC LIMIT 100001) AS n
 GROUP BY n.state, n.cause ORDER BY n.state, n.cause;
 

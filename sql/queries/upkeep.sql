@@ -9,22 +9,27 @@ FROM pg_catalog.pg_proc AS p WHERE p.oid = 'sendpromptly.clock()'::regprocedure;
 
 -- name: EffectSeal :one
 -- EffectSeal seals one effect's chain and reads its head.
+-- seal stands in sql/functions/seal.sql.
 SELECT coalesce(r.seq, 0)::int AS seq, r.hash::bytea AS hash FROM sendpromptly.seal(sqlc.arg(project_id)::int, sqlc.arg(effect_id)::uuid) AS r(seq, hash);
 
 -- name: ChangedSeal :one
 -- ChangedSeal seals the effects of incidents that changed, each in a subtransaction where they stand apart.
+-- seal_changed stands in sql/functions/seal.sql.
 SELECT r::int AS taken FROM sendpromptly.seal_changed(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r;
 
 -- name: TermsIndex :one
 -- TermsIndex folds new effects into the search terms.
+-- index_terms stands in sql/functions/index.sql.
 SELECT r::int AS taken FROM sendpromptly.index_terms(sqlc.arg(batch)::int) AS r;
 
 -- name: StatisticsFold :one
 -- StatisticsFold folds what happened to incidents into the statistics.
+-- fold_statistics stands in sql/functions/statistics.sql.
 SELECT r::int AS taken FROM sendpromptly.fold_statistics(sqlc.arg(batch)::int) AS r;
 
 -- name: ExpiredPurge :one
 -- ExpiredPurge deletes what has had its time.
+-- purge stands in sql/functions/purge.sql.
 SELECT r::int AS taken FROM sendpromptly.purge(sqlc.arg(batch)::int) AS r;
 
 -- name: EngineBeat :one

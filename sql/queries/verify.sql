@@ -55,6 +55,7 @@ LIMIT sqlc.arg(max_rows)::int;
 -- VerifyS6 holds every entry that moved an effect against the listed moves, and
 -- the state that the tables give against the last such entry. legal lists the
 -- moves as FROM|KIND|TO.
+-- effect_state stands in sql/functions/effect.sql.
 WITH moves AS (
   SELECT n.project_id, n.effect_id, n.entry_id, n.kind, n.state,
     coalesce(lag(n.state) OVER (PARTITION BY n.project_id, n.effect_id ORDER BY n.entry_id), 'awaiting') AS before,

@@ -131,9 +131,11 @@ CREATE TABLE sendpromptly.callback_secrets (
 
 -- What was promised: one row an effect, kept small, because it is the largest
 -- table and the caller's transaction writes it. Nothing is null, which saves the
--- bitmap: '' and the infinities stand for "unknown", objects are joined by the
--- unit separator, and the commonest names are short (see short). What is compared
--- in the unique key is compared as bytes. Read it through the view receipts.
+-- bitmap: '', the infinities and, for an amount, the least bigint stand for
+-- "unknown", objects are joined by the unit separator, and the commonest names are
+-- short (see short). source_event is the provider's event that told us, '' where
+-- event_id is that. What is compared in the unique key is compared as bytes. Read
+-- it through the view receipts.
 --
 -- After the receipt a row changes once at most: succeeded_at, when the first wait
 -- ends in a success. The column is in no index and of a fixed place and size, so
@@ -145,29 +147,31 @@ CREATE TABLE sendpromptly.effects (
   deadline     timestamptz NOT NULL,
   succeeded_at timestamptz NOT NULL DEFAULT 'infinity',
   occurred_at  timestamptz NOT NULL DEFAULT '-infinity',
-  amount       bigint NOT NULL DEFAULT 0,
+  amount       bigint NOT NULL DEFAULT -9223372036854775808,
   project_id   integer NOT NULL,
   provider     text COLLATE "C" NOT NULL,
   effect       text COLLATE "C" NOT NULL,
   event_id     text COLLATE "C" NOT NULL,
   event_type   text NOT NULL DEFAULT '',
   subject      text NOT NULL DEFAULT '',
-  shop         text NOT NULL DEFAULT '',
+  merchant     text NOT NULL DEFAULT '',
   currency     text NOT NULL DEFAULT '',
   customer     text NOT NULL DEFAULT '',
   version      text NOT NULL DEFAULT '',
   objects      text NOT NULL DEFAULT '',
+  source_event text NOT NULL DEFAULT '',
   PRIMARY KEY (project_id, effect_id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
 -- What was accepted, as it was given.
 CREATE VIEW sendpromptly.receipts AS
 SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, nullif(e.succeeded_at, 'infinity') AS succeeded_at,
-  nullif(e.occurred_at, '-infinity') AS occurred_at, CASE WHEN e.amount <> 0 OR e.currency <> '' THEN e.amount END AS amount,
+  nullif(e.occurred_at, '-infinity') AS occurred_at, nullif(e.amount, -9223372036854775808) AS amount,
   sendpromptly.full_name(e.provider) AS provider, sendpromptly.full_name(e.effect) AS effect, e.event_id,
-  nullif(sendpromptly.full_name(e.event_type), '') AS event_type, nullif(e.subject, '') AS subject, nullif(e.shop, '') AS shop,
+  nullif(sendpromptly.full_name(e.event_type), '') AS event_type, nullif(e.subject, '') AS subject, nullif(e.merchant, '') AS merchant,
   nullif(e.currency, '') AS currency, nullif(e.customer, '') AS customer, nullif(e.version, '') AS version,
-  CASE WHEN e.objects <> '' THEN pg_catalog.string_to_array(e.objects, pg_catalog.chr(31)) END AS objects
+  CASE WHEN e.objects <> '' THEN pg_catalog.string_to_array(e.objects, pg_catalog.chr(31)) END AS objects,
+  nullif(e.source_event, '') AS source_event
 FROM sendpromptly.effects AS e;
 
 -- Event first, before even the project: a result on the wire may name the event
@@ -212,6 +216,12 @@ CREATE TABLE sendpromptly.entries (
   PRIMARY KEY (project_id, effect_id, entry_id)
 ) WITH (fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
+-- A receipt that came again by another event of the provider ends its note with
+-- that event's id (see note_duplicate), and the effect is found by it. The index is
+-- not unique, so that nobody waits for it.
+CREATE INDEX entries_source_event ON sendpromptly.entries (project_id, pg_catalog.lower(pg_catalog.substring(note, 'by source event (.+)$')))
+  WHERE kind IN ('duplicate', 'mismatch') AND note IS NOT NULL;
+
 -- One chain an effect, made when it is first sealed. Erasing destroys the salt
 -- of all entries up to erased; the entries after it have the new one.
 CREATE TABLE sendpromptly.chains (
@@ -239,6 +249,35 @@ CREATE TABLE sendpromptly.seals (
   PRIMARY KEY (project_id, effect_id, seq)
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
+-- Whether an incident in a state is open. A plain expression, which Postgres writes
+-- into queries and into the index incidents_open alike, so that they match; it
+-- keeps the operators of pg_catalog whatever the search_path is.
+-- +goose StatementBegin
+CREATE FUNCTION sendpromptly.is_open(state text) RETURNS boolean
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT state OPERATOR(pg_catalog.=) ANY (ARRAY['failed', 'missing', 'reprocessing'])
+$$;
+-- +goose StatementEnd
+
+-- What the incident list filters by (engine.IncidentFilter): null lets everything
+-- pass. text is looked for where no effect is named by it. incident_fits says what
+-- each means.
+CREATE TYPE sendpromptly.incident_filter AS (
+  open          boolean,
+  state         text,
+  cause         text,
+  provider      text,
+  event_type    text,
+  effect        text,
+  term          text,
+  customer      text,
+  subject       text,
+  version       text,
+  opened_after  timestamptz,
+  opened_before timestamptz,
+  text          text
+);
+
 -- At most one incident an effect, for ever: it reopens. Once it exists its row
 -- is the arbiter. incident_id is a UUIDv7 of opened_at, so its order is the list's.
 CREATE TABLE sendpromptly.incidents (
@@ -247,8 +286,8 @@ CREATE TABLE sendpromptly.incidents (
   project_id    integer NOT NULL,
   revision      integer NOT NULL DEFAULT 1,
   attempt       integer NOT NULL DEFAULT 0,
-  state         text NOT NULL CHECK (state IN ('failed', 'missing', 'reprocessing', 'applied', 'closed')),
-  cause         text NOT NULL CHECK (cause IN ('failed', 'missing')),
+  state         text NOT NULL CHECK (state IN ('failed', 'missing', 'reprocessing', 'applied', 'closed', 'withdrawn')),
+  cause         text NOT NULL CHECK (cause IN ('failed', 'missing', 'unreceived')),
   opened_at     timestamptz NOT NULL,
   due_at        timestamptz,
   resolved_at   timestamptz,
@@ -265,7 +304,7 @@ CREATE TABLE sendpromptly.incidents (
 CREATE UNIQUE INDEX incidents_effect ON sendpromptly.incidents (project_id, effect_id);
 CREATE INDEX incidents_due ON sendpromptly.incidents (due_at) WHERE due_at IS NOT NULL;
 -- state and cause are there so that counting reads the index alone.
-CREATE INDEX incidents_open ON sendpromptly.incidents (project_id, incident_id) INCLUDE (state, cause) WHERE state IN ('failed', 'missing', 'reprocessing');
+CREATE INDEX incidents_open ON sendpromptly.incidents (project_id, incident_id) INCLUDE (state, cause) WHERE sendpromptly.is_open(state);
 
 -- One row an asking by an operator.
 CREATE TABLE sendpromptly.attempts (
@@ -276,13 +315,14 @@ CREATE TABLE sendpromptly.attempts (
   operator     text NOT NULL,
   requested_at timestamptz NOT NULL,
   finished_at  timestamptz,
-  result       text CHECK (result IN ('applied', 'failed', 'missing', 'gave_up', 'stopped')),
+  result       text CHECK (result IN ('applied', 'failed', 'missing', 'gave_up', 'stopped', 'withdrawn')),
   PRIMARY KEY (project_id, replay_id),
   CONSTRAINT attempts_number UNIQUE (project_id, incident_id, number)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- The delivery of one attempt. next_at is when it may be claimed: the next try
--- while waiting, the end of the lease while leased.
+-- The delivery of one attempt: reprocess writes the row, work_waiting sees that it
+-- is due, claim_callbacks leases it, complete_callback records the answer. next_at
+-- is when it may be claimed: the next try while waiting, the end of the lease while leased.
 CREATE TABLE sendpromptly.callbacks (
   project_id  integer NOT NULL,
   replay_id   uuid NOT NULL,
@@ -361,7 +401,7 @@ CREATE TABLE sendpromptly.snapshots (
 
 CREATE INDEX snapshots_purge ON sendpromptly.snapshots (purge_at);
 
--- What support searches by: subject, customer and the provider's object ids,
+-- What support searches by: subject, customer, source event and the provider's object ids,
 -- lower case. Folded in after the caller's commit by the engine's index step.
 CREATE TABLE sendpromptly.terms (
   project_id integer NOT NULL,

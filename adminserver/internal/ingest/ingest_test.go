@@ -57,7 +57,7 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 		"effect_type": "access_unlock", "shopify_shop_domain": "MyStore.myshopify.com", "timeout_minutes": 90, "amount": -1999, "currency": "eur",
 		"customer": "cus_1", "version": "v42", "occurred_at": "2026-03-01T13:30:00.5+01:30", "livemode": true, "payload": map[string]any{"id": 9007199254740993}})}).accepted(t)
 	var row string
-	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, shop, amount, currency, customer, version,
+	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant, amount, currency, customer, version,
 		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at) FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
 	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|01:30:00"
 	if err != nil || row != want {

@@ -121,7 +121,7 @@ func hiddenIntact(c dbsqlc.ChainListRow, row dbsqlc.SealListRow) bool {
 }
 
 // keptFields are those that erasing keeps, with their salts.
-var keptFields = []string{"event_id", "occurred_at", "deadline", "amount", "currency", "version", "actor", "replay_id", "status", "duration_ms"}
+var keptFields = []string{"event_id", "occurred_at", "deadline", "amount", "currency", "version", "source_event", "actor", "replay_id", "status", "duration_ms"}
 
 // fieldSalt is the salt of the i-th hidden field; nil where it was erased.
 func fieldSalt(c dbsqlc.ChainListRow, row dbsqlc.SealListRow, i int) []byte {
@@ -143,7 +143,7 @@ func hiddenValues(row dbsqlc.SealListRow) []chain.Field {
 	case 0:
 		add("event_id", row.EventID)
 		add("subject", row.Subject)
-		add("shop", row.Shop)
+		add("merchant", row.Merchant)
 		add("occurred_at", pg.Optional(row.OccurredAt))
 		add("deadline", pg.Optional(row.Deadline))
 		add("amount", number(row.Amount))
@@ -157,6 +157,7 @@ func hiddenValues(row dbsqlc.SealListRow) []chain.Field {
 			}
 			fields = append(fields, chain.Field{Name: "objects", Value: joined})
 		}
+		add("source_event", row.SourceEvent)
 	case 1:
 	default:
 		add("actor", row.Actor)

@@ -53,7 +53,7 @@ func (m mutator) next() mutation {
 	case 3:
 		return mutation{"DELETE FROM sendpromptly.entries AS n WHERE " + entry, []any{effect}}
 	case 4, 5:
-		column := m.pick("provider", "effect", "event_id", "event_type", "subject", "shop", "currency", "customer", "version", "objects", "amount")
+		column := m.pick("provider", "effect", "event_id", "event_type", "subject", "merchant", "currency", "customer", "version", "objects", "source_event", "amount")
 		return mutation{"UPDATE sendpromptly.effects SET " + column + " = $2 WHERE effect_id = $1", []any{effect, m.value(column)}}
 	case 6:
 		column := m.pick("accepted_at", "deadline", "occurred_at")

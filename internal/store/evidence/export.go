@@ -38,7 +38,7 @@ type HiddenField struct {
 // HiddenFields are the names of all hidden fields: of a receipt first, then of
 // every other entry.
 var HiddenFields = []string{
-	"event_id", "subject", "shop", "occurred_at", "deadline", "amount", "currency", "customer", "version", "objects",
+	"event_id", "subject", "merchant", "occurred_at", "deadline", "amount", "currency", "customer", "version", "objects", "source_event",
 	"actor", "replay_id", "error_code", "error_message", "note", "url", "status", "duration_ms", "answer",
 }
 
