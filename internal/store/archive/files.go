@@ -49,6 +49,8 @@ const (
 	// readAtOnce is how many effects are read with all their rows at once: each is
 	// a subtransaction, and no more than Postgres keeps at hand.
 	readAtOnce = 50
+	// statementTimeout bounds one removal, which gives itself 30 milliseconds.
+	statementTimeout = 10 * time.Second
 )
 
 // archive first finishes what an earlier run began in the folder, then writes
@@ -152,10 +154,16 @@ func (a *Archive) writeFile(ctx context.Context, o RetainOptions, before time.Ti
 func (a *Archive) removeArchived(ctx context.Context, o RetainOptions, pace *retention.Pace, m Manifest, ids []string, report *RetainReport) error {
 	m.Stayed = []string{}
 	for len(ids) > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		var rows []dbsqlc.EffectsForgetRow
 		params := dbsqlc.EffectsForgetParams{Project: o.Project, SettledBefore: m.SettledBefore, EffectIds: ids[:min(retention.Batch, len(ids))]}
 		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
-			rows, err = a.db.Queries.EffectsForget(ctx, db, params)
+			// Once begun it is not interrupted: the next run would find the rows held and take them for effects that stayed.
+			begun, stop := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+			defer stop()
+			rows, err = a.db.Queries.EffectsForget(begun, db, params)
 			for _, row := range rows {
 				held = max(held, row.HeldSeconds)
 			}

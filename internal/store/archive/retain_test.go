@@ -160,6 +160,49 @@ func TestAnArchiveHoldsWhatLeft(t *testing.T) {
 	db.RequireSound()
 }
 
+// A statement that has begun ends, also where its run is interrupted: the next run would take what it still holds for
+// effects that stayed, and the manifest would say so although they leave a moment later.
+func TestAnInterruptedRemovalIsNotTakenForEffectsThatStayed(t *testing.T) {
+	t.Parallel()
+	db, s, all := aged(t, 7)
+	_, err := db.Pool.Exec(t.Context(), `CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			PERFORM pg_sleep(0.5);
+			RETURN OLD;
+		EXCEPTION WHEN query_canceled THEN -- the driver's request to cancel comes too late
+			PERFORM pg_sleep(0.5);
+			RETURN OLD;
+		END $$;
+		CREATE TRIGGER slow BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id = 'evt_0003') EXECUTE FUNCTION public.slow()`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(t.TempDir(), "archive")
+	options := archive.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, FullSpeed: true}
+	ctx, interrupt := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		_, err := s.Archive.Retain(ctx, options)
+		ended <- err
+	}()
+	for removing := false; !removing; {
+		const sleeps = `SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep')`
+		if err := db.Pool.QueryRow(t.Context(), sleeps).Scan(&removing); err != nil {
+			t.Fatal(err)
+		}
+	}
+	interrupt()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	if _, err := s.Archive.Retain(t.Context(), options); err != nil {
+		t.Fatal(err)
+	}
+	if got := archived(t, folder); !slices.Equal(got, all) || len(effects(t, db)) > 0 {
+		t.Errorf("%d effects in the archive, want %d; %d are still there", len(got), len(all), len(effects(t, db)))
+	}
+}
+
 // A run that is interrupted at any of its statements neither loses nor doubles an effect: the next run finishes.
 func TestAnInterruptedArchiveIsFinishedByTheNextRun(t *testing.T) {
 	t.Parallel()
