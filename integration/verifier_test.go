@@ -116,15 +116,18 @@ func (s shop) run(args ...string) string {
 // becomes of them by random changes: both verifiers say the same.
 func TestAVerifierInAnotherLanguageAgreesOnFreshProofs(t *testing.T) {
 	s := newShop(t)
-	var created struct{ URL, Token, JTI string }
+	var created struct {
+		URL, Token string
+		Proof      struct{ JTI string }
+	}
 	if err := json.Unmarshal([]byte(s.run("proof", "create", string(s.incident), "--json")), &created); err != nil {
 		t.Fatal(err)
 	}
-	disclose := []string{"proof", "export", created.JTI}
+	disclose := []string{"proof", "export", created.Proof.JTI}
 	for _, field := range []string{"event_id", "subject", "occurred_at", "deadline", "amount", "currency", "customer", "objects", "error_code", "error_message", "actor"} {
 		disclose = append(disclose, "--disclose", field)
 	}
-	texts := map[string]string{"token": created.Token, "link": created.URL, "bundle": s.run("proof", "export", created.JTI), "disclosed": s.run(disclose...)}
+	texts := map[string]string{"token": created.Token, "link": created.URL, "bundle": s.run("proof", "export", created.Proof.JTI), "disclosed": s.run(disclose...)}
 	if !strings.Contains(texts["disclosed"], "cus_世界") || strings.Contains(texts["bundle"], "cus_") {
 		t.Errorf("what is disclosed: %s", texts["disclosed"])
 	}
