@@ -1,7 +1,7 @@
 package engine_test
 
 // What README.md and docs/quickstart.md show. Their Go blocks are the regions
-// of this file and of readme_test.go, which runs this code; a test in
+// of this file and of example_readme_test.go, which runs this code; a test in
 // internal/readme holds them together.
 
 import (
