@@ -1,16 +1,12 @@
 package engine_test
 
 import (
-	"encoding/json"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/store/projects"
-	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // found says whether the search terms lead to an effect.
@@ -109,49 +105,4 @@ func TestTheIndexFollowsInBatches(t *testing.T) {
 		index(t, e)
 		return read[int](t, db.Pool, "SELECT count(*) FROM sendpromptly.terms") == 2300
 	})
-}
-
-func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
-	t.Parallel()
-	db := enginetest.New(t)
-	st, err := rooms.Open(db.Pool, testSecretKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	count := func() string { return column(t, db.Pool, "SELECT count(*)::text FROM sendpromptly.snapshots")[0] }
-	payload := json.RawMessage(`{"card":"4242"}`)
-
-	off := db.Engine(engine.Config{SecretKey: testSecretKey})
-	accept(t, db, off, engine.Acceptance{Key: key("evt_off"), Payload: payload})
-	if count() != "0" {
-		t.Error("kept although the project has snapshots off")
-	}
-	yes := true
-	if _, err := st.Projects.Set(t.Context(), "default", projects.Settings{Snapshots: &yes}, nil, "ada"); err != nil {
-		t.Fatal(err)
-	}
-	keyless := db.Engine(engine.Config{})
-	accept(t, db, keyless, engine.Acceptance{Key: key("evt_keyless"), Payload: payload})
-	if count() != "0" {
-		t.Error("kept without a key")
-	}
-	on := db.Engine(engine.Config{SecretKey: testSecretKey})
-	err = pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-		_, err := on.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: key("evt_1"), Payload: payload}, {Key: key("evt_2"), Payload: payload}})
-		return err
-	})
-	if err != nil || count() != "2" {
-		t.Fatalf("%s snapshots, %v", count(), err)
-	}
-	if leaks := column(t, db.Pool, "SELECT s.effect_id::text FROM sendpromptly.snapshots AS s WHERE position('4242'::bytea IN s.sealed) > 0"); len(leaks) > 0 {
-		t.Error("a payload lies in the clear")
-	}
-	db.Travel(30*24*time.Hour - time.Minute)
-	if _, err := enginetest.Purge(t.Context(), on); err != nil || count() != "2" {
-		t.Errorf("%s snapshots after almost thirty days, %v", count(), err)
-	}
-	db.Travel(2 * time.Minute)
-	if _, err := enginetest.Purge(t.Context(), on); err != nil || count() != "0" {
-		t.Errorf("%s snapshots after thirty days, %v", count(), err)
-	}
 }

@@ -1,13 +1,15 @@
 package engine_test
 
 import (
-	"strings"
+	"encoding/json"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/enginetest"
-	"github.com/sendpromptly/sendpromptly/internal/callback"
+	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
@@ -56,33 +58,47 @@ func TestWhatHasHadItsTimeLeaves(t *testing.T) {
 	}
 }
 
-// After a rotation both secrets sign for the overlap, so that the app can change over; then the new one alone.
-func TestARotatedSecretSignsAlongForTheOverlap(t *testing.T) {
+func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
 	t.Parallel()
-	r := newReceiver(t, status(500))
-	old := read[string](t, r.db.Pool, `SELECT convert_from(secret, 'UTF8') FROM sendpromptly.callback_secrets`)
-	s, err := rooms.Open(r.db.Pool, "")
+	db := enginetest.New(t)
+	st, err := rooms.Open(db.Pool, testSecretKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rotated, err := s.Projects.RotateCallbackSecret(t.Context(), "default", time.Hour, "ada")
-	if err != nil {
+	count := func() string { return column(t, db.Pool, "SELECT count(*)::text FROM sendpromptly.snapshots")[0] }
+	payload := json.RawMessage(`{"card":"4242"}`)
+
+	off := db.Engine(engine.Config{SecretKey: testSecretKey})
+	accept(t, db, off, engine.Acceptance{Key: key("evt_off"), Payload: payload})
+	if count() != "0" {
+		t.Error("kept although the project has snapshots off")
+	}
+	yes := true
+	if _, err := st.Projects.Set(t.Context(), "default", projects.Settings{Snapshots: &yes}, nil, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	r.ask("evt_1")
-	for _, want := range [][]string{{rotated, old}, {rotated}} {
-		r.deliver(1)
-		header, body := r.came[len(r.came)-1], r.raw[len(r.raw)-1]
-		if signatures := strings.Split(header.Get(callback.SignatureHeader), ","); len(signatures) != len(want) {
-			t.Errorf("%d signatures, want %d", len(signatures), len(want))
-		}
-		now := read[time.Time](t, r.db.Pool, `SELECT sendpromptly.clock()`)
-		for _, secret := range []string{old, rotated} {
-			_, err := callback.Verify(header, body, []string{secret}, now)
-			if holds := err == nil; holds != (secret == rotated || len(want) == 2) {
-				t.Errorf("after %d tries the new secret's being %v verifies: %v", len(r.came), secret == rotated, holds)
-			}
-		}
-		r.db.Travel(time.Hour + time.Minute)
+	keyless := db.Engine(engine.Config{})
+	accept(t, db, keyless, engine.Acceptance{Key: key("evt_keyless"), Payload: payload})
+	if count() != "0" {
+		t.Error("kept without a key")
+	}
+	on := db.Engine(engine.Config{SecretKey: testSecretKey})
+	err = pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
+		_, err := on.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: key("evt_1"), Payload: payload}, {Key: key("evt_2"), Payload: payload}})
+		return err
+	})
+	if err != nil || count() != "2" {
+		t.Fatalf("%s snapshots, %v", count(), err)
+	}
+	if leaks := column(t, db.Pool, "SELECT s.effect_id::text FROM sendpromptly.snapshots AS s WHERE position('4242'::bytea IN s.sealed) > 0"); len(leaks) > 0 {
+		t.Error("a payload lies in the clear")
+	}
+	db.Travel(30*24*time.Hour - time.Minute)
+	if _, err := enginetest.Purge(t.Context(), on); err != nil || count() != "2" {
+		t.Errorf("%s snapshots after almost thirty days, %v", count(), err)
+	}
+	db.Travel(2 * time.Minute)
+	if _, err := enginetest.Purge(t.Context(), on); err != nil || count() != "0" {
+		t.Errorf("%s snapshots after thirty days, %v", count(), err)
 	}
 }

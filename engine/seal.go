@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -11,6 +10,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/named"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
+
+const sealBatch = 200
 
 // seal numbers and hashes the new timeline entries of incidents that changed,
 // and returns how many changes it followed. A transaction that is still running
@@ -35,25 +36,3 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 	}
 	return head.Seq, head.Hash, named.Error("sealing a timeline", err)
 }
-
-// index folds new effects into the search terms (see [IncidentFilter]) and into
-// the statistics, and returns how many it is done with. While a transaction of
-// before them is still running anywhere in the cluster, the newest 1,000 can be
-// found already and are looked at again.
-func (e *Engine) index(ctx context.Context) (int, error) {
-	taken, err := untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
-	_, err2 := untilPartial(ctx, e, sweepBatch, e.queries.StatisticsFold)
-	return taken, named.Error("indexing", errors.Join(err, err2))
-}
-
-// purge deletes what has had its time, and returns how many rows went: payload
-// snapshots after 30 days, nonces and kept answers of the ingest API after a day,
-// changes and retired callback secrets after a week, alerts after a month, and
-// the heartbeats of engines not seen for a day. Of effects and their timelines it
-// deletes nothing; that is retain.
-func (e *Engine) purge(ctx context.Context) (int, error) {
-	gone, err := untilPartial(ctx, e, sweepBatch, e.queries.ExpiredPurge)
-	return gone, named.Error("purging", err)
-}
-
-const sealBatch = 200
