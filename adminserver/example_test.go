@@ -2,8 +2,11 @@ package adminserver_test
 
 import (
 	"context"
+	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/signal"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -30,6 +33,28 @@ func staff(r *http.Request) (adminserver.Identity, bool, error) {
 }
 
 // endregion
+
+// The console, the APIs and the proof page below one path of an app's own router. Without Authenticate, operators log in
+// by links, tokens or OIDC.
+func ExampleNew() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	pool, err := pgxpool.New(ctx, os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	admin, err := adminserver.New(ctx, adminserver.Config{
+		Pool:      pool,
+		BaseURL:   "https://app.example.com/ops",
+		ProofKeys: "/etc/app/proof-keys",
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("/ops/", admin)
+	go admin.Run(ctx) // alerts, sessions, proof keys; the engine is engine.Run's
+	log.Fatal(http.ListenAndServe("localhost:8080", nil))
+}
 
 func TestAnAppMountsTheAdminServerAndSaysWhoAsks(t *testing.T) {
 	t.Parallel()
