@@ -34,19 +34,21 @@ func TestADuplicateSaysWhatDiffers(t *testing.T) {
 		{`amount => 1, source_event => 'evt_other'`, `"amount": 1, "source_event": "evt_other"`,
 			"mismatch: amount differs from the first receipt, accepted again by source event evt_other"},
 	} {
-		id := column(t, db.Pool, fmt.Sprintf(`SELECT effect_id::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s)`, i, first))[0]
-		for _, second := range []string{
-			fmt.Sprintf(`SELECT a.duplicate::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s) AS a`, i, test.second),
-			fmt.Sprintf(`SELECT a.duplicate::text FROM sendpromptly.accept_many('[{"provider": "stripe", "event_id": "in_%d", "effect": "credit_grant", %s}]') AS a`,
-				i, test.list),
-		} {
-			if got := column(t, db.Pool, second); got[0] != "true" {
-				t.Errorf("%s: duplicate is %v", second, got)
+		t.Run(test.second, func(t *testing.T) {
+			id := column(t, db.Pool, fmt.Sprintf(`SELECT effect_id::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s)`, i, first))[0]
+			for _, second := range []string{
+				fmt.Sprintf(`SELECT a.duplicate::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s) AS a`, i, test.second),
+				fmt.Sprintf(`SELECT a.duplicate::text FROM sendpromptly.accept_many('[{"provider": "stripe", "event_id": "in_%d", "effect": "credit_grant", %s}]') AS a`,
+					i, test.list),
+			} {
+				if got := column(t, db.Pool, second); got[0] != "true" {
+					t.Errorf("%s: duplicate is %v", second, got)
+				}
+				if got := lastEntry(t, db, engine.EffectID(id)); got != test.want {
+					t.Errorf("%s: entered as %q, want %q", second, got, test.want)
+				}
 			}
-			if got := lastEntry(t, db, engine.EffectID(id)); got != test.want {
-				t.Errorf("%s: entered as %q, want %q", second, got, test.want)
-			}
-		}
+		})
 	}
 	db.RequireSound()
 }
@@ -81,41 +83,43 @@ func TestAReceiptSaysWhatStateItMet(t *testing.T) {
 		{"SELECT sendpromptly.succeed('stripe', $1)", engine.StateApplied},
 		{"SELECT sendpromptly.fail('stripe', $1)", engine.StateFailed},
 	} {
-		k := key("evt_" + string(test.want))
-		if first := accept(t, db, e, engine.Acceptance{Key: k}); first.Duplicate || first.State != engine.StateAwaiting {
-			t.Errorf("the first receipt is %+v", first)
-		}
-		exec(t, db.Pool, strings.ReplaceAll(test.signal, "$1", "'"+k.EventID+"'"))
-		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-			one, err := e.Accept(t.Context(), tx, engine.Acceptance{Key: k})
-			if err != nil {
-				return err
+		t.Run(string(test.want), func(t *testing.T) {
+			k := key("evt_" + string(test.want))
+			if first := accept(t, db, e, engine.Acceptance{Key: k}); first.Duplicate || first.State != engine.StateAwaiting {
+				t.Errorf("the first receipt is %+v", first)
 			}
-			many, err := e.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: k}, {Key: key("evt_new_" + string(test.want))}})
-			if err != nil {
-				return err
-			}
-			batch := &pgx.Batch{}
-			var queued engine.Receipt
-			if err := e.QueueAccept(batch, engine.Acceptance{Key: k}, func(r engine.Receipt) error { queued = r; return nil }); err != nil {
-				return err
-			}
-			if err := tx.SendBatch(t.Context(), batch).Close(); err != nil {
-				return err
-			}
-			for _, r := range []engine.Receipt{one, many[0], queued} {
-				if !r.Duplicate || r.State != test.want {
-					t.Errorf("receipt %+v, want a duplicate in state %s", r, test.want)
+			exec(t, db.Pool, strings.ReplaceAll(test.signal, "$1", "'"+k.EventID+"'"))
+			err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
+				one, err := e.Accept(t.Context(), tx, engine.Acceptance{Key: k})
+				if err != nil {
+					return err
 				}
+				many, err := e.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: k}, {Key: key("evt_new_" + string(test.want))}})
+				if err != nil {
+					return err
+				}
+				batch := &pgx.Batch{}
+				var queued engine.Receipt
+				if err := e.QueueAccept(batch, engine.Acceptance{Key: k}, func(r engine.Receipt) error { queued = r; return nil }); err != nil {
+					return err
+				}
+				if err := tx.SendBatch(t.Context(), batch).Close(); err != nil {
+					return err
+				}
+				for _, r := range []engine.Receipt{one, many[0], queued} {
+					if !r.Duplicate || r.State != test.want {
+						t.Errorf("receipt %+v, want a duplicate in state %s", r, test.want)
+					}
+				}
+				if many[1].Duplicate || many[1].State != engine.StateAwaiting {
+					t.Errorf("the new one is %+v", many[1])
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
 			}
-			if many[1].Duplicate || many[1].State != engine.StateAwaiting {
-				t.Errorf("the new one is %+v", many[1])
-			}
-			return nil
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 	}
 }
 

@@ -44,20 +44,22 @@ func TestShortNamesComeBackWhole(t *testing.T) {
 		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "=g"}, EventType: "=", Amount: engine.Money{Currency: "EUR"}, Objects: []string{"in_1"}},
 		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "g"}, EventType: "invoice.paid", Amount: engine.Money{Minor: 5}},
 	} {
-		if accept(t, db, e, a).Duplicate {
-			t.Errorf("%s met another key", a.Key)
-		}
-		if err := e.Fail(t.Context(), a.Key, nil); err != nil {
-			t.Fatal(err)
-		}
-		incident, err := enginetest.IncidentOf(t.Context(), e, a.Key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		incident.Timeout = 0
-		if diff := cmp.Diff(a, incident.Acceptance); diff != "" {
-			t.Errorf("came back changed (-want +got):\n%s", diff)
-		}
+		t.Run(a.Key.String(), func(t *testing.T) {
+			if accept(t, db, e, a).Duplicate {
+				t.Errorf("%s met another key", a.Key)
+			}
+			if err := e.Fail(t.Context(), a.Key, nil); err != nil {
+				t.Fatal(err)
+			}
+			incident, err := enginetest.IncidentOf(t.Context(), e, a.Key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			incident.Timeout = 0
+			if diff := cmp.Diff(a, incident.Acceptance); diff != "" {
+				t.Errorf("came back changed (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 

@@ -311,28 +311,30 @@ func TestASuccessThatTheSweepOvertakesResolvesTheIncident(t *testing.T) {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	for level, want := range map[pgx.TxIsoLevel]string{pgx.ReadCommitted: "", pgx.RepeatableRead: "40001", pgx.Serializable: "40001"} {
-		s := set(t, db, e, "evt_"+strings.ReplaceAll(string(level), " ", "_"), overdue)
-		worker := open(t, db.Pool, pgx.TxOptions{})
-		if err := applying.held(t.Context(), s, worker); err != nil {
-			t.Fatal(err)
-		}
-		second := start(func() error {
-			return pgx.BeginTxFunc(t.Context(), db.Pool, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, s.k) })
-		})
-		waitBlocked(t, db, worker, 1)
-		if opened := sweep(t, e); opened != 1 {
-			t.Fatalf("the sweep opened %d incidents, want 1", opened)
-		}
-		finish(t, worker, false)
-		if err := receive(t, "the success ends", second); sqlState(err) != want {
-			t.Errorf("%s: error = %v, want %q", level, err, want)
-		}
-		if want != "" {
-			if err := succeed(t.Context(), db.Pool, e, s.k); err != nil { // as the caller repeats it
+		t.Run(string(level), func(t *testing.T) {
+			s := set(t, db, e, "evt_"+strings.ReplaceAll(string(level), " ", "_"), overdue)
+			worker := open(t, db.Pool, pgx.TxOptions{})
+			if err := applying.held(t.Context(), s, worker); err != nil {
 				t.Fatal(err)
 			}
-		}
-		requireStory(t, db, s.k, "receipt→awaiting deadline→missing opened success→applied resolved")
+			second := start(func() error {
+				return pgx.BeginTxFunc(t.Context(), db.Pool, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, s.k) })
+			})
+			waitBlocked(t, db, worker, 1)
+			if opened := sweep(t, e); opened != 1 {
+				t.Fatalf("the sweep opened %d incidents, want 1", opened)
+			}
+			finish(t, worker, false)
+			if err := receive(t, "the success ends", second); sqlState(err) != want {
+				t.Errorf("%s: error = %v, want %q", level, err, want)
+			}
+			if want != "" {
+				if err := succeed(t.Context(), db.Pool, e, s.k); err != nil { // as the caller repeats it
+					t.Fatal(err)
+				}
+			}
+			requireStory(t, db, s.k, "receipt→awaiting deadline→missing opened success→applied resolved")
+		})
 	}
 	db.RequireSound()
 }

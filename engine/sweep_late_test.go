@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -149,28 +150,30 @@ func TestAConcurrentDuplicateWaitsForTheFirst(t *testing.T) {
 	}
 	for name, form := range forms {
 		for _, commit := range []bool{true, false} {
-			k := key("evt_" + name + map[bool]string{true: "_commit", false: "_rollback"}[commit])
-			first := open(t, db.Pool, pgx.TxOptions{})
-			original, err := e.Accept(t.Context(), first, engine.Acceptance{Key: k, Subject: "acct_1"})
-			if err != nil || original.Duplicate {
-				t.Fatalf("%+v, %v", original, err)
-			}
-			var second engine.Receipt
-			ended := start(func() error {
-				return pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) (err error) {
-					second, err = form(tx, engine.Acceptance{Key: k, Subject: "acct_2", Timeout: time.Hour})
-					return err
+			t.Run(fmt.Sprintf("%s commit %v", name, commit), func(t *testing.T) {
+				k := key("evt_" + name + map[bool]string{true: "_commit", false: "_rollback"}[commit])
+				first := open(t, db.Pool, pgx.TxOptions{})
+				original, err := e.Accept(t.Context(), first, engine.Acceptance{Key: k, Subject: "acct_1"})
+				if err != nil || original.Duplicate {
+					t.Fatalf("%+v, %v", original, err)
+				}
+				var second engine.Receipt
+				ended := start(func() error {
+					return pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) (err error) {
+						second, err = form(tx, engine.Acceptance{Key: k, Subject: "acct_2", Timeout: time.Hour})
+						return err
+					})
 				})
+				waitBlocked(t, db, first, 1)
+				finish(t, first, commit)
+				if err := receive(t, "the second receipt", ended); err != nil {
+					t.Fatal(err)
+				}
+				if second.Duplicate != commit || commit != (second.EffectID == original.EffectID) || commit != second.Deadline.Equal(original.Deadline) {
+					t.Errorf("%s, commit %v: second = %+v, first %+v", name, commit, second, original)
+				}
+				requireStory(t, db, k, map[bool]string{true: "receipt→awaiting mismatch", false: "receipt→awaiting"}[commit])
 			})
-			waitBlocked(t, db, first, 1)
-			finish(t, first, commit)
-			if err := receive(t, "the second receipt", ended); err != nil {
-				t.Fatal(err)
-			}
-			if second.Duplicate != commit || commit != (second.EffectID == original.EffectID) || commit != second.Deadline.Equal(original.Deadline) {
-				t.Errorf("%s, commit %v: second = %+v, first %+v", name, commit, second, original)
-			}
-			requireStory(t, db, k, map[bool]string{true: "receipt→awaiting mismatch", false: "receipt→awaiting"}[commit])
 		}
 	}
 	if owed := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.owed`); owed != 4 {

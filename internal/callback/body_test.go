@@ -119,15 +119,17 @@ func TestEachRequiredMemberIsMissed(t *testing.T) {
 		"event_id": func(b *Body) { b.EventID = "" }, "incident_id": func(b *Body) { b.IncidentID = "" }, "provider": func(b *Body) { b.Provider = "" },
 		"provider_event_id": func(b *Body) { b.ProviderEventID = "" }, "effect_type": func(b *Body) { b.EffectType = "" }, "type": func(b *Body) { b.Type = "" },
 	} {
-		b := example()
-		empty(&b)
-		body, err := b.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := Decode(body); !errors.Is(err, ErrBody) || !strings.Contains(err.Error(), ": "+name+" is missing") {
-			t.Errorf("without %s: %v", name, err)
-		}
+		t.Run(name, func(t *testing.T) {
+			b := example()
+			empty(&b)
+			body, err := b.Encode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Decode(body); !errors.Is(err, ErrBody) || !strings.Contains(err.Error(), ": "+name+" is missing") {
+				t.Errorf("without %s: %v", name, err)
+			}
+		})
 	}
 }
 

@@ -86,12 +86,14 @@ func TestNothingIsSignedByHalves(t *testing.T) {
 		{"no nonce", "rp_1", "", good},
 		{"a short nonce", "rp_1", "0123456789abcde", good},
 	} {
-		header, err := Headers(test.secrets, test.replayID, test.nonce, vectorTime, nil, false)
-		if err == nil || header != nil {
-			t.Errorf("%s: %v, %v", test.name, header, err)
-		} else if strings.Contains(err.Error(), "hush") {
-			t.Errorf("%q holds a secret", err)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			header, err := Headers(test.secrets, test.replayID, test.nonce, vectorTime, nil, false)
+			if err == nil || header != nil {
+				t.Errorf("%s: %v, %v", test.name, header, err)
+			} else if strings.Contains(err.Error(), "hush") {
+				t.Errorf("%q holds a secret", err)
+			}
+		})
 	}
 }
 

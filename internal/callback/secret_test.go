@@ -39,12 +39,14 @@ func TestSecretsOfAnotherFormAreRefused(t *testing.T) {
 		{"a line break", of(32) + "\n", false},
 		{"a space", " " + vectorSecret, false},
 	} {
-		_, err := decodeSecret(test.secret)
-		if (err == nil) != test.ok {
-			t.Errorf("%s: %v", test.name, err)
-		}
-		if err != nil && len(test.secret) > 10 && strings.Contains(err.Error(), test.secret[6:]) {
-			t.Errorf("%q holds the secret", err)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			_, err := decodeSecret(test.secret)
+			if (err == nil) != test.ok {
+				t.Errorf("%s: %v", test.name, err)
+			}
+			if err != nil && len(test.secret) > 10 && strings.Contains(err.Error(), test.secret[6:]) {
+				t.Errorf("%q holds the secret", err)
+			}
+		})
 	}
 }

@@ -218,17 +218,19 @@ func TestOtherURLsAreRefused(t *testing.T) {
 		"ftp":         "ftp://127.0.0.1:" + tr.port,
 		"a socket":    "unix://127.0.0.1:" + tr.port,
 	} {
-		closed := false
-		r, err := http.NewRequestWithContext(t.Context(), "POST", raw, &watched{strings.NewReader("body"), &closed})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := client.Do(r); !errors.Is(err, ErrBlocked) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if !closed {
-			t.Errorf("%s: the request's body was left open", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			closed := false
+			r, err := http.NewRequestWithContext(t.Context(), "POST", raw, &watched{strings.NewReader("body"), &closed})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.Do(r); !errors.Is(err, ErrBlocked) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if !closed {
+				t.Errorf("%s: the request's body was left open", name)
+			}
+		})
 	}
 	if tr.accepted.Load() != 0 {
 		t.Error("a connection for a URL that is refused")

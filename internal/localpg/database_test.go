@@ -177,16 +177,18 @@ func TestDatabaseURLIsUsedAndNotWrittenTo(t *testing.T) {
 }
 
 func TestUnreachableDatabaseURLIsAnErrorWithoutThePassword(t *testing.T) {
-	for _, dsn := range []string{
-		"postgres://u:sesame@127.0.0.1:1/app",
-		"host=127.0.0.1 port=1 user=u password=sesame",
-		"postgres://u:sesame@127.0.0.1:port/app",
+	for form, dsn := range map[string]string{
+		"a URL":           "postgres://u:sesame@127.0.0.1:1/app",
+		"keywords":        "host=127.0.0.1 port=1 user=u password=sesame",
+		"a malformed URL": "postgres://u:sesame@127.0.0.1:port/app",
 	} {
-		t.Setenv("DATABASE_URL", dsn)
-		_, err := Open(t.Context())
-		if err == nil || strings.Contains(err.Error(), "sesame") {
-			t.Errorf("%v", err)
-		}
+		t.Run(form, func(t *testing.T) {
+			t.Setenv("DATABASE_URL", dsn)
+			_, err := Open(t.Context())
+			if err == nil || strings.Contains(err.Error(), "sesame") {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }
 
@@ -198,17 +200,19 @@ func TestConnectionStringWithAnotherDatabase(t *testing.T) {
 		"postgres://u:p%40w@h:6432?database=app&sslmode=disable",
 		"host=h port=6432 user=u password='p@w' dbname=app sslmode=disable",
 	} {
-		got, err := withDatabase(dsn, "other")
-		if err != nil {
-			t.Fatal(err)
-		}
-		cfg, err := pgconn.ParseConfig(got)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if cfg.Database != "other" || cfg.Host != "h" || cfg.Port != 6432 || cfg.User != "u" || cfg.Password != "p@w" {
-			t.Errorf("%s became %s", dsn, got)
-		}
+		t.Run(dsn, func(t *testing.T) {
+			got, err := withDatabase(dsn, "other")
+			if err != nil {
+				t.Fatal(err)
+			}
+			cfg, err := pgconn.ParseConfig(got)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cfg.Database != "other" || cfg.Host != "h" || cfg.Port != 6432 || cfg.User != "u" || cfg.Password != "p@w" {
+				t.Errorf("%s became %s", dsn, got)
+			}
+		})
 	}
 }
 

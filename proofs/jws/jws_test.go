@@ -3,6 +3,7 @@ package jws
 import (
 	"crypto/ed25519"
 	"encoding/base64"
+	"fmt"
 	"go/parser"
 	"go/token"
 	"strings"
@@ -56,23 +57,25 @@ func TestWhatIsSignedVerifies(t *testing.T) {
 	t.Parallel()
 	key := rfcKey(t)
 	for _, payload := range []string{"x", "{}", "\x00\xff", strings.Repeat("é", 2000)} {
-		token, err := Sign(key, testType, []byte(payload))
-		if err != nil {
-			t.Fatal(err)
-		}
-		message, err := Parse(token, testType)
-		if err != nil || message.KeyID != rfcID || string(message.Payload) != payload {
-			t.Fatalf("%v, %v", message, err)
-		}
-		if err := message.Verify(key); err != nil {
-			t.Error(err)
-		}
-		if err := message.Verify(otherKey(t)); err == nil {
-			t.Error("another key verifies")
-		}
-		if err := message.Verify(Key{}); err == nil {
-			t.Error("no key verifies")
-		}
+		t.Run(fmt.Sprintf("%.8q", payload), func(t *testing.T) {
+			token, err := Sign(key, testType, []byte(payload))
+			if err != nil {
+				t.Fatal(err)
+			}
+			message, err := Parse(token, testType)
+			if err != nil || message.KeyID != rfcID || string(message.Payload) != payload {
+				t.Fatalf("%v, %v", message, err)
+			}
+			if err := message.Verify(key); err != nil {
+				t.Error(err)
+			}
+			if err := message.Verify(otherKey(t)); err == nil {
+				t.Error("another key verifies")
+			}
+			if err := message.Verify(Key{}); err == nil {
+				t.Error("no key verifies")
+			}
+		})
 	}
 	for _, payload := range [][]byte{nil, make([]byte, MaxSize)} {
 		if _, err := Sign(key, testType, payload); err == nil {

@@ -59,13 +59,15 @@ func TestAModuleThatKeepsItsKeySigns(t *testing.T) {
 		"zeros":              {private: private, public: public, instead: make([]byte, 64)},
 		"an error":           {private: private, public: public, failWith: io.ErrUnexpectedEOF},
 	} {
-		key, err := NewKey(broken)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if token, err := Sign(key, testType, []byte("{}")); err == nil {
-			t.Errorf("%s gave the token %s", name, token)
-		}
+		t.Run(name, func(t *testing.T) {
+			key, err := NewKey(broken)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if token, err := Sign(key, testType, []byte("{}")); err == nil {
+				t.Errorf("%s gave the token %s", name, token)
+			}
+		})
 	}
 }
 

@@ -88,31 +88,33 @@ func TestManyAtOnceWithOneKeyDoTheWorkOnce(t *testing.T) {
 		{path: "/api/v1/receipt", body: receipt(nil), header: withKey("race")},
 		{path: "/api/v1/result", body: result(map[string]any{"provider_event_id": "evt_outcome", "status": "failed"}), header: withKey("race")},
 	} {
-		var group sync.WaitGroup
-		var mu sync.Mutex
-		bodies, busy := map[string]int{}, 0
-		for range 40 {
-			group.Go(func() {
-				got, err := s.try(q)
-				mu.Lock()
-				defer mu.Unlock()
-				switch {
-				case err != nil:
-					t.Error(err)
-				case got.status == 202:
-					bodies[got.body]++
-				case got.code() == "idempotency_conflict" && got.header.Get("Retry-After") == "1":
-					busy++
-				default:
-					t.Errorf("%d %s", got.status, got.body)
-				}
-			})
-		}
-		group.Wait()
-		if len(bodies) != 1 {
-			t.Errorf("%s: %d different answers: %v", q.path, len(bodies), bodies)
-		}
-		t.Logf("%s: %d busy", q.path, busy)
+		t.Run(q.path, func(t *testing.T) {
+			var group sync.WaitGroup
+			var mu sync.Mutex
+			bodies, busy := map[string]int{}, 0
+			for range 40 {
+				group.Go(func() {
+					got, err := s.try(q)
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case err != nil:
+						t.Error(err)
+					case got.status == 202:
+						bodies[got.body]++
+					case got.code() == "idempotency_conflict" && got.header.Get("Retry-After") == "1":
+						busy++
+					default:
+						t.Errorf("%d %s", got.status, got.body)
+					}
+				})
+			}
+			group.Wait()
+			if len(bodies) != 1 {
+				t.Errorf("%s: %d different answers: %v", q.path, len(bodies), bodies)
+			}
+			t.Logf("%s: %d busy", q.path, busy)
+		})
 	}
 	if n := s.count("SELECT count(*) FROM sendpromptly.entries WHERE kind = 'failure'"); n != 1 {
 		t.Errorf("%d failures were recorded", n)

@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -106,14 +107,16 @@ func TestAResultNamesItsEffectInAnyOfTheWays(t *testing.T) {
 		{"event_id": "ID", "effect_type": "credit_grant", "provider": "stripe"},
 		{"replay_id": "0190a000-0000-7000-8000-000000000000", "error_code": nil, "error_message": ""},
 	} {
-		event := "evt_way_" + string(rune('a'+i))
-		got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": event})}).accepted(t)
-		filled := strings.NewReplacer("EVENT", event, "evt_1", event, `"ID"`, `"`+strings.ToUpper(got.EventID)+`"`).Replace(result(change))
-		done := s.send(request{path: "/v1/result", body: filled}).accepted(t)
-		if done.EventID != got.EventID || done.Status != "success" {
-			t.Errorf("%s: %+v", filled, done)
-		}
-		s.db.RequireApplied(engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"})
+		t.Run(fmt.Sprint(change), func(t *testing.T) {
+			event := "evt_way_" + string(rune('a'+i))
+			got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": event})}).accepted(t)
+			filled := strings.NewReplacer("EVENT", event, "evt_1", event, `"ID"`, `"`+strings.ToUpper(got.EventID)+`"`).Replace(result(change))
+			done := s.send(request{path: "/v1/result", body: filled}).accepted(t)
+			if done.EventID != got.EventID || done.Status != "success" {
+				t.Errorf("%s: %+v", filled, done)
+			}
+			s.db.For(t).RequireApplied(engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"})
+		})
 	}
 	s.db.RequireSound()
 }

@@ -139,22 +139,24 @@ func TestTheAnswerSaysWhatBrowsersMayDo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	_, link := s.issue(s.incident(credits("evt_1")))
-	for _, url := range []string{link, s.server.URL + "/p/x", link + "/proof.json"} {
-		got := s.get(url)
-		for header, want := range map[string]string{
-			"Cache-Control": "^no-store$", "Referrer-Policy": "^no-referrer$", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "^nosniff$",
-			"Content-Security-Policy": "^default-src 'none'.*frame-ancestors 'none'",
-		} {
-			if !regexp.MustCompile(want).MatchString(got.header.Get(header)) {
-				t.Errorf("%s: %s is %q", url, header, got.header.Get(header))
+	for name, url := range map[string]string{"page": link, "dead link": s.server.URL + "/p/x", "saved proof": link + "/proof.json"} {
+		t.Run(name, func(t *testing.T) {
+			got := s.get(url)
+			for header, want := range map[string]string{
+				"Cache-Control": "^no-store$", "Referrer-Policy": "^no-referrer$", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "^nosniff$",
+				"Content-Security-Policy": "^default-src 'none'.*frame-ancestors 'none'",
+			} {
+				if !regexp.MustCompile(want).MatchString(got.header.Get(header)) {
+					t.Errorf("%s: %s is %q", url, header, got.header.Get(header))
+				}
 			}
-		}
-		if policy := got.header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
-			t.Errorf("policy %q", policy)
-		}
-		if got.header.Get("Set-Cookie") != "" {
-			t.Error("it sets a cookie")
-		}
+			if policy := got.header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
+				t.Errorf("policy %q", policy)
+			}
+			if got.header.Get("Set-Cookie") != "" {
+				t.Error("it sets a cookie")
+			}
+		})
 	}
 	page := s.get(link).body
 	for _, inline := range []string{"<style", " style=", "onclick", "javascript:"} {

@@ -9,13 +9,15 @@ func TestEveryURLDerivesFromTheBase(t *testing.T) {
 		"https://ops.example.com/a/b/":  {"/a/b/incidents", "https://ops.example.com/a/b/incidents"},
 		"https://ops.example.com/a%20b": {"/a%20b/incidents", "https://ops.example.com/a%20b/incidents"},
 	} {
-		base, err := ParseBase(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := [2]string{base.Path("/incidents"), base.URL("/incidents")}; got != want {
-			t.Errorf("%s: %v, want %v", raw, got, want)
-		}
+		t.Run(raw, func(t *testing.T) {
+			base, err := ParseBase(raw)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := [2]string{base.Path("/incidents"), base.URL("/incidents")}; got != want {
+				t.Errorf("%s: %v, want %v", raw, got, want)
+			}
+		})
 	}
 }
 

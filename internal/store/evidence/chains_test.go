@@ -211,19 +211,21 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 		{fmt.Sprintf(erasedWithout, 1), evidence.FindingAltered, "up to 1 were emptied without an erasure"},
 		{fmt.Sprintf(erasedWithout, 4), evidence.FindingAltered, "up to 4 were emptied without an erasure"},
 	} {
-		err := pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
-			_, err := within(t.Context(), tx, mutation{c.sql, []any{i.EffectID}}, func(sp pgx.Tx) error {
-				report, err := w.store.Evidence.Chains.VerifyWithin(t.Context(), sp)
-				if err == nil && (report.Found == 0 || report.Findings[0].Kind != c.kind || !strings.Contains(report.Findings[0].Problem, c.problem)) {
-					t.Errorf("%s: %+v, want %s: %s", c.sql, report.Findings, c.kind, c.problem)
-				}
+		t.Run(c.problem, func(t *testing.T) {
+			err := pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
+				_, err := within(t.Context(), tx, mutation{c.sql, []any{i.EffectID}}, func(sp pgx.Tx) error {
+					report, err := w.store.Evidence.Chains.VerifyWithin(t.Context(), sp)
+					if err == nil && (report.Found == 0 || report.Findings[0].Kind != c.kind || !strings.Contains(report.Findings[0].Problem, c.problem)) {
+						t.Errorf("%s: %+v, want %s: %s", c.sql, report.Findings, c.kind, c.problem)
+					}
+					return err
+				})
 				return err
 			})
-			return err
+			if err != nil {
+				t.Error(err)
+			}
 		})
-		if err != nil {
-			t.Error(err)
-		}
 	}
 }
 
