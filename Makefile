@@ -1,7 +1,9 @@
 # Everything a contributor runs. It needs Go; what else is missing it installs where it may, or names.
 
-# The race detector needs a C compiler.
+# The race detector needs a C compiler. By default it sleeps for a second at the exit of each program, which is each
+# package's tests and each command line that they run.
 RACE := -race
+export GORACE := atexit_sleep_ms=0
 FUZZTIME ?= 10s
 LINT := bin/golangci-lint run --timeout=10m
 
