@@ -9,6 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
@@ -61,6 +62,8 @@ func Describe(err error) *Problem {
 		return refusal(refused.Reason, refused.State, refused.Changed, refused.Revision)
 	case errors.As(err, &turned):
 		return refusal(turned.Reason, engine.State(turned.State), turned.Changed, turned.Revision)
+	case errors.Is(err, incidents.ErrPlanBegun):
+		return refusal(err.Error(), "", false, 0)
 	case errors.Is(err, access.ErrIdempotencyConflict), errors.Is(err, access.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):

@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/callback"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
@@ -21,12 +20,8 @@ import (
 // PlanMost is how many incidents a plan may hold.
 const PlanMost = 100_000
 
-// inFlight is how many callbacks of a project a plan lets wait or be sent. Four
-// of them are on their way at once; the others are at hand.
-const inFlight = 16
-
-// planBatch bounds one step of Run.
-const planBatch = 200
+// ErrPlanBegun means that a plan cannot be started or stopped any more.
+var ErrPlanBegun = errors.New("the plan was started or stopped before")
 
 // PlanRequest asks for a plan.
 type PlanRequest struct {
@@ -180,29 +175,10 @@ func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Oper
 			return err
 		}
 		if changed == 0 {
-			return &engine.RefusedError{Action: what + " plan", Reason: "it was started or stopped before"}
+			return ErrPlanBegun
 		}
 		return ps.projects.Audit.Add(ctx, tx, projectID, by, "plan."+what, p.ID, "")
 	})
-}
-
-// Run is one step of all running plans: it acts on at most 200 incidents,
-// each in a transaction of its own, and asks for no more repairs of a project
-// than 16 callbacks at once. more says that it stopped only because of its bound.
-// Any number of processes may run it.
-func (ps *Plans) Run(ctx context.Context) (more bool, err error) {
-	params := dbsqlc.PlanRunItemParams{LastTry: pg.Interval(callback.Span()), InFlight: inFlight}
-	for range planBatch {
-		var taken bool
-		err := ps.db.InTx(ctx, func(tx pgx.Tx) (err error) {
-			taken, err = ps.db.Queries.PlanRunItem(ctx, tx, params)
-			return err
-		})
-		if err != nil || !taken {
-			return false, err
-		}
-	}
-	return true, nil
 }
 
 // Get reads one plan with its results, or [engine.ErrNotFound].
