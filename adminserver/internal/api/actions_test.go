@@ -163,7 +163,7 @@ func TestAPlanOverTheAPI(t *testing.T) {
 			Incidents int
 		}
 	}
-	body := `{"action":"close","note":"n","filter":{"open":true,"opened_after":"2026-01-02T00:00:00+24:00"}}`
+	body := `{"action":"close","note":"n","filter":{"open":true,"opened_after":"2026-01-02T00:00:00+23:00"}}`
 	p, _ := get[plan](d, call{method: "POST", path: "/plans", token: "operator", body: body})
 	if p.Size != 2 {
 		t.Fatalf("plan = %+v", p)

@@ -84,7 +84,7 @@ func (l line) at(of things) string {
 var bodies = map[string]string{
 	"incidents-close": `{"note":"n"}`, "incidents-reopen": `{"note":"n"}`, "incidents-note": `{"note":"n"}`, "proofs-create": `{}`,
 	"plans-create": `{"action":"close","filter":{"open":true},"note":"n"}`,
-	"plans-start": `{"count":1}`, "views-save": `{"name":"n","filter":{"open":true}}`, "projects-create": `{"name":"new"}`, "projects-set": `{"public_name":"x"}`,
+	"plans-start":  `{"count":1}`, "views-save": `{"name":"n","filter":{"open":true}}`, "projects-create": `{"name":"new"}`, "projects-set": `{"public_name":"x"}`,
 	"projects-rotate-callback-secret": `{"overlap_seconds":60}`, "keys-create": `{"label":"l"}`, "operators-invite": `{"email":"new@example.com","role":"admin"}`,
 	"operators-set": `{"role":"admin"}`, "tokens-create": `{"role":"admin","label":"l"}`,
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
@@ -84,5 +86,14 @@ func refusal(reason string, state engine.State, changed bool, revision int) *Pro
 
 // New makes a problem of a status, with a sentence that says more or "".
 func New(status int, detail string) *Problem {
-	return &Problem{Status: status, Title: strings.ToUpper(http.StatusText(status)[:1]) + strings.ToLower(http.StatusText(status)[1:]), Detail: detail}
+	return &Problem{Status: status, Title: Sentence(strings.ToLower(http.StatusText(status))), Detail: detail}
+}
+
+// Sentence begins a text with a capital letter.
+func Sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(first)) + s[size:]
 }

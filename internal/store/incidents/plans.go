@@ -12,6 +12,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -30,7 +31,7 @@ type PlanRequest struct {
 	// Filter selects the incidents. One that selects everything is refused, and
 	// so is one that selects what the action cannot change: say Open, or a State.
 	Filter engine.IncidentFilter
-	// Note says why; closing needs one. At most 2,000 bytes.
+	// Note says why; closing needs one. At most 2,000 characters.
 	Note string
 }
 
@@ -70,7 +71,7 @@ func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by e
 	if err := r.check(); err != nil {
 		return Plan{}, err
 	}
-	if err := store.CheckPresent("by", string(by), 255); err != nil {
+	if err := store.Invalid("by", input.Present(string(by), input.NameLimit)); err != nil {
 		return Plan{}, err
 	}
 	filter, err := filterText(r.Filter)
@@ -108,7 +109,7 @@ func (r PlanRequest) check() error {
 	if r.Action == "close" && strings.TrimSpace(r.Note) == "" {
 		return &engine.FieldError{Field: "note", Reason: "is empty: say why no repair is needed"}
 	}
-	if err := store.CheckText("note", r.Note, 2000); err != nil {
+	if err := store.Invalid("note", input.Text(r.Note, input.NoteLimit)); err != nil {
 		return err
 	}
 	state := r.Filter.State
@@ -162,7 +163,7 @@ func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Opera
 
 // change moves a plan on, with its audit entry; what moves no row is refused.
 func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Operator, change func(tx pgx.Tx, projectID int) (int64, error)) error {
-	if err := store.CheckPresent("by", string(by), 255); err != nil {
+	if err := store.Invalid("by", input.Present(string(by), input.NameLimit)); err != nil {
 		return err
 	}
 	projectID, err := ps.projects.ID(ctx, p.Project)
@@ -183,7 +184,7 @@ func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Oper
 
 // Get reads one plan with its results, or [engine.ErrNotFound].
 func (ps *Plans) Get(ctx context.Context, project, plan string) (Plan, error) {
-	if err := store.CheckID("plan", plan); err != nil {
+	if err := store.Invalid("plan", input.UUID(plan)); err != nil {
 		return Plan{}, err
 	}
 	projectID, err := ps.projects.ID(ctx, project)
