@@ -21,9 +21,8 @@ const maxDepth = 16
 
 // strict refuses what huma would take: a body that is not declared JSON, members
 // that are unknown, come twice or are spelled in another case, parameters that
-// come twice or are badly escaped, a body where none belongs. It also makes one
-// thing of what means the same: a parameter that is empty and one that is absent,
-// an id of ours in any case.
+// come twice or are badly escaped, a body where none belongs. It also
+// writes an id of ours in a path in lower case.
 type strict struct {
 	registry huma.Registry
 	op       *huma.Operation
@@ -85,7 +84,7 @@ func (s *strict) check(r *http.Request) error {
 	return nil
 }
 
-// checkQuery reads the query, and leaves out of it what is empty.
+// checkQuery reads the query. A parameter that is empty counts as absent, which huma sees to.
 func (s *strict) checkQuery(r *http.Request) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
@@ -101,13 +100,7 @@ func (s *strict) checkQuery(r *http.Request) error {
 		if reason := input.Text(values[0], len(values[0])); reason != "" {
 			return web.New(http.StatusUnprocessableEntity, "the query "+reason)
 		}
-		if values[0] == "" {
-			delete(query, name)
-		}
 	}
-	address := *r.URL // the caller's stays as it was sent
-	address.RawQuery = query.Encode()
-	r.URL = &address
 	return nil
 }
 
