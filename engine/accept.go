@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -48,7 +50,11 @@ func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, 
 	if err != nil {
 		return Receipt{}, named.Error("accepting "+a.Key.String(), err)
 	}
-	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}, nil
+	return newReceipt(row), nil
+}
+
+func newReceipt(row dbsqlc.EffectAcceptRow) Receipt {
+	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}
 }
 
 // QueueAccept is Accept as a part of the caller's own batch, which costs no
@@ -62,17 +68,14 @@ func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) 
 	if err != nil {
 		return err
 	}
-	var q recorder
-	_, _ = e.queries.EffectAccept(context.Background(), &q, params)
-	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
-		var r Receipt
-		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate, &r.State); err != nil {
+	e.queries.QueueEffectAccept(batch, params, func(row dbsqlc.EffectAcceptRow, err error) error {
+		if err != nil {
 			return named.Error("accepting "+a.Key.String(), err)
 		}
 		if done == nil {
 			return nil
 		}
-		return done(r)
+		return done(newReceipt(row))
 	})
 	return nil
 }
@@ -174,4 +177,13 @@ func newReceiptMember(p dbsqlc.EffectAcceptParams) receiptMember {
 		m.Snapshot = `\x` + hex.EncodeToString(p.Snapshot)
 	}
 	return m
+}
+
+// inList says at which position of a list a field is wrong.
+func inList(i int, err error) error {
+	var field *FieldError
+	if errors.As(err, &field) {
+		return &FieldError{fmt.Sprintf("list[%d].%s", i, field.Field), field.Reason}
+	}
+	return err
 }

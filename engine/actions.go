@@ -82,6 +82,16 @@ func (e *Engine) CloseIncident(ctx context.Context, id IncidentID, by Operator, 
 	return err
 }
 
+// Reopen takes a closed incident up again, as what it was: failed or missing, by
+// its cause. note says why: 1 to 2,000 characters. Its alert is due as if it had
+// just opened, and Apply runs the effect again. Nothing is sent to the app:
+// [Engine.Reprocess] does that. It is refused where the incident is not closed
+// ([*RefusedError]). It returns the state afterwards.
+func (e *Engine) Reopen(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) (State, error) {
+	done, err := e.act(ctx, actions.Reopen, id, by, note, options)
+	return State(done.State), err
+}
+
 // Note writes an operator's note into the timeline: 1 to 2,000 characters. It
 // moves nothing and is allowed in every state.
 func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {

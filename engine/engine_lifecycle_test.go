@@ -143,24 +143,10 @@ func (p *patient) signal(signal string, current attempt) error {
 	case lifecycle.Close:
 		return p.e.CloseIncident(p.t.Context(), p.incident, "ada", "refunded")
 	case lifecycle.Reopen, lifecycle.ReopenMissing:
-		return p.reopen()
+		_, err := p.e.Reopen(p.t.Context(), p.incident, "ada", "not refunded after all")
+		return err
 	}
 	return nil
-}
-
-// reopen asks the function itself and answers as the engine's actions do.
-func (p *patient) reopen() error {
-	p.t.Helper()
-	var state, refusal string
-	const reopen = `SELECT coalesce(r.state, ''), coalesce(r.refusal, '') FROM sendpromptly.reopen(nullif($1, '')::uuid, 'ada', 'not refunded after all') AS r`
-	p.must(p.db.Pool.QueryRow(p.t.Context(), reopen, string(p.incident)).Scan(&state, &refusal))
-	switch refusal {
-	case "":
-		return nil
-	case "not_found":
-		return engine.ErrNotFound
-	}
-	return &engine.RefusedError{Action: "reopen", State: engine.State(state), Reason: refusal}
 }
 
 // TestEveryCellOfTheLifecycle drives each combination of a state and a signal

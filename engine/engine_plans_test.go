@@ -181,7 +181,7 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 		fmt.Sprintf("SELECT * FROM sendpromptly.seal_changed(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.index_terms(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.fold_statistics(%d)", batch),
-		"SELECT * FROM sendpromptly.run_plan_item('1 hour', 16)",
+		"SELECT sendpromptly.finish_plan_item(c.project_id, c.plan_id, c.incident_id, 'refused', NULL, NULL) FROM sendpromptly.claim_plan_item(16) AS c",
 		fmt.Sprintf("SELECT * FROM sendpromptly.purge(%d)", batch),
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",

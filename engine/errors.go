@@ -39,7 +39,7 @@ var (
 	// outcome may not come before its receipt (see [Config.AdoptUnknown]).
 	ErrUnknownEffect = errors.New("sendpromptly: no receipt for this key")
 	// ErrClosed means that an operator closed the effect's incident: Apply does
-	// not run it any more. Reprocess reopens it.
+	// not run it any more. Reopen and Reprocess open it again.
 	ErrClosed = errors.New("sendpromptly: the incident of this effect was closed by an operator")
 	// ErrNotFound means that the engine's project has no such incident or effect.
 	ErrNotFound = actions.ErrNotFound

@@ -51,6 +51,7 @@ func TestEveryErrorIsNamedOnce(t *testing.T) {
 		"Reprocess":     second(e.Reprocess(ctx, id, "ada")),
 		"Stop":          second(e.Stop(ctx, id, "ada")),
 		"CloseIncident": e.CloseIncident(ctx, id, "ada", "refunded"),
+		"Reopen":        second(e.Reopen(ctx, id, "ada", "not refunded after all")),
 		"Note":          e.Note(ctx, id, "ada", "hm"),
 		"TryNow":        e.TryNow(ctx, id, "ada"),
 		"Migrate":       engine.Migrate(ctx, pool),

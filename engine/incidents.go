@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
@@ -57,11 +58,8 @@ type IncidentPage struct {
 	Next IncidentID
 }
 
-const (
-	lastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
-	// pageWalk bounds the incidents that one page looks at.
-	pageWalk = 10_000
-)
+// pageWalk bounds the incidents that one page looks at.
+const pageWalk = 10_000
 
 // Incidents pages through the incidents of the engine's project, newest first.
 func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage, error) {
@@ -117,7 +115,7 @@ func (f IncidentFilter) Validate() error {
 		{"State", string(f.State)}, {"Cause", string(f.Cause)}, {"Provider", f.Provider}, {"EventType", f.EventType}, {"Effect", f.Effect},
 		{"Version", f.Version}, {"Term", f.Term}, {"Subject", f.Subject}, {"Customer", f.Customer}, {"Text", f.Text},
 	} {
-		if err := validText(text.field, text.value, 255); err != nil {
+		if err := validText(text.field, text.value, input.NameLimit); err != nil {
 			return err
 		}
 	}
@@ -125,8 +123,11 @@ func (f IncidentFilter) Validate() error {
 		field string
 		value time.Time
 	}{{"OpenedAfter", f.OpenedAfter}, {"OpenedBefore", f.OpenedBefore}} {
-		if !moment.value.IsZero() && (moment.value.Year() < 1970 || moment.value.Year() > 9999) {
-			return &FieldError{moment.field, "must lie between 1970 and 9999"}
+		if moment.value.IsZero() {
+			continue
+		}
+		if reason := input.Time(moment.value); reason != "" {
+			return &FieldError{moment.field, reason}
 		}
 	}
 	return nil
@@ -135,7 +136,7 @@ func (f IncidentFilter) Validate() error {
 // listParams validates a filter. It asks for one row more than the page, which
 // tells whether there is a next one.
 func (e *Engine) listParams(f IncidentFilter) (dbsqlc.IncidentListParams, error) {
-	params := dbsqlc.IncidentListParams{Project: e.cfg.Project, Before: lastID, Page: 51, Walk: pageWalk}
+	params := dbsqlc.IncidentListParams{Project: e.cfg.Project, Before: input.LastID, Page: 51, Walk: pageWalk}
 	if err := f.Validate(); err != nil {
 		return params, err
 	}
@@ -145,6 +146,7 @@ func (e *Engine) listParams(f IncidentFilter) (dbsqlc.IncidentListParams, error)
 	if f.Before != "" {
 		params.Before = string(f.Before)
 	}
+	f.OpenedAfter, f.OpenedBefore = f.OpenedAfter.UTC(), f.OpenedBefore.UTC() // Postgres reads fewer offsets than Go
 	filter, err := json.Marshal(f)
 	params.Filter = string(filter)
 	return params, err

@@ -90,15 +90,11 @@ func (e *Engine) queueSucceed(batch *pgx.Batch, k Key, options []OutcomeOption, 
 	if err := k.validate(); err != nil {
 		return err
 	}
-	var q recorder
-	_, _ = e.queries.EffectSucceed(context.Background(), &q, e.succeedParams(k, newOutcome(options)))
-	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
-		var id, state string
-		var changed bool
-		if err := row.Scan(&id, &state, &changed); err != nil {
+	e.queries.QueueEffectSucceed(batch, e.succeedParams(k, newOutcome(options)), func(row dbsqlc.EffectSucceedRow, err error) error {
+		if err != nil {
 			return name(err)
 		}
-		if state == "unknown" {
+		if row.State == "unknown" {
 			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 		}
 		return nil

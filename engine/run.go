@@ -125,12 +125,13 @@ func (r *runner) beat(ctx context.Context) error {
 	}
 	r.sweeping.Unlock()
 	// A transaction like the engine's others, but sent at once: one round trip, however many engines beat.
-	var q recorder
-	_, _ = r.queries.EngineBeat(ctx, &q, params)
 	var others, earlier int
 	batch := &pgx.Batch{}
 	batch.Queue("begin isolation level read committed")
-	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error { return row.Scan(&others, &earlier) })
+	r.queries.QueueEngineBeat(batch, params, func(row dbsqlc.EngineBeatRow, err error) error {
+		others, earlier = row.Others, row.Earlier
+		return err
+	})
 	batch.Queue("commit")
 	err := r.pool.SendBatch(ctx, batch).Close()
 	if err == nil {

@@ -2,10 +2,8 @@ package engine
 
 import (
 	"context"
-	"errors"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
@@ -24,7 +22,7 @@ func (e *Engine) untilTaken(ctx context.Context, full int, step func(ctx context
 	defer caught.Panic(&err)
 	for batch, apart := full, false; ; {
 		taken, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
-		if err != nil && !apart && rowsFault(err) {
+		if err != nil && !apart && pg.RowsFault(err) {
 			batch, apart = apartBatch, true
 			continue
 		}
@@ -49,18 +47,4 @@ func untilPartial(ctx context.Context, e *Engine, batch int, step func(context.C
 			return total, err
 		}
 	}
-}
-
-// rowsFault says whether Postgres refused because of the data at hand: raised
-// errors (P0), constraint violations (23), bad data (22), index limits (54).
-func rowsFault(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) || len(pg.Code) != 5 {
-		return false
-	}
-	switch pg.Code[:2] {
-	case "P0", "22", "23", "54":
-		return true
-	}
-	return false
 }

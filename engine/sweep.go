@@ -113,7 +113,7 @@ func (e *Engine) openBatch(ctx context.Context, since *time.Time) (dbsqlc.Overdu
 			if row.Taken < size {
 				return total, nil
 			}
-		case !rowsFault(err):
+		case !pg.RowsFault(err):
 			return total, err
 		case size > 1:
 			size /= 2

@@ -76,6 +76,26 @@ func (c closeCommand) Run(s *session) error {
 	return sayState(s, e, c.ID, c.JSON)
 }
 
+type reopenCommand struct {
+	ID   string `arg:"" help:"The incident."`
+	Note string `help:"Why it is open again." required:"" placeholder:"TEXT"`
+	operator
+	JSON bool `help:"Print JSON."`
+}
+
+// Run takes a closed incident up again.
+func (c reopenCommand) Run(s *session) error {
+	_, e, done, err := s.engineOf(c.ID)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if _, err := e.Reopen(s.ctx, engine.IncidentID(c.ID), c.name(), c.Note); err != nil {
+		return err
+	}
+	return sayState(s, e, c.ID, c.JSON)
+}
+
 // sayState prints what an action led to.
 func sayState(s *session, e *engine.Engine, id string, asJSON bool) error {
 	i, err := e.Incident(s.ctx, engine.IncidentID(id))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 )
 
 type alertCommand struct {
@@ -34,11 +35,11 @@ func (c alertTest) Run(s *session) error {
 		err = sayJSON(s.stdout, results)
 	} else {
 		for _, r := range results {
-			outcome := good.Render("sent")
+			outcome := colour.Good.Render("sent")
 			if !r.OK {
-				outcome = bad.Render(printable(r.Error))
+				outcome = colour.Bad.Render(printable(r.Error))
 			}
-			say(s.stdout, "%s %s: %s", strong.Render(r.Channel), printable(r.Target), outcome)
+			say(s.stdout, "%s %s: %s", colour.Strong.Render(r.Channel), printable(r.Target), outcome)
 		}
 	}
 	if err == nil && failed {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
 
@@ -39,10 +40,10 @@ func (c auditVerify) Run(s *session) error {
 func sayChains(s *session, report evidence.ChainReport) {
 	looked := fmt.Sprintf("%d chains with %d entries, %d proofs", report.Chains, report.Entries, report.Proofs)
 	if report.OK {
-		say(s.stdout, "%s %s: every entry is as it was sealed, every proof as it was issued", good.Render("✓"), looked)
+		say(s.stdout, "%s %s: every entry is as it was sealed, every proof as it was issued", colour.Good.Render("✓"), looked)
 		return
 	}
-	say(s.stdout, "%s %s: %d findings", bad.Render("✗"), looked, report.Found)
+	say(s.stdout, "%s %s: %d findings", colour.Bad.Render("✗"), looked, report.Found)
 	for _, f := range report.Findings {
 		say(s.stdout, "  %s  %-9s %s: %s", printable(f.Project), f.Kind, f.EffectID, printable(f.Problem))
 	}

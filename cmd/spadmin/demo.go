@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo"
 )
 
@@ -57,7 +58,7 @@ func (c demoCommand) Run(s *session) (err error) {
 		return stage.Stay(ctx)
 	}
 	if !c.JSON {
-		say(s.stdout, "\n%s", quiet.Render("The shop ends here, and the link with it. On a terminal, without --once, both stay until Ctrl-C."))
+		say(s.stdout, "\n%s", colour.Quiet.Render("The shop ends here, and the link with it. On a terminal, without --once, both stay until Ctrl-C."))
 	}
 	return nil
 }

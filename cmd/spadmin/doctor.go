@@ -1,6 +1,9 @@
 package main
 
-import "github.com/sendpromptly/sendpromptly/internal/store/checks"
+import (
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
+	"github.com/sendpromptly/sendpromptly/internal/store/checks"
+)
 
 type doctorCommand struct {
 	JSON bool `help:"Print JSON."`
@@ -23,7 +26,7 @@ func (c doctorCommand) Run(s *session) error {
 		}
 	}
 	problems := false
-	marks := map[string]string{checks.LevelOK: good.Render("✓"), checks.LevelWarning: waiting.Render("!"), checks.LevelProblem: bad.Render("✗")}
+	marks := map[string]string{checks.LevelOK: colour.Good.Render("✓"), checks.LevelWarning: colour.Waiting.Render("!"), checks.LevelProblem: colour.Bad.Render("✗")}
 	for _, f := range findings {
 		problems = problems || f.Level == checks.LevelProblem
 		if c.JSON {
@@ -31,7 +34,7 @@ func (c doctorCommand) Run(s *session) error {
 		}
 		say(s.stdout, "%s %-8s %s", marks[f.Level], f.Area, printable(f.Detail))
 		if f.Repair != "" {
-			say(s.stdout, "    %s %s", quiet.Render("repair:"), printable(f.Repair))
+			say(s.stdout, "    %s %s", colour.Quiet.Render("repair:"), printable(f.Repair))
 		}
 	}
 	if problems {

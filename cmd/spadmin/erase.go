@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
@@ -36,9 +37,9 @@ func (c eraseCommand) Run(s *session) error {
 		say(s.stdout, "nothing to erase: no effect of project %s names them", printable(c.Project))
 		return nil
 	}
-	say(s.stdout, "%s %d effects: their personal values are destroyed, their chains and proofs stay valid", good.Render("erased"), erased.Effects)
+	say(s.stdout, "%s %d effects: their personal values are destroyed, their chains and proofs stay valid", colour.Good.Render("erased"), erased.Effects)
 	if erased.Open > 0 {
-		say(s.stdout, "%s %d of them are still owed: a repair will not be told for whom", waiting.Render("note"), erased.Open)
+		say(s.stdout, "%s %d of them are still owed: a repair will not be told for whom", colour.Waiting.Render("note"), erased.Open)
 	}
 	return nil
 }

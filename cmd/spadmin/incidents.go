@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/currency"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
@@ -50,7 +51,7 @@ func (c incidentsCommand) Run(s *session) error {
 		sayTable(s.stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "SUBJECT", "AMOUNT", "OPENED"}, rows)
 	}
 	if page.Next != "" {
-		say(s.stdout, "%s", quiet.Render("more: --before "+string(page.Next)))
+		say(s.stdout, "%s", colour.Quiet.Render("more: --before "+string(page.Next)))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
@@ -35,8 +36,8 @@ func (c keyCreate) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, wire.KeyWithSecret{APIKey: key, Secret: secret})
 	}
-	say(s.stdout, "created %s (%s)", strong.Render(printable(key.Label)), key.ID)
-	say(s.stdout, "key, shown once: %s", strong.Render(secret))
+	say(s.stdout, "created %s (%s)", colour.Strong.Render(printable(key.Label)), key.ID)
+	say(s.stdout, "key, shown once: %s", colour.Strong.Render(secret))
 	return nil
 }
 

@@ -49,6 +49,7 @@ type commands struct {
 	Reprocess reprocessCommand `cmd:"" help:"Ask the app to repair an incident."`
 	Stop      stopCommand      `cmd:"" help:"End the attempt in flight."`
 	Close     closeCommand     `cmd:"" help:"Put an incident away with a note."`
+	Reopen    reopenCommand    `cmd:"" help:"Reopen a closed incident with a note."`
 	Erase     eraseCommand     `cmd:"" help:"Destroy what a customer's effects hold about them. Chains and proofs stay valid."`
 	Audit     auditCommand     `cmd:"" help:"Check the history."`
 	Serve     serveCommand     `cmd:"" help:"Serve the console, the APIs and proof links, and run the engine."`

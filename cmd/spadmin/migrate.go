@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/migrate"
 )
 
@@ -58,7 +59,7 @@ func (c migrateStatus) Run(s *session) error {
 		switch {
 		case m.Pending():
 			pending = true
-			applied = waiting.Render("pending")
+			applied = colour.Waiting.Render("pending")
 		case m.SupersededBy > 0:
 			applied = fmt.Sprintf("a newer set is installed: %05d", m.SupersededBy)
 		}

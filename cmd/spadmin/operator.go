@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
@@ -47,7 +48,7 @@ func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
 		return sayJSON(s.stdout, wire.LoginLink{URL: link})
 	}
 	say(s.stdout, "login link, works once, for 15 minutes:")
-	say(s.stdout, "%s", strong.Render(link))
+	say(s.stdout, "%s", colour.Strong.Render(link))
 	return nil
 }
 
@@ -118,7 +119,7 @@ func (c operatorRole) Run(s *session) error {
 	if err := st.Access.Operators.SetRole(s.ctx, c.Email, c.Role, c.name()); err != nil {
 		return adviseOperator(err)
 	}
-	say(s.stdout, "%s is %s", strong.Render(printable(c.Email)), c.Role)
+	say(s.stdout, "%s is %s", colour.Strong.Render(printable(c.Email)), c.Role)
 	return nil
 }
 
@@ -137,6 +138,6 @@ func (c operatorRemove) Run(s *session) error {
 	if err := st.Access.Operators.Remove(s.ctx, c.Email, c.name()); err != nil {
 		return adviseOperator(err)
 	}
-	say(s.stdout, "removed %s", strong.Render(printable(c.Email)))
+	say(s.stdout, "removed %s", colour.Strong.Render(printable(c.Email)))
 	return nil
 }

@@ -10,18 +10,9 @@ import (
 	"charm.land/lipgloss/v2"
 	"charm.land/lipgloss/v2/table"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
-)
-
-// Colours carry meaning: green is well, yellow waits, red needs somebody. They
-// go away where the output is not a terminal.
-var (
-	good    = lipgloss.NewStyle().Foreground(lipgloss.Green)
-	waiting = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
-	bad     = lipgloss.NewStyle().Foreground(lipgloss.Red)
-	quiet   = lipgloss.NewStyle().Faint(true)
-	strong  = lipgloss.NewStyle().Bold(true)
 )
 
 // say prints a line for people.
@@ -59,11 +50,11 @@ func sayTable(w io.Writer, headings []string, rows [][]string) {
 func stateStyle(s engine.State) string {
 	switch s {
 	case engine.StateApplied:
-		return good.Render(string(s))
+		return colour.Good.Render(string(s))
 	case engine.StateReprocessing, engine.StateAwaiting:
-		return waiting.Render(string(s))
+		return colour.Waiting.Render(string(s))
 	case engine.StateFailed, engine.StateMissing:
-		return bad.Render(string(s))
+		return colour.Bad.Render(string(s))
 	}
 	return string(s)
 }
@@ -72,7 +63,7 @@ func stateStyle(s engine.State) string {
 func incidentState(i engine.Incident) string {
 	state, resolution := wire.IncidentState(i)
 	if resolution != "" {
-		return good.Render(state)
+		return colour.Good.Render(state)
 	}
 	return stateStyle(i.State)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
@@ -64,7 +65,7 @@ func (c projectCreate) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, wire.ProjectWithSecret{Project: wire.NewProject(project), CallbackSecret: secret})
 	}
-	say(s.stdout, "created %s (%s)", strong.Render(project.Name), project.ID)
+	say(s.stdout, "created %s (%s)", colour.Strong.Render(project.Name), project.ID)
 	saySecret(s, secret)
 	sayAlertSecret(s, project)
 	return nil
@@ -72,12 +73,12 @@ func (c projectCreate) Run(s *session) error {
 
 func sayAlertSecret(s *session, project projects.Project) {
 	if project.AlertWebhookSecret != "" {
-		say(s.stdout, "secret of the alert webhook, shown once: %s", strong.Render(project.AlertWebhookSecret))
+		say(s.stdout, "secret of the alert webhook, shown once: %s", colour.Strong.Render(project.AlertWebhookSecret))
 	}
 }
 
 func saySecret(s *session, secret string) {
-	say(s.stdout, "callback secret, shown once: %s", strong.Render(secret))
+	say(s.stdout, "callback secret, shown once: %s", colour.Strong.Render(secret))
 }
 
 type projectList struct {
@@ -119,7 +120,7 @@ func alertsOf(p projects.Project) string {
 
 func suspended(p projects.Project) string {
 	if p.Suspended {
-		return bad.Render("suspended")
+		return colour.Bad.Render("suspended")
 	}
 	return ""
 }
@@ -162,7 +163,7 @@ func (c projectSet) Run(s *session) error {
 			CallbackSecret string `json:"callback_secret,omitempty"`
 		}{wire.NewProject(project), secret})
 	}
-	say(s.stdout, "set %s", strong.Render(project.Name))
+	say(s.stdout, "set %s", colour.Strong.Render(project.Name))
 	sayAlertSecret(s, project)
 	if secret != "" {
 		saySecret(s, secret)

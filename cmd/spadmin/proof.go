@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/qr"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
@@ -205,7 +206,7 @@ func (c proofRevoke) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, proof)
 	}
-	say(s.stdout, "revoked %s of incident %s at %s", strong.Render(proof.JTI), proof.Incident, moment(proof.RevokedAt))
+	say(s.stdout, "revoked %s of incident %s at %s", colour.Strong.Render(proof.JTI), proof.Incident, moment(proof.RevokedAt))
 	return nil
 }
 
@@ -246,7 +247,7 @@ func (c proofList) Run(s *session) error {
 	}
 	sayTable(s.stdout, []string{"PROOF", "STATE", "INCIDENT", "ISSUED", "EXPIRES", "BY", "VIEWS", "LAST VIEW", "FOR"}, rows)
 	if page.Next != "" {
-		say(s.stdout, "%s", quiet.Render("more: --before "+page.Next))
+		say(s.stdout, "%s", colour.Quiet.Render("more: --before "+page.Next))
 	}
 	return nil
 }
@@ -254,9 +255,9 @@ func (c proofList) Run(s *session) error {
 func proofState(p evidence.Proof, now time.Time) string {
 	switch {
 	case !p.RevokedAt.IsZero():
-		return bad.Render("revoked")
+		return colour.Bad.Render("revoked")
 	case !now.Before(p.ExpiresAt):
-		return quiet.Render("expired")
+		return colour.Quiet.Render("expired")
 	}
-	return good.Render("live")
+	return colour.Good.Render("live")
 }

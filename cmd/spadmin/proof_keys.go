@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
@@ -31,7 +32,7 @@ func (c keysNew) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, map[string]string{"kid": id})
 	}
-	say(s.stdout, "key %s signs from now on; older keys verify until they are retired", strong.Render(id))
+	say(s.stdout, "key %s signs from now on; older keys verify until they are retired", colour.Strong.Render(id))
 	return nil
 }
 
@@ -49,7 +50,7 @@ func (c keysList) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, map[string]any{"keys": keys.List()})
 	}
-	rows, signs := [][]string{}, good.Render("signs")
+	rows, signs := [][]string{}, colour.Good.Render("signs")
 	if c.KeyFolder == "" {
 		for _, key := range keys.List() {
 			rows = append(rows, []string{key.ID(), keyState(key.Signs(), &signs), keysInEnvironment})
@@ -62,7 +63,7 @@ func (c keysList) Run(s *session) error {
 		}
 	}
 	for _, f := range files {
-		state := quiet.Render("retired")
+		state := colour.Quiet.Render("retired")
 		if !f.Retired {
 			state = keyState(!f.VerifyOnly, &signs)
 		}
@@ -99,9 +100,9 @@ func (c keysRetire) Run(s *session) error {
 	if err := folder.Retire(c.Thumbprint); err != nil {
 		return adviseKeys(err)
 	}
-	say(s.stdout, "retired %s: proofs that it signed are dead once every server has reloaded, which takes seconds", strong.Render(c.Thumbprint))
+	say(s.stdout, "retired %s: proofs that it signed are dead once every server has reloaded, which takes seconds", colour.Strong.Render(c.Thumbprint))
 	if _, err := c.signing(); errors.Is(err, proofs.ErrNoKey) {
-		say(s.stdout, "%s", waiting.Render("nothing signs now: spadmin proof keys new makes a key"))
+		say(s.stdout, "%s", colour.Waiting.Render("nothing signs now: spadmin proof keys new makes a key"))
 	}
 	return nil
 }
@@ -121,14 +122,14 @@ func (c keysRollback) Run(s *session) error {
 		if err := folder.Restore(c.Thumbprint); err != nil {
 			return adviseKeys(err)
 		}
-		say(s.stdout, "%s is back", strong.Render(c.Thumbprint))
+		say(s.stdout, "%s is back", colour.Strong.Render(c.Thumbprint))
 		return nil
 	}
 	from, to, err := folder.Rollback()
 	if err != nil {
 		return adviseKeys(err)
 	}
-	say(s.stdout, "%s signs again; %s verifies what it has signed", strong.Render(to), from)
+	say(s.stdout, "%s signs again; %s verifies what it has signed", colour.Strong.Render(to), from)
 	return nil
 }
 

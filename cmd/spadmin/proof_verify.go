@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/proofs"
@@ -230,16 +231,16 @@ func (v verdict) and(reason proofs.Reason, detail string) verdict {
 func (v verdict) say(s *session) {
 	if v.Valid {
 		g := v.grant
-		say(s.stdout, "%s incident %s: its timeline up to entry %d is as it was when %s issued this proof, %s", good.Render("✓ valid"), g.Incident, g.Head.Seq,
+		say(s.stdout, "%s incident %s: its timeline up to entry %d is as it was when %s issued this proof, %s", colour.Good.Render("✓ valid"), g.Incident, g.Head.Seq,
 			printable(g.Issuer), moment(g.IssuedAt))
-		say(s.stdout, "%s", quiet.Render("until "+moment(g.ExpiresAt)+", proof "+g.ID))
+		say(s.stdout, "%s", colour.Quiet.Render("until "+moment(g.ExpiresAt)+", proof "+g.ID))
 		return
 	}
 	words := make([]string, len(v.Reasons))
 	for i, r := range v.Reasons {
 		words[i] = string(r)
 	}
-	say(s.stdout, "%s %s", bad.Render("✗ not valid:"), strings.Join(words, ", "))
+	say(s.stdout, "%s %s", colour.Bad.Render("✗ not valid:"), strings.Join(words, ", "))
 	if v.detail != "" {
 		say(s.stdout, "  %s", printable(v.detail))
 	}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/archive"
 )
@@ -40,7 +41,7 @@ func (c retainCommand) Run(s *session) error {
 	if c.DryRun {
 		verb = "would remove"
 	}
-	say(s.stdout, "%s %s of %d effects that are old enough by their receipt", verb, strong.Render(strconv.Itoa(report.Removed)), report.Seen)
+	say(s.stdout, "%s %s of %d effects that are old enough by their receipt", verb, colour.Strong.Render(strconv.Itoa(report.Removed)), report.Seen)
 	for _, m := range report.Archives {
 		say(s.stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, moment(m.AcceptedFrom), moment(m.AcceptedTo), m.SHA256)
 	}

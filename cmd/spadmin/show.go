@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
@@ -38,7 +39,7 @@ func (c showCommand) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, shownJSON{wire.NewIncident(project, incident), wire.List(entries, wire.NewEntry)})
 	}
-	say(s.stdout, "%s %s is %s", strong.Render("incident"), incident.ID, incidentState(incident))
+	say(s.stdout, "%s %s is %s", colour.Strong.Render("incident"), incident.ID, incidentState(incident))
 	for _, line := range [][2]string{
 		{"owed", incident.Effect + " for " + strings.TrimSpace(incident.EventType+" "+incident.EventID) + " (" + incident.Provider + ")"},
 		{"to", incident.Subject}, {"customer", incident.Customer}, {"amount", money(incident.Amount)}, {"shop", incident.Shop},
@@ -86,7 +87,7 @@ func entryLine(entry engine.Entry) string {
 	if entry.Seq > 0 {
 		number = fmt.Sprintf("%3d", entry.Seq)
 	}
-	parts := []string{quiet.Render(number), entry.At.UTC().Format("2006-01-02 15:04:05.000Z"), strong.Render(fmt.Sprintf("%-10s", entry.Kind)), sentences[entry.Kind]}
+	parts := []string{colour.Quiet.Render(number), entry.At.UTC().Format("2006-01-02 15:04:05.000Z"), colour.Strong.Render(fmt.Sprintf("%-10s", entry.Kind)), sentences[entry.Kind]}
 	if entry.State != "" {
 		parts = append(parts, "→ "+stateStyle(entry.State))
 	}
@@ -99,7 +100,7 @@ func entryLine(entry engine.Entry) string {
 	}
 	for _, text := range []string{entry.Note, entry.ErrorCode, entry.ErrorMessage} {
 		if text != "" {
-			parts = append(parts, quiet.Render("("+printable(text)+")"))
+			parts = append(parts, colour.Quiet.Render("("+printable(text)+")"))
 		}
 	}
 	if entry.Actor != "" {

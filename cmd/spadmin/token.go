@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
@@ -36,8 +37,8 @@ func (c tokenCreate) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, wire.TokenWithSecret{Token: token, Secret: secret})
 	}
-	say(s.stdout, "created %s (%s)", strong.Render(printable(token.Label)), token.ID)
-	say(s.stdout, "token, shown once: %s", strong.Render(secret))
+	say(s.stdout, "created %s (%s)", colour.Strong.Render(printable(token.Label)), token.ID)
+	say(s.stdout, "token, shown once: %s", colour.Strong.Render(secret))
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package main
 
-import "time"
+import (
+	"time"
+
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
+)
 
 type verifyCommand struct {
 	Grace time.Duration `help:"How long an effect may be overdue before its missing incident counts." default:"5s"`
@@ -22,9 +26,9 @@ func (c verifyCommand) Run(s *session) error {
 		err = sayJSON(s.stdout, report)
 	} else {
 		for _, check := range report.Checks {
-			mark := good.Render("✓")
+			mark := colour.Good.Render("✓")
 			if !check.OK {
-				mark = bad.Render("✗")
+				mark = colour.Bad.Render("✗")
 			}
 			say(s.stdout, "%s %-6s %s", mark, check.ID, check.Title)
 			for _, row := range check.Rows {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
@@ -35,6 +36,6 @@ func welcome(s *session, cfg adminserver.Config, at net.Addr) error {
 		return err
 	}
 	say(s.stdout, "nobody can log in yet: this link lets you in as an admin, once, for 15 minutes")
-	say(s.stdout, "%s", strong.Render(strings.TrimRight(cfg.BaseURL, "/")+"/login/"+secret))
+	say(s.stdout, "%s", colour.Strong.Render(strings.TrimRight(cfg.BaseURL, "/")+"/login/"+secret))
 	return nil
 }

@@ -136,6 +136,11 @@ func (r Request) run(ctx context.Context, tx pgx.Tx, project string) (done Resul
 			IncidentID: r.Incident, Operator: r.By, Note: r.Note, Project: project, Revision: r.Revision,
 		})
 		return Result{State: row.State, Revision: row.Revision}, row.Refusal, err
+	case Reopen:
+		row, err := q.IncidentReopen(ctx, tx, dbsqlc.IncidentReopenParams{
+			IncidentID: r.Incident, Operator: r.By, Note: r.Note, Project: project, Revision: r.Revision,
+		})
+		return Result{State: row.State, Revision: row.Revision}, row.Refusal, err
 	case Note:
 		row, err := q.IncidentNote(ctx, tx, dbsqlc.IncidentNoteParams{
 			IncidentID: r.Incident, Operator: r.By, Note: r.Note, Project: project, Revision: r.Revision,

@@ -74,6 +74,71 @@ func (q *Queries) PlanGet(ctx context.Context, db DBTX, arg PlanGetParams) (Plan
 	return i, err
 }
 
+const planItemClaim = `-- name: PlanItemClaim :one
+SELECT coalesce(r.project, '')::text AS project, coalesce(r.project_id, 0)::int AS project_id, coalesce(r.plan_id::text, '')::text AS plan_id,
+  coalesce(r.incident_id::text, '')::text AS incident_id, coalesce(r.revision, 0)::int AS revision, coalesce(r.action, '')::text AS action,
+  coalesce(r.operator, '')::text AS operator, coalesce(r.note, '')::text AS note
+FROM sendpromptly.claim_plan_item($1::int)
+  AS r(project, project_id, plan_id, incident_id, revision, action, operator, note)
+`
+
+type PlanItemClaimRow struct {
+	Project    string
+	ProjectID  int
+	PlanID     string
+	IncidentID string
+	Revision   int
+	Action     string
+	Operator   string
+	Note       string
+}
+
+// PlanItemClaim takes the next incident of a running plan; project is empty where there is none.
+// claim_plan_item stands in sql/functions/plans.sql.
+func (q *Queries) PlanItemClaim(ctx context.Context, db DBTX, inFlight int) (PlanItemClaimRow, error) {
+	row := db.QueryRow(ctx, planItemClaim, inFlight)
+	var i PlanItemClaimRow
+	err := row.Scan(
+		&i.Project,
+		&i.ProjectID,
+		&i.PlanID,
+		&i.IncidentID,
+		&i.Revision,
+		&i.Action,
+		&i.Operator,
+		&i.Note,
+	)
+	return i, err
+}
+
+const planItemFinish = `-- name: PlanItemFinish :exec
+SELECT sendpromptly.finish_plan_item($1::int, $2::uuid, $3::uuid, $4::text,
+  $5::uuid, $6::text)
+`
+
+type PlanItemFinishParams struct {
+	ProjectID  int
+	PlanID     string
+	IncidentID string
+	Outcome    string
+	ReplayID   *string
+	Error      *string
+}
+
+// PlanItemFinish records what came of a plan's item.
+// finish_plan_item stands in sql/functions/plans.sql.
+func (q *Queries) PlanItemFinish(ctx context.Context, db DBTX, arg PlanItemFinishParams) error {
+	_, err := db.Exec(ctx, planItemFinish,
+		arg.ProjectID,
+		arg.PlanID,
+		arg.IncidentID,
+		arg.Outcome,
+		arg.ReplayID,
+		arg.Error,
+	)
+	return err
+}
+
 const planList = `-- name: PlanList :many
 SELECT p.project_id, p.plan_id, p.action, p.filter, p.note, p.size, p.created_at, p.created_by, p.started_at, p.started_by, p.finished_at, p.stopped_by FROM sendpromptly.plans AS p WHERE p.project_id = $1 ORDER BY p.plan_id DESC LIMIT 50
 `
@@ -149,24 +214,6 @@ func (q *Queries) PlanResults(ctx context.Context, db DBTX, arg PlanResultsParam
 		return nil, err
 	}
 	return items, nil
-}
-
-const planRunItem = `-- name: PlanRunItem :one
-SELECT r::boolean AS taken FROM sendpromptly.run_plan_item($1::text::interval, $2::int) AS r
-`
-
-type PlanRunItemParams struct {
-	LastTry  string
-	InFlight int
-}
-
-// PlanRunItem acts on the next incident of a running plan.
-// run_plan_item stands in sql/functions/plans.sql.
-func (q *Queries) PlanRunItem(ctx context.Context, db DBTX, arg PlanRunItemParams) (bool, error) {
-	row := db.QueryRow(ctx, planRunItem, arg.LastTry, arg.InFlight)
-	var taken bool
-	err := row.Scan(&taken)
-	return taken, err
 }
 
 const planStart = `-- name: PlanStart :execrows

@@ -11,8 +11,11 @@ var (
 	latest   = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 )
 
-// Time checks a moment: the years 1970 to 9999.
+// Time checks a moment: the years 1970 to 9999, and an offset of less than a day.
 func Time(t time.Time) string {
+	if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
+		return "has an offset of a day or more" // Go reads such an offset, and panics or errs when it writes it
+	}
 	if t.Before(earliest) || t.After(latest) {
 		return "lies outside the years 1970 to 9999"
 	}
@@ -32,9 +35,6 @@ func ParseTime(s string) (t time.Time, reason string) {
 		t, err := time.Parse(layout, strings.ToUpper(s))
 		if err != nil {
 			continue
-		}
-		if _, offset := t.Zone(); offset <= -24*3600 || offset >= 24*3600 {
-			break // Go reads such an offset, and panics when it writes it
 		}
 		return t.UTC(), Time(t)
 	}

@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 // How a migrator waits. It never does so inside a statement for long: whoever
@@ -75,7 +77,7 @@ func (s source) pending(ctx context.Context, db querier) ([]Migration, error) {
 // again while another one does, and while work meets a lock.
 func (s source) locked(ctx context.Context, pool *pgxpool.Pool, work func(tx pgx.Tx) error) error {
 	for tries := 1; ; {
-		err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) error {
+		err := pgx.BeginTxFunc(ctx, pool, pg.ReadCommitted, func(tx pgx.Tx) error {
 			var free bool
 			const try = `SELECT pg_try_advisory_xact_lock(hashtextextended('sendpromptly.migrate', 0))`
 			if err := tx.QueryRow(ctx, s.render(try)).Scan(&free); err != nil {

@@ -4,10 +4,12 @@ package pg
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -48,4 +50,19 @@ func InTx[T any](ctx context.Context, pool *pgxpool.Pool, work func(tx pgx.Tx) (
 		return err
 	})
 	return result, err
+}
+
+// RowsFault says whether Postgres refused because of the data at hand: raised
+// errors (P0), bad data (22), constraint violations (23), index limits (54). The
+// function rows_fault says the same in SQL.
+func RowsFault(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) || len(pg.Code) != 5 {
+		return false
+	}
+	switch pg.Code[:2] {
+	case "P0", "22", "23", "54":
+		return true
+	}
+	return false
 }

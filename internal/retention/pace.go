@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
 const (
@@ -37,9 +38,9 @@ type Pace struct {
 // database's default is stricter than READ COMMITTED it gets one at that level.
 func (p *Pace) Step(ctx context.Context, pool *pgxpool.Pool, work func(db dbsqlc.DBTX) (heldSeconds float64, err error)) error {
 	held, err := work(pool)
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code == "SP005" {
-		err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == "SP005" {
+		err = pgx.BeginTxFunc(ctx, pool, pg.ReadCommitted, func(tx pgx.Tx) (err error) {
 			held, err = work(tx)
 			return err
 		})

@@ -27,7 +27,7 @@ DECLARE
   v_alert uuid;
 BEGIN
   taken := 0;
-  IF NOT pg_try_advisory_xact_lock(hashtextextended('sendpromptly alerts', 0)) THEN
+  IF NOT sendpromptly.take_turn('alerts') THEN
     RETURN;
   END IF;
   WITH due AS (
@@ -77,7 +77,7 @@ DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_row sendpromptly.alerts;
 BEGIN
-  IF NOT pg_try_advisory_xact_lock(hashtextextended('sendpromptly alerts', 0)) THEN
+  IF NOT sendpromptly.take_turn('alerts') THEN
     RETURN;
   END IF;
   FOR v_row IN

@@ -13,7 +13,7 @@ DECLARE
   v_project record;
   v_left integer := batch;
 BEGIN
-  IF NOT pg_try_advisory_xact_lock(hashtextextended('sendpromptly.claim_callbacks', 0)) THEN
+  IF NOT sendpromptly.take_turn('callbacks') THEN
     RETURN;
   END IF;
   FOR v_project IN

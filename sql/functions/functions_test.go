@@ -64,3 +64,20 @@ func TestTheWayOfACallbackIsNamed(t *testing.T) {
 		t.Error("the table callbacks does not say who writes and takes its rows")
 	}
 }
+
+// What one transaction at a time does has one kind of lock and one spelling of its key.
+func TestTurnsAreTakenInOnePlace(t *testing.T) {
+	found := 0
+	for _, folder := range []string{"*.sql", "../queries/*.sql", "../schema/*.sql"} {
+		for name, text := range read(t, folder) {
+			if n := strings.Count(text, "advisory_"); n > 0 && name != "turns.sql" {
+				t.Errorf("%s takes an advisory lock: take_turn is for that", name)
+			} else {
+				found += n
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("take_turn takes %d locks", found)
+	}
+}

@@ -30,7 +30,7 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  IF NOT pg_try_advisory_xact_lock(hashtextextended(format('sendpromptly %s %s %s', v_project, endpoint, key), 0)) THEN
+  IF NOT sendpromptly.take_turn(format('%s %s %s', v_project, endpoint, key)) THEN
     verdict := 'busy';
     RETURN;
   END IF;

@@ -30,22 +30,20 @@ END
 $$;
 -- +goose StatementEnd
 
--- Acts on the next incident of one running plan. At most in_flight callbacks of
+-- claim_plan_item takes the next incident of one running plan, for the caller to act on in the same transaction and to say
+-- with finish_plan_item what came of it. At most in_flight callbacks of
 -- a project wait or are being sent: a plan never floods the repair endpoint, and
--- no attempt runs out of time in the queue. taken is false where no plan can go
+-- no attempt runs out of time in the queue. project is null where no plan can go
 -- on now. One incident a transaction: it never waits for one while it holds another.
--- One that cannot be acted on, for a reason that lies in a row, ends as an error,
--- which a note on its timeline tells, and holds up no other.
 -- +goose StatementBegin
-CREATE OR REPLACE FUNCTION sendpromptly.run_plan_item(last_try interval, in_flight integer, OUT taken boolean)
+CREATE OR REPLACE FUNCTION sendpromptly.claim_plan_item(in_flight integer,
+    OUT project text, OUT project_id integer, OUT plan_id uuid, OUT incident_id uuid, OUT revision integer, OUT action text, OUT operator text, OUT note text)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_plan record;
   v_item record;
-  v_done record;
 BEGIN
-  taken := false;
   FOR v_plan IN
     SELECT p.*, q.name FROM sendpromptly.projects AS q CROSS JOIN LATERAL (
       SELECT o.* FROM sendpromptly.plans AS o
@@ -63,30 +61,36 @@ BEGIN
         SELECT 1 FROM sendpromptly.plan_items AS i WHERE i.project_id = p.project_id AND i.plan_id = p.plan_id AND i.outcome IS NULL);
       CONTINUE;
     END IF;
-    taken := true;
-    BEGIN
-      IF v_plan.action = 'reprocess' THEN
-        SELECT r.refusal, r.replay_id INTO v_done
-        FROM sendpromptly.reprocess(v_item.incident_id, v_plan.started_by, last_try, v_plan.name, v_item.revision) AS r;
-      ELSE
-        SELECT r.refusal, NULL::uuid AS replay_id INTO v_done
-        FROM sendpromptly.close(v_item.incident_id, v_plan.started_by, v_plan.note, v_plan.name, v_item.revision) AS r;
-      END IF;
-    EXCEPTION WHEN OTHERS THEN
-      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
-        RAISE;
-      END IF;
-      SELECT 'error' AS refusal, NULL::uuid AS replay_id INTO v_done;
-      INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
-      SELECT o.effect_id, sendpromptly.clock(), o.project_id, 'note', left(SQLERRM, 2000), 'a plan could not act on the incident'
-      FROM sendpromptly.incidents AS o WHERE o.project_id = v_item.project_id AND o.incident_id = v_item.incident_id;
-    END;
-    UPDATE sendpromptly.plan_items AS i SET replay_id = v_done.replay_id, outcome = CASE
-        WHEN v_done.refusal IS NULL THEN CASE v_plan.action WHEN 'reprocess' THEN 'requested' ELSE 'closed' END
-        WHEN v_done.refusal IN ('changed', 'error') THEN v_done.refusal ELSE 'refused' END
-    WHERE i.project_id = v_item.project_id AND i.plan_id = v_item.plan_id AND i.incident_id = v_item.incident_id;
+    project := v_plan.name;
+    project_id := v_plan.project_id;
+    plan_id := v_plan.plan_id;
+    incident_id := v_item.incident_id;
+    revision := v_item.revision;
+    action := v_plan.action;
+    operator := v_plan.started_by;
+    note := v_plan.note;
     RETURN;
   END LOOP;
+END
+$$;
+-- +goose StatementEnd
+
+-- finish_plan_item records what came of an item: requested, closed, changed, refused or error. With an error, a note on the
+-- incident's timeline tells it.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.finish_plan_item(project_id integer, plan_id uuid, incident_id uuid, outcome text, replay_id uuid, error text) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+#variable_conflict use_column
+DECLARE
+  v_now timestamptz := sendpromptly.clock();
+BEGIN
+  IF outcome = 'error' THEN
+    INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+    SELECT o.effect_id, v_now, o.project_id, 'note', left(error, 2000), 'a plan could not act on the incident'
+    FROM sendpromptly.incidents AS o WHERE o.project_id = finish_plan_item.project_id AND o.incident_id = finish_plan_item.incident_id;
+  END IF;
+  UPDATE sendpromptly.plan_items AS i SET replay_id = finish_plan_item.replay_id, outcome = finish_plan_item.outcome
+  WHERE i.project_id = finish_plan_item.project_id AND i.plan_id = finish_plan_item.plan_id AND i.incident_id = finish_plan_item.incident_id;
 END
 $$;
 -- +goose StatementEnd

@@ -35,7 +35,17 @@ SELECT (CASE WHEN i.outcome IS NULL THEN 'waiting' WHEN i.outcome <> 'requested'
 FROM sendpromptly.plan_items AS i WHERE i.project_id = sqlc.arg(project_id) AND i.plan_id = sqlc.arg(plan_id)
 GROUP BY 1 ORDER BY 1;
 
--- name: PlanRunItem :one
--- PlanRunItem acts on the next incident of a running plan.
--- run_plan_item stands in sql/functions/plans.sql.
-SELECT r::boolean AS taken FROM sendpromptly.run_plan_item(sqlc.arg(last_try)::text::interval, sqlc.arg(in_flight)::int) AS r;
+-- name: PlanItemClaim :one
+-- PlanItemClaim takes the next incident of a running plan; project is empty where there is none.
+-- claim_plan_item stands in sql/functions/plans.sql.
+SELECT coalesce(r.project, '')::text AS project, coalesce(r.project_id, 0)::int AS project_id, coalesce(r.plan_id::text, '')::text AS plan_id,
+  coalesce(r.incident_id::text, '')::text AS incident_id, coalesce(r.revision, 0)::int AS revision, coalesce(r.action, '')::text AS action,
+  coalesce(r.operator, '')::text AS operator, coalesce(r.note, '')::text AS note
+FROM sendpromptly.claim_plan_item(sqlc.arg(in_flight)::int)
+  AS r(project, project_id, plan_id, incident_id, revision, action, operator, note);
+
+-- name: PlanItemFinish :exec
+-- PlanItemFinish records what came of a plan's item.
+-- finish_plan_item stands in sql/functions/plans.sql.
+SELECT sendpromptly.finish_plan_item(sqlc.arg(project_id)::int, sqlc.arg(plan_id)::uuid, sqlc.arg(incident_id)::uuid, sqlc.arg(outcome)::text,
+  sqlc.narg(replay_id)::uuid, sqlc.narg(error)::text);

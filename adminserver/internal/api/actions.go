@@ -95,27 +95,30 @@ func attempted(d actions.Result, t time.Time) *time.Time {
 }
 
 func addActions(r *room) {
-	plain := func(path, action, title, text string) {
-		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: identity.Operator,
+	plain := func(action, title, text string) {
+		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + action, id: "incidents-" + action, tag: "Incidents", role: identity.Operator,
 			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
 		add(r, line, func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
 			return r.act(ctx, *in, action, "", true)
 		})
 	}
-	noted := func(path, action, title, text string, needsMatch bool, more ...int) {
-		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + path, id: "incidents-" + path, tag: "Incidents", role: identity.Operator,
+	noted := func(action, title, text string, needsMatch bool, more ...int) {
+		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + action, id: "incidents-" + action, tag: "Incidents", role: identity.Operator,
 			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
 		add(r, line, func(ctx context.Context, in *notedInput) (*done[wire.Acted], error) {
 			return r.act(ctx, in.ActionInput, action, in.Body.Note, needsMatch)
 		})
 	}
-	plain("reprocess", actions.Reprocess, "Ask the app to repair",
+	plain(actions.Reprocess, "Ask the app to repair",
 		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight and where the effect is applied. A closed incident reopens. Needs If-Match.")
-	plain("stop", actions.Stop, "End the attempt in flight",
+	plain(actions.Stop, "End the attempt in flight",
 		"Its remaining callbacks are cancelled and the incident is failed; where none is in flight, only the entry is written. Needs If-Match.")
-	plain("try-now", actions.TryNow, "Let the next callback go out at once",
+	plain(actions.TryNow, "Let the next callback go out at once",
 		"Instead of at its scheduled time. Refused without an attempt, while a callback is being sent, and after one was answered. Needs If-Match.")
-	noted("close", actions.Close, "Put an incident away without an outcome",
+	noted(actions.Close, "Put an incident away without an outcome",
 		"The note says why. Refused while an attempt is in flight. Needs If-Match.", true, http.StatusPreconditionRequired)
-	noted("notes", actions.Note, "Write a note into the timeline", "It moves nothing. If-Match is honoured where it is given.", false)
+	noted(actions.Reopen, "Reopen a closed incident",
+		"It is failed or missing again, as its cause says, and its alert is due anew. The note says why. Needs If-Match.",
+		true, http.StatusPreconditionRequired)
+	noted(actions.Note, "Write a note into the timeline", "It moves nothing. If-Match is honoured where it is given.", false)
 }

@@ -120,13 +120,23 @@ func TestAnIncidentIsFoundRepairedAndTold(t *testing.T) {
 	if len(attempts.Attempts) != 1 || attempts.Attempts[0].Operator != "token:operator" || attempts.Attempts[0].Delivery != "waiting" {
 		t.Errorf("attempts = %+v", attempts)
 	}
-	get[incident](d, call{method: "POST", path: path + "/try-now", token: "operator", header: matching(2)})
+	get[incident](d, call{method: "POST", path: path + "/try_now", token: "operator", header: matching(2)})
 	get[incident](d, call{method: "POST", path: path + "/stop", token: "operator", header: matching(2)})
-	get[incident](d, call{method: "POST", path: path + "/notes", token: "operator", body: `{"note":"the customer called"}`})
+	get[incident](d, call{method: "POST", path: path + "/note", token: "operator", body: `{"note":"the customer called"}`})
 	closed, _ := get[incident](d, call{method: "POST", path: path + "/close", token: "operator", body: `{"note":"refunded"}`, header: matching(3)})
 	if closed.State != "closed" {
 		t.Errorf("closed = %+v", closed)
 	}
+	d.requireProblem("reopening without a revision",
+		d.do(call{method: "POST", path: path + "/reopen", token: "operator", body: `{"note":"not refunded"}`}), 428)
+	reopened, answer := get[incident](d, call{
+		method: "POST", path: path + "/reopen", token: "operator", body: `{"note":"not refunded"}`, header: matching(4),
+	})
+	if reopened.State != "failed" || answer.header.Get("ETag") != `"5"` {
+		t.Errorf("reopened = %+v", reopened)
+	}
+	d.requireProblem("reopening what is open",
+		d.do(call{method: "POST", path: path + "/reopen", token: "operator", body: `{"note":"again"}`, header: matching(5)}), 409)
 	told, _ := get[struct {
 		Entries []struct{ Kind, Actor, Note string }
 	}](d, call{method: "GET", path: path + "/timeline", token: "viewer"})
@@ -134,7 +144,7 @@ func TestAnIncidentIsFoundRepairedAndTold(t *testing.T) {
 	for _, e := range told.Entries {
 		kinds += e.Kind + " "
 	}
-	if kinds != "receipt failure opened reprocess stopped note closed " {
+	if kinds != "receipt failure opened reprocess stopped note closed reopened " {
 		t.Errorf("timeline: %s", kinds)
 	}
 	d.RequireSound()
@@ -153,7 +163,7 @@ func TestAPlanOverTheAPI(t *testing.T) {
 			Incidents int
 		}
 	}
-	body := `{"action":"close","note":"n","filter":{"open":true,"opened_after":"2026-01-02T00:00:00+24:00"}}`
+	body := `{"action":"close","note":"n","filter":{"open":true,"opened_after":"2026-01-02T00:00:00+23:00"}}`
 	p, _ := get[plan](d, call{method: "POST", path: "/plans", token: "operator", body: body})
 	if p.Size != 2 {
 		t.Fatalf("plan = %+v", p)

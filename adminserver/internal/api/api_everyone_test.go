@@ -82,8 +82,9 @@ func (l line) at(of things) string {
 
 // bodies are valid ones, so that only the caller is what is wrong.
 var bodies = map[string]string{
-	"incidents-close": `{"note":"n"}`, "incidents-notes": `{"note":"n"}`, "proofs-create": `{}`, "plans-create": `{"action":"close","filter":{"open":true},"note":"n"}`,
-	"plans-start": `{"count":1}`, "views-save": `{"name":"n","filter":{"open":true}}`, "projects-create": `{"name":"new"}`, "projects-set": `{"public_name":"x"}`,
+	"incidents-close": `{"note":"n"}`, "incidents-reopen": `{"note":"n"}`, "incidents-note": `{"note":"n"}`, "proofs-create": `{}`,
+	"plans-create": `{"action":"close","filter":{"open":true},"note":"n"}`,
+	"plans-start":  `{"count":1}`, "views-save": `{"name":"n","filter":{"open":true}}`, "projects-create": `{"name":"new"}`, "projects-set": `{"public_name":"x"}`,
 	"projects-rotate-callback-secret": `{"overlap_seconds":60}`, "keys-create": `{"label":"l"}`, "operators-invite": `{"email":"new@example.com","role":"admin"}`,
 	"operators-set": `{"role":"admin"}`, "tokens-create": `{"role":"admin","label":"l"}`,
 }
@@ -161,7 +162,7 @@ func TestWhoMayDoes(t *testing.T) {
 	mine := d.things("default")
 	for _, l := range spec(t) {
 		switch l.id {
-		case "events-stream", "incidents-try-now", "proofs-create", "plans-start", "plans-stop", "incidents-close", "incidents-stop", "tokens-revoke", "operators-remove",
+		case "events-stream", "incidents-try_now", "proofs-create", "plans-start", "plans-stop", "incidents-close", "incidents-reopen", "incidents-stop", "tokens-revoke", "operators-remove",
 			"operators-set", "operators-invite", "keys-revoke":
 			continue // they need a state, a key or an order of their own: see the tests beside this one
 		}

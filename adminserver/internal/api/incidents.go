@@ -8,6 +8,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
@@ -29,10 +30,19 @@ type FilterQuery struct {
 	Text         string    `query:"text" maxLength:"255" doc:"A term where one is known; else a part of the last error's code or message."`
 }
 
-func (f FilterQuery) filter() engine.IncidentFilter {
+// filter is the engine's. The times are checked here, while their offsets are still what was sent.
+func (f FilterQuery) filter() (engine.IncidentFilter, error) {
+	for _, bound := range []struct {
+		field string
+		at    time.Time
+	}{{"opened_after", f.OpenedAfter}, {"opened_before", f.OpenedBefore}} {
+		if reason := input.Time(bound.at); reason != "" && !bound.at.IsZero() {
+			return engine.IncidentFilter{}, &engine.FieldError{Field: bound.field, Reason: reason}
+		}
+	}
 	return engine.IncidentFilter{Open: f.Open, State: wire.State(f.State), Cause: engine.Cause(f.Cause), Provider: f.Provider, EventType: f.EventType,
 		Effect: f.EffectType, Version: f.Version, Term: f.Term, Subject: f.Reference, Customer: f.Customer,
-		OpenedAfter: f.OpenedAfter.UTC(), OpenedBefore: f.OpenedBefore.UTC(), Text: f.Text}
+		OpenedAfter: f.OpenedAfter.UTC(), OpenedBefore: f.OpenedBefore.UTC(), Text: f.Text}, nil
 }
 
 type incidentsInput struct {
@@ -71,7 +81,10 @@ func addIncidents(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		f := in.filter()
+		f, err := in.filter()
+		if err != nil {
+			return nil, err
+		}
 		f.Before, f.Limit = engine.IncidentID(in.Cursor), in.Limit
 		page, err := e.Incidents(ctx, f)
 		return &reply[wire.IncidentPage]{wire.NewIncidentPage(project, page)}, err
@@ -85,7 +98,11 @@ func addIncidents(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		n, capped, err := r.Incidents.Count(ctx, project, in.filter(), incidents.CountCap)
+		f, err := in.filter()
+		if err != nil {
+			return nil, err
+		}
+		n, capped, err := r.Incidents.Count(ctx, project, f, incidents.CountCap)
 		return &reply[IncidentCount]{IncidentCount{n, capped}}, err
 	})
 	line.path, line.id, line.title = "/incidents/{id}", "incidents-get", "Read an incident"

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/identity"
+	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
@@ -29,7 +30,7 @@ type done[T any] struct {
 // what it is: another one with the same key is refused. Without a key it is just done.
 func once[T any](ctx context.Context, r *room, key, project, action string, asked any, do func(tx pgx.Tx) (T, error)) (out done[T], err error) {
 	if key == "" {
-		err = pgx.BeginTxFunc(ctx, r.Pool, pgx.TxOptions{IsoLevel: pgx.ReadCommitted}, func(tx pgx.Tx) (err error) {
+		err = pgx.BeginTxFunc(ctx, r.Pool, pg.ReadCommitted, func(tx pgx.Tx) (err error) {
 			out.Body, err = do(tx)
 			return err
 		})

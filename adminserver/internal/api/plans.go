@@ -28,7 +28,7 @@ type Filter struct {
 	Text         string     `json:"text,omitempty" maxLength:"255"`
 }
 
-func (f Filter) filter() engine.IncidentFilter {
+func (f Filter) filter() (engine.IncidentFilter, error) {
 	q := FilterQuery{Open: f.Open, State: f.State, Cause: f.Cause, Provider: f.Provider, EventType: f.EventType, EffectType: f.EffectType, Version: f.Version,
 		Term: f.Term, Reference: f.Reference, Customer: f.Customer, Text: f.Text}
 	if f.OpenedAfter != nil {
@@ -147,7 +147,12 @@ func planActions(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		p, err := r.Incidents.Plans.Create(ctx, project, incidents.PlanRequest{Action: in.Body.Action, Filter: in.Body.Filter.filter(), Note: in.Body.Note}, identity.From(ctx).Actor())
+		f, err := in.Body.Filter.filter()
+		if err != nil {
+			return nil, err
+		}
+		request := incidents.PlanRequest{Action: in.Body.Action, Filter: f, Note: in.Body.Note}
+		p, err := r.Incidents.Plans.Create(ctx, project, request, identity.From(ctx).Actor())
 		return &reply[Plan]{newPlan(p)}, err
 	})
 	line.path, line.id, line.title, line.status = "/plans/{id}/start", "plans-start", "Start a plan", http.StatusOK

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -22,7 +21,8 @@ const maxDepth = 16
 
 // strict refuses what huma would take: a body that is not declared JSON, members
 // that are unknown, come twice or are spelled in another case, parameters that
-// come twice or are badly escaped, a body where none belongs.
+// come twice or are badly escaped, a body where none belongs. It also
+// writes an id of ours in a path in lower case.
 type strict struct {
 	registry huma.Registry
 	op       *huma.Operation
@@ -39,19 +39,12 @@ func (s *strict) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *strict) check(r *http.Request) error {
-	query, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return web.New(http.StatusUnprocessableEntity, "the query is badly escaped")
+	if err := s.checkQuery(r); err != nil {
+		return err
 	}
-	for name, values := range query {
-		if !s.takes("query", name) {
-			return web.New(http.StatusUnprocessableEntity, "the query holds a parameter that is not known")
-		}
-		if len(values) > 1 {
-			return web.New(http.StatusUnprocessableEntity, "a parameter of the query comes twice")
-		}
-		if !utf8.ValidString(values[0]) {
-			return web.New(http.StatusUnprocessableEntity, "the query is not UTF-8")
+	for _, p := range s.op.Parameters {
+		if id := input.CanonicalUUID(r.PathValue(p.Name)); p.In == "path" && id != "" {
+			r.SetPathValue(p.Name, id)
 		}
 	}
 	for _, name := range []string{"If-Match", "Idempotency-Key", "Last-Event-Id", "Content-Type"} {
@@ -88,6 +81,26 @@ func (s *strict) check(r *http.Request) error {
 		return err
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return nil
+}
+
+// checkQuery reads the query. A parameter that is empty counts as absent, which huma sees to.
+func (s *strict) checkQuery(r *http.Request) error {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return web.New(http.StatusUnprocessableEntity, "the query is badly escaped")
+	}
+	for name, values := range query {
+		if !s.takes("query", name) {
+			return web.New(http.StatusUnprocessableEntity, "the query holds a parameter that is not known")
+		}
+		if len(values) > 1 {
+			return web.New(http.StatusUnprocessableEntity, "a parameter of the query comes twice")
+		}
+		if reason := input.Text(values[0], len(values[0])); reason != "" {
+			return web.New(http.StatusUnprocessableEntity, "the query "+reason)
+		}
+	}
 	return nil
 }
 

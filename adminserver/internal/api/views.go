@@ -55,7 +55,11 @@ func addViews(r *room) {
 		if err != nil {
 			return nil, err
 		}
-		v, err := r.Incidents.Views.Save(ctx, project, in.Body.Name, in.Body.Filter.filter(), identity.From(ctx).Actor())
+		f, err := in.Body.Filter.filter()
+		if err != nil {
+			return nil, err
+		}
+		v, err := r.Incidents.Views.Save(ctx, project, in.Body.Name, f, identity.From(ctx).Actor())
 		return &reply[SavedView]{newView(v)}, err
 	})
 	line = operation{method: http.MethodDelete, path: "/views/{id}", id: "views-delete", tag: "Saved views", role: identity.Operator, title: "Delete a saved view",

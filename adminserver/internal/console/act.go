@@ -8,31 +8,36 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/actions"
 )
 
 // action is what a form of an incident's page asks for.
 type action struct {
-	// form is the form's name, done what the page says afterwards.
-	form, done string
+	// name is the action's, in the path and as the form's id; done is what the page says afterwards.
+	name, done string
 	do         func(v *visit, id engine.IncidentID, seen engine.ActionOption) error
 }
 
-var actions = []action{
-	{"reprocess", "Reprocess is asked for. The callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+var forms = []action{
+	{actions.Reprocess, "Reprocess is asked for. The callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		_, err := v.engine.Reprocess(v.ctx(), id, v.who.Actor(), seen)
 		return err
 	}},
-	{"stop", "The attempt is stopped.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{actions.Stop, "The attempt is stopped.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
 		return err
 	}},
-	{"try", "The next callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{actions.TryNow, "The next callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.TryNow(v.ctx(), id, v.who.Actor(), seen)
 	}},
-	{"close", "The incident is closed.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{actions.Close, "The incident is closed.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.CloseIncident(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
-	{"note", "The note is on the timeline.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{actions.Reopen, "The incident is open again.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+		_, err := v.engine.Reopen(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
+		return err
+	}},
+	{actions.Note, "The note is on the timeline.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.Note(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
 }
@@ -52,7 +57,7 @@ func (c *console) act(a action) handle {
 		}
 		err = a.do(v, incident.ID, engine.IfRevision(revision))
 		if err == nil {
-			v.redirect("/incidents/"+string(incident.ID), a.form, "")
+			v.redirect("/incidents/"+string(incident.ID), a.name, "")
 			return nil
 		}
 		problem, ok := refusal(err, v.r.PostFormValue("state"))
@@ -62,7 +67,7 @@ func (c *console) act(a action) handle {
 		if incident, err = v.engine.Incident(v.ctx(), incident.ID); err != nil {
 			return err
 		}
-		return v.showIncident(problem.Status, incident, incidentPage{Typed: v.r.PostFormValue("note"), Form: a.form}, problem.Detail)
+		return v.showIncident(problem.Status, incident, incidentPage{Typed: v.r.PostFormValue("note"), Form: a.name}, problem.Detail)
 	}
 }
 
@@ -107,8 +112,8 @@ var notices = func() map[string]string {
 		"key-revoked":   "The key is revoked.", "token-revoked": "The token is revoked.",
 		"alert": "The destination is saved.", "alert-removed": "The destination is gone.",
 	}
-	for _, a := range actions {
-		said[a.form] = a.done
+	for _, a := range forms {
+		said[a.name] = a.done
 	}
 	return said
 }()

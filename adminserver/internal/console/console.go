@@ -56,8 +56,8 @@ type line struct {
 
 func (c *console) table() []line {
 	lines := slices.Concat(c.reading(), c.acting(), c.changing())
-	for _, a := range actions {
-		lines = append(lines, line{"POST /incidents/{id}/" + a.form, identity.Operator, false, c.act(a)})
+	for _, a := range forms {
+		lines = append(lines, line{"POST /incidents/{id}/" + a.name, identity.Operator, false, c.act(a)})
 	}
 	return lines
 }

@@ -111,6 +111,30 @@ func TestAConflictShowsWhatChangedAndLosesNothing(t *testing.T) {
 	}
 }
 
+func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
+	path := "/incidents/" + string(incident.ID)
+	if page := s.get(operator, path); strings.Contains(page, path+"/reopen") {
+		t.Error("an open incident can be reopened")
+	}
+	s.post(operator, path+"/close", url.Values{"revision": {"1"}, "state": {"failed"}, "note": {"refunded"}})
+	s.has(s.get(operator, path), path+"/reopen", "Why is it open again?")
+	seen := url.Values{"revision": {"2"}, "state": {"closed"}, "note": {" "}}
+	if got := s.do(operator, http.MethodPost, path+"/reopen", seen); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("without a note: %d", got.status)
+	}
+	seen.Set("note", "the refund bounced")
+	s.has(s.get(operator, s.post(operator, path+"/reopen", seen)), "The incident is open again.", "Incident reopened", "the refund bounced")
+	got := s.do(admin, http.MethodPost, path+"/reopen", seen)
+	if got.status != http.StatusConflict {
+		t.Errorf("reopening what was reopened since: %d", got.status)
+	}
+	s.has(got.body, "it was closed when you looked, and is failed now", "the refund bounced</textarea>")
+	s.db.RequireSound()
+}
+
 func TestAPlanActsOnTheFrozenSetOnceItsCountIsGivenBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

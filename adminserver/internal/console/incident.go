@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/actions"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
@@ -25,7 +26,7 @@ type incidentPage struct {
 	CanShare bool
 	// RepairURL says that Reprocess has somewhere to go.
 	RepairURL bool
-	// Form is the form that was refused and Typed the note that it brought, so
+	// Form is the action that was refused and Typed the note that it brought, so
 	// that nothing is lost.
 	Typed, Form string
 }
@@ -40,12 +41,27 @@ func (p incidentPage) CanClose() bool {
 	return p.State == engine.StateFailed || p.State == engine.StateMissing
 }
 
+// CanReopen says whether the state allows it.
+func (p incidentPage) CanReopen() bool { return p.State == engine.StateClosed }
+
 // CanStop says whether an attempt is in flight.
 func (p incidentPage) CanStop() bool { return p.State == engine.StateReprocessing }
 
 // CanTryNow says whether a callback waits for its time.
 func (p incidentPage) CanTryNow() bool {
 	return p.CanStop() && len(p.Attempts) > 0 && !p.Attempts[0].NextAt.IsZero()
+}
+
+// NotesTyped says that the form of a note shows what was typed: it was that form, or the form that was
+// refused is not on the page any more.
+func (p incidentPage) NotesTyped() bool {
+	switch p.Form {
+	case actions.Close:
+		return p.Typed != "" && !p.CanClose()
+	case actions.Reopen:
+		return p.Typed != "" && !p.CanReopen()
+	}
+	return p.Form == actions.Note
 }
 
 // incident shows one incident.

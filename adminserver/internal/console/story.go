@@ -158,7 +158,7 @@ func whatNext(i engine.Incident, attempts []incidents.AttemptHistory, repairURL 
 		}
 		return next{What: "Nothing is left to do: it resolved", Until: i.ResolvedAt, After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + "."}
 	case engine.StateClosed:
-		return next{What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reprocess reopens it."}
+		return next{What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reopen and Reprocess open it again."}
 	}
 	if !repairURL {
 		return next{What: "Nothing happens by itself: the project has no repair URL, so Reprocess has nowhere to go. A success that the app reports resolves it."}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -90,9 +91,9 @@ func redact(p projects.Project, i engine.Incident, entries []engine.Entry, more 
 func facts(i engine.Incident) []fact {
 	list := []fact{{Label: "Provider", Text: providerName(i.Provider)}}
 	if i.EventType != "" {
-		list = append(list, fact{Label: "Event", Text: sentenceCase(eventName(i.EventType))})
+		list = append(list, fact{Label: "Event", Text: web.Sentence(eventName(i.EventType))})
 	}
-	list = append(list, fact{Label: "What was owed", Text: sentenceCase(strings.TrimPrefix(effectOf(i.Effect).noun, "your "))})
+	list = append(list, fact{Label: "What was owed", Text: web.Sentence(strings.TrimPrefix(effectOf(i.Effect).noun, "your "))})
 	if i.Subject != "" {
 		list = append(list, fact{Label: "Reference", Text: mask(i.Subject)})
 	}
@@ -157,11 +158,4 @@ func grouped(hash []byte) string {
 		out.WriteByte(digits[b&15])
 	}
 	return out.String()
-}
-
-func sentenceCase(s string) string {
-	if s == "" {
-		return s
-	}
-	return strings.ToUpper(s[:1]) + s[1:]
 }

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
+	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
@@ -61,6 +64,8 @@ func Describe(err error) *Problem {
 		return refusal(refused.Reason, refused.State, refused.Changed, refused.Revision)
 	case errors.As(err, &turned):
 		return refusal(turned.Reason, engine.State(turned.State), turned.Changed, turned.Revision)
+	case errors.Is(err, incidents.ErrPlanBegun):
+		return refusal(err.Error(), "", false, 0)
 	case errors.Is(err, access.ErrIdempotencyConflict), errors.Is(err, access.ErrIdempotencyBusy):
 		return New(http.StatusConflict, err.Error())
 	case errors.As(err, &tooBig):
@@ -81,5 +86,14 @@ func refusal(reason string, state engine.State, changed bool, revision int) *Pro
 
 // New makes a problem of a status, with a sentence that says more or "".
 func New(status int, detail string) *Problem {
-	return &Problem{Status: status, Title: strings.ToUpper(http.StatusText(status)[:1]) + strings.ToLower(http.StatusText(status)[1:]), Detail: detail}
+	return &Problem{Status: status, Title: Sentence(strings.ToLower(http.StatusText(status))), Detail: detail}
+}
+
+// Sentence begins a text with a capital letter.
+func Sentence(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	if size == 0 {
+		return s
+	}
+	return string(unicode.ToUpper(first)) + s[size:]
 }

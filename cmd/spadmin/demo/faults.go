@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo/shop"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
@@ -151,7 +152,7 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sc.tell.voice(sc.providersLog(), "%s  %s in %s: will be sent again", sc.event.eventType, bad.Render("500"), millis(d.took))
+	sc.tell.voice(sc.providersLog(), "%s  %s in %s: will be sent again", sc.event.eventType, colour.Bad.Render("500"), millis(d.took))
 	if err := index.Commit(ctx); err != nil {
 		return err
 	}

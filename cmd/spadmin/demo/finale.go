@@ -7,6 +7,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
@@ -60,7 +61,7 @@ func (s *Stage) checkBooks(ctx context.Context) []error {
 		}
 	}
 	if len(wrong) == 0 {
-		s.tell.voice(theShop, "%s %d effects, each applied exactly once; %d accounts, every balance right", good.Render("✓"), len(s.sent), len(s.expected))
+		s.tell.voice(theShop, "%s %d effects, each applied exactly once; %d accounts, every balance right", colour.Good.Render("✓"), len(s.sent), len(s.expected))
 	}
 	return wrong
 }
@@ -73,10 +74,10 @@ func (s *Stage) verify(ctx context.Context) (ok bool, wrong []error) {
 	}
 	for _, check := range verified.Checks {
 		if check.OK {
-			s.tell.voice("spadmin verify", "%s %s", good.Render("✓"), check.Title)
+			s.tell.voice("spadmin verify", "%s %s", colour.Good.Render("✓"), check.Title)
 			continue
 		}
-		s.tell.voice("spadmin verify", "%s %s", bad.Render("✗"), check.Title)
+		s.tell.voice("spadmin verify", "%s %s", colour.Bad.Render("✗"), check.Title)
 		wrong = append(wrong, fmt.Errorf("verify %s, %s: %s", check.ID, check.Title, strings.Join(check.Rows, "; ")))
 	}
 	return verified.OK, wrong
@@ -91,7 +92,7 @@ func (s *Stage) table(scenes []*scene) {
 		}
 		s.tell.line("%s", strings.TrimRight(strings.Join(cells, "  "), " "))
 	}
-	row(quiet, "INCIDENT", "EVENT", "CAUSE", "OPENED", "RESOLVED", "HOW")
+	row(colour.Quiet, "INCIDENT", "EVENT", "CAUSE", "OPENED", "RESOLVED", "HOW")
 	for _, sc := range scenes {
 		if sc.incident.ID == "" {
 			continue
@@ -131,9 +132,9 @@ func (s *Stage) moral(scenes []*scene) {
 		}
 	}
 	s.tell.line("")
-	s.tell.line("%s  %d events, each answered %s in the end.", column("What the providers' logs saw", 29), len(s.sent), good.Render("200 OK"))
-	s.tell.line("%s  %s %s", column("What SendPromptly saw", 29), bad.Render(fmt.Sprintf("%d incidents.", incidents)),
-		good.Render(fmt.Sprintf("%d resolved, each effect applied exactly once.", resolved)))
+	s.tell.line("%s  %d events, each answered %s in the end.", column("What the providers' logs saw", 29), len(s.sent), colour.Good.Render("200 OK"))
+	s.tell.line("%s  %s %s", column("What SendPromptly saw", 29), colour.Bad.Render(fmt.Sprintf("%d incidents.", incidents)),
+		colour.Good.Render(fmt.Sprintf("%d resolved, each effect applied exactly once.", resolved)))
 }
 
 // showTimeline tells one incident as spadmin show does.
@@ -143,10 +144,10 @@ func (sc *scene) showTimeline(ctx context.Context) error {
 		return err
 	}
 	sc.tell.line("")
-	sc.tell.line("%s  %s", strong.Render("The timeline of "+sc.customer+"'s effect"), quiet.Render("append-only; every entry is hashed together with the one before it"))
+	sc.tell.line("%s  %s", colour.Strong.Render("The timeline of "+sc.customer+"'s effect"), colour.Quiet.Render("append-only; every entry is hashed together with the one before it"))
 	for _, entry := range entries {
-		sc.tell.line("%s", strings.TrimRight(fmt.Sprintf("%3d  %s  %s  %s", entry.Seq, quiet.Render(sc.tell.at(entry.At)),
-			column(strong.Render(string(entry.Kind)), 9), sc.details(entry)), " "))
+		sc.tell.line("%s", strings.TrimRight(fmt.Sprintf("%3d  %s  %s  %s", entry.Seq, colour.Quiet.Render(sc.tell.at(entry.At)),
+			column(colour.Strong.Render(string(entry.Kind)), 9), sc.details(entry)), " "))
 	}
 	return nil
 }
@@ -172,11 +173,11 @@ func (sc *scene) details(entry engine.Entry) string {
 	text := strings.Join(parts, ": ")
 	switch {
 	case entry.State == engine.StateApplied:
-		return strings.TrimSpace(good.Render(string(entry.State)) + "  " + text)
+		return strings.TrimSpace(colour.Good.Render(string(entry.State)) + "  " + text)
 	case entry.State == engine.StateReprocessing:
-		return strings.TrimSpace(waiting.Render(string(entry.State)) + "  " + text)
+		return strings.TrimSpace(colour.Waiting.Render(string(entry.State)) + "  " + text)
 	case entry.State.Open():
-		return strings.TrimSpace(bad.Render(string(entry.State)) + "  " + text)
+		return strings.TrimSpace(colour.Bad.Render(string(entry.State)) + "  " + text)
 	}
 	return text
 }

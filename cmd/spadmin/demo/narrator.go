@@ -9,16 +9,8 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"github.com/jackc/pgx/v5/pgxpool"
-)
 
-// Colours carry meaning: green is well, red is lost, yellow is on its way.
-var (
-	good    = lipgloss.NewStyle().Foreground(lipgloss.Green)
-	bad     = lipgloss.NewStyle().Foreground(lipgloss.Red)
-	waiting = lipgloss.NewStyle().Foreground(lipgloss.Yellow)
-	quiet   = lipgloss.NewStyle().Faint(true)
-	strong  = lipgloss.NewStyle().Bold(true)
-	named   = lipgloss.NewStyle().Foreground(lipgloss.Cyan)
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 )
 
 // The width of a line, and of the column that says who speaks.
@@ -83,25 +75,25 @@ func (n *narrator) line(format string, args ...any) {
 
 // say prints a line of the story with the time.
 func (n *narrator) say(format string, args ...any) {
-	n.line("%s  %s", quiet.Render(clock(time.Since(n.start))), fmt.Sprintf(format, args...))
+	n.line("%s  %s", colour.Quiet.Render(clock(time.Since(n.start))), fmt.Sprintf(format, args...))
 }
 
 // voice prints what somebody says or does.
 func (n *narrator) voice(who, format string, args ...any) {
-	name := named.Render(fmt.Sprintf("%-*s", voiceWidth, who))
+	name := colour.Named.Render(fmt.Sprintf("%-*s", voiceWidth, who))
 	n.say("%s  %s", name, fmt.Sprintf(format, args...))
 }
 
 // aside adds to what was just said.
 func (n *narrator) aside(format string, args ...any) {
 	const clockWidth = len("00:00.000")
-	n.line("%*s%s", clockWidth+voiceWidth+4, "", quiet.Render(fmt.Sprintf(format, args...)))
+	n.line("%*s%s", clockWidth+voiceWidth+4, "", colour.Quiet.Render(fmt.Sprintf(format, args...)))
 }
 
 // heading begins a new part.
 func (n *narrator) heading(title string) {
 	n.line("")
-	n.line("%s %s", strong.Render(title), quiet.Render(strings.Repeat("─", max(lineWidth-1-lipgloss.Width(title), 0))))
+	n.line("%s %s", colour.Strong.Render(title), colour.Quiet.Render(strings.Repeat("─", max(lineWidth-1-lipgloss.Width(title), 0))))
 }
 
 // column pads a text that may be coloured.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 )
 
 func TestClock(t *testing.T) {
@@ -20,7 +22,7 @@ func TestClock(t *testing.T) {
 }
 
 func TestColumnsCountWhatIsSeen(t *testing.T) {
-	if got := column(good.Render("ok"), 4); got != good.Render("ok")+"  " {
+	if got := column(colour.Good.Render("ok"), 4); got != colour.Good.Render("ok")+"  " {
 		t.Errorf("%q", got)
 	}
 	if got := column("too long", 3); got != "too long" {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo/shop"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/shopify"
@@ -15,7 +16,7 @@ import (
 
 // opening says what this is.
 func (n *narrator) opening() {
-	n.line("%s", strong.Render("SendPromptly: what your provider's log does not see"))
+	n.line("%s", colour.Strong.Render("SendPromptly: what your provider's log does not see"))
 	n.line("A customer pays, the webhook is answered 200 OK, and what they paid for never arrives.")
 	n.line("Here a small shop loses six payments like that, each by a real fault. Watch who notices.")
 	n.line("")
@@ -40,7 +41,7 @@ func (n *narrator) shop(url string) {
 func (n *narrator) console(url string) {
 	n.say("the console, live, by a link that lets %s in once:", ada)
 	n.line("")
-	n.line("  %s", named.Render(url))
+	n.line("  %s", colour.Named.Render(url))
 }
 
 // allTypes are the ten event types in the order in which a customer meets them.
@@ -106,7 +107,7 @@ func (s *Stage) goodDay(ctx context.Context) error {
 			return fmt.Errorf("project %s has %d incidents, want none", project, len(page.Incidents))
 		}
 	}
-	s.tell.say("%s", good.Render(fmt.Sprintf("%d effects owed, %d applied, no incident. Nobody is woken up. Most days look like this.", len(s.sent), len(s.sent))))
+	s.tell.say("%s", colour.Good.Render(fmt.Sprintf("%d effects owed, %d applied, no incident. Nobody is woken up. Most days look like this.", len(s.sent), len(s.sent))))
 	return nil
 }
 
@@ -150,8 +151,8 @@ func (s *Stage) goesWell(ctx context.Context, e event) error {
 	if err := s.awaitApplied(ctx, e); err != nil {
 		return err
 	}
-	s.tell.say("%s  %s  %s in %5s  %s", column(e.provider, 7), column(e.eventType, 29), good.Render("200 OK"), millis(d.took),
-		quiet.Render(fmt.Sprintf("%s applied after %s", e.key().Effect, millis(time.Since(began)))))
+	s.tell.say("%s  %s  %s in %5s  %s", column(e.provider, 7), column(e.eventType, 29), colour.Good.Render("200 OK"), millis(d.took),
+		colour.Quiet.Render(fmt.Sprintf("%s applied after %s", e.key().Effect, millis(time.Since(began)))))
 	return nil
 }
 
@@ -179,8 +180,8 @@ func (s *Stage) goWell(ctx context.Context, events []event) error {
 			return err
 		}
 	}
-	s.tell.say("%s  %s  %s           %s", column("both", 7), column("the same ten, all at once", 29), good.Render("200 OK"),
-		quiet.Render("all applied after "+millis(time.Since(began))))
+	s.tell.say("%s  %s  %s           %s", column("both", 7), column("the same ten, all at once", 29), colour.Good.Render("200 OK"),
+		colour.Quiet.Render("all applied after "+millis(time.Since(began))))
 	return nil
 }
 
@@ -193,7 +194,7 @@ func (s *Stage) forgery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.tell.say("%s  %s  %s in %5s  %s", column("nobody", 7), column("invoice.paid, forged", 29), waiting.Render("400   "), millis(d.took),
-		quiet.Render("the signature is wrong: nothing is owed"))
+	s.tell.say("%s  %s  %s in %5s  %s", column("nobody", 7), column("invoice.paid, forged", 29), colour.Waiting.Render("400   "), millis(d.took),
+		colour.Quiet.Render("the signature is wrong: nothing is owed"))
 	return nil
 }

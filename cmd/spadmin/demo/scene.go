@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo/shop"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/stripe"
@@ -77,7 +78,7 @@ func (sc *scene) providersLog() string {
 func (sc *scene) deliver(ctx context.Context) error {
 	d, err := sc.post(ctx, sc.event, http.StatusOK)
 	if err == nil {
-		sc.tell.voice(sc.providersLog(), "%s  %s in %s: delivered", sc.event.eventType, good.Render("200 OK"), millis(d.took))
+		sc.tell.voice(sc.providersLog(), "%s  %s in %s: delivered", sc.event.eventType, colour.Good.Render("200 OK"), millis(d.took))
 	}
 	return err
 }
@@ -97,7 +98,7 @@ func (sc *scene) awaitIncident(ctx context.Context) error {
 	if sc.incident.Cause != sc.cause {
 		return fmt.Errorf("the incident's cause is %s, want %s", sc.incident.Cause, sc.cause)
 	}
-	sc.tell.voice(we, "%s  %s for %s%s", bad.Render("INCIDENT "+string(sc.cause)), sc.key().Effect, sc.customer, sc.price())
+	sc.tell.voice(we, "%s  %s for %s%s", colour.Bad.Render("INCIDENT "+string(sc.cause)), sc.key().Effect, sc.customer, sc.price())
 	sc.tell.aside("because %s", sc.why())
 	return nil
 }
@@ -168,9 +169,9 @@ func (sc *scene) awaitCallback(ctx context.Context, try, status int) error {
 		return fmt.Errorf("the repair endpoint answered callback %d with %d, want %d", try, answered.Status, status)
 	}
 	sc.tried = try
-	text := good.Render(fmt.Sprint(status))
+	text := colour.Good.Render(fmt.Sprint(status))
 	if status >= 300 {
-		text = bad.Render(fmt.Sprint(status))
+		text = colour.Bad.Render(fmt.Sprint(status))
 	}
 	sc.tell.voice(we, "signed callback to %s: %s in %s", repairPath(sc.event.project()), text, millis(answered.Duration))
 	return nil
@@ -201,7 +202,7 @@ func (sc *scene) appliedOnce(ctx context.Context) error {
 // resolved closes the scene.
 func (sc *scene) resolved(text string) {
 	open := sc.incident.ResolvedAt.Sub(sc.incident.OpenedAt)
-	sc.tell.voice(we, "%s  %s", good.Render("✓ resolved after "+brief(open)), text)
+	sc.tell.voice(we, "%s  %s", colour.Good.Render("✓ resolved after "+brief(open)), text)
 }
 
 // awaitJob waits until the shop's n-th job of the event satisfies a condition.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo/shop"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/engine/shopify"
@@ -28,10 +29,10 @@ func (s *Stage) Stay(ctx context.Context) error {
 		return err
 	}
 	s.tell.line("")
-	s.tell.line("It is open. Press Reprocess in the console (%s lets you in if you are not):", quiet.Render("the second link"))
+	s.tell.line("It is open. Press Reprocess in the console (%s lets you in if you are not):", colour.Quiet.Render("the second link"))
 	s.tell.line("")
-	s.tell.line("  %s", named.Render(s.AdminURL+"/incidents/"+string(incident.ID)))
-	s.tell.line("  %s", named.Render(s.loginURL(link)))
+	s.tell.line("  %s", colour.Named.Render(s.AdminURL+"/incidents/"+string(incident.ID)))
+	s.tell.line("  %s", colour.Named.Render(s.loginURL(link)))
 	s.tell.line("")
 	s.tell.line("Or in another terminal%s:", s.passwordNote())
 	s.tell.line("")
@@ -41,7 +42,7 @@ func (s *Stage) Stay(ctx context.Context) error {
 	}
 	s.tell.line("")
 	s.tell.line("The customer's link above opens in a browser, for as long as the shop is open.")
-	s.tell.line("%s stops the shop and drops its database.", strong.Render("Ctrl-C"))
+	s.tell.line("%s stops the shop and drops its database.", colour.Strong.Render("Ctrl-C"))
 	s.tell.line("")
 	return s.follow(ctx, incident.ID)
 }
@@ -81,7 +82,7 @@ func (s *Stage) follow(ctx context.Context, id engine.IncidentID) error {
 		switch {
 		case change.ID != string(id), change.What == "opened":
 		case change.What == "applied":
-			s.tell.voice(we, "%s  well done: acct_you has its order", good.Render("✓ resolved"))
+			s.tell.voice(we, "%s  well done: acct_you has its order", colour.Good.Render("✓ resolved"))
 		case change.What == "callback":
 			s.tell.voice(we, "the shop has answered the callback")
 		default:

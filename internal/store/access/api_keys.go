@@ -9,7 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -47,7 +47,7 @@ type KeyOwner struct {
 // Create adds an API key. Its secret, sk_ and 40 characters, is returned
 // once: it is not shown again.
 func (k *APIKeys) Create(ctx context.Context, project, label string, by engine.Operator) (APIKey, string, error) {
-	if err := errors.Join(store.CheckName("label", label), store.CheckName("by", string(by))); err != nil {
+	if err := errors.Join(store.Invalid("label", input.Label(label, input.NameLimit)), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
 		return APIKey{}, "", err
 	}
 	projectID, err := k.projects.ID(ctx, project)
@@ -85,14 +85,14 @@ func (k *APIKeys) List(ctx context.Context, project string) ([]APIKey, error) {
 
 // Revoke ends a key at once, or returns [engine.ErrNotFound].
 func (k *APIKeys) Revoke(ctx context.Context, project, key string, by engine.Operator) error {
-	if err := store.CheckName("by", string(by)); err != nil {
+	if err := store.Invalid("by", input.Label(string(by), input.NameLimit)); err != nil {
 		return err
 	}
 	projectID, err := k.projects.ID(ctx, project)
 	if err != nil {
 		return err
 	}
-	if !id.Valid(key) {
+	if input.UUID(key) != "" {
 		return store.NotFound("key")
 	}
 	return k.db.InTx(ctx, func(tx pgx.Tx) error {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -50,7 +51,7 @@ func checkRole(role string) error {
 
 // checkEmail returns the address as it is stored.
 func checkEmail(email string) (string, error) {
-	if err := store.CheckName("email", email); err != nil {
+	if err := store.Invalid("email", input.Label(email, input.NameLimit)); err != nil {
 		return "", err
 	}
 	// ASCII alone is folded: other letters fold into it, as the Kelvin sign into
@@ -72,7 +73,7 @@ func checkEmail(email string) (string, error) {
 // returns the secret of a one-time login link that works for 15 minutes.
 func (o *Operators) Invite(ctx context.Context, email, role string, by engine.Operator) (string, error) {
 	email, err := checkEmail(email)
-	if err := errors.Join(err, checkRole(role), store.CheckName("by", string(by))); err != nil {
+	if err := errors.Join(err, checkRole(role), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
 		return "", err
 	}
 	link := ""
@@ -117,7 +118,7 @@ func (o *Operators) List(ctx context.Context) ([]OperatorAccount, error) {
 // SetRole gives an operator another role, which holds from the next request on.
 func (o *Operators) SetRole(ctx context.Context, email, role string, by engine.Operator) error {
 	email, err := checkEmail(email)
-	if err := errors.Join(err, checkRole(role), store.CheckName("by", string(by))); err != nil {
+	if err := errors.Join(err, checkRole(role), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
 		return err
 	}
 	return o.db.InTx(ctx, func(tx pgx.Tx) error {
@@ -140,7 +141,7 @@ func (o *Operators) SetRole(ctx context.Context, email, role string, by engine.O
 // Remove removes an operator, whose sessions and links end at once.
 func (o *Operators) Remove(ctx context.Context, email string, by engine.Operator) error {
 	email, err := checkEmail(email)
-	if err := errors.Join(err, store.CheckName("by", string(by))); err != nil {
+	if err := errors.Join(err, store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
 		return err
 	}
 	return o.db.InTx(ctx, func(tx pgx.Tx) error {

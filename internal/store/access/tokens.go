@@ -9,7 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -46,7 +46,7 @@ type Token struct {
 // never ends. The secret, spt_ and 40 characters, is returned once: it is not
 // shown again.
 func (t *Tokens) Create(ctx context.Context, role, label, project string, lifetime time.Duration, by engine.Operator) (Token, string, error) {
-	if err := errors.Join(checkRole(role), store.CheckName("label", label), store.CheckName("by", string(by))); err != nil {
+	if err := errors.Join(checkRole(role), store.Invalid("label", input.Label(label, input.NameLimit)), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
 		return Token{}, "", err
 	}
 	if lifetime < 0 || lifetime > 10*365*24*time.Hour {
@@ -90,10 +90,10 @@ func (t *Tokens) List(ctx context.Context) ([]Token, error) {
 // Revoke ends a token and the sessions that began with it at once, or
 // returns [engine.ErrNotFound].
 func (t *Tokens) Revoke(ctx context.Context, token string, by engine.Operator) error {
-	if err := store.CheckName("by", string(by)); err != nil {
+	if err := store.Invalid("by", input.Label(string(by), input.NameLimit)); err != nil {
 		return err
 	}
-	if !id.Valid(token) {
+	if input.UUID(token) != "" {
 		return store.NotFound("token")
 	}
 	return t.db.InTx(ctx, func(tx pgx.Tx) error {
@@ -144,7 +144,7 @@ func (t *Tokens) LogIn(ctx context.Context, secret string) (token Token, now tim
 // returns [engine.ErrNotFound] where it no longer holds or the login is 12 hours old.
 // recent says that the login is not older than 15 minutes.
 func (t *Tokens) Session(ctx context.Context, tokenID string, loggedInAt time.Time) (token Token, recent bool, err error) {
-	if !id.Valid(tokenID) {
+	if input.UUID(tokenID) != "" {
 		return Token{}, false, store.NotFound("token")
 	}
 	row, err := t.db.Queries.TokenSession(ctx, t.db.Pool, dbsqlc.TokenSessionParams{TokenID: tokenID, LoggedInAt: loggedInAt})

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -159,7 +160,7 @@ func (cs *Chains) StillProven(ctx context.Context, p Proof) (bool, error) {
 
 // chainOf reads the chain of one incident in one snapshot.
 func (cs *Chains) chainOf(ctx context.Context, incident engine.IncidentID) (c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow, err error) {
-	if err := store.CheckID("incident", string(incident)); err != nil {
+	if err := store.Invalid("incident", input.UUID(string(incident))); err != nil {
 		return c, nil, err
 	}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
@@ -47,7 +48,7 @@ func (e *Evidence) Erase(ctx context.Context, r EraseRequest) (Erased, error) {
 		return Erased{}, &engine.FieldError{Field: "by", Reason: "is empty"}
 	}
 	for field, value := range map[string]string{"customer": r.Customer, "subject": r.Subject, "by": string(r.By)} {
-		if err := store.CheckText(field, value, 255); err != nil {
+		if err := store.Invalid(field, input.Text(value, input.NameLimit)); err != nil {
 			return Erased{}, err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -118,8 +118,8 @@ func (p *Proofs) Issue(ctx context.Context, r ProofRequest, sign func(ProofClaim
 
 func (r ProofRequest) check() error {
 	switch {
-	case !id.Valid(string(r.Incident)):
-		return &engine.FieldError{Field: "incident", Reason: store.NotAnID}
+	case input.UUID(string(r.Incident)) != "":
+		return &engine.FieldError{Field: "incident", Reason: input.NotAnID}
 	case r.For < time.Second || r.For > MaxProofLife:
 		return &engine.FieldError{Field: "for", Reason: "must lie between 1 second and 90 days"}
 	case r.By == "":
@@ -128,7 +128,7 @@ func (r ProofRequest) check() error {
 		return &engine.FieldError{Field: "issuer", Reason: "is empty: it is the base URL"}
 	}
 	for _, text := range []struct{ field, value string }{{"audience", r.Audience}, {"by", string(r.By)}, {"issuer", r.Issuer}, {"project", r.Project}} {
-		if err := store.CheckText(text.field, text.value, 255); err != nil {
+		if err := store.Invalid(text.field, input.Text(text.value, input.NameLimit)); err != nil {
 			return err
 		}
 	}
@@ -141,7 +141,7 @@ func (p *Proofs) Get(ctx context.Context, jti string) (Proof, error) {
 }
 
 func (p *Proofs) get(ctx context.Context, db dbsqlc.DBTX, jti string) (Proof, error) {
-	if !id.Valid(jti) {
+	if input.UUID(jti) != "" {
 		return Proof{}, store.NotFound("proof")
 	}
 	row, err := p.db.Queries.ProofGet(ctx, db, jti)
@@ -178,15 +178,15 @@ func (p *Proofs) List(ctx context.Context, f ProofFilter) (ProofPage, error) {
 		params.Page = 51
 	}
 	if f.Before == "" {
-		params.Before = store.LastID
+		params.Before = input.LastID
 	}
 	switch {
 	case f.Limit < 0 || f.Limit > 500:
 		return ProofPage{}, &engine.FieldError{Field: "limit", Reason: "must lie between 1 and 500"}
-	case !id.Valid(params.Before):
-		return ProofPage{}, &engine.FieldError{Field: "before", Reason: store.NotAnID}
-	case f.Incident != "" && !id.Valid(string(f.Incident)):
-		return ProofPage{}, &engine.FieldError{Field: "incident", Reason: store.NotAnID}
+	case input.UUID(params.Before) != "":
+		return ProofPage{}, &engine.FieldError{Field: "before", Reason: input.NotAnID}
+	case f.Incident != "" && input.UUID(string(f.Incident)) != "":
+		return ProofPage{}, &engine.FieldError{Field: "incident", Reason: input.NotAnID}
 	}
 	if f.Project != "" {
 		if _, err := p.projects.ID(ctx, f.Project); err != nil {
@@ -208,8 +208,8 @@ func (p *Proofs) List(ctx context.Context, f ProofFilter) (ProofPage, error) {
 // Revoke ends a proof before its time, at once and for ever. Revoking it
 // again changes nothing. A proof that does not exist is [engine.ErrNotFound].
 func (p *Proofs) Revoke(ctx context.Context, jti string, by engine.Operator) (Proof, error) {
-	if !id.Valid(jti) {
-		return Proof{}, &engine.FieldError{Field: "jti", Reason: store.NotAnID}
+	if input.UUID(jti) != "" {
+		return Proof{}, &engine.FieldError{Field: "jti", Reason: input.NotAnID}
 	}
 	if _, err := p.db.Queries.ProofRevoke(ctx, p.db.Pool, dbsqlc.ProofRevokeParams{Jti: jti, Operator: string(by)}); errors.Is(err, pgx.ErrNoRows) {
 		return Proof{}, store.NotFound("proof %s", jti)
@@ -221,7 +221,7 @@ func (p *Proofs) Revoke(ctx context.Context, jti string, by engine.Operator) (Pr
 
 // CountView notes that a proof's page was opened.
 func (p *Proofs) CountView(ctx context.Context, jti string) error {
-	if !id.Valid(jti) {
+	if input.UUID(jti) != "" {
 		return nil
 	}
 	return p.db.Queries.ProofCountView(ctx, p.db.Pool, jti)

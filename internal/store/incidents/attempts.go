@@ -6,6 +6,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
@@ -48,7 +49,7 @@ type Callback struct {
 // Attempts reads the newest 100 attempts of an incident, newest first, with
 // their callbacks. It is empty for an incident that is not of the project.
 func (i *Incidents) Attempts(ctx context.Context, project string, incident engine.IncidentID) ([]AttemptHistory, error) {
-	if err := store.CheckID("incident", string(incident)); err != nil {
+	if err := store.Invalid("incident", input.UUID(string(incident))); err != nil {
 		return nil, err
 	}
 	projectID, err := i.projects.ID(ctx, project)

@@ -35,6 +35,7 @@ func filterText(f engine.IncidentFilter) (string, error) {
 	if err := f.Validate(); err != nil {
 		return "", err
 	}
+	f.OpenedAfter, f.OpenedBefore = f.OpenedAfter.UTC(), f.OpenedBefore.UTC() // Postgres reads fewer offsets than Go
 	text, err := json.Marshal(f)
 	return string(text), err
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -60,7 +60,7 @@ type EffectPage struct {
 // List pages through the effects of a project, newest first, whether or not
 // they have an incident.
 func (e *Effects) List(ctx context.Context, f EffectFilter) (EffectPage, error) {
-	params := dbsqlc.EffectListParams{Project: f.Project, Before: store.LastID, Page: 51}
+	params := dbsqlc.EffectListParams{Project: f.Project, Before: input.LastID, Page: 51}
 	if f.Limit < 0 || f.Limit > 500 {
 		return EffectPage{}, &engine.FieldError{Field: "Limit", Reason: "must lie between 1 and 500"}
 	}
@@ -68,13 +68,13 @@ func (e *Effects) List(ctx context.Context, f EffectFilter) (EffectPage, error) 
 		params.Page = f.Limit + 1
 	}
 	if f.Before != "" {
-		if !id.Valid(string(f.Before)) {
-			return EffectPage{}, &engine.FieldError{Field: "Before", Reason: store.NotAnID}
+		if input.UUID(string(f.Before)) != "" {
+			return EffectPage{}, &engine.FieldError{Field: "Before", Reason: input.NotAnID}
 		}
 		params.Before = string(f.Before)
 	}
 	if term := strings.TrimSpace(f.Term); term != "" {
-		if err := store.CheckText("Term", term, 255); err != nil {
+		if err := store.Invalid("Term", input.Text(term, input.NameLimit)); err != nil {
 			return EffectPage{}, err
 		}
 		params.Term = &term
@@ -107,8 +107,8 @@ func (e *Effects) Get(ctx context.Context, project string, effect engine.EffectI
 }
 
 func (e *Effects) get(ctx context.Context, projectID int, effect engine.EffectID) (Effect, error) {
-	if !id.Valid(string(effect)) {
-		return Effect{}, &engine.FieldError{Field: "effect", Reason: store.NotAnID}
+	if input.UUID(string(effect)) != "" {
+		return Effect{}, &engine.FieldError{Field: "effect", Reason: input.NotAnID}
 	}
 	row, err := e.db.Queries.EffectGet(ctx, e.db.Pool, dbsqlc.EffectGetParams{ProjectID: projectID, EffectID: string(effect)})
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
@@ -29,7 +30,7 @@ func (i *Incidents) ProjectOfView(ctx context.Context, view string) (string, err
 }
 
 func (i *Incidents) projectOf(ctx context.Context, what, id string, find func(context.Context, dbsqlc.DBTX, string) (string, error)) (string, error) {
-	if err := store.CheckID(what, id); err != nil {
+	if err := store.Invalid(what, input.UUID(id)); err != nil {
 		return "", err
 	}
 	name, err := find(ctx, i.db.Pool, id)

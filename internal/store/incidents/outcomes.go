@@ -9,7 +9,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
@@ -82,7 +82,7 @@ func (r *Outcomes) record(ctx context.Context, tx pgx.Tx, project string, o Outc
 
 // nameEffect completes an outcome that names the effect by its own id.
 func (r *Outcomes) nameEffect(ctx context.Context, tx pgx.Tx, project string, o *Outcome) error {
-	if !id.Valid(string(o.EffectID)) {
+	if input.UUID(string(o.EffectID)) != "" {
 		return store.NotFound("effect")
 	}
 	row, err := r.db.Queries.EffectKey(ctx, tx, dbsqlc.EffectKeyParams{Project: project, EffectID: string(o.EffectID)})

@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/sendpromptly/sendpromptly/engine"
-	"github.com/sendpromptly/sendpromptly/internal/callback"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -21,12 +21,8 @@ import (
 // PlanMost is how many incidents a plan may hold.
 const PlanMost = 100_000
 
-// inFlight is how many callbacks of a project a plan lets wait or be sent. Four
-// of them are on their way at once; the others are at hand.
-const inFlight = 16
-
-// planBatch bounds one step of Run.
-const planBatch = 200
+// ErrPlanBegun means that a plan cannot be started or stopped any more.
+var ErrPlanBegun = errors.New("the plan was started or stopped before")
 
 // PlanRequest asks for a plan.
 type PlanRequest struct {
@@ -35,7 +31,7 @@ type PlanRequest struct {
 	// Filter selects the incidents. One that selects everything is refused, and
 	// so is one that selects what the action cannot change: say Open, or a State.
 	Filter engine.IncidentFilter
-	// Note says why; closing needs one. At most 2,000 bytes.
+	// Note says why; closing needs one. At most 2,000 characters.
 	Note string
 }
 
@@ -75,7 +71,7 @@ func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by e
 	if err := r.check(); err != nil {
 		return Plan{}, err
 	}
-	if err := store.CheckPresent("by", string(by), 255); err != nil {
+	if err := store.Invalid("by", input.Present(string(by), input.NameLimit)); err != nil {
 		return Plan{}, err
 	}
 	filter, err := filterText(r.Filter)
@@ -113,7 +109,7 @@ func (r PlanRequest) check() error {
 	if r.Action == "close" && strings.TrimSpace(r.Note) == "" {
 		return &engine.FieldError{Field: "note", Reason: "is empty: say why no repair is needed"}
 	}
-	if err := store.CheckText("note", r.Note, 2000); err != nil {
+	if err := store.Invalid("note", input.Text(r.Note, input.NoteLimit)); err != nil {
 		return err
 	}
 	state := r.Filter.State
@@ -167,7 +163,7 @@ func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Opera
 
 // change moves a plan on, with its audit entry; what moves no row is refused.
 func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Operator, change func(tx pgx.Tx, projectID int) (int64, error)) error {
-	if err := store.CheckPresent("by", string(by), 255); err != nil {
+	if err := store.Invalid("by", input.Present(string(by), input.NameLimit)); err != nil {
 		return err
 	}
 	projectID, err := ps.projects.ID(ctx, p.Project)
@@ -180,34 +176,15 @@ func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Oper
 			return err
 		}
 		if changed == 0 {
-			return &engine.RefusedError{Action: what + " plan", Reason: "it was started or stopped before"}
+			return ErrPlanBegun
 		}
 		return ps.projects.Audit.Add(ctx, tx, projectID, by, "plan."+what, p.ID, "")
 	})
 }
 
-// Run is one step of all running plans: it acts on at most 200 incidents,
-// each in a transaction of its own, and asks for no more repairs of a project
-// than 16 callbacks at once. more says that it stopped only because of its bound.
-// Any number of processes may run it.
-func (ps *Plans) Run(ctx context.Context) (more bool, err error) {
-	params := dbsqlc.PlanRunItemParams{LastTry: pg.Interval(callback.Span()), InFlight: inFlight}
-	for range planBatch {
-		var taken bool
-		err := ps.db.InTx(ctx, func(tx pgx.Tx) (err error) {
-			taken, err = ps.db.Queries.PlanRunItem(ctx, tx, params)
-			return err
-		})
-		if err != nil || !taken {
-			return false, err
-		}
-	}
-	return true, nil
-}
-
 // Get reads one plan with its results, or [engine.ErrNotFound].
 func (ps *Plans) Get(ctx context.Context, project, plan string) (Plan, error) {
-	if err := store.CheckID("plan", plan); err != nil {
+	if err := store.Invalid("plan", input.UUID(plan)); err != nil {
 		return Plan{}, err
 	}
 	projectID, err := ps.projects.ID(ctx, project)

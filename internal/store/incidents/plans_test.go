@@ -67,8 +67,7 @@ func TestAPlanActsOnTheFrozenSet(t *testing.T) {
 		t.Fatalf("another count: %v", err)
 	}
 	needs(s.st.Incidents.Plans.Start(t.Context(), "default", p.ID, 4, "bob"))(t)
-	var refused *engine.RefusedError
-	if _, err := s.st.Incidents.Plans.Start(t.Context(), "default", p.ID, 4, "bob"); !errors.As(err, &refused) {
+	if _, err := s.st.Incidents.Plans.Start(t.Context(), "default", p.ID, 4, "bob"); !errors.Is(err, incidents.ErrPlanBegun) {
 		t.Errorf("a second start: %v", err)
 	}
 	var runners sync.WaitGroup
@@ -232,8 +231,7 @@ func TestTheSecondStarterIsToldSoAtEveryIsolationLevel(t *testing.T) {
 		}
 	}
 	need(t, 0, first.Commit(t.Context()))
-	var refused *engine.RefusedError
-	if err := <-ended; !errors.As(err, &refused) {
+	if err := <-ended; !errors.Is(err, incidents.ErrPlanBegun) {
 		t.Errorf("the second starter: %v", err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
@@ -48,13 +49,16 @@ func (v *Views) List(ctx context.Context, project string) ([]SavedView, error) {
 	return views, nil
 }
 
-// Save keeps a filter under a name of at most 100 bytes, in place of the one
+// viewName is how long the name of a view may be, in characters.
+const viewName = 100
+
+// Save keeps a filter under a name of at most 100 characters, in place of the one
 // that has the name already. A project keeps at most 200.
 func (v *Views) Save(ctx context.Context, project, name string, f engine.IncidentFilter, by engine.Operator) (SavedView, error) {
-	if err := store.CheckPresent("name", name, 100); err != nil {
+	if err := store.Invalid("name", input.Present(name, viewName)); err != nil {
 		return SavedView{}, err
 	}
-	if err := store.CheckPresent("by", string(by), 255); err != nil {
+	if err := store.Invalid("by", input.Present(string(by), input.NameLimit)); err != nil {
 		return SavedView{}, err
 	}
 	filter, err := filterText(f)
@@ -84,7 +88,7 @@ func (v *Views) Save(ctx context.Context, project, name string, f engine.Inciden
 
 // Delete removes a saved view, or returns [engine.ErrNotFound].
 func (v *Views) Delete(ctx context.Context, project, view string, by engine.Operator) error {
-	if err := errors.Join(store.CheckID("view", view), store.CheckPresent("by", string(by), 255)); err != nil {
+	if err := errors.Join(store.Invalid("view", input.UUID(view)), store.Invalid("by", input.Present(string(by), input.NameLimit))); err != nil {
 		return err
 	}
 	projectID, err := v.projects.ID(ctx, project)

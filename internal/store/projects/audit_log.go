@@ -8,7 +8,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
-	"github.com/sendpromptly/sendpromptly/internal/id"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
@@ -53,7 +53,7 @@ type AuditPage struct {
 
 // List pages through the audit log, newest first.
 func (l *AuditLog) List(ctx context.Context, f AuditFilter) (AuditPage, error) {
-	params := dbsqlc.AuditListParams{Before: store.LastID, Page: 51}
+	params := dbsqlc.AuditListParams{Before: input.LastID, Page: 51}
 	if f.Limit < 0 || f.Limit > 500 {
 		return AuditPage{}, &engine.FieldError{Field: "limit", Reason: "must lie between 1 and 500"}
 	}
@@ -61,14 +61,14 @@ func (l *AuditLog) List(ctx context.Context, f AuditFilter) (AuditPage, error) {
 		params.Page = f.Limit + 1
 	}
 	if f.Before != "" {
-		if !id.Valid(f.Before) {
-			return AuditPage{}, &engine.FieldError{Field: "before", Reason: store.NotAnID}
+		if input.UUID(f.Before) != "" {
+			return AuditPage{}, &engine.FieldError{Field: "before", Reason: input.NotAnID}
 		}
 		params.Before = f.Before
 	}
 	for field, text := range map[string]string{"actor": f.Actor, "action": f.Action} {
 		if text != "" {
-			if err := store.CheckName(field, text); err != nil {
+			if err := store.Invalid(field, input.Label(text, input.NameLimit)); err != nil {
 				return AuditPage{}, err
 			}
 		}

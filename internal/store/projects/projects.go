@@ -15,6 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/callback"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/retention"
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
@@ -234,7 +235,7 @@ func (p *Projects) ID(ctx context.Context, name string) (int, error) {
 
 // projectRow reads a project. What could not even be asked for does not exist.
 func (p *Projects) projectRow(ctx context.Context, name string) (dbsqlc.ProjectGetRow, error) {
-	if store.CheckText("project", name, 255) != nil {
+	if input.Text(name, input.NameLimit) != "" {
 		return dbsqlc.ProjectGetRow{}, store.NotFound("project")
 	}
 	row, err := p.db.Queries.ProjectGet(ctx, p.db.Pool, name)
@@ -306,7 +307,7 @@ func (p *Projects) checkSettings(to Settings, allow []netip.Prefix) error {
 		if text == nil {
 			continue
 		}
-		if err := store.CheckText(field, *text, 255); err != nil {
+		if err := store.Invalid(field, input.Text(*text, input.NameLimit)); err != nil {
 			return err
 		}
 	}

@@ -157,6 +157,7 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 		{"Stop", func() error { return second(e.Stop(ctx, i.ID, "ada")) }},
 		{"Note", func() error { return e.Note(ctx, i.ID, "ada", "seen") }},
 		{"Close", func() error { return e.CloseIncident(ctx, i.ID, "ada", "refunded") }},
+		{"Reopen", func() error { return second(e.Reopen(ctx, i.ID, "ada", "not refunded after all")) }},
 		{"IssueProof", func() (err error) {
 			proof, _, err = st.Evidence.Proofs.Issue(ctx, evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "https://ops.example.com"},
 				func(evidence.ProofClaims) (string, error) { return "token", nil })
