@@ -121,9 +121,17 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 		return none, &FieldError{"Mode", "is not the project's: a test event reached a live endpoint, or the other way round"}
 	}
 	params := dbsqlc.EffectAcceptParams{
-		Provider: a.Provider, EventID: a.EventID, Effect: a.Effect, Project: e.cfg.Project,
-		EventType: pg.Optional(a.EventType), Subject: pg.Optional(a.Subject), Merchant: pg.Optional(a.Shop),
-		Customer: pg.Optional(a.Customer), Version: pg.Optional(a.Version), Objects: a.Objects,
+		Provider:    a.Provider,
+		EventID:     a.EventID,
+		Effect:      a.Effect,
+		Project:     e.cfg.Project,
+		EventType:   pg.Optional(a.EventType),
+		Subject:     pg.Optional(a.Subject),
+		Merchant:    pg.Optional(a.Merchant),
+		SourceEvent: pg.Optional(a.SourceEvent),
+		Customer:    pg.Optional(a.Customer),
+		Version:     pg.Optional(a.Version),
+		Objects:     a.Objects,
 	}
 	if !a.OccurredAt.IsZero() {
 		at := a.OccurredAt.UTC()
