@@ -48,7 +48,15 @@ func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, 
 	if err != nil {
 		return Receipt{}, named.Error("accepting "+a.Key.String(), err)
 	}
-	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}, nil
+	receipt, again := newReceipt(row.EffectID, row.Deadline, row.Duplicate, row.Met)
+	e.sayMismatches(ctx, mismatch{a.Key, receipt.EffectID, again})
+	return receipt, nil
+}
+
+// newReceipt reads what accept answered. met is the state and, for a duplicate that is a mismatch, why, after a colon.
+func newReceipt(id string, deadline time.Time, duplicate bool, met string) (r Receipt, mismatch string) {
+	state, mismatch, _ := strings.Cut(met, ": ")
+	return Receipt{EffectID: EffectID(id), Deadline: deadline, Duplicate: duplicate, State: State(state)}, mismatch
 }
 
 // QueueAccept is Accept as a part of the caller's own batch, which costs no
@@ -65,10 +73,14 @@ func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) 
 	var q recorder
 	_, _ = e.queries.EffectAccept(context.Background(), &q, params)
 	batch.Queue(q.sql, q.args...).QueryRow(func(row pgx.Row) error {
-		var r Receipt
-		if err := row.Scan(&r.EffectID, &r.Deadline, &r.Duplicate, &r.State); err != nil {
+		var id, met string
+		var deadline time.Time
+		var duplicate bool
+		if err := row.Scan(&id, &deadline, &duplicate, &met); err != nil {
 			return named.Error("accepting "+a.Key.String(), err)
 		}
+		r, again := newReceipt(id, deadline, duplicate, met)
+		e.sayMismatches(context.Background(), mismatch{a.Key, r.EffectID, again})
 		if done == nil {
 			return nil
 		}
@@ -104,10 +116,13 @@ func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) (
 	if err != nil {
 		return nil, named.Error("accepting a list", err)
 	}
-	receipts := make([]Receipt, len(rows))
+	receipts, again := make([]Receipt, len(rows)), make([]mismatch, len(rows))
 	for i, row := range rows {
-		receipts[i] = Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}
+		again[i].key = list[i].Key
+		receipts[i], again[i].why = newReceipt(row.EffectID, row.Deadline, row.Duplicate, row.Met)
+		again[i].effect = receipts[i].EffectID
 	}
+	e.sayMismatches(ctx, again...)
 	return receipts, nil
 }
 

@@ -168,14 +168,14 @@ type receiptAnswer struct {
 }
 
 // receipt records a receipt.
-func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access.KeyOwner, members object) ([]byte, error) {
+func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access.KeyOwner, members object) (done, error) {
 	acceptance, err := readReceipt(members)
 	if err != nil {
-		return nil, err
+		return done{}, err
 	}
 	receipt, err := e.Accept(ctx, tx, acceptance)
 	if err != nil {
-		return nil, renamed(err)
+		return done{}, renamed(err)
 	}
 	answer := receiptAnswer{
 		Accepted:  true,
@@ -186,7 +186,8 @@ func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access
 	if receipt.Duplicate {
 		answer.State = receipt.State
 	}
-	return json.Marshal(answer)
+	body, err := json.Marshal(answer)
+	return done{body: body}, err
 }
 
 // wireNames are the fields of the engine's errors as the wire has them.
