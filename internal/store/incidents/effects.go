@@ -39,8 +39,8 @@ type Effect struct {
 // EffectFilter selects effects of one project.
 type EffectFilter struct {
 	Project string
-	// Term is any id that somebody may hold: subject, customer or one of the
-	// provider's object ids, in any case; the event's id; or an id of ours, of the
+	// Term is any id that somebody may hold: subject, customer, source event or one
+	// of the provider's object ids, in any case; the event's id; or an id of ours, of the
 	// effect, its incident or an attempt. Empty selects all effects. Subject,
 	// customer and object ids are found a moment after the effect was accepted.
 	Term string
