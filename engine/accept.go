@@ -50,11 +50,15 @@ func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, 
 	if err != nil {
 		return Receipt{}, named.Error("accepting "+a.Key.String(), err)
 	}
-	return newReceipt(row), nil
+	receipt, again := newReceipt(row.EffectID, row.Deadline, row.Duplicate, row.Met)
+	e.sayMismatches(ctx, mismatch{a.Key, receipt.EffectID, again})
+	return receipt, nil
 }
 
-func newReceipt(row dbsqlc.EffectAcceptRow) Receipt {
-	return Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}
+// newReceipt reads what accept answered. met is the state and, for a duplicate that is a mismatch, why, after a colon.
+func newReceipt(id string, deadline time.Time, duplicate bool, met string) (r Receipt, mismatch string) {
+	state, mismatch, _ := strings.Cut(met, ": ")
+	return Receipt{EffectID: EffectID(id), Deadline: deadline, Duplicate: duplicate, State: State(state)}, mismatch
 }
 
 // QueueAccept is Accept as a part of the caller's own batch, which costs no
@@ -72,10 +76,12 @@ func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) 
 		if err != nil {
 			return named.Error("accepting "+a.Key.String(), err)
 		}
+		r, again := newReceipt(row.EffectID, row.Deadline, row.Duplicate, row.Met)
+		e.sayMismatches(context.Background(), mismatch{a.Key, r.EffectID, again})
 		if done == nil {
 			return nil
 		}
-		return done(newReceipt(row))
+		return done(r)
 	})
 	return nil
 }
@@ -107,10 +113,13 @@ func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) (
 	if err != nil {
 		return nil, named.Error("accepting a list", err)
 	}
-	receipts := make([]Receipt, len(rows))
+	receipts, again := make([]Receipt, len(rows)), make([]mismatch, len(rows))
 	for i, row := range rows {
-		receipts[i] = Receipt{EffectID: EffectID(row.EffectID), Deadline: row.Deadline, Duplicate: row.Duplicate, State: State(row.State)}
+		again[i].key = list[i].Key
+		receipts[i], again[i].why = newReceipt(row.EffectID, row.Deadline, row.Duplicate, row.Met)
+		again[i].effect = receipts[i].EffectID
 	}
+	e.sayMismatches(ctx, again...)
 	return receipts, nil
 }
 
@@ -124,9 +133,17 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 		return none, &FieldError{"Mode", "is not the project's: a test event reached a live endpoint, or the other way round"}
 	}
 	params := dbsqlc.EffectAcceptParams{
-		Provider: a.Provider, EventID: a.EventID, Effect: a.Effect, Project: e.cfg.Project,
-		EventType: pg.Optional(a.EventType), Subject: pg.Optional(a.Subject), Merchant: pg.Optional(a.Shop),
-		Customer: pg.Optional(a.Customer), Version: pg.Optional(a.Version), Objects: a.Objects,
+		Provider:    a.Provider,
+		EventID:     a.EventID,
+		Effect:      a.Effect,
+		Project:     e.cfg.Project,
+		EventType:   pg.Optional(a.EventType),
+		Subject:     pg.Optional(a.Subject),
+		Merchant:    pg.Optional(a.Merchant),
+		SourceEvent: pg.Optional(a.SourceEvent),
+		Customer:    pg.Optional(a.Customer),
+		Version:     pg.Optional(a.Version),
+		Objects:     a.Objects,
 	}
 	if !a.OccurredAt.IsZero() {
 		at := a.OccurredAt.UTC()

@@ -31,8 +31,11 @@ type Acceptance struct {
 	EventType string
 	// Subject is the app's own reference: user, account, workspace or order. At most 255 characters.
 	Subject string
-	// Shop is the shop's domain where the provider has shops. At most 255 characters.
-	Shop string
+	// Merchant is on whose behalf: the Shopify shop's domain, the Stripe connected account. At most 255 characters.
+	Merchant string
+	// SourceEvent is the provider's id of the event that told of it, where the key's EventID names an object (an
+	// invoice, an order) and not that event. It is empty where the two are the same. At most 255 characters without spaces.
+	SourceEvent string
 	// Mode is "live" or "test" where the provider says so. It is not kept, but
 	// refused where the project is set to the other mode.
 	Mode string
@@ -66,12 +69,17 @@ func (a Acceptance) validate() error {
 	}{
 		{"EventType", a.EventType, input.TypeLimit},
 		{"Subject", a.Subject, input.NameLimit},
-		{"Shop", a.Shop, input.NameLimit},
+		{"Merchant", a.Merchant, input.NameLimit},
 		{"Customer", a.Customer, input.NameLimit},
 		{"Version", a.Version, input.TypeLimit},
 	} {
 		if reason := input.Text(text.value, text.limit); reason != "" {
 			return &FieldError{text.field, reason}
+		}
+	}
+	if a.SourceEvent != "" {
+		if reason := input.Name(a.SourceEvent, input.NameLimit); reason != "" {
+			return &FieldError{"SourceEvent", reason}
 		}
 	}
 	if a.Mode != "" && a.Mode != "live" && a.Mode != "test" {

@@ -169,11 +169,30 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 
 // callbackBody is the JSON of wire format 2.
 func (e *Engine) callbackBody(ctx context.Context, claim dbsqlc.CallbackClaimRow, c dbsqlc.CallbackContentRow) callback.Body {
-	return callback.Body{
-		Type: callback.TypeReprocess, ReplayID: claim.ReplayID, Attempt: c.Number, Project: c.Project.Name, Mode: pg.Value(c.Project.Mode),
-		EventID: c.Effect.EffectID, IncidentID: claim.IncidentID, Provider: c.Effect.Provider, ProviderEventID: c.Effect.EventID,
-		EventType: pg.Value(c.Effect.EventType), EffectType: c.Effect.Effect, InternalReference: pg.Value(c.Effect.Subject),
-		OccurredAt: pg.Value(c.Effect.OccurredAt), Cause: c.Cause, RequestedAt: c.RequestedAt,
-		Payload: e.payload(ctx, c.Snapshot, c.Effect, c.Project.Name),
+	body := callback.Body{
+		Type:              callback.TypeReprocess,
+		ReplayID:          claim.ReplayID,
+		Attempt:           c.Number,
+		Project:           c.Project.Name,
+		Mode:              pg.Value(c.Project.Mode),
+		EventID:           c.Effect.EffectID,
+		IncidentID:        claim.IncidentID,
+		Provider:          c.Effect.Provider,
+		ProviderEventID:   c.Effect.EventID,
+		EventType:         pg.Value(c.Effect.EventType),
+		EffectType:        c.Effect.Effect,
+		InternalReference: pg.Value(c.Effect.Subject),
+		OccurredAt:        pg.Value(c.Effect.OccurredAt),
+		Cause:             c.Cause,
+		RequestedAt:       c.RequestedAt,
+		Customer:          pg.Value(c.Effect.Customer),
+		Merchant:          pg.Value(c.Effect.Merchant),
+		Objects:           c.Effect.Objects,
+		SourceEventID:     pg.Value(c.Effect.SourceEvent),
+		Payload:           e.payload(ctx, c.Snapshot, c.Effect, c.Project.Name),
 	}
+	if amount := newMoney(c.Effect.Amount, c.Effect.Currency); amount.Known() {
+		body.Amount, body.Currency = &amount.Minor, amount.Currency
+	}
+	return body
 }

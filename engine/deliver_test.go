@@ -346,3 +346,37 @@ func TestTheSenderGivesUpOnAnAddressItMayNotReach(t *testing.T) {
 	}
 	r.db.RequireSound()
 }
+
+// A callback says of the receipt what the app needs for the repair; an amount of 0 is one, and an unknown one is null.
+func TestTheCallbackSaysWhatTheReceiptKnows(t *testing.T) {
+	t.Parallel()
+	r := newReceiver(t, func(http.ResponseWriter, *http.Request) {})
+	for event, says := range map[string]struct {
+		acceptance engine.Acceptance
+		members    string
+	}{
+		"evt_known": {engine.Acceptance{
+			Amount:      engine.Money{Currency: "eur"},
+			Customer:    "cus_1",
+			Merchant:    "a.example",
+			Objects:     []string{"in_1", "#7"},
+			SourceEvent: "evt_told",
+		}, `"amount":0,"currency":"EUR","customer":"cus_1","merchant":"a.example","objects":["in_1","#7"],"source_event_id":"evt_told"}`},
+		"evt_unknown": {engine.Acceptance{}, `"amount":null}`},
+	} {
+		a := says.acceptance
+		a.Key = key(event)
+		accept(t, r.db, r.e, a)
+		if err := r.e.Fail(t.Context(), a.Key, errNoAccount); err != nil {
+			t.Fatal(err)
+		}
+		incident := r.db.RequireIncident(a.Key, engine.CauseFailed)
+		if _, err := r.e.Reprocess(t.Context(), incident.ID, "ada"); err != nil {
+			t.Fatal(err)
+		}
+		r.deliver(1)
+		if raw := string(r.raw[len(r.raw)-1]); !strings.HasSuffix(raw, says.members) {
+			t.Errorf("%s: the callback says %s, want it to end with %s", event, raw, says.members)
+		}
+	}
+}

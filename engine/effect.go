@@ -30,20 +30,15 @@ type Effect struct {
 	IncidentID IncidentID
 }
 
-// Find reads the effect that a key names, or [ErrUnknownEffect] where no receipt
+// Find reads the effect that a key names, in one round trip, or [ErrUnknownEffect] where no receipt
 // was recorded for it. It takes no locks.
 func (e *Engine) Find(ctx context.Context, k Key) (Effect, error) {
 	if err := k.validate(); err != nil {
 		return Effect{}, err
 	}
-	found, err := e.queries.EffectFind(ctx, e.pool, dbsqlc.EffectFindParams{
+	row, err := e.queries.EffectFind(ctx, e.pool, dbsqlc.EffectFindParams{
 		Project: e.cfg.Project, EventID: k.EventID, Provider: k.Provider, Effect: k.Effect,
 	})
-	var row dbsqlc.EffectGetRow
-	if err == nil {
-		row, err = e.queries.EffectGet(ctx, e.pool, dbsqlc.EffectGetParams{ProjectID: e.project.Load().ProjectID,
-			EffectID: found.EffectID})
-	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Effect{}, fmt.Errorf("%w: %s", ErrUnknownEffect, k)
 	}

@@ -56,9 +56,10 @@ WITH made AS MATERIALIZED (
   INSERT INTO sendpromptly.attempts (project_id, replay_id, incident_id, number, operator, requested_at)
   SELECT 1, effect_id, effect_id, 1, 'ada', accepted_at FROM made WHERE n %% 20 <> 0
 )
-INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, due_at, replay_id)
+INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, due_at, replay_id, resolved_at)
 SELECT effect_id, effect_id, 1, CASE WHEN n %% 20 = 1 THEN 'reprocessing' WHEN n %% 2 = 0 THEN 'failed' ELSE 'applied' END, 'failed', accepted_at,
-  CASE WHEN n %% 20 = 1 THEN accepted_at END, effect_id
+  CASE WHEN n %% 20 = 1 THEN accepted_at END, effect_id,
+  CASE WHEN n %% 2 = 1 AND n %% 20 <> 1 THEN accepted_at END
 FROM made WHERE n %% 20 <> 0`
 
 // TestPlansUseTheirIndex looks at the plan of every statement that the engine
@@ -186,6 +187,7 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant', source_event => 'evt_other')",
+		"SELECT sendpromptly.duplicate_met(f.effect_id, f.deadline, 'default') FROM sendpromptly.lookup('stripe', 'evt_new') AS f",
 		"SELECT * FROM sendpromptly.lookup('stripe', 'evt_new')",
 		fmt.Sprintf("SELECT * FROM sendpromptly.effect_page('default', 'ffffffff-ffff-ffff-ffff-ffffffffffff', %d, 'evt_other')", batch),
 		"SELECT sendpromptly.close(f.incident_id, 'ada', 'why') FROM sendpromptly.lookup('stripe', 'evt_4') AS f",
@@ -197,6 +199,8 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 		"SELECT * FROM sendpromptly.succeed('stripe', 'evt_2', 'credit_grant')",
 		"SELECT * FROM sendpromptly.fail('stripe', 'evt_4', 'credit_grant')",
 		"SELECT * FROM sendpromptly.fail('stripe', 'evt_20', 'credit_grant')",
+		"SELECT sendpromptly.opened_by_failure(f.effect_id, 'default') FROM sendpromptly.lookup('stripe', 'evt_20') AS f",
+		"SELECT sendpromptly.told_incidents(ARRAY[1], ARRAY[f.effect_id]) FROM sendpromptly.lookup('stripe', 'evt_20') AS f",
 	} {
 		if _, err := tx.Exec(ctx, doing); err != nil {
 			t.Fatalf("%s: %v", doing, err)
@@ -236,6 +240,9 @@ func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 		*doing = "one effect"
 		incident, err := enginetest.IncidentOf(t.Context(), e, engine.Key{Provider: "stripe", EventID: "evt_7", Effect: "credit_grant"})
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := e.Find(t.Context(), incident.Key); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := e.Timeline(t.Context(), incident.EffectID, 0); err != nil {

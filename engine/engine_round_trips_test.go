@@ -120,6 +120,14 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 				}
 			}
 		}},
+		{"Find", 1, func() func() {
+			k := accepted()
+			return func() {
+				if _, err := e.Find(ctx, k); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}},
 		{"Sweep with nothing due", 1, func() func() {
 			return func() {
 				if _, err := enginetest.Sweep(ctx, e); err != nil {

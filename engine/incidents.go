@@ -17,7 +17,10 @@ import (
 // accepted. Where more than 10,000 effects share a term, the newest are looked at.
 type IncidentFilter struct {
 	// Open selects incidents that are failed, missing or reprocessing.
-	Open  bool  `json:"open,omitempty"`
+	Open bool `json:"open,omitempty"`
+	// State selects incidents by the state that lists show: StateApplied those
+	// that are resolved, StateClosed those that an operator closed, also where
+	// a success came afterwards.
 	State State `json:"state,omitempty"`
 	Cause Cause `json:"cause,omitempty"`
 
@@ -27,8 +30,8 @@ type IncidentFilter struct {
 	// Version is the app's deploy label.
 	Version string `json:"version,omitempty"`
 
-	// Term is a subject, a customer, one of the provider's object ids, in any
-	// case, or the event's id as it is.
+	// Term is a subject, a customer, a source event, one of the provider's object
+	// ids, in any case, or the event's id as it is.
 	Term string `json:"term,omitempty"`
 	// Subject and Customer are whole, in any case.
 	Subject  string `json:"subject,omitempty"`

@@ -5,13 +5,15 @@ import (
 	"log/slog"
 
 	"github.com/sendpromptly/sendpromptly/internal/caught"
+	"github.com/sendpromptly/sendpromptly/internal/opened"
 )
 
 // What the engine says in the app's log: a constant that begins with our name,
 // and the details as attributes. An idle engine says nothing.
 const (
 	saysSwept      = "sendpromptly: sweep moved effects"
-	saysOpened     = "sendpromptly: incidents opened"
+	saysMismatch   = "sendpromptly: an accepted effect was accepted again and differs or is closed"
+	saysMismatches = "sendpromptly: accepted effects were accepted again and differ or are closed"
 	saysSent       = "sendpromptly: repair callbacks sent"
 	saysRetained   = "sendpromptly: settled effects removed"
 	saysStepFailed = "sendpromptly: a background step failed and will retry"
@@ -22,18 +24,42 @@ const (
 
 // swept is what one pass of the sweep moved.
 type swept struct {
-	// opened counts incidents that a deadline opened, expired attempts that were
-	// given up, and folded failures that had waited for their effect.
-	opened, expired, folded int
+	// opened are the incidents that deadlines opened, and failures that had waited for their effect. expired counts
+	// attempts that were given up, folded such failures.
+	opened          opened.Incidents
+	expired, folded int
 }
 
 // say tells what a pass moved, and nothing where that is nothing.
-func (s swept) say(ctx context.Context, logger *slog.Logger) {
-	if s.opened > 0 {
-		tell(ctx, logger, slog.LevelWarn, saysOpened, "opened", s.opened, "cause", CauseMissing)
+func (s *swept) say(ctx context.Context, logger *slog.Logger) {
+	s.opened.Say(ctx, logger)
+	if n := s.opened.Missing + s.opened.Failed; n+s.expired+s.folded > 0 {
+		tell(ctx, logger, slog.LevelInfo, saysSwept, "opened", n, "expired", s.expired, "folded", s.folded)
 	}
-	if s != (swept{}) {
-		tell(ctx, logger, slog.LevelInfo, saysSwept, "opened", s.opened, "expired", s.expired, "folded", s.folded)
+}
+
+// mismatch is a receipt that was a duplicate, and why somebody should look at it; empty where nobody need.
+type mismatch struct {
+	key    Key
+	effect EffectID
+	why    string
+}
+
+// sayMismatches tells of the receipts that are mismatches, which their timelines tell too where the caller commits.
+func (e *Engine) sayMismatches(ctx context.Context, receipts ...mismatch) {
+	var found []mismatch
+	for _, m := range receipts {
+		if m.why != "" {
+			found = append(found, m)
+		}
+	}
+	if len(found) > opened.Most {
+		tell(ctx, e.cfg.Logger, slog.LevelWarn, saysMismatches, "project", e.cfg.Project, "receipts", len(found))
+		return
+	}
+	for _, m := range found {
+		tell(ctx, e.cfg.Logger, slog.LevelWarn, saysMismatch, "project", e.cfg.Project, "effect_id", m.effect,
+			"provider", m.key.Provider, "event_id", m.key.EventID, "effect", m.key.Effect, "why", m.why)
 	}
 }
 

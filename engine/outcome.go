@@ -10,6 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/named"
+	"github.com/sendpromptly/sendpromptly/internal/opened"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
@@ -131,8 +132,10 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Outcom
 		ErrorCode: pg.Optional(input.Cut(o.code, 128)), ErrorMessage: pg.Optional(input.Cut(message, 2000)), ReplayID: pg.Optional(input.Cut(o.replayID, 64))}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
+	var told string
 	err := pgx.BeginTxFunc(ctx, e.pool, pg.ReadCommitted, func(tx pgx.Tx) error {
 		row, err := e.queries.EffectFail(ctx, tx, params)
+		told = row.Opened
 		if err != nil || row.State != "unknown" {
 			return err
 		}
@@ -142,8 +145,13 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Outcom
 		if _, err := e.Accept(ctx, tx, Acceptance{Key: k}); err != nil {
 			return err
 		}
-		_, err = e.queries.EffectFail(ctx, tx, params)
+		row, err = e.queries.EffectFail(ctx, tx, params)
+		told = row.Opened
 		return err
 	})
+	if err == nil {
+		incident := opened.Failure(told)
+		incident.Say(ctx, e.cfg.Logger)
+	}
 	return named.Error("recording a failure of "+k.String(), err)
 }

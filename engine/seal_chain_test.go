@@ -76,9 +76,10 @@ func hidden(i engine.Incident, n engine.Entry) []hiddenField {
 	for _, id := range i.Objects {
 		objects = append(objects, prefixed([]byte(id))...)
 	}
-	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"merchant", present(i.Shop)},
+	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"merchant", present(i.Merchant)},
 		{"occurred_at", []byte(microseconds(i.OccurredAt))}, {"deadline", []byte(microseconds(i.Deadline))}, {"amount", []byte(strconv.FormatInt(i.Amount.Minor, 10))},
-		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)}, {"version", present(i.Acceptance.Version)}, {"objects", objects}}
+		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)}, {"version", present(i.Acceptance.Version)}, {"objects", objects},
+		{"source_event", present(i.SourceEvent)}}
 }
 
 // committed writes one hidden field as it enters the hash.

@@ -47,6 +47,8 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 		_, err := e.untilTaken(ctx, sweepBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
 			row, err := e.queries.FailuresFold(ctx, tx, dbsqlc.FailuresFoldParams{Batch: batch, Apart: apart})
 			moved.folded += row.Folded
+			moved.opened.Failed += row.Opened
+			moved.opened.Hear(row.Told)
 			return row.Taken, err
 		})
 		broken = errors.Join(broken, named.Error("recording failures that had waited", err))
@@ -61,8 +63,8 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 		e.frontier.passed(work.Started)
 		return 0, broken
 	}
-	moved.opened, err = e.openOverdue(ctx, since)
-	return moved.opened, errors.Join(broken, err)
+	err = e.openOverdue(ctx, since, &moved)
+	return moved.opened.Missing, errors.Join(broken, err)
 }
 
 func (e *Engine) expireAttempts(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
@@ -71,17 +73,16 @@ func (e *Engine) expireAttempts(ctx context.Context, tx pgx.Tx, batch int, apart
 
 // openOverdue takes full batches until one is not full, and remembers when that
 // pass started. Each batch begins where the one before it ended.
-func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int, err error) {
+func (e *Engine) openOverdue(ctx context.Context, since *time.Time, moved *swept) (err error) {
 	var started time.Time
 	for from := since; ; {
-		row, err := e.openBatch(ctx, from)
+		row, err := e.openBatch(ctx, from, moved)
 		if err != nil {
-			return opened, named.Error("opening incidents", err)
+			return named.Error("opening incidents", err)
 		}
 		if started.IsZero() {
 			started = row.Started
 		}
-		opened += row.Opened
 		if row.Taken >= sweepBatch {
 			from = &row.Reached
 			continue
@@ -91,14 +92,14 @@ func (e *Engine) openOverdue(ctx context.Context, since *time.Time) (opened int,
 		if err == nil && e.locked == 0 {
 			e.frontier.passed(started)
 		}
-		return opened, named.Error("counting locked deadlines", err)
+		return named.Error("counting locked deadlines", err)
 	}
 }
 
 // openBatch opens one batch. Where that fails for a reason that lies in a row,
 // the batch is halved until the poisonous row stands alone and is set aside, so
 // that it delays the others by this one pass at most.
-func (e *Engine) openBatch(ctx context.Context, since *time.Time) (dbsqlc.OverdueOpenRow, error) {
+func (e *Engine) openBatch(ctx context.Context, since *time.Time, moved *swept) (dbsqlc.OverdueOpenRow, error) {
 	total := dbsqlc.OverdueOpenRow{}
 	for size := sweepBatch; total.Taken < sweepBatch; {
 		row, err := e.openSize(ctx, since, min(size, sweepBatch-total.Taken))
@@ -108,7 +109,8 @@ func (e *Engine) openBatch(ctx context.Context, since *time.Time) (dbsqlc.Overdu
 				total.Started = row.Started
 			}
 			total.Taken += row.Taken
-			total.Opened += row.Opened
+			moved.opened.Missing += row.Opened
+			moved.opened.Hear(row.Told)
 			total.Reached = row.Reached
 			if row.Taken < size {
 				return total, nil

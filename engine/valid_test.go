@@ -122,7 +122,8 @@ func TestABadAcceptanceIsRefusedAndAbortsNothing(t *testing.T) {
 	for _, text := range []string{nul, notUTF8, surrogate, tooLong} {
 		bad["EventType"] = append(bad["EventType"], func(a *engine.Acceptance) { a.EventType = text })
 		bad["Subject"] = append(bad["Subject"], func(a *engine.Acceptance) { a.Subject = text })
-		bad["Shop"] = append(bad["Shop"], func(a *engine.Acceptance) { a.Shop = text })
+		bad["Merchant"] = append(bad["Merchant"], func(a *engine.Acceptance) { a.Merchant = text })
+		bad["SourceEvent"] = append(bad["SourceEvent"], func(a *engine.Acceptance) { a.SourceEvent = text })
 		bad["Customer"] = append(bad["Customer"], func(a *engine.Acceptance) { a.Customer = text })
 		bad["Version"] = append(bad["Version"], func(a *engine.Acceptance) { a.Version = text })
 		bad["Mode"] = append(bad["Mode"], func(a *engine.Acceptance) { a.Mode = text })

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/currency"
@@ -15,7 +17,7 @@ type incidentsCommand struct {
 	Provider  string `help:"Only this provider." placeholder:"NAME"`
 	EventType string `help:"Only this event type." placeholder:"TYPE"`
 	Effect    string `help:"Only this effect type." placeholder:"TYPE"`
-	Term      string `help:"Only this subject, customer or object id: invoice, charge, order number …" placeholder:"ID"`
+	Term      string `help:"Only this subject, customer, source event or object id: invoice, charge, order number …" placeholder:"ID"`
 	Before    string `help:"Go on after this incident: the last of the page before." placeholder:"ID"`
 	Limit     int    `help:"How many, at most 500." default:"50"`
 	JSON      bool   `help:"Print JSON."`
@@ -62,5 +64,5 @@ func money(m engine.Money) string {
 	if !m.Known() {
 		return ""
 	}
-	return printable(currency.Format(m.Minor, m.Currency) + " " + m.Currency)
+	return printable(strings.TrimSpace(currency.Format(m.Minor, m.Currency) + " " + m.Currency))
 }

@@ -42,12 +42,13 @@ func (c showCommand) Run(s *session) error {
 	say(s.stdout, "%s %s is %s", colour.Strong.Render("incident"), incident.ID, incidentState(incident))
 	for _, line := range [][2]string{
 		{"owed", incident.Effect + " for " + strings.TrimSpace(incident.EventType+" "+incident.EventID) + " (" + incident.Provider + ")"},
-		{"to", incident.Subject}, {"customer", incident.Customer}, {"amount", money(incident.Amount)}, {"shop", incident.Shop},
+		{"to", incident.Subject}, {"customer", incident.Customer}, {"amount", money(incident.Amount)}, {"merchant", incident.Merchant},
+		{"source event", incident.SourceEvent},
 		{"objects", strings.Join(incident.Objects, " ")}, {"version", incident.Acceptance.Version},
 		{"cause", string(incident.Cause)}, {"error", incident.ErrorMessage}, {"due", moment(incident.DueAt)}, {"note", incident.Note},
 	} {
 		if line[1] != "" {
-			say(s.stdout, "  %-9s %s", line[0], printable(line[1]))
+			say(s.stdout, "  %-12s %s", line[0], printable(line[1]))
 		}
 	}
 	say(s.stdout, "")

@@ -41,7 +41,7 @@ func ParseUnverified(body []byte, header http.Header) (Event, error) {
 		Acceptance: engine.Acceptance{
 			Key:        engine.Key{Provider: Provider, EventID: header.Get(idHeader), Effect: Effect(topic)},
 			EventType:  topic,
-			Shop:       shop,
+			Merchant:   shop,
 			Mode:       webhook.Mode(live),
 			OccurredAt: triggered(header.Get(TriggeredAtHeader)),
 			Amount:     r.amount(),

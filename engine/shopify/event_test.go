@@ -43,7 +43,7 @@ func TestTheFourTopics(t *testing.T) {
 			want := engine.Acceptance{
 				Key:        engine.Key{Provider: "shopify", EventID: "6f1c1f9e-53a7-4b36-9d0b-2f2a8c7e4d11", Effect: "access_unlock"},
 				EventType:  test.topic,
-				Shop:       "brightpage.myshopify.com",
+				Merchant:   "brightpage.myshopify.com",
 				Mode:       "live",
 				OccurredAt: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 				Amount:     test.amount,
@@ -99,8 +99,8 @@ func TestDocumentsThatDiffer(t *testing.T) {
 			if got.Customer != test.customer || got.Amount != test.amount || got.Live == test.test || got.Attributes == nil {
 				t.Errorf("got %+v", got)
 			}
-			if !reflect.DeepEqual(got.Objects, test.objects) || got.Shop != "shop-1.myshopify.com" {
-				t.Errorf("got objects %q, shop %q", got.Objects, got.Shop)
+			if !reflect.DeepEqual(got.Objects, test.objects) || got.Merchant != "shop-1.myshopify.com" {
+				t.Errorf("got objects %q, merchant %q", got.Objects, got.Merchant)
 			}
 		})
 	}
@@ -248,12 +248,12 @@ func FuzzParseUnverified(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, s := range append([]string{e.EventID, e.EventType, e.Shop, e.Customer}, e.Objects...) {
+		for _, s := range append([]string{e.EventID, e.EventType, e.Merchant, e.Customer}, e.Objects...) {
 			if len(s) > 255 || !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
 				t.Errorf("%q is nothing to keep", s)
 			}
 		}
-		if e.EventID == "" || e.Shop == "" || len(e.EventType) > 128 || len(e.Objects) > 16 || e.Attributes == nil {
+		if e.EventID == "" || e.Merchant == "" || len(e.EventType) > 128 || len(e.Objects) > 16 || e.Attributes == nil {
 			t.Errorf("got %+v", e)
 		}
 	})

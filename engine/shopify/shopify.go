@@ -60,7 +60,7 @@ const (
 // Of the acceptance it fills
 //   - the key: the event id, which stays the same over deliveries (else the
 //     webhook id), and the suggested effect type of [Effect];
-//   - EventType: the topic; Shop: the shop's domain, lower case; OccurredAt:
+//   - EventType: the topic; Merchant: the shop's domain, lower case; OccurredAt:
 //     when it was triggered, zero where the header is missing;
 //   - Amount: total_price of an order or checkout in the shop's currency, as
 //     minor units of ISO 4217, exactly; customers have none;

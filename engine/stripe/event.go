@@ -35,12 +35,14 @@ func ParseUnverified(body []byte) (Event, error) {
 	if !ok {
 		return Event{}, &MalformedError{"livemode", "is not true or false"}
 	}
+	account := webhook.Text(document.At("account").ID(), 255)
 	o := object{document.At("data", "object")}
 	return Event{
 		Acceptance: engine.Acceptance{
 			Key:        engine.Key{Provider: Provider, EventID: id, Effect: Effect(eventType)},
 			EventType:  eventType,
 			Subject:    webhook.Text(o.At("client_reference_id").Text(), 255),
+			Merchant:   account,
 			Mode:       webhook.Mode(live),
 			OccurredAt: occurred,
 			Amount:     o.amount(eventType, document.At("data", "previous_attributes")),
@@ -49,7 +51,7 @@ func ParseUnverified(body []byte) (Event, error) {
 			Payload:    json.RawMessage(webhook.Payload(body)),
 		},
 		Live:     live,
-		Account:  webhook.Text(document.At("account").ID(), 255),
+		Account:  account,
 		Metadata: o.metadata(),
 	}, nil
 }

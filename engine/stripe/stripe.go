@@ -43,6 +43,7 @@ const MaxBody = webhook.MaxPayload
 // Of the acceptance it fills
 //   - the key, with the suggested effect type of [Effect];
 //   - EventType and OccurredAt (the event's "created");
+//   - Merchant: the connected account, on Connect endpoints;
 //   - Amount: amount_total of a checkout session, amount_paid of an invoice,
 //     amount of a dispute, and of a refund what this event refunded (Stripe
 //     counts amount_refunded over all refunds of the charge). It is never
@@ -66,7 +67,7 @@ type Event struct {
 	// acceptance's Mode, which the engine holds against the project's.
 	Live bool
 	// Account is the connected account that the event is about, on Connect
-	// endpoints; else empty.
+	// endpoints; else empty. It is also the acceptance's Merchant.
 	Account string
 	// Metadata is the object's own metadata, over that of the subscription
 	// which an invoice belongs to. Never nil.

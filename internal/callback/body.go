@@ -23,7 +23,7 @@ type Body struct {
 	Project string `json:"project"`
 	// Mode is "live" or "test", empty where the project has none.
 	Mode string `json:"mode"`
-	// EventID is our id of the effect; ProviderEventID is the provider's.
+	// EventID is our id of the effect; ProviderEventID is the provider's, of the event or of its object.
 	EventID           string `json:"event_id"`
 	IncidentID        string `json:"incident_id"`
 	Provider          string `json:"provider"`
@@ -36,6 +36,16 @@ type Body struct {
 	// Cause is "failed" or "missing".
 	Cause       string    `json:"cause"`
 	RequestedAt time.Time `json:"requested_at"`
+	// Amount counts minor units of Currency; it is null where no amount is known.
+	Amount   *int64 `json:"amount"`
+	Currency string `json:"currency,omitempty"`
+	Customer string `json:"customer,omitempty"`
+	// Merchant is on whose behalf: a shop's domain, a connected account.
+	Merchant string `json:"merchant,omitempty"`
+	// Objects are the provider's other ids.
+	Objects []string `json:"objects,omitempty"`
+	// SourceEventID is the provider's event, where ProviderEventID names an object.
+	SourceEventID string `json:"source_event_id,omitempty"`
 	// Payload is the event as received, only where the project keeps it.
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
@@ -76,7 +86,9 @@ func Decode(body []byte) (Body, error) {
 		{"type", &b.Type}, {"replay_id", &b.ReplayID}, {"attempt", &b.Attempt}, {"project", &b.Project}, {"mode", &b.Mode},
 		{"event_id", &b.EventID}, {"incident_id", &b.IncidentID}, {"provider", &b.Provider}, {"provider_event_id", &b.ProviderEventID},
 		{"event_type", &b.EventType}, {"effect_type", &b.EffectType}, {"internal_reference", &b.InternalReference},
-		{"occurred_at", &b.OccurredAt}, {"cause", &b.Cause}, {"requested_at", &b.RequestedAt}, {"payload", &b.Payload},
+		{"occurred_at", &b.OccurredAt}, {"cause", &b.Cause}, {"requested_at", &b.RequestedAt},
+		{"amount", &b.Amount}, {"currency", &b.Currency}, {"customer", &b.Customer}, {"merchant", &b.Merchant}, {"objects", &b.Objects},
+		{"source_event_id", &b.SourceEventID}, {"payload", &b.Payload},
 	} {
 		if value, there := known[m.name]; there && json.Unmarshal(value, m.target) != nil {
 			return Body{}, fmt.Errorf("%w: %s is of the wrong kind", ErrBody, m.name)

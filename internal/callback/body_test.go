@@ -9,12 +9,14 @@ import (
 )
 
 func example() Body {
+	var nothing int64
 	return Body{
 		Type: TypeReprocess, ReplayID: "rp_1", Attempt: 1, Project: "billing", Mode: "live", EventID: "0198-1", IncidentID: "0198-2",
 		Provider: "stripe", ProviderEventID: "evt_1", EventType: "invoice.paid", EffectType: "credit_grant", InternalReference: "acct_<1>",
 		OccurredAt: time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)), Cause: "missing",
 		RequestedAt: time.Date(2026, 1, 1, 2, 30, 0, 5e8, time.UTC),
-		Payload:     []byte(`{"id": 9007199254740993, "t": "<ü>"}`),
+		Amount:      &nothing, Currency: "USD", Customer: "cus_1", Merchant: "a.example", Objects: []string{"in_1"}, SourceEventID: "evt_2",
+		Payload: []byte(`{"id": 9007199254740993, "t": "<ü>"}`),
 	}
 }
 
@@ -26,9 +28,13 @@ func TestTheBodyHasTheWiresMembersInItsOrder(t *testing.T) {
 		change func(*Body)
 		want   string
 	}{
-		{"all of it", func(*Body) {}, head + `"occurred_at":"2026-01-01T00:00:00Z","cause":"missing","requested_at":"2026-01-01T02:30:00.5Z","payload":{"id":9007199254740993,"t":"<ü>"}}`},
-		{"what is optional left out", func(b *Body) { b.OccurredAt, b.Payload = time.Time{}, nil },
-			head + `"cause":"missing","requested_at":"2026-01-01T02:30:00.5Z"}`},
+		{"all of it", func(*Body) {}, head + `"occurred_at":"2026-01-01T00:00:00Z","cause":"missing","requested_at":"2026-01-01T02:30:00.5Z",` +
+			`"amount":0,"currency":"USD","customer":"cus_1","merchant":"a.example","objects":["in_1"],"source_event_id":"evt_2",` +
+			`"payload":{"id":9007199254740993,"t":"<ü>"}}`},
+		{"what is optional left out", func(b *Body) {
+			b.OccurredAt, b.Payload, b.Amount, b.Currency = time.Time{}, nil, nil, ""
+			b.Customer, b.Merchant, b.Objects, b.SourceEventID = "", "", nil, ""
+		}, head + `"cause":"missing","requested_at":"2026-01-01T02:30:00.5Z","amount":null}`},
 	} {
 		b := example()
 		test.change(&b)

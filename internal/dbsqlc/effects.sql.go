@@ -12,7 +12,7 @@ import (
 
 const effectAccept = `-- name: EffectAccept :one
 SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
-  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_state(r.effect_id, r.deadline, $1::text) ELSE 'awaiting' END)::text AS state
+  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_met(r.effect_id, r.deadline, $1::text) ELSE 'awaiting' END)::text AS met
 FROM sendpromptly.accept(
   provider => $2::text, event_id => $3::text, effect => $4::text,
   event_type => $5::text, subject => $6::text, occurred_at => $7::timestamptz,
@@ -46,10 +46,10 @@ type EffectAcceptRow struct {
 	EffectID  string
 	Deadline  time.Time
 	Duplicate bool
-	State     string
+	Met       string
 }
 
-// EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads the state that a duplicate met.
+// EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads what a duplicate met (duplicate_met there).
 func (q *Queries) EffectAccept(ctx context.Context, db DBTX, arg EffectAcceptParams) (EffectAcceptRow, error) {
 	row := db.QueryRow(ctx, effectAccept,
 		arg.Project,
@@ -74,14 +74,14 @@ func (q *Queries) EffectAccept(ctx context.Context, db DBTX, arg EffectAcceptPar
 		&i.EffectID,
 		&i.Deadline,
 		&i.Duplicate,
-		&i.State,
+		&i.Met,
 	)
 	return i, err
 }
 
 const effectAcceptMany = `-- name: EffectAcceptMany :many
 SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
-  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_state(r.effect_id, r.deadline, $1::text) ELSE 'awaiting' END)::text AS state
+  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_met(r.effect_id, r.deadline, $1::text) ELSE 'awaiting' END)::text AS met
 FROM sendpromptly.accept_many($2::text::json, $1::text) AS r(ordinal, effect_id, deadline, duplicate)
 ORDER BY r.ordinal
 `
@@ -95,7 +95,7 @@ type EffectAcceptManyRow struct {
 	EffectID  string
 	Deadline  time.Time
 	Duplicate bool
-	State     string
+	Met       string
 }
 
 // EffectAcceptMany records a list of receipts and answers in its order (accept_many in sql/functions/accept.sql).
@@ -112,7 +112,7 @@ func (q *Queries) EffectAcceptMany(ctx context.Context, db DBTX, arg EffectAccep
 			&i.EffectID,
 			&i.Deadline,
 			&i.Duplicate,
-			&i.State,
+			&i.Met,
 		); err != nil {
 			return nil, err
 		}
@@ -156,48 +156,57 @@ func (q *Queries) EffectBeginApply(ctx context.Context, db DBTX, arg EffectBegin
 }
 
 const effectFail = `-- name: EffectFail :one
-SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed
-FROM sendpromptly.fail($1::text, $2::text, $3::text,
-  $4::text, $5::text, $6::text, $7::text) AS r(effect_id, state, changed)
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed,
+  coalesce(CASE WHEN r.changed THEN sendpromptly.opened_by_failure(r.effect_id, $1::text) END, '')::text AS opened
+FROM sendpromptly.fail($2::text, $3::text, $4::text,
+  $5::text, $6::text, $7::text, $1::text) AS r(effect_id, state, changed)
 `
 
 type EffectFailParams struct {
+	Project      string
 	Provider     string
 	EventID      string
 	Effect       string
 	ErrorCode    *string
 	ErrorMessage *string
 	ReplayID     *string
-	Project      string
 }
 
 type EffectFailRow struct {
 	EffectID string
 	State    string
 	Changed  bool
+	Opened   string
 }
 
-// EffectFail records that an attempt at the effect failed. It waits for no row.
-// fail stands in sql/functions/fail.sql.
+// EffectFail records that an attempt at the effect failed, and tells the incident that it opened. It waits for no row.
+// fail and opened_by_failure stand in sql/functions/fail.sql.
 func (q *Queries) EffectFail(ctx context.Context, db DBTX, arg EffectFailParams) (EffectFailRow, error) {
 	row := db.QueryRow(ctx, effectFail,
+		arg.Project,
 		arg.Provider,
 		arg.EventID,
 		arg.Effect,
 		arg.ErrorCode,
 		arg.ErrorMessage,
 		arg.ReplayID,
-		arg.Project,
 	)
 	var i EffectFailRow
-	err := row.Scan(&i.EffectID, &i.State, &i.Changed)
+	err := row.Scan(
+		&i.EffectID,
+		&i.State,
+		&i.Changed,
+		&i.Opened,
+	)
 	return i, err
 }
 
 const effectFind = `-- name: EffectFind :one
-SELECT f.effect_id::uuid AS effect_id, sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline)::text AS state
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event, sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.find_effect($1::text, $2::text, $3::text, $4::text)
   AS f(project_id, effect_id, deadline, problem)
+JOIN sendpromptly.receipts AS e ON e.project_id = f.project_id AND e.effect_id = f.effect_id
 WHERE f.problem IS NULL
 `
 
@@ -209,11 +218,12 @@ type EffectFindParams struct {
 }
 
 type EffectFindRow struct {
-	EffectID string
-	State    string
+	Effect     Effect
+	State      string
+	IncidentID string
 }
 
-// EffectFind reads the id and the derived state of one effect by its key.
+// EffectFind reads one effect by its key, with its state and incident.
 // effect_state and find_effect stand in sql/functions/effect.sql.
 func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams) (EffectFindRow, error) {
 	row := db.QueryRow(ctx, effectFind,
@@ -223,7 +233,28 @@ func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams)
 		arg.Project,
 	)
 	var i EffectFindRow
-	err := row.Scan(&i.EffectID, &i.State)
+	err := row.Scan(
+		&i.Effect.ProjectID,
+		&i.Effect.EffectID,
+		&i.Effect.AcceptedAt,
+		&i.Effect.Deadline,
+		&i.Effect.SucceededAt,
+		&i.Effect.OccurredAt,
+		&i.Effect.Amount,
+		&i.Effect.Provider,
+		&i.Effect.Effect,
+		&i.Effect.EventID,
+		&i.Effect.EventType,
+		&i.Effect.Subject,
+		&i.Effect.Merchant,
+		&i.Effect.Currency,
+		&i.Effect.Customer,
+		&i.Effect.Version,
+		&i.Effect.Objects,
+		&i.Effect.SourceEvent,
+		&i.State,
+		&i.IncidentID,
+	)
 	return i, err
 }
 

@@ -127,40 +127,42 @@ func (q *Queries) IdempotencyKeep(ctx context.Context, db DBTX, arg IdempotencyK
 }
 
 const outcomeFail = `-- name: OutcomeFail :one
-SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state
-FROM sendpromptly.fail($1::text, $2::text, $3::text,
-  $4::text, $5::text, $6::text, $7::text) AS r(effect_id, state, changed)
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state,
+  coalesce(CASE WHEN r.changed THEN sendpromptly.opened_by_failure(r.effect_id, $1::text) END, '')::text AS opened
+FROM sendpromptly.fail($2::text, $3::text, $4::text,
+  $5::text, $6::text, $7::text, $1::text) AS r(effect_id, state, changed)
 `
 
 type OutcomeFailParams struct {
+	Project      string
 	Provider     *string
 	EventID      string
 	Effect       *string
 	ErrorCode    *string
 	ErrorMessage *string
 	ReplayID     *string
-	Project      string
 }
 
 type OutcomeFailRow struct {
 	EffectID string
 	State    string
+	Opened   string
 }
 
 // OutcomeFail is EffectFail where the provider or the effect may be left out. It waits for no row.
-// fail stands in sql/functions/fail.sql.
+// fail and opened_by_failure stand in sql/functions/fail.sql.
 func (q *Queries) OutcomeFail(ctx context.Context, db DBTX, arg OutcomeFailParams) (OutcomeFailRow, error) {
 	row := db.QueryRow(ctx, outcomeFail,
+		arg.Project,
 		arg.Provider,
 		arg.EventID,
 		arg.Effect,
 		arg.ErrorCode,
 		arg.ErrorMessage,
 		arg.ReplayID,
-		arg.Project,
 	)
 	var i OutcomeFailRow
-	err := row.Scan(&i.EffectID, &i.State)
+	err := row.Scan(&i.EffectID, &i.State, &i.Opened)
 	return i, err
 }
 

@@ -31,7 +31,7 @@ func (q *Queries) QueueEffectAccept(batch *pgx.Batch, arg EffectAcceptParams, do
 			&i.EffectID,
 			&i.Deadline,
 			&i.Duplicate,
-			&i.State,
+			&i.Met,
 		)
 		return done(i, err)
 	})

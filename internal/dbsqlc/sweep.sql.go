@@ -29,7 +29,8 @@ func (q *Queries) AttemptsExpire(ctx context.Context, db DBTX, arg AttemptsExpir
 }
 
 const failuresFold = `-- name: FailuresFold :one
-SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures($1::int, $2::boolean) AS r(taken, folded)
+SELECT r.taken::int AS taken, r.folded::int AS folded, r.opened::int AS opened, coalesce(r.told, '')::text AS told
+FROM sendpromptly.fold_failures($1::int, $2::boolean) AS r(taken, folded, opened, told)
 `
 
 type FailuresFoldParams struct {
@@ -40,6 +41,8 @@ type FailuresFoldParams struct {
 type FailuresFoldRow struct {
 	Taken  int
 	Folded int
+	Opened int
+	Told   string
 }
 
 // FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.
@@ -47,7 +50,12 @@ type FailuresFoldRow struct {
 func (q *Queries) FailuresFold(ctx context.Context, db DBTX, arg FailuresFoldParams) (FailuresFoldRow, error) {
 	row := db.QueryRow(ctx, failuresFold, arg.Batch, arg.Apart)
 	var i FailuresFoldRow
-	err := row.Scan(&i.Taken, &i.Folded)
+	err := row.Scan(
+		&i.Taken,
+		&i.Folded,
+		&i.Opened,
+		&i.Told,
+	)
 	return i, err
 }
 
@@ -71,9 +79,9 @@ func (q *Queries) OverdueLockedCount(ctx context.Context, db DBTX, arg OverdueLo
 
 const overdueOpen = `-- name: OverdueOpen :one
 SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened,
-  coalesce(r.reached, r.started)::timestamptz AS reached
+  coalesce(r.reached, r.started)::timestamptz AS reached, coalesce(r.told, '')::text AS told
 FROM sendpromptly.open_overdue($1::int, $2::timestamptz, $3::timestamptz)
-  AS r(started, taken, held, opened, reached)
+  AS r(started, taken, held, opened, reached, told)
 `
 
 type OverdueOpenParams struct {
@@ -88,6 +96,7 @@ type OverdueOpenRow struct {
 	Held    int
 	Opened  int
 	Reached time.Time
+	Told    string
 }
 
 // OverdueOpen opens incidents for first deadlines that passed.
@@ -101,6 +110,7 @@ func (q *Queries) OverdueOpen(ctx context.Context, db DBTX, arg OverdueOpenParam
 		&i.Held,
 		&i.Opened,
 		&i.Reached,
+		&i.Told,
 	)
 	return i, err
 }

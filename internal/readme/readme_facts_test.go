@@ -109,9 +109,17 @@ func askForRepair(t *testing.T, db *enginetest.Database, url string) {
 		t.Fatal(err)
 	}
 	e := db.Engine(engine.Config{AllowNetworks: loopback})
-	k := engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "credit_grant"}
+	k := engine.Key{Provider: "stripe", EventID: "in_1", Effect: "credit_grant"}
 	err = pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-		_, err := e.Accept(t.Context(), tx, engine.Acceptance{Key: k, OccurredAt: time.Now()})
+		_, err := e.Accept(t.Context(), tx, engine.Acceptance{
+			Key:         k,
+			Merchant:    "acct_connected",
+			SourceEvent: "evt_1",
+			OccurredAt:  time.Now(),
+			Amount:      engine.Money{Minor: 4900, Currency: "USD"},
+			Customer:    "cus_1",
+			Objects:     []string{"ch_1"},
+		})
 		return err
 	})
 	if err != nil {

@@ -76,8 +76,8 @@ func TestValuesTakeThePlaceOfTheSamples(t *testing.T) {
 		if reference != values.Reference && eventType != "customers/create" {
 			t.Errorf("reference %q", reference)
 		}
-		if provider == shopify.Provider && a.Shop != "other.myshopify.com" {
-			t.Errorf("shop %q", a.Shop)
+		if provider == shopify.Provider && a.Merchant != "other.myshopify.com" {
+			t.Errorf("shop %q", a.Merchant)
 		}
 	})
 }

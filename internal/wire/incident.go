@@ -34,11 +34,12 @@ type Receipt struct {
 	EffectID        string     `json:"effect_id" format:"uuid"`
 	Provider        string     `json:"provider"`
 	ProviderEventID string     `json:"provider_event_id"`
+	SourceEventID   string     `json:"source_event_id,omitempty" doc:"The provider's event that told of it, where provider_event_id names an object."`
 	EventType       string     `json:"event_type,omitempty"`
 	EffectType      string     `json:"effect_type"`
 	Reference       string     `json:"reference,omitempty" doc:"The app's user, account, workspace or order."`
 	Customer        string     `json:"customer,omitempty"`
-	Shop            string     `json:"shop,omitempty"`
+	Merchant        string     `json:"merchant,omitempty" doc:"On whose behalf: the Shopify shop's domain, the Stripe connected account."`
 	Amount          *int64     `json:"amount" doc:"In the currency's smallest unit; null where it is unknown."`
 	Currency        string     `json:"currency,omitempty"`
 	Version         string     `json:"version,omitempty" doc:"The app's deploy label."`
@@ -55,11 +56,12 @@ func NewReceipt(project string, id engine.EffectID, a engine.Acceptance, accepte
 		EffectID:        string(id),
 		Provider:        a.Provider,
 		ProviderEventID: a.EventID,
+		SourceEventID:   a.SourceEvent,
 		EventType:       a.EventType,
 		EffectType:      a.Effect,
 		Reference:       a.Subject,
 		Customer:        a.Customer,
-		Shop:            a.Shop,
+		Merchant:        a.Merchant,
 		Amount:          amount(a.Amount),
 		Currency:        a.Amount.Currency,
 		Version:         a.Version,

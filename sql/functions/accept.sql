@@ -157,13 +157,21 @@ END
 $$;
 -- +goose StatementEnd
 
--- The state of an effect that accept found to be a duplicate, for the engine, which asks in the statement that accepts:
--- accept's own columns are a contract. VOLATILE, because the effect may have been committed while that statement waited.
+-- What a duplicate met, for the engine, which asks in the statement that accepts: accept's own columns are a contract. It
+-- is the effect's state and, after a colon, the note of the entry if that is a mismatch: one text, so that a receipt that is
+-- new, which asks for none, pays for one column. VOLATILE, because the effect may have been committed while that statement
+-- waited, and because the entry is that statement's own.
 -- +goose StatementBegin
-CREATE OR REPLACE FUNCTION sendpromptly.duplicate_state(effect_id uuid, deadline timestamptz, project text) RETURNS text
-  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+CREATE OR REPLACE FUNCTION sendpromptly.duplicate_met(effect_id uuid, deadline timestamptz, project text) RETURNS text
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
+DECLARE
+  v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
+  v_entry record;
 BEGIN
-  RETURN sendpromptly.effect_state((SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project), effect_id, deadline);
+  SELECT n.kind, n.note INTO v_entry FROM sendpromptly.entries AS n
+  WHERE n.project_id = v_project AND n.effect_id = duplicate_met.effect_id AND n.kind IN ('duplicate', 'mismatch')
+  ORDER BY n.entry_id DESC LIMIT 1;
+  RETURN concat_ws(': ', sendpromptly.effect_state(v_project, effect_id, deadline), CASE v_entry.kind WHEN 'mismatch' THEN v_entry.note END);
 END
 $$;
 -- +goose StatementEnd
@@ -292,4 +300,4 @@ CREATE OR REPLACE FUNCTION sendpromptly.receipt_rows(receipts json)
 $$;
 -- +goose StatementEnd
 
-SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.accept, sendpromptly.accept_many, sendpromptly.duplicate_state');
+SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.accept, sendpromptly.accept_many, sendpromptly.duplicate_met');

@@ -36,12 +36,27 @@ END
 $$;
 -- +goose StatementEnd
 
+-- The incident that a failure has just opened, as told_incidents tells it (incident.sql); null where it opened none. The
+-- engine asks in the statement that fails and only where that changed something: fail's own columns are a contract.
+-- Every change of an incident raises its revision, so the one that was just opened has the first.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.opened_by_failure(effect_id uuid, project text) RETURNS text
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+  v_project integer := (SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = project);
+BEGIN
+  RETURN (SELECT sendpromptly.told_incidents(ARRAY[i.project_id], ARRAY[i.effect_id]) FROM sendpromptly.incidents AS i
+    WHERE i.project_id = v_project AND i.effect_id = opened_by_failure.effect_id AND i.revision = 1);
+END
+$$;
+-- +goose StatementEnd
+
 -- A failure, without waiting for a row. settled is false when the arbiter is
--- locked: the caller stores the failure aside.
+-- locked: the caller stores the failure aside. opened says that it opened the incident.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.settle_failure(project_id integer, effect_id uuid, deadline timestamptz, at timestamptz,
     error_code text, error_message text, replay_id text,
-    OUT state text, OUT changed boolean, OUT settled boolean)
+    OUT state text, OUT changed boolean, OUT settled boolean, OUT opened boolean)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 DECLARE
@@ -49,6 +64,7 @@ DECLARE
 BEGIN
   changed := false;
   settled := true;
+  opened := false;
   PERFORM 1 FROM sendpromptly.owed AS o
   WHERE o.deadline = settle_failure.deadline AND o.project_id = settle_failure.project_id
     AND o.effect_id = settle_failure.effect_id FOR UPDATE SKIP LOCKED;
@@ -97,7 +113,8 @@ BEGIN
   VALUES (settle_failure.effect_id, settle_failure.at, settle_failure.project_id, 'failure',
     CASE WHEN settle_failure.changed THEN 'failed' END, CASE WHEN settle_failure.changed THEN 'failed' END,
     settle_failure.replay_id, settle_failure.error_code, settle_failure.error_message);
-  IF changed AND v_incident.incident_id IS NULL THEN
+  opened := changed AND v_incident.incident_id IS NULL;
+  IF opened THEN
     PERFORM sendpromptly.open_incidents(ARRAY[project_id], ARRAY[effect_id], 'failed', sendpromptly.clock(), error_code, error_message);
   ELSIF changed THEN
     PERFORM sendpromptly.mark_failed(v_incident, 'failed', settle_failure.error_code, settle_failure.error_message);
@@ -106,4 +123,4 @@ END
 $$;
 -- +goose StatementEnd
 
-SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.fail');
+SELECT sendpromptly.allow('sendpromptly_app', 'EXECUTE ON FUNCTION sendpromptly.fail, sendpromptly.opened_by_failure');

@@ -36,6 +36,26 @@ END
 $$;
 -- +goose StatementEnd
 
+-- Incidents that were just opened, as a JSON array for the engine's log; null for more than ten, which it only counts.
+-- +goose StatementBegin
+CREATE OR REPLACE FUNCTION sendpromptly.told_incidents(project_ids integer[], effect_ids uuid[]) RETURNS text
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off
+  SET enable_mergejoin = off SET jit = off AS $$
+BEGIN
+  IF cardinality(effect_ids) > 10 THEN
+    RETURN NULL;
+  END IF;
+  RETURN (SELECT json_agg(json_build_object('project', p.name, 'incident_id', i.incident_id, 'effect_id', i.effect_id,
+      'provider', sendpromptly.full_name(e.provider), 'event_id', e.event_id, 'effect', sendpromptly.full_name(e.effect), 'cause', i.cause)
+      ORDER BY i.incident_id)
+    FROM unnest(project_ids, effect_ids) AS u(project_id, effect_id)
+    JOIN sendpromptly.incidents AS i ON i.project_id = u.project_id AND i.effect_id = u.effect_id
+    JOIN sendpromptly.effects AS e ON e.project_id = u.project_id AND e.effect_id = u.effect_id
+    JOIN sendpromptly.projects AS p ON p.project_id = u.project_id);
+END
+$$;
+-- +goose StatementEnd
+
 -- An open incident whose repair or wait ended in a failure: missing and
 -- reprocessing become failed. The caller holds the incident and has written the entry.
 -- +goose StatementBegin

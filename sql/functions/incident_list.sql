@@ -106,15 +106,15 @@ BEGIN
   END IF;
   v_last := least(v_last, sendpromptly.uuid7_floor(v.opened_before));
   IF v.open THEN
-    SELECT count(*) FILTER (WHERE sendpromptly.state_fits(n.state, n.cause, v)), count(*) = walk
-    INTO fitting, capped FROM (
+    SELECT count(*) FILTER (WHERE sendpromptly.state_fits(n.state, n.cause, NULL, v)), count(*) = walk
+    INTO fitting, capped FROM ( -- what is open is not resolved: the index has the rest
       SELECT o.state, o.cause FROM sendpromptly.incidents AS o
       WHERE o.project_id = v_project AND o.incident_id < v_last AND o.incident_id >= v_oldest AND sendpromptly.is_open(o.state)
       ORDER BY o.incident_id DESC LIMIT walk) AS n;
   ELSE
-    SELECT count(*) FILTER (WHERE sendpromptly.state_fits(n.state, n.cause, v)), count(*) = walk
+    SELECT count(*) FILTER (WHERE sendpromptly.state_fits(n.state, n.cause, n.resolved_at, v)), count(*) = walk
     INTO fitting, capped FROM (
-      SELECT o.state, o.cause FROM sendpromptly.incidents AS o
+      SELECT o.state, o.cause, o.resolved_at FROM sendpromptly.incidents AS o
       WHERE o.project_id = v_project AND o.incident_id < v_last AND o.incident_id >= v_oldest
       ORDER BY o.incident_id DESC LIMIT walk) AS n;
   END IF;
@@ -141,7 +141,7 @@ $$;
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.incident_fits(i sendpromptly.incidents, f sendpromptly.effects, v sendpromptly.incident_filter) RETURNS boolean
   LANGUAGE sql STABLE AS $$
-  SELECT (NOT (v).open OR sendpromptly.is_open((i).state)) AND sendpromptly.state_fits((i).state, (i).cause, v)
+  SELECT (NOT (v).open OR sendpromptly.is_open((i).state)) AND sendpromptly.state_fits((i).state, (i).cause, (i).resolved_at, v)
     AND ((v).provider IS NULL OR (f).provider OPERATOR(pg_catalog.=) sendpromptly.short((v).provider))
     AND ((v).event_type IS NULL OR (f).event_type OPERATOR(pg_catalog.=) sendpromptly.short((v).event_type))
     AND ((v).effect IS NULL OR (f).effect OPERATOR(pg_catalog.=) sendpromptly.short((v).effect))
@@ -152,9 +152,14 @@ CREATE OR REPLACE FUNCTION sendpromptly.incident_fits(i sendpromptly.incidents, 
       pg_catalog.lower((v).text)) OPERATOR(pg_catalog.>) 0)
 $$;
 
-CREATE OR REPLACE FUNCTION sendpromptly.state_fits(state text, cause text, v sendpromptly.incident_filter) RETURNS boolean
+-- The state asked for is the one that lists show: an incident whose effect arrived is resolved (applied), unless an
+-- operator had closed it before, which left resolved_at null. Then it is closed for ever.
+CREATE OR REPLACE FUNCTION sendpromptly.state_fits(state text, cause text, resolved_at timestamptz, v sendpromptly.incident_filter) RETURNS boolean
   LANGUAGE sql IMMUTABLE AS $$
-  SELECT ((v).state IS NULL OR state_fits.state OPERATOR(pg_catalog.=) (v).state)
+  SELECT ((v).state IS NULL OR (v).state OPERATOR(pg_catalog.=) CASE
+      WHEN state_fits.state OPERATOR(pg_catalog.<>) ALL (ARRAY['applied', 'withdrawn']) THEN state_fits.state
+      WHEN state_fits.resolved_at IS NULL THEN 'closed'
+      ELSE 'applied' END)
     AND ((v).cause IS NULL OR state_fits.cause OPERATOR(pg_catalog.=) (v).cause)
 $$;
 -- +goose StatementEnd

@@ -12,9 +12,10 @@
 -- next batch of the same pass does: the rows that this one deleted lie before it.
 -- The plan is made once: a planner that knows the deadlines looks up the least that
 -- there is, past all that was just deleted, which takes 8 % of the whole batch.
+-- told is told_incidents (incident.sql) of what it opened.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.open_overdue(batch integer, last_pass timestamptz, since timestamptz DEFAULT NULL,
-    OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer, OUT reached timestamptz)
+    OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer, OUT reached timestamptz, OUT told text)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
   SET enable_sort = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
@@ -53,6 +54,7 @@ BEGIN
   SELECT array_agg(g.project_id), array_agg(g.effect_id) INTO v_projects, v_effects FROM gone AS g;
   IF v_effects IS NOT NULL THEN
     opened := sendpromptly.open_incidents(v_projects, v_effects, 'missing', started, NULL, NULL);
+    told := sendpromptly.told_incidents(v_projects, v_effects);
   END IF;
 END
 $$;
@@ -166,15 +168,20 @@ $$;
 -- Folds failures in that found their arbiter locked. One that finds it locked
 -- again waits a second, so that it holds nobody up. apart is for a batch that
 -- broke: each row in a subtransaction of its own, and one that cannot be folded
--- in, for a reason that lies in it, is set aside for an hour.
+-- in, for a reason that lies in it, is set aside for an hour. opened counts the
+-- incidents that they opened, and told is told_incidents (incident.sql) of them.
 -- +goose StatementBegin
-CREATE OR REPLACE FUNCTION sendpromptly.fold_failures(batch integer, apart boolean DEFAULT false, OUT taken integer, OUT folded integer)
+CREATE OR REPLACE FUNCTION sendpromptly.fold_failures(batch integer, apart boolean DEFAULT false,
+    OUT taken integer, OUT folded integer, OUT opened integer, OUT told text)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_now timestamptz := sendpromptly.clock();
   v_row record;
   v_failure sendpromptly.deferred_failures;
+  v_done record;
+  v_projects integer[];
+  v_effects uuid[];
 BEGIN
   taken := 0;
   folded := 0;
@@ -186,39 +193,52 @@ BEGIN
     taken := taken + 1;
     v_failure := v_row.failure;
     IF NOT apart THEN
-      folded := folded + sendpromptly.fold_failure(v_failure, v_row.deadline, v_now);
-      CONTINUE;
+      v_done := sendpromptly.fold_failure(v_failure, v_row.deadline, v_now);
+    ELSE
+      BEGIN
+        v_done := sendpromptly.fold_failure(v_failure, v_row.deadline, v_now);
+      EXCEPTION WHEN OTHERS THEN
+        IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
+          RAISE;
+        END IF;
+        UPDATE sendpromptly.deferred_failures AS d SET not_before = v_now + interval '1 hour'
+        WHERE d.project_id = v_failure.project_id AND d.deferred_id = v_failure.deferred_id;
+        INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
+        VALUES (v_failure.effect_id, v_now, v_failure.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not fold a failure in and tries again in an hour');
+        CONTINUE;
+      END;
     END IF;
-    BEGIN
-      folded := folded + sendpromptly.fold_failure(v_failure, v_row.deadline, v_now);
-    EXCEPTION WHEN OTHERS THEN
-      IF NOT sendpromptly.rows_fault(SQLSTATE) THEN
-        RAISE;
-      END IF;
-      UPDATE sendpromptly.deferred_failures AS d SET not_before = v_now + interval '1 hour'
-      WHERE d.project_id = v_failure.project_id AND d.deferred_id = v_failure.deferred_id;
-      INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
-      VALUES (v_failure.effect_id, v_now, v_failure.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not fold a failure in and tries again in an hour');
-    END;
+    IF v_done.folded THEN
+      folded := folded + 1;
+    END IF;
+    IF v_done.opened THEN
+      v_projects := v_projects || v_failure.project_id;
+      v_effects := v_effects || v_failure.effect_id;
+    END IF;
   END LOOP;
+  opened := coalesce(cardinality(v_effects), 0);
+  IF opened > 0 THEN
+    told := sendpromptly.told_incidents(v_projects, v_effects);
+  END IF;
 END
 $$;
 -- +goose StatementEnd
 
--- Folds one in, which the caller has locked: 1 when it is done.
+-- Folds one in, which the caller has locked. folded is false where it has to wait; opened as in settle_failure.
 -- +goose StatementBegin
-CREATE OR REPLACE FUNCTION sendpromptly.fold_failure(failure sendpromptly.deferred_failures, deadline timestamptz, now timestamptz) RETURNS integer
+CREATE OR REPLACE FUNCTION sendpromptly.fold_failure(failure sendpromptly.deferred_failures, deadline timestamptz, now timestamptz,
+    OUT folded boolean, OUT opened boolean)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
-  IF (SELECT s.settled FROM sendpromptly.settle_failure(failure.project_id, failure.effect_id, deadline, failure.at,
-      failure.error_code, failure.error_message, failure.replay_id) AS s) THEN
+  SELECT s.settled, s.opened INTO folded, opened FROM sendpromptly.settle_failure(failure.project_id, failure.effect_id, deadline, failure.at,
+    failure.error_code, failure.error_message, failure.replay_id) AS s;
+  IF folded THEN
     DELETE FROM sendpromptly.deferred_failures AS d WHERE d.project_id = failure.project_id AND d.deferred_id = failure.deferred_id;
-    RETURN 1;
+    RETURN;
   END IF;
   UPDATE sendpromptly.deferred_failures AS d SET not_before = fold_failure.now + interval '1 second'
   WHERE d.project_id = failure.project_id AND d.deferred_id = failure.deferred_id;
-  RETURN 0;
 END
 $$;
 -- +goose StatementEnd

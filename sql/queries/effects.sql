@@ -1,7 +1,7 @@
 -- name: EffectAccept :one
--- EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads the state that a duplicate met.
+-- EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads what a duplicate met (duplicate_met there).
 SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
-  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_state(r.effect_id, r.deadline, sqlc.arg(project)::text) ELSE 'awaiting' END)::text AS state
+  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_met(r.effect_id, r.deadline, sqlc.arg(project)::text) ELSE 'awaiting' END)::text AS met
 FROM sendpromptly.accept(
   provider => sqlc.arg(provider)::text, event_id => sqlc.arg(event_id)::text, effect => sqlc.arg(effect)::text,
   event_type => sqlc.narg(event_type)::text, subject => sqlc.narg(subject)::text, occurred_at => sqlc.narg(occurred_at)::timestamptz,
@@ -14,7 +14,7 @@ FROM sendpromptly.accept(
 -- name: EffectAcceptMany :many
 -- EffectAcceptMany records a list of receipts and answers in its order (accept_many in sql/functions/accept.sql).
 SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
-  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_state(r.effect_id, r.deadline, sqlc.arg(project)::text) ELSE 'awaiting' END)::text AS state
+  (CASE WHEN r.duplicate THEN sendpromptly.duplicate_met(r.effect_id, r.deadline, sqlc.arg(project)::text) ELSE 'awaiting' END)::text AS met
 FROM sendpromptly.accept_many(sqlc.arg(receipts)::text::json, sqlc.arg(project)::text) AS r(ordinal, effect_id, deadline, duplicate)
 ORDER BY r.ordinal;
 
@@ -26,9 +26,10 @@ FROM sendpromptly.succeed(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sq
   sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
 
 -- name: EffectFail :one
--- EffectFail records that an attempt at the effect failed. It waits for no row.
--- fail stands in sql/functions/fail.sql.
-SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed
+-- EffectFail records that an attempt at the effect failed, and tells the incident that it opened. It waits for no row.
+-- fail and opened_by_failure stand in sql/functions/fail.sql.
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed,
+  coalesce(CASE WHEN r.changed THEN sendpromptly.opened_by_failure(r.effect_id, sqlc.arg(project)::text) END, '')::text AS opened
 FROM sendpromptly.fail(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text,
   sqlc.narg(error_code)::text, sqlc.narg(error_message)::text, sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
 
@@ -39,11 +40,13 @@ SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS stat
 FROM sendpromptly.begin_apply(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text, sqlc.arg(project)::text) AS r(effect_id, state);
 
 -- name: EffectFind :one
--- EffectFind reads the id and the derived state of one effect by its key.
+-- EffectFind reads one effect by its key, with its state and incident.
 -- effect_state and find_effect stand in sql/functions/effect.sql.
-SELECT f.effect_id::uuid AS effect_id, sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline)::text AS state
+SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
+  coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.find_effect(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text, sqlc.arg(project)::text)
   AS f(project_id, effect_id, deadline, problem)
+JOIN sendpromptly.receipts AS e ON e.project_id = f.project_id AND e.effect_id = f.effect_id
 WHERE f.problem IS NULL;
 
 -- name: EffectListLaterApplied :many

@@ -19,8 +19,9 @@ FROM sendpromptly.succeed(sqlc.narg(provider)::text, sqlc.arg(event_id)::text, s
 
 -- name: OutcomeFail :one
 -- OutcomeFail is EffectFail where the provider or the effect may be left out. It waits for no row.
--- fail stands in sql/functions/fail.sql.
-SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state
+-- fail and opened_by_failure stand in sql/functions/fail.sql.
+SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state,
+  coalesce(CASE WHEN r.changed THEN sendpromptly.opened_by_failure(r.effect_id, sqlc.arg(project)::text) END, '')::text AS opened
 FROM sendpromptly.fail(sqlc.narg(provider)::text, sqlc.arg(event_id)::text, sqlc.narg(effect)::text,
   sqlc.narg(error_code)::text, sqlc.narg(error_message)::text, sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
 

@@ -15,7 +15,8 @@ FROM sendpromptly.look(sqlc.narg(since)::timestamptz) AS r(started, failures, at
 -- name: FailuresFold :one
 -- FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.
 -- fold_failures stands in sql/functions/sweep.sql.
-SELECT r.taken::int AS taken, r.folded::int AS folded FROM sendpromptly.fold_failures(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r(taken, folded);
+SELECT r.taken::int AS taken, r.folded::int AS folded, r.opened::int AS opened, coalesce(r.told, '')::text AS told
+FROM sendpromptly.fold_failures(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r(taken, folded, opened, told);
 
 -- name: AttemptsExpire :one
 -- AttemptsExpire ends attempts whose due time passed, each in a subtransaction where they stand apart.
@@ -26,9 +27,9 @@ SELECT r::int AS taken FROM sendpromptly.expire_attempts(sqlc.arg(batch)::int, s
 -- OverdueOpen opens incidents for first deadlines that passed.
 -- open_overdue stands in sql/functions/sweep.sql.
 SELECT r.started::timestamptz AS started, r.taken::int AS taken, r.held::int AS held, r.opened::int AS opened,
-  coalesce(r.reached, r.started)::timestamptz AS reached
+  coalesce(r.reached, r.started)::timestamptz AS reached, coalesce(r.told, '')::text AS told
 FROM sendpromptly.open_overdue(sqlc.arg(batch)::int, sqlc.narg(last_pass)::timestamptz, sqlc.narg(since)::timestamptz)
-  AS r(started, taken, held, opened, reached);
+  AS r(started, taken, held, opened, reached, told);
 
 -- name: OverdueSetAside :one
 -- OverdueSetAside sets the first overdue row aside for an hour if it does not open, and says why.

@@ -36,7 +36,7 @@ type effectPath struct {
 
 type effectsInput struct {
 	InProject
-	Q      string `query:"q" maxLength:"255" doc:"Any id that somebody may hold: reference, customer or one of the provider's object ids, in any case; the event's id; an id of an effect, its incident or an attempt."`
+	Q      string `query:"q" maxLength:"255" doc:"Any id that somebody may hold: reference, customer, source event or one of the provider's object ids, in any case; the event's id; an id of an effect, its incident or an attempt."`
 	Cursor string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }

@@ -16,13 +16,13 @@ import (
 // FilterQuery is a filter in a query.
 type FilterQuery struct {
 	Open         bool      `query:"open" doc:"Only failed, missing and reprocessing ones."`
-	State        string    `query:"state" enum:"failed,missing,reprocessing,resolved,closed"`
+	State        string    `query:"state" enum:"failed,missing,reprocessing,resolved,closed" doc:"The state that the list shows. A closed incident stays closed where a success came later."`
 	Cause        string    `query:"cause" enum:"failed,missing,unreceived"`
 	Provider     string    `query:"provider" maxLength:"64"`
 	EventType    string    `query:"event_type" maxLength:"128"`
 	EffectType   string    `query:"effect_type" maxLength:"64"`
 	Version      string    `query:"version" maxLength:"128" doc:"The app's deploy label."`
-	Term         string    `query:"term" maxLength:"255" doc:"A reference, a customer, one of the provider's object ids, in any case, or the event's id as it is."`
+	Term         string    `query:"term" maxLength:"255" doc:"A reference, a customer, a source event, one of the provider's object ids, in any case, or the event's id as it is."`
 	Reference    string    `query:"reference" maxLength:"255" doc:"The whole reference, in any case."`
 	Customer     string    `query:"customer" maxLength:"255" doc:"The whole customer id, in any case."`
 	OpenedAfter  time.Time `query:"opened_after" doc:"From this moment on, to the millisecond."`

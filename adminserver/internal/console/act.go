@@ -9,6 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/actions"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // action is what a form of an incident's page asks for.
@@ -84,7 +85,7 @@ func refusal(err error, seen string) (*web.Problem, bool) {
 		problem.Detail = "Nothing was done: the " + field.Field + " " + field.Reason + "."
 	case errors.As(err, &refused) && refused.Changed && knownState(seen) && string(refused.State) != seen:
 		problem.Detail = fmt.Sprintf("Nothing was done: it was %s when you looked, and is %s now. The timeline says what happened meanwhile; "+
-			"what you typed is still here.", seen, refused.State)
+			"what you typed is still here.", wire.StateName(engine.State(seen)), wire.StateName(refused.State))
 	case errors.As(err, &refused) && refused.Changed:
 		problem.Detail = "Nothing was done: it changed after you looked. The timeline says what happened meanwhile; what you typed is still here."
 	case errors.As(err, &refused):

@@ -28,7 +28,8 @@ func TestNoFieldThatReachesAPageDoesAnythingThere(t *testing.T) {
 	var paths []string
 	for i, probe := range probes {
 		a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: "evt" + strings.ReplaceAll(probe, " ", "_"), Effect: "eff" + strings.ReplaceAll(probe, " ", "_")},
-			EventType: probe, Subject: probe, Customer: probe, Shop: probe, Version: probe, Objects: []string{strings.ReplaceAll(probe, " ", "_")}, Amount: engine.Money{Minor: int64(i), Currency: "JPY"}}
+			EventType: probe, Subject: probe, Customer: probe, Merchant: probe, SourceEvent: strings.ReplaceAll(probe, " ", "_"), Version: probe,
+			Objects: []string{strings.ReplaceAll(probe, " ", "_")}, Amount: engine.Money{Minor: int64(i), Currency: "JPY"}}
 		incident := s.fail("billing", a, probe)
 		by := probe + "/admin//recent"
 		if strings.Contains(probe, "/") {

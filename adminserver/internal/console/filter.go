@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // filter is the list's filter as it stands in the URL, so that it can be shared.
@@ -90,7 +91,7 @@ func (f filter) asked() engine.IncidentFilter {
 		asked.Open = true
 	case "all":
 	default:
-		asked.State = engine.State(f.Show)
+		asked.State = wire.State(f.Show)
 	}
 	return asked
 }
@@ -106,7 +107,7 @@ func filterOf(kept engine.IncidentFilter) filter {
 		f.Show = "open"
 	}
 	if kept.State != "" {
-		f.Show = string(kept.State)
+		f.Show = wire.StateName(kept.State)
 	}
 	if !kept.OpenedAfter.IsZero() {
 		f.From = kept.OpenedAfter.UTC().Format(time.DateOnly)

@@ -31,6 +31,9 @@ type incidentPage struct {
 	Typed, Form string
 }
 
+// Shown is the incident's state as people read it.
+func (p incidentPage) Shown() string { return shown(p.Incident) }
+
 // CanReprocess says whether the state allows it.
 func (p incidentPage) CanReprocess() bool {
 	return p.RepairURL && (p.State == engine.StateFailed || p.State == engine.StateMissing || p.State == engine.StateClosed)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
+	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
 // rowsShown is how long a page of the list is.
@@ -33,6 +34,15 @@ type incidentRow struct {
 	Story story
 }
 
+// Shown is the incident's state as people read it.
+func (r incidentRow) Shown() string { return shown(r.Incident) }
+
+// shown is an incident's state: it is resolved where its effect is applied, unless it was closed before.
+func shown(i engine.Incident) string {
+	state, _ := wire.IncidentState(i)
+	return state
+}
+
 // tab is a choice above the list.
 type tab struct {
 	Name, Link string
@@ -40,7 +50,7 @@ type tab struct {
 }
 
 // shows are the tabs.
-var shows = []string{"open", "failed", "missing", "reprocessing", "applied", "closed", "all"}
+var shows = []string{"open", "failed", "missing", "reprocessing", "resolved", "closed", "all"}
 
 // incidents lists incidents, newest first.
 func (c *console) incidents(v *visit) error {

@@ -33,7 +33,7 @@ func TestTheCountBesideTheListIsTrueAndBounded(t *testing.T) {
 		"&provider=paypal":   ">3 incidents<",
 		"&provider=ebay":     ">0 incidents<",
 		"&show=all":          ">1\u202f263 incidents<",
-		"&show=applied":      ">0 incidents<",
+		"&show=resolved":     ">0 incidents<",
 		"&effect=nothing":    ">0 incidents<",
 		"&q=shopify_7":       ">1 incident<",
 		"&cause=missing":     ">0 incidents<",

@@ -109,6 +109,30 @@ func (f *form) name(field string, limit int) string {
 	return text
 }
 
+// names reads a list of at most so many names.
+func (f *form) names(field string, most, limit int) []string {
+	value := f.value(field)
+	if value == nil {
+		return nil
+	}
+	var names []string
+	if json.Unmarshal(value, &names) != nil {
+		f.reject(field, "must be a list of strings")
+		return nil
+	}
+	if len(names) > most {
+		f.reject(field, "holds more than "+strconv.Itoa(most)+" ids")
+		return nil
+	}
+	for _, name := range names {
+		if reason := input.Name(name, limit); reason != "" {
+			f.reject(field, reason)
+			return nil
+		}
+	}
+	return names
+}
+
 // required rejects a field that is empty and not known to be wrong.
 func (f *form) required(field, value string) {
 	if strings.TrimSpace(value) == "" {

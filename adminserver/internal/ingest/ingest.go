@@ -17,6 +17,7 @@ import (
 
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/opened"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
@@ -84,8 +85,14 @@ func newAPI(cfg config) *api {
 }
 
 // work does what a valid request asks for, in the transaction that keeps its
-// answer, and returns the body of a 202.
-type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller access.KeyOwner, members object) ([]byte, error)
+// answer, and returns what that is.
+type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller access.KeyOwner, members object) (done, error)
+
+// done is the body of a 202, and the incident to tell of once it is committed.
+type done struct {
+	body   []byte
+	opened opened.Incidents
+}
 
 // endpoint answers a request, whatever happens to it.
 func (a *api) endpoint(name string, do work) http.Handler {
@@ -140,14 +147,20 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 		return none, err
 	}
 	hash := sha256.Sum256(body)
-	return a.cfg.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
+	var worked done
+	answer, err := a.cfg.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
 		func(tx pgx.Tx) (int, []byte, error) {
 			if malformed != nil {
 				return 0, nil, malformed
 			}
-			answer, err := do(ctx, tx, e, caller, members)
-			return http.StatusAccepted, answer, err
+			var err error
+			worked, err = do(ctx, tx, e, caller, members)
+			return http.StatusAccepted, worked.body, err
 		})
+	if err == nil {
+		worked.opened.Say(ctx, a.cfg.Logger)
+	}
+	return answer, err
 }
 
 func (a *api) authenticate(r *http.Request) (access.KeyOwner, error) {

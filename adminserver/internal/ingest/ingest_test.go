@@ -21,6 +21,7 @@ type accepted struct {
 	EventID   string    `json:"event_id"`
 	TimeoutAt time.Time `json:"timeout_at"`
 	Duplicate bool      `json:"duplicate"`
+	State     string    `json:"state"`
 	Status    string    `json:"status"`
 }
 
@@ -56,16 +57,52 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 	s := start(t, adminserver.IngestLimits{})
 	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "shopify", "event_type": "orders/paid",
 		"effect_type": "access_unlock", "shopify_shop_domain": "MyStore.myshopify.com", "timeout_minutes": 90, "amount": -1999, "currency": "eur",
-		"customer": "cus_1", "version": "v42", "occurred_at": "2026-03-01T13:30:00.5+01:30", "livemode": true, "payload": map[string]any{"id": 9007199254740993}})}).accepted(t)
+		"customer": "cus_1", "version": "v42", "occurred_at": "2026-03-01T13:30:00.5+01:30", "livemode": true,
+		"payload": map[string]any{"id": 9007199254740993}, "merchant": "mystore.myshopify.com", "source_event_id": "evt_source",
+		"objects": []string{"1001", "#1"}})}).accepted(t)
 	var row string
 	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant, amount, currency, customer, version,
-		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at) FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
-	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|01:30:00"
+		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at, source_event, objects) FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
+	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|01:30:00|" +
+		"evt_source|{1001,#1}"
 	if err != nil || row != want {
 		t.Errorf("stored %s\nwant   %s (%v)", row, want, err)
 	}
 	if n := s.count("SELECT count(*) FROM sendpromptly.snapshots"); n != 0 {
 		t.Error("a payload was kept without snapshots")
+	}
+}
+
+func TestAMerchantNeedsNoShop(t *testing.T) {
+	t.Parallel()
+	s := start(t, adminserver.IngestLimits{})
+	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"merchant": "acct_connected", "amount": 0, "currency": "EUR"})}).accepted(t)
+	if got.State != "" {
+		t.Errorf("a new receipt says it met the state %s", got.State)
+	}
+	var merchant, source string
+	var amount *int64
+	err := s.db.Pool.QueryRow(t.Context(), "SELECT merchant, coalesce(source_event, ''), amount FROM sendpromptly.receipts").Scan(&merchant, &source, &amount)
+	if err != nil || merchant != "acct_connected" || source != "" || amount == nil || *amount != 0 {
+		t.Errorf("stored %q, %q, %v (%v)", merchant, source, amount, err)
+	}
+}
+
+// A duplicate is told what it met.
+func TestADuplicateSaysWhatItMet(t *testing.T) {
+	t.Parallel()
+	s := start(t, adminserver.IngestLimits{})
+	for _, met := range []struct {
+		result map[string]any
+		state  string
+	}{{nil, "awaiting"}, {map[string]any{"status": "failed"}, "failed"}, {map[string]any{"status": "success"}, "applied"}} {
+		s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
+		if met.result != nil {
+			s.send(request{path: "/api/v1/result", body: result(met.result)}).accepted(t)
+		}
+		if got := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t); !got.Duplicate || got.State != met.state {
+			t.Errorf("it met %+v, want %s", got, met.state)
+		}
 	}
 }
 

@@ -45,7 +45,8 @@ func readReceipt(members object) (engine.Acceptance, error) {
 	if a.OccurredAt.IsZero() {
 		f.required("occurred_at", "")
 	}
-	a.Shop = f.shop(a.Provider)
+	a.Merchant, a.SourceEvent = f.merchant(a.Provider), f.name("source_event_id", 255)
+	a.Objects = f.names("objects", 16, 255)
 	if minutes, given := f.integer("timeout_minutes"); given {
 		if minutes < 1 || minutes > maxTimeoutMinutes {
 			f.reject("timeout_minutes", "must lie between 1 and 43200 (30 days)")
@@ -103,6 +104,18 @@ func (f *form) types(a *engine.Acceptance) {
 	f.required("effect_type", a.Effect)
 }
 
+// merchant reads on whose behalf it is. Shopify's shops have a field of their own, which it must not contradict.
+func (f *form) merchant(provider string) string {
+	merchant, shop := f.short("merchant", 255), f.shop(provider)
+	switch {
+	case shop == "":
+		return merchant
+	case merchant != "" && !strings.EqualFold(merchant, shop):
+		f.reject("merchant", "differs from shopify_shop_domain")
+	}
+	return shop
+}
+
 // shop reads NAME.myshopify.com, the form in which Shopify names every shop.
 func (f *form) shop(provider string) string {
 	domain := strings.ToLower(f.short("shopify_shop_domain", 255))
@@ -150,26 +163,50 @@ type receiptAnswer struct {
 	EventID   string    `json:"event_id"`
 	TimeoutAt time.Time `json:"timeout_at"`
 	Duplicate bool      `json:"duplicate,omitempty"`
+	// State is what a duplicate met.
+	State engine.State `json:"state,omitempty"`
 }
 
 // receipt records a receipt.
-func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access.KeyOwner, members object) ([]byte, error) {
+func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access.KeyOwner, members object) (done, error) {
 	acceptance, err := readReceipt(members)
 	if err != nil {
-		return nil, err
+		return done{}, err
 	}
 	receipt, err := e.Accept(ctx, tx, acceptance)
 	if err != nil {
-		return nil, renamed(err)
+		return done{}, renamed(err)
 	}
-	return json.Marshal(receiptAnswer{Accepted: true, EventID: string(receipt.EffectID), TimeoutAt: receipt.Deadline.UTC(), Duplicate: receipt.Duplicate})
+	answer := receiptAnswer{
+		Accepted:  true,
+		EventID:   string(receipt.EffectID),
+		TimeoutAt: receipt.Deadline.UTC(),
+		Duplicate: receipt.Duplicate,
+	}
+	if receipt.Duplicate {
+		answer.State = receipt.State
+	}
+	body, err := json.Marshal(answer)
+	return done{body: body}, err
 }
 
 // wireNames are the fields of the engine's errors as the wire has them.
 var wireNames = map[string]string{
-	"Provider": "provider", "EventID": "provider_event_id", "Effect": "effect_type", "EventType": "event_type", "Subject": "internal_reference",
-	"Shop": "shopify_shop_domain", "Mode": "livemode", "OccurredAt": "occurred_at", "Timeout": "timeout_minutes", "Customer": "customer",
-	"Version": "version", "Amount.Currency": "currency", "Payload": "payload",
+	"Provider":        "provider",
+	"EventID":         "provider_event_id",
+	"Effect":          "effect_type",
+	"EventType":       "event_type",
+	"Subject":         "internal_reference",
+	"Merchant":        "merchant",
+	"SourceEvent":     "source_event_id",
+	"Mode":            "livemode",
+	"OccurredAt":      "occurred_at",
+	"Timeout":         "timeout_minutes",
+	"Customer":        "customer",
+	"Version":         "version",
+	"Objects":         "objects",
+	"Amount.Currency": "currency",
+	"Payload":         "payload",
 }
 
 // renamed makes a validation error of what the engine found wrong.

@@ -58,12 +58,12 @@ type resultAnswer struct {
 }
 
 // result records an outcome.
-func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller access.KeyOwner, members object) ([]byte, error) {
+func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller access.KeyOwner, members object) (done, error) {
 	outcome, err := readResult(members)
 	if err != nil {
-		return nil, err
+		return done{}, err
 	}
-	id, err := a.cfg.Incidents.Outcomes.Record(ctx, tx, caller.Project, outcome)
+	recorded, err := a.cfg.Incidents.Outcomes.Record(ctx, tx, caller.Project, outcome)
 	var ambiguous *incidents.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):
@@ -71,15 +71,16 @@ func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller ac
 		for _, field := range ambiguous.Missing {
 			several.details[field] = []string{"is required: the event owes several effects"}
 		}
-		return nil, several
+		return done{}, several
 	case errors.Is(err, engine.ErrNotFound):
-		return nil, fail("not_found", "This project has no receipt for that event and effect.")
+		return done{}, fail("not_found", "This project has no receipt for that event and effect.")
 	case err != nil:
-		return nil, renamed(err)
+		return done{}, renamed(err)
 	}
 	status := "success"
 	if outcome.Failed {
 		status = "failed"
 	}
-	return json.Marshal(resultAnswer{Accepted: true, EventID: string(id), Status: status})
+	body, err := json.Marshal(resultAnswer{Accepted: true, EventID: string(recorded.EffectID), Status: status})
+	return done{body, recorded.Opened}, err
 }

@@ -38,7 +38,7 @@ func (f *Flow) Acceptance() engine.Acceptance {
 		return engine.Acceptance{Key: f.Key, Timeout: Timeout}
 	}
 	return engine.Acceptance{
-		Key: f.Key, EventType: "invoice.paid", Subject: fmt.Sprintf("user_%08d", f.N), Shop: "main.example.com",
+		Key: f.Key, EventType: "invoice.paid", Subject: fmt.Sprintf("user_%08d", f.N), Merchant: "main.example.com",
 		OccurredAt: firstEvent.Add(time.Duration(f.N) * time.Millisecond), Timeout: Timeout,
 		Amount:   engine.Money{Minor: 4900, Currency: "USD"},
 		Customer: "cus_" + word(f.N, 1, 14), Version: "2026.11.23-1",

@@ -35,7 +35,7 @@ type Erased struct {
 const eraseBatch = 100
 
 // Erase destroys what the effects of a person hold about them, for ever:
-// subject, customer, shop and object ids, payload, search terms, and every text
+// subject, customer, merchant and object ids, payload, search terms, and every text
 // of their timelines that may name them; and the salts, without which nobody can
 // tell whether a guess is right. What happened and when stays, with an erased
 // entry, and so do the provider's event id, the amount, and who acted. Every

@@ -3,6 +3,7 @@ package incidents_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -74,6 +75,46 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 			t.Errorf("%+v: %v", f, err)
 		}
 	}
+}
+
+// A state selects what shows it: an incident that was closed stays closed, whatever comes later.
+func TestAClosedIncidentIsListedAsClosedAfterALateSuccess(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	made := map[string]engine.Incident{}
+	for _, event := range []string{"evt_open", "evt_resolved", "evt_closed", "evt_late"} {
+		s.accept(engine.Acceptance{Key: credits(event)})
+		made[event] = s.failed(credits(event), "boom")
+	}
+	need(t, 0, s.e.CloseIncident(t.Context(), made["evt_closed"].ID, "ada", "refunded"))
+	need(t, 0, s.e.CloseIncident(t.Context(), made["evt_late"].ID, "ada", "refunded"))
+	s.succeed(credits("evt_late"))
+	s.succeed(credits("evt_resolved"))
+	for state, want := range map[engine.State][]string{
+		engine.StateFailed:  {"evt_open"},
+		engine.StateApplied: {"evt_resolved"},
+		engine.StateClosed:  {"evt_closed", "evt_late"},
+	} {
+		filters := []engine.IncidentFilter{{State: state}, {State: state, Provider: "stripe"}}
+		if len(want) == 1 {
+			filters = append(filters, engine.IncidentFilter{State: state, Term: want[0]})
+		}
+		for _, filter := range filters {
+			var got []string
+			for _, i := range needs(s.e.Incidents(t.Context(), filter))(t).Incidents {
+				got = append(got, i.EventID)
+			}
+			slices.Sort(got)
+			if !slices.Equal(got, want) {
+				t.Errorf("%+v lists %v, want %v", filter, got, want)
+			}
+			n, _, err := s.st.Incidents.Count(t.Context(), "default", filter, incidents.CountCap)
+			if err != nil || n != len(want) {
+				t.Errorf("%+v: counted %d, want %d: %v", filter, n, len(want), err)
+			}
+		}
+	}
+	s.RequireSound()
 }
 
 // A page that looked at its 10,000 incidents in vain says where to go on, and

@@ -39,8 +39,8 @@ type Effect struct {
 // EffectFilter selects effects of one project.
 type EffectFilter struct {
 	Project string
-	// Term is any id that somebody may hold: subject, customer or one of the
-	// provider's object ids, in any case; the event's id; or an id of ours, of the
+	// Term is any id that somebody may hold: subject, customer, source event or one
+	// of the provider's object ids, in any case; the event's id; or an id of ours, of the
 	// effect, its incident or an attempt. Empty selects all effects. Subject,
 	// customer and object ids are found a moment after the effect was accepted.
 	Term string
@@ -165,7 +165,7 @@ func newEffect(f dbsqlc.Effect, state, incident string) Effect {
 		ID: engine.EffectID(f.EffectID),
 		Acceptance: engine.Acceptance{
 			Key:       engine.Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
-			EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Shop: pg.Value(f.Merchant), OccurredAt: pg.Value(f.OccurredAt),
+			EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Merchant: pg.Value(f.Merchant), SourceEvent: pg.Value(f.SourceEvent), OccurredAt: pg.Value(f.OccurredAt),
 			Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: newMoney(f.Amount, f.Currency),
 			Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
 		},

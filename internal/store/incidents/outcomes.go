@@ -10,6 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 	"github.com/sendpromptly/sendpromptly/internal/input"
+	"github.com/sendpromptly/sendpromptly/internal/opened"
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
@@ -45,39 +46,45 @@ func (e *AmbiguousError) Error() string {
 	return "the outcome fits several effects: " + strings.Join(e.Missing, " and ") + " is missing"
 }
 
-// Record records an outcome in a transaction and returns the effect's
-// id. A success is [engine.Engine.Succeed]: it waits for another uncommitted
+// Recorded is what an outcome was recorded for.
+type Recorded struct {
+	EffectID engine.EffectID
+	// Opened is the incident that a failure opened, to be told once the transaction has committed.
+	Opened opened.Incidents
+}
+
+// Record records an outcome in a transaction. A success is [engine.Engine.Succeed]: it waits for another uncommitted
 // outcome of the same effect. A failure is recorded as [engine.Engine.Fail]
 // records it, without waiting for a row; it may share this transaction, because
 // none of the effect's own work is in it. Errors: [engine.ErrNotFound] for an effect
 // that the project has no receipt of, and [*AmbiguousError].
-func (r *Outcomes) Record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (engine.EffectID, error) {
+func (r *Outcomes) Record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (Recorded, error) {
 	if o.EffectID != "" {
 		if err := r.nameEffect(ctx, tx, project, &o); err != nil {
-			return "", err
+			return Recorded{}, err
 		}
 	}
-	effectID, state, err := r.record(ctx, tx, project, o)
+	recorded, state, err := r.record(ctx, tx, project, o)
 	switch {
 	case err != nil:
-		return "", err
+		return Recorded{}, err
 	case state == "unknown":
-		return "", store.NotFound("effect")
+		return Recorded{}, store.NotFound("effect")
 	case state == "ambiguous":
-		return "", r.ambiguity(ctx, tx, project, o)
+		return Recorded{}, r.ambiguity(ctx, tx, project, o)
 	}
-	return engine.EffectID(effectID), nil
+	return recorded, nil
 }
 
-func (r *Outcomes) record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (effectID, state string, err error) {
+func (r *Outcomes) record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (done Recorded, state string, err error) {
 	if o.Failed {
 		row, err := r.db.Queries.OutcomeFail(ctx, tx, dbsqlc.OutcomeFailParams{Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
 			ErrorCode: pg.Optional(o.ErrorCode), ErrorMessage: pg.Optional(o.ErrorMessage), ReplayID: pg.Optional(o.ReplayID), Project: project})
-		return row.EffectID, row.State, err
+		return Recorded{EffectID: engine.EffectID(row.EffectID), Opened: opened.Failure(row.Opened)}, row.State, err
 	}
 	row, err := r.db.Queries.OutcomeSucceed(ctx, tx, dbsqlc.OutcomeSucceedParams{Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
 		ReplayID: pg.Optional(o.ReplayID), Project: project})
-	return row.EffectID, row.State, err
+	return Recorded{EffectID: engine.EffectID(row.EffectID)}, row.State, err
 }
 
 // nameEffect completes an outcome that names the effect by its own id.
