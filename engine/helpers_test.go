@@ -19,7 +19,7 @@ import (
 
 // patience bounds every wait for a condition: far more than any takes, so that
 // a busy machine fails nothing, and a hang ends.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // heavy says whether the stress tests run at their full size, minutes instead of seconds.
 func heavy() bool { return os.Getenv("SENDPROMPTLY_HEAVY") != "" }
