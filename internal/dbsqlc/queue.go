@@ -1,9 +1,9 @@
+// Package dbsqlc is what sqlc generates from sql/queries. By hand beside it are
+// only the queries that are queued into a batch as well as run, because sqlc
+// writes the running alone; a test holds each to its generated twin.
 package dbsqlc
 
 import "github.com/jackc/pgx/v5"
-
-// The queries that are queued into a batch as well as run: by hand, because sqlc writes the running alone. A test holds each to
-// its generated twin, so that a changed query cannot leave it behind.
 
 // QueueEffectAccept is [Queries.EffectAccept] as a part of a batch. done is called while its results are read.
 func (q *Queries) QueueEffectAccept(batch *pgx.Batch, arg EffectAcceptParams, done func(EffectAcceptRow, error) error) {
