@@ -105,6 +105,25 @@ func TestADuplicateSaysWhatItMet(t *testing.T) {
 	}
 }
 
+// Whoever records the failure that opens an incident warns of it; a repeated request and a second failure open none.
+func TestAFailureThatOpensAnIncidentIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, adminserver.IngestLimits{})
+	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
+	failed := request{path: "/api/v1/result", body: result(map[string]any{"status": "failed"}), header: map[string]string{"Idempotency-Key": "failed-1"}}
+	for range 2 {
+		s.send(failed).accepted(t)
+	}
+	s.send(request{path: "/api/v1/result", body: result(map[string]any{"status": "failed"})}).accepted(t)
+	if n := s.log.count("an incident opened"); n != 1 {
+		t.Errorf("the incident that opened was logged %d times", n)
+	}
+	incident := s.db.RequireIncident(evt1, engine.CauseFailed)
+	if s.log.count("project=default incident_id="+string(incident.ID)) != 1 {
+		t.Error("the line does not name the incident")
+	}
+}
+
 func TestAnyOtherProviderHasItsOwnTypes(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
