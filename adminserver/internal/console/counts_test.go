@@ -57,7 +57,8 @@ func TestTheListShowsTheStateThatItSelects(t *testing.T) {
 	s := newSite(t)
 	incidents := map[string]engine.Incident{}
 	for _, event := range []string{"evt_resolved", "evt_late"} {
-		incidents[event] = s.fail("billing", engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}}, "boom")
+		k := engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}
+		incidents[event] = s.fail("billing", engine.Acceptance{Key: k}, "boom")
 	}
 	late := "/incidents/" + string(incidents["evt_late"].ID)
 	s.post(operator, late+"/close", url.Values{"revision": {"1"}, "note": {"refunded"}})
