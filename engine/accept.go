@@ -38,6 +38,9 @@ type Receipt struct {
 // a month after the effect was settled, for another signal of it), so keep
 // transactions that accept short. Wrong input gives a [*FieldError]
 // before anything is sent; the transaction stays usable.
+//
+// A duplicate that names another subject, merchant or amount, and one of an
+// effect that is closed, is entered as a mismatch on the timeline and logged.
 func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, error) {
 	if err := validTx(tx); err != nil {
 		return Receipt{}, err

@@ -79,8 +79,9 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 		t.Fatal(err)
 	}
 	e := db.Engine(engine.Config{Project: "billing", AllowNetworks: loopback, SecretKey: testSecretKey})
-	full := engine.Acceptance{Key: key("evt_full"), EventType: "invoice.paid", Subject: "acct_ö", Merchant: "a.myshopify.com", SourceEvent: "evt_told",
-		OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Minor: -1999, Currency: "eur"},
+	full := engine.Acceptance{Key: key("evt_full"), EventType: "invoice.paid", Subject: "acct_ö", Merchant: "a.myshopify.com",
+		SourceEvent: "evt_told",
+		OccurredAt:  time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Minor: -1999, Currency: "eur"},
 		Customer: "cus_1", Version: "v1", Objects: []string{"in_1", "9007199254740993"}, Payload: json.RawMessage(`{"id":9007199254740993,"a":"\u00e9"}`)}
 	receipt := accept(t, db, e, full)
 	if again := accept(t, db, e, full); !again.Duplicate || again.EffectID != receipt.EffectID || !again.Deadline.Equal(receipt.Deadline) {

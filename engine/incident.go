@@ -117,9 +117,16 @@ func newMoney(amount *int64, currency *string) Money {
 
 func newAcceptance(f dbsqlc.Effect) Acceptance {
 	return Acceptance{
-		Key:       Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
-		EventType: pg.Value(f.EventType), Subject: pg.Value(f.Subject), Merchant: pg.Value(f.Merchant), SourceEvent: pg.Value(f.SourceEvent), OccurredAt: pg.Value(f.OccurredAt),
-		Timeout: f.Deadline.Sub(f.AcceptedAt), Amount: newMoney(f.Amount, f.Currency),
-		Customer: pg.Value(f.Customer), Version: pg.Value(f.Version), Objects: f.Objects,
+		Key:         Key{Provider: f.Provider, EventID: f.EventID, Effect: f.Effect},
+		EventType:   pg.Value(f.EventType),
+		Subject:     pg.Value(f.Subject),
+		Merchant:    pg.Value(f.Merchant),
+		SourceEvent: pg.Value(f.SourceEvent),
+		OccurredAt:  pg.Value(f.OccurredAt),
+		Timeout:     f.Deadline.Sub(f.AcceptedAt),
+		Amount:      newMoney(f.Amount, f.Currency),
+		Customer:    pg.Value(f.Customer),
+		Version:     pg.Value(f.Version),
+		Objects:     f.Objects,
 	}
 }

@@ -12,8 +12,8 @@ import (
 // and the details as attributes. An idle engine says nothing.
 const (
 	saysSwept      = "sendpromptly: sweep moved effects"
-	saysMismatch   = "sendpromptly: an accepted effect was accepted again and differs or is closed"
-	saysMismatches = "sendpromptly: accepted effects were accepted again and differ or are closed"
+	saysMismatch   = "sendpromptly: a duplicate receipt differs from the first or its effect is closed"
+	saysMismatches = "sendpromptly: duplicate receipts differ from the first or their effects are closed"
 	saysSent       = "sendpromptly: repair callbacks sent"
 	saysRetained   = "sendpromptly: settled effects removed"
 	saysStepFailed = "sendpromptly: a background step failed and will retry"
@@ -38,14 +38,14 @@ func (s *swept) say(ctx context.Context, logger *slog.Logger) {
 	}
 }
 
-// mismatch is a receipt that was a duplicate, and why somebody should look at it; empty where nobody need.
+// mismatch is a duplicate receipt and why it is a mismatch; why is empty where it is none.
 type mismatch struct {
 	key    Key
 	effect EffectID
 	why    string
 }
 
-// sayMismatches tells of the receipts that are mismatches, which their timelines tell too where the caller commits.
+// sayMismatches warns of the receipts that are mismatches. Their timelines say so too, once the caller commits.
 func (e *Engine) sayMismatches(ctx context.Context, receipts ...mismatch) {
 	var found []mismatch
 	for _, m := range receipts {

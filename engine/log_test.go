@@ -131,7 +131,7 @@ func TestTheEngineSaysWhatItMoved(t *testing.T) {
 	log.require(t, "INFO sendpromptly: settled effects removed retained=1")
 }
 
-// Each incident that opens is told once, by whoever recorded what opened it: Fail, or the sweep.
+// Each incident that opens is logged once, by the call that recorded why: Fail, or the sweep.
 func TestEachIncidentThatOpensIsToldOnce(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
@@ -183,7 +183,7 @@ func TestEachIncidentThatOpensIsToldOnce(t *testing.T) {
 	log.require(t)
 }
 
-// A duplicate that is a mismatch is told, whichever call met it; one that says the same again is not.
+// A duplicate that is a mismatch is logged, whichever call met it; one that says the same again is not.
 func TestAReceiptThatDiffersIsTold(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
@@ -194,7 +194,7 @@ func TestAReceiptThatDiffersIsTold(t *testing.T) {
 	}
 	first := accept(t, db, e, paid(key("evt_1"), 4900))
 	says := func(why string) string {
-		return fmt.Sprintf("WARN sendpromptly: an accepted effect was accepted again and differs or is closed project=default effect_id=%s "+
+		return fmt.Sprintf("WARN sendpromptly: a duplicate receipt differs from the first or its effect is closed project=default effect_id=%s "+
 			"provider=stripe event_id=evt_1 effect=credit_grant why=%s", first.EffectID, why)
 	}
 	const differs = "amount differs from the first receipt"
@@ -254,5 +254,5 @@ func TestAReceiptThatDiffersIsTold(t *testing.T) {
 	many(list...)
 	log.require(t)
 	many(other...)
-	log.require(t, "WARN sendpromptly: accepted effects were accepted again and differ or are closed project=default receipts=11")
+	log.require(t, "WARN sendpromptly: duplicate receipts differ from the first or their effects are closed project=default receipts=11")
 }

@@ -68,7 +68,8 @@ func newShop(t *testing.T) shop {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_ü",
-		Customer: "cus_世界", Objects: []string{"in_1", "order-\"7\""}, Amount: engine.Money{Minor: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Hour)}
+		Merchant: "acct_ß", SourceEvent: "evt_told", Customer: "cus_世界",
+		Objects: []string{"in_1", "order-\"7\""}, Amount: engine.Money{Minor: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Hour)}
 	within := func(do func(tx pgx.Tx) error) {
 		t.Helper()
 		if err := pgx.BeginFunc(t.Context(), db.Pool, do); err != nil {
@@ -117,18 +118,27 @@ func (s shop) run(args ...string) string {
 func TestAVerifierInAnotherLanguageAgreesOnFreshProofs(t *testing.T) {
 	s := newShop(t)
 	var created struct {
-		URL, Token string
-		Proof      struct{ JTI string }
+		Proof struct{ JTI string }
+		URL   string
 	}
 	if err := json.Unmarshal([]byte(s.run("proof", "create", string(s.incident), "--json")), &created); err != nil {
 		t.Fatal(err)
 	}
-	disclose := []string{"proof", "export", created.Proof.JTI}
-	for _, field := range []string{"event_id", "subject", "occurred_at", "deadline", "amount", "currency", "customer", "objects", "error_code", "error_message", "actor"} {
+	id := created.Proof.JTI
+	_, token, _ := strings.Cut(created.URL, "/p/")
+	disclose := []string{"proof", "export", id}
+	for _, field := range []string{"event_id", "subject", "merchant", "source_event",
+		"occurred_at", "deadline", "amount", "currency", "customer", "objects", "error_code", "error_message", "actor"} {
 		disclose = append(disclose, "--disclose", field)
 	}
-	texts := map[string]string{"token": created.Token, "link": created.URL, "bundle": s.run("proof", "export", created.Proof.JTI), "disclosed": s.run(disclose...)}
-	if !strings.Contains(texts["disclosed"], "cus_世界") || strings.Contains(texts["bundle"], "cus_") {
+	texts := map[string]string{
+		"token":     token,
+		"link":      created.URL,
+		"bundle":    s.run("proof", "export", id),
+		"disclosed": s.run(disclose...),
+	}
+	if !strings.Contains(texts["disclosed"], "cus_世界") || !strings.Contains(texts["disclosed"], "evt_told") ||
+		strings.Contains(texts["bundle"], "cus_") {
 		t.Errorf("what is disclosed: %s", texts["disclosed"])
 	}
 	st, err := rooms.Open(s.db.Pool, "")

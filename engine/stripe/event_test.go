@@ -141,7 +141,8 @@ func TestOlderAndExpandedDocuments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.Customer != test.customer || got.Amount != test.amount || got.Account != test.accountID || got.Merchant != test.accountID || !got.Live {
+			if got.Customer != test.customer || got.Amount != test.amount || got.Account != test.accountID ||
+				got.Merchant != test.accountID || !got.Live {
 				t.Errorf("got %+v", got)
 			}
 			if !reflect.DeepEqual(got.Objects, test.objects) || !reflect.DeepEqual(got.Metadata, test.metadata) {

@@ -28,7 +28,8 @@ func TestTheBodyHasTheWiresMembersInItsOrder(t *testing.T) {
 		change func(*Body)
 		want   string
 	}{
-		{"all of it", func(*Body) {}, head + `"occurred_at":"2026-01-01T00:00:00Z","cause":"missing","requested_at":"2026-01-01T02:30:00.5Z",` +
+		{"all of it", func(*Body) {}, head +
+			`"occurred_at":"2026-01-01T00:00:00Z","cause":"missing","requested_at":"2026-01-01T02:30:00.5Z",` +
 			`"amount":0,"currency":"USD","customer":"cus_1","merchant":"a.example","objects":["in_1"],"source_event_id":"evt_2",` +
 			`"payload":{"id":9007199254740993,"t":"<ü>"}}`},
 		{"what is optional left out", func(b *Body) {

@@ -1,6 +1,6 @@
-// Package opened tells an app's log of incidents that have just opened. Whoever
-// recorded what opened them does, once that is committed: the engine's sweep, its
-// Fail, and the ingest API.
+// Package opened warns in an app's log of incidents that have just opened. The
+// code that recorded why they opened calls it after the commit: the engine's
+// sweep, its Fail, and the ingest API.
 package opened
 
 import (

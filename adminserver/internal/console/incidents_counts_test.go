@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -48,4 +49,28 @@ func TestTheCountBesideTheListIsTrueAndBounded(t *testing.T) {
 	if n != 1200 || capped || err != nil {
 		t.Errorf("asked by the API: %d, %t, %v", n, capped, err)
 	}
+}
+
+// An incident is resolved, not applied; one that was closed before its success is listed as closed, and shown so.
+func TestTheListShowsTheStateThatItSelects(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	incidents := map[string]engine.Incident{}
+	for _, event := range []string{"evt_resolved", "evt_late"} {
+		k := engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}
+		incidents[event] = s.fail("billing", engine.Acceptance{Key: k}, "boom")
+	}
+	late := "/incidents/" + string(incidents["evt_late"].ID)
+	s.post(operator, late+"/close", url.Values{"revision": {"1"}, "note": {"refunded"}})
+	for event := range incidents {
+		const succeed = "SELECT sendpromptly.succeed('stripe', $1, project => 'billing')"
+		if _, err := s.db.Pool.Exec(t.Context(), succeed, event); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for show, want := range map[string]string{"resolved": "evt_resolved", "closed": "evt_late"} {
+		page := s.get(viewer, "/incidents?project=billing&show="+show)
+		s.has(page, ">1 incident<", `<span class="state `+show+`">`+show+`</span>`, string(incidents[want].ID))
+	}
+	s.has(s.get(viewer, late+"?project=billing"), `<span class="state closed">closed</span>`, "a success came after it was closed")
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
@@ -29,6 +30,26 @@ type server struct {
 	db   *enginetest.Database
 	url  string
 	keys map[string]string
+	log  lines
+}
+
+// lines is a log that the handler's goroutines write while the test reads.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lines) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+// count is how many lines hold a text.
+func (l *lines) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), text)
 }
 
 func start(t testing.TB, limits adminserver.IngestLimits) *server {
@@ -50,7 +71,7 @@ func start(t testing.TB, limits adminserver.IngestLimits) *server {
 		}
 	}
 	handler, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.PartIngest},
-		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), IngestLimits: limits})
+		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &s.log), nil)), IngestLimits: limits})
 	if err != nil {
 		t.Fatal(err)
 	}

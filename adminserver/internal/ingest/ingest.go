@@ -148,7 +148,8 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 	}
 	hash := sha256.Sum256(body)
 	var worked done
-	answer, err := a.cfg.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
+	answer, err := a.cfg.Access.Idempotency.Once(ctx,
+		access.IdempotencyKey{Project: caller.Project, Endpoint: endpoint, Key: key, BodyHash: hash[:]},
 		func(tx pgx.Tx) (int, []byte, error) {
 			if malformed != nil {
 				return 0, nil, malformed

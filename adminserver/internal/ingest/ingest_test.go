@@ -62,7 +62,8 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 		"objects": []string{"1001", "#1"}})}).accepted(t)
 	var row string
 	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant, amount, currency, customer, version,
-		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at, source_event, objects) FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
+		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at, source_event, objects)
+		FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
 	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|01:30:00|" +
 		"evt_source|{1001,#1}"
 	if err != nil || row != want {
@@ -76,13 +77,15 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 func TestAMerchantNeedsNoShop(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
-	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"merchant": "acct_connected", "amount": 0, "currency": "EUR"})}).accepted(t)
+	body := receipt(map[string]any{"merchant": "acct_connected", "amount": 0, "currency": "EUR"})
+	got := s.send(request{path: "/api/v1/receipt", body: body}).accepted(t)
 	if got.State != "" {
 		t.Errorf("a new receipt says it met the state %s", got.State)
 	}
 	var merchant, source string
 	var amount *int64
-	err := s.db.Pool.QueryRow(t.Context(), "SELECT merchant, coalesce(source_event, ''), amount FROM sendpromptly.receipts").Scan(&merchant, &source, &amount)
+	const stored = "SELECT merchant, coalesce(source_event, ''), amount FROM sendpromptly.receipts"
+	err := s.db.Pool.QueryRow(t.Context(), stored).Scan(&merchant, &source, &amount)
 	if err != nil || merchant != "acct_connected" || source != "" || amount == nil || *amount != 0 {
 		t.Errorf("stored %q, %q, %v (%v)", merchant, source, amount, err)
 	}
@@ -103,6 +106,26 @@ func TestADuplicateSaysWhatItMet(t *testing.T) {
 		if got := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t); !got.Duplicate || got.State != met.state {
 			t.Errorf("it met %+v, want %s", got, met.state)
 		}
+	}
+}
+
+// The API warns of an incident that a failure opened; a repeated request and a second failure open none.
+func TestAFailureThatOpensAnIncidentIsLoggedOnce(t *testing.T) {
+	t.Parallel()
+	s := start(t, adminserver.IngestLimits{})
+	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
+	failed := request{path: "/api/v1/result", body: result(map[string]any{"status": "failed"}),
+		header: map[string]string{"Idempotency-Key": "failed-1"}}
+	for range 2 {
+		s.send(failed).accepted(t)
+	}
+	s.send(request{path: "/api/v1/result", body: result(map[string]any{"status": "failed"})}).accepted(t)
+	if n := s.log.count("an incident opened"); n != 1 {
+		t.Errorf("the incident that opened was logged %d times", n)
+	}
+	incident := s.db.RequireIncident(evt1, engine.CauseFailed)
+	if s.log.count("project=default incident_id="+string(incident.ID)) != 1 {
+		t.Error("the line does not name the incident")
 	}
 }
 

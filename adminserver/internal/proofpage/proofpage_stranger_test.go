@@ -257,7 +257,8 @@ func TestNothingButTheListIsShown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: canary + "-event", Effect: "credit_grant"}, EventType: "invoice.paid",
-		Subject: canary + "-subject", Merchant: canary + "-shop.myshopify.com", SourceEvent: canary + "-source", Customer: canary + "-customer", Version: canary + "-version",
+		Subject: canary + "-subject", Merchant: canary + "-shop.myshopify.com",
+		SourceEvent: canary + "-source", Customer: canary + "-customer", Version: canary + "-version",
 		Objects: []string{canary + "-object"}, Amount: engine.Money{Minor: 987654321, Currency: "EUR"}}
 	i := s.incident(a)
 	s.exec(`UPDATE sendpromptly.projects SET repair_url = 'https://' || $1 || '-repair.example', name = $1 || '-project', public_name = 'Acme'`, canary)
