@@ -1,4 +1,4 @@
-# Everything a contributor runs. It needs Go; what else is missing it installs where it may, or names.
+# Everything a contributor runs. It needs Go. Other missing programs are installed if that is possible, or named.
 
 # The race detector needs a C compiler. By default it sleeps for a second at the exit of each program, which is each
 # package's tests and each command line that they run.
@@ -8,53 +8,53 @@ FUZZTIME ?= 10s
 LINT := bin/golangci-lint run --timeout=10m
 
 .PHONY: help
-help: ## this list
+help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: postgres ## the demo, on a throw-away Postgres; ARGS="--once --json" and the like are passed on
+demo: postgres ## run the demo, on a throw-away Postgres; ARGS="--once --json" and the like are passed on
 	@go build -o bin/spadmin ./cmd/spadmin
 	@exec bin/spadmin demo $(ARGS)
 
 .PHONY: test
-test: postgres compiler modules ## all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test
+test: postgres compiler modules ## run all tests of the module with the race detector; ARGS="-run Sweep -v" go to go test
 	bin/withpg -- go test $(RACE) -timeout=20m $(ARGS) ./...
 
 .PHONY: fuzz
-fuzz: modules ## every fuzz test, one after another, each for FUZZTIME=10s
+fuzz: modules ## run every fuzz test, one after another, each for FUZZTIME=10s
 	tools/fuzz.sh $(FUZZTIME)
 
 .PHONY: integration
-integration: postgres compiler browser ## the tests that need containers or other people's libraries; SENDPROMPTLY_POSTGRES_VERSIONS="15 17"
+integration: postgres compiler browser ## run the tests that need containers or other people's libraries; SENDPROMPTLY_POSTGRES_VERSIONS="15 17"
 	cd integration && ../bin/withpg -- go test $(RACE) -timeout=40m $(ARGS) ./...
 
 .PHONY: bench
-bench: postgres ## what it costs an app and how fast it is, at most 90 minutes; QUICK=1 takes four; ARGS="--only flow" and the like are passed on
+bench: postgres ## measure the cost for an app and the speed, in at most 90 minutes; QUICK=1 takes four; ARGS="--only flow" and the like are passed on
 	cd integration && go run ./bench $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: soak
-soak: postgres ## ten million transitions on a throw-away Postgres, twenty minutes or more; ARGS="--idle 1,100" and the like are passed on
+soak: postgres ## make ten million transitions on a throw-away Postgres, in twenty minutes or more; ARGS="--idle 1,100" and the like are passed on
 	cd integration && go run ./soak $(ARGS)
 
 .PHONY: generate
-generate: bin/sqlc ## what is generated: the queries' Go code, the documents
+generate: bin/sqlc ## generate the queries' Go code and the documents
 	bin/sqlc generate
 	go generate ./...
 
 .PHONY: verify
-verify: verify-format verify-vet verify-generated verify-lint verify-vulnerabilities ## format, generated files, lint, known vulnerabilities
+verify: verify-format verify-vet verify-generated verify-lint verify-vulnerabilities ## check format, generated files, lint and known vulnerabilities
 
 .PHONY: verify-format verify-vet verify-generated verify-lint verify-vulnerabilities
 verify-format:
-	@bad=$$(gofmt -l .) && { [ -z "$$bad" ] || { echo "not as gofmt has it:"; echo "$$bad"; exit 1; }; }
+	@bad=$$(gofmt -l .) && { [ -z "$$bad" ] || { echo "not formatted by gofmt:"; echo "$$bad"; exit 1; }; }
 
 verify-vet:
 	go vet ./...
 	cd integration && go vet ./...
 	GOOS=windows go build ./... # apps are built elsewhere too
 
-# What a change of the sources did not carry over. Changes that were there before do not count, so that it can be run
-# before a commit.
+# Finds generated files that do not match their sources. Existing changes do not count, so that it can run before a
+# commit.
 verify-generated: bin/sqlc
 	bin/sqlc diff
 	go mod tidy -diff
@@ -66,21 +66,21 @@ verify-lint: bin/golangci-lint
 	$(LINT) ./...
 	cd integration && ../$(LINT) ./...
 
-# The database of vulnerabilities is on the network, and a machine without one can still check the rest.
+# The database of vulnerabilities is on the network. A machine without network can still check the rest.
 verify-vulnerabilities: bin/govulncheck
 	@if out=$$(bin/govulncheck ./... 2>&1); then echo "no known vulnerabilities"; \
 	elif echo "$$out" | grep -q 'fetching vulnerabilities'; then \
 	  echo "vulnerabilities not checked: $$(echo "$$out" | grep 'fetching vulnerabilities' | head -1)"; \
 	else echo "$$out"; exit 1; fi
 
-# A Postgres for the tests and the demo: any that withpg finds, else Debian's package. The server that the package
+# A Postgres for the tests and the demo: any that withpg finds, otherwise Debian's package. The server that the package
 # starts is not used.
 .PHONY: postgres
 postgres: bin/withpg
 	@bin/withpg -find >/dev/null 2>&1 || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && tools/need.sh postgresql; } || true
 	@bin/withpg -find >/dev/null
 
-# All modules, also those that only an app of its own would ask for: tests use no network.
+# Downloads all modules, even those that only a test's own app needs: tests use no network.
 .PHONY: modules
 modules:
 	@go mod download
@@ -89,12 +89,12 @@ modules:
 compiler:
 	@command -v gcc >/dev/null || command -v cc >/dev/null || tools/need.sh gcc libc6-dev
 
-# The console's tests look at it with Chromium.
+# The console's tests open it in Chromium.
 .PHONY: browser
 browser:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || tools/need.sh chromium
 
-# Always asked for and mostly done: Go knows better than make whether it is up to date.
+# Always built: Go knows better than make whether it is up to date.
 .PHONY: bin/withpg
 bin/withpg:
 	@go build -o bin/withpg ./internal/localpg/withpg

@@ -26,7 +26,7 @@ func mountAdmin(ctx context.Context, mux *http.ServeMux, pool *pgxpool.Pool, who
 	return nil
 }
 
-// staff is the app's own answer to who asks: here a name that its proxy vouches for.
+// staff identifies the caller: here by a name that the app's proxy vouches for.
 func staff(r *http.Request) (adminserver.Identity, bool, error) {
 	name := r.Header.Get("X-Staff")
 	return adminserver.Identity{Name: name, Role: adminserver.Operator, Recent: true}, name != "", nil

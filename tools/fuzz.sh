@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# fuzz.sh DURATION runs every fuzz test of this module for DURATION, one after another, and goes on when one fails: what
-# it failed on is then below testdata/fuzz beside the test, where every run of the tests repeats it.
+# fuzz.sh DURATION runs every fuzz test of this module for DURATION, one after another, and continues when one fails. The
+# failing input is then below testdata/fuzz beside the test, and every run of the tests repeats it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-found=$(go env GOCACHE)/fuzz # where go test -fuzz keeps the inputs that led somewhere new
+found=$(go env GOCACHE)/fuzz # where go test -fuzz stores interesting inputs
 failed=()
 
-# fuzz FOLDER NAME DURATION. Go before 1.27 sometimes takes the end of the time for a failure (go.dev/issue/75804), which
-# has no input: that is tried again.
+# fuzz FOLDER NAME DURATION. Go before 1.27 sometimes reports the end of the time as a failure without an input
+# (go.dev/issue/75804). Such a run is repeated.
 fuzz() {
   for _ in 1 2 3; do
     (cd "$1" && "$scratch/tests" -test.run '^$' -test.fuzz "^$2\$" -test.fuzztime "$3" -test.fuzzcachedir "$found/$(go list .)") |
@@ -21,7 +21,7 @@ fuzz() {
   return 1
 }
 
-# The packages that hold one, without those of the modules inside of this one. Each is compiled once.
+# The packages with a fuzz test, without those of the nested modules. Each is compiled once.
 folders=$(grep -rl --include='*_test.go' --exclude-dir=integration --exclude-dir=tools '^func Fuzz' . | xargs -n1 dirname | sort -u)
 for folder in $folders; do
   go test -c -fuzz . -o "$scratch/tests" "$folder"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the Debian packages named as arguments that are missing. Elsewhere, and for whoever is not root, it says
-# which are missing and fails.
+# Installs those Debian packages among its arguments that are missing. On other systems, or without root, it prints the
+# missing packages and fails.
 set -eu
 
 missing=
@@ -9,7 +9,7 @@ for package in "$@"; do
 done
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-  echo "missing, and to be installed by hand:$missing" >&2
+  echo "missing packages, install them manually:$missing" >&2
   exit 1
 fi
 echo "installing$missing" >&2

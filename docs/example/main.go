@@ -1,4 +1,4 @@
-// Command example is a shop with one payment path: whoever pays an invoice
+// Command example is a shop with one payment path: a customer who pays an invoice
 // gets 100 credits.
 package main
 
@@ -47,7 +47,7 @@ func run() error {
 		go s.work(ctx)
 	}
 	go func() { log.Fatal(http.ListenAndServe("127.0.0.1:8080", s.routes())) }()
-	return s.effects.Run(ctx) // looks for deadlines and delivers callbacks until Ctrl-C
+	return s.effects.Run(ctx) // sweeps for deadlines and delivers callbacks until Ctrl-C
 }
 
 func open(ctx context.Context, url string) (*shop, error) {
@@ -74,7 +74,7 @@ func (s *shop) routes() http.Handler {
 	return mux
 }
 
-// webhook takes the work on: the receipt and the job commit together or not at all.
+// webhook accepts the job: the receipt and the job commit together or not at all.
 func (s *shop) webhook(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	event, err := stripe.Receive(r, os.Getenv("STRIPE_WEBHOOK_SECRET"))
@@ -101,7 +101,7 @@ func (s *shop) webhook(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// work does one job a second.
+// work does one job per second.
 func (s *shop) work(ctx context.Context) {
 	for ; ctx.Err() == nil; time.Sleep(time.Second) {
 		if err := s.workOnce(ctx); err != nil && !errors.Is(err, pgx.ErrNoRows) {

@@ -32,7 +32,7 @@ func measureCalls(ctx context.Context, b *bench) error {
 	defer pool.Close()
 	costs, err := countCalls(ctx, pool, e)
 	for _, cost := range costs {
-		b.report.Add(report.Row{Name: callPrefix + cost.call, System: "ours", Value: float64(cost.trips), Unit: "a call", Exact: true})
+		b.report.Add(report.Row{Name: callPrefix + cost.call, System: "ours", Value: float64(cost.trips), Unit: "per call", Exact: true})
 	}
 	return err
 }

@@ -100,8 +100,8 @@ func (b *bench) keptBytes(ctx context.Context, r *runner) (int64, error) {
 func addCosts(to *report.Report, s *flow.System, costs map[string]flowCost) {
 	cost := costs[s.Name]
 	exact := s.Name != flow.DBOS // it also polls, so that its figures grow with time
-	to.Add(report.Row{Name: "round_trips", System: s.Name, Value: cost.roundTrips, Unit: "a flow", Exact: exact})
-	to.Add(report.Row{Name: "wal", System: s.Name, Value: cost.wal, Unit: "bytes a flow", Exact: exact})
+	to.Add(report.Row{Name: "round_trips", System: s.Name, Value: cost.roundTrips, Unit: "per flow", Exact: exact})
+	to.Add(report.Row{Name: "wal", System: s.Name, Value: cost.wal, Unit: "bytes per flow", Exact: exact})
 	if s.Baseline == "" {
 		return
 	}
@@ -109,10 +109,10 @@ func addCosts(to *report.Report, s *flow.System, costs map[string]flowCost) {
 	if !there {
 		return
 	}
-	over := fmt.Sprintf("a flow over %s", s.Baseline)
+	over := fmt.Sprintf("per flow over %s", s.Baseline)
 	trips := report.Row{Name: "round_trips_added", System: s.Name, Value: cost.roundTrips - base.roundTrips, Unit: over, Exact: exact}
 	wal := report.Row{Name: "wal_added", System: s.Name, Value: cost.wal - base.wal, Unit: "bytes " + over, Exact: exact}
-	kept := report.Row{Name: "bytes_kept", System: s.Name, Value: cost.kept, Unit: "bytes a flow after vacuum", Exact: exact}
+	kept := report.Row{Name: "bytes_kept", System: s.Name, Value: cost.kept, Unit: "bytes per flow after vacuum", Exact: exact}
 	if flow.Ours(s.Name) {
 		trips.Target, wal.Target, kept.Target = report.AtMost(2), report.AtMost(800), report.AtMost(380)
 	}

@@ -97,8 +97,8 @@ func settingsText(settings map[string]any) string {
 	return out.String()
 }
 
-// threeFigures are what an integrator asks first: what it costs to the byte, what it does to throughput, and how soon a
-// missed deadline is known.
+// threeFigures answer an integrator's first questions: the exact cost, the effect on throughput, and how soon a missed
+// deadline is known.
 func threeFigures(r *report.Report) string {
 	text := func(name, system string) string {
 		row, there := r.Find(name, system)
@@ -109,9 +109,9 @@ func threeFigures(r *report.Report) string {
 	}
 	return fmt.Sprintf(`| what | measured |
 |---|---|
-| a payment's two transactions, in the app's own batches: extra round trips / bytes of write-ahead log / bytes kept | %s / %s / %s |
-| throughput of two transactions that do next to nothing else, with receipts against without, 8 clients, batched: 1 ms from the database / on its own machine, the CPUs at their limit | %s / %s |
-| from a missed deadline to its incident, 99 of 100, sweeping every second | %s ms |
+| cost added to a payment's two transactions, in the app's own batches: round trips / bytes of write-ahead log / bytes kept | %s / %s / %s |
+| throughput with receipts, relative to without, of two minimal transactions, 8 clients, batched: 1 ms from the database / on the same machine with saturated CPUs | %s / %s |
+| time from a missed deadline to its incident, 99th percentile, one sweep per second | %s ms |
 `, text("round_trips_added", flow.OursBatched), text("wal_added", flow.OursBatched), text("bytes_kept", flow.OursPlain),
 		text("throughput_ratio_1ms_8", flow.OursBatched), text("throughput_ratio_8", flow.OursBatched), text("detection_p99", "ours"))
 }

@@ -102,7 +102,7 @@ func addReads(ctx context.Context, to *report.Report, runners []*runner, before 
 	for _, r := range runners {
 		if now, there := after[r.Name]; there {
 			rows := float64(now.rows-before[r.Name].rows) / float64(now.flows-before[r.Name].flows)
-			to.Add(report.Row{Name: "flow_rows_read", System: r.Name, Value: rows, Unit: "rows and index entries a flow", Target: report.AtMost(10)})
+			to.Add(report.Row{Name: "flow_rows_read", System: r.Name, Value: rows, Unit: "rows and index entries per flow", Target: report.AtMost(10)})
 		}
 	}
 	return nil
@@ -169,10 +169,10 @@ func addThroughput(to *report.Report, runners []*runner, s setting, figures map[
 		got := figures[r.Name]
 		to.AddSeries(report.Row{Name: "throughput" + s.suffix(), System: r.Name, Unit: "flows/s"}, values(got.perSecond))
 		if s.delay == 0 {
-			to.AddSeries(report.Row{Name: "server_cpu" + s.suffix(), System: r.Name, Unit: "µs a flow"}, values(got.cpu))
+			to.AddSeries(report.Row{Name: "server_cpu" + s.suffix(), System: r.Name, Unit: "µs per flow"}, values(got.cpu))
 		}
 		if r.Baseline == "" {
-			to.AddSeries(report.Row{Name: "noise" + s.suffix(), System: r.Name, Unit: "x " + r.Name + " a round before"}, report.Neighbours(got.perSecond))
+			to.AddSeries(report.Row{Name: "noise" + s.suffix(), System: r.Name, Unit: "x " + r.Name + ", one round earlier"}, report.Neighbours(got.perSecond))
 			continue
 		}
 		addRatios(to, r.System, s, got, figures)

@@ -1,7 +1,7 @@
-// Package lifecycle is the specification of what may become of an effect: one
-// table. The SQL functions in sql/functions carry it out, a test drives each cell
-// of it against Postgres, `spadmin verify` holds every timeline against it, and
-// docs/lifecycle.md is generated from it.
+// Package lifecycle is the specification of an effect's states: one table. The
+// SQL functions in sql/functions implement it, a test runs each cell on Postgres,
+// `spadmin verify` checks every timeline against it, and docs/lifecycle.md is
+// generated from it.
 package lifecycle
 
 // The states of an effect. None means that no effect is known.
@@ -58,7 +58,7 @@ type Cell struct {
 	Next string
 	// Incident is what happens to the incident.
 	Incident Incident
-	// Refusal says why an operator's signal is turned down; nothing is entered then.
+	// Refusal says why an operator's signal is refused. It leaves no entry.
 	Refusal string
 	// Why is the reason for a cell that surprises.
 	Why string
@@ -95,14 +95,14 @@ var Table = []Cell{
 	{State: Missing, Signal: Reopen, Next: Missing, Refusal: "not_closed"},
 
 	{State: Reprocessing, Signal: Success, Next: Applied, Incident: Resolves, Why: "with any replay id or none"},
-	{State: Reprocessing, Signal: Failure, Next: Failed, Why: "the current attempt's, or one that names none"},
+	{State: Reprocessing, Signal: Failure, Next: Failed, Why: "of the current attempt, or without a replay id"},
 	{State: Reprocessing, Signal: OldFailure, Next: Reprocessing},
 	{State: Reprocessing, Signal: Deadline, Next: Missing, Why: "the attempt's own due time"},
-	{State: Reprocessing, Signal: Reprocess, Next: Reprocessing, Refusal: "in_flight", Why: "one in flight"},
+	{State: Reprocessing, Signal: Reprocess, Next: Reprocessing, Refusal: "in_flight", Why: "one attempt is in flight"},
 	{State: Reprocessing, Signal: GaveUp, Next: Failed},
 	{State: Reprocessing, Signal: OldGaveUp, Next: Reprocessing},
 	{State: Reprocessing, Signal: Stop, Next: Failed},
-	{State: Reprocessing, Signal: Close, Next: Reprocessing, Refusal: "in_flight", Why: "stop first"},
+	{State: Reprocessing, Signal: Close, Next: Reprocessing, Refusal: "in_flight", Why: "stop the attempt first"},
 	{State: Reprocessing, Signal: Reopen, Next: Reprocessing, Refusal: "not_closed"},
 
 	{State: Applied, Signal: Success, Next: Applied},
@@ -121,8 +121,8 @@ var Table = []Cell{
 	{State: Closed, Signal: OldGaveUp, Next: Closed},
 	{State: Closed, Signal: Stop, Next: Closed},
 	{State: Closed, Signal: Close, Next: Closed, Refusal: "closed"},
-	{State: Closed, Signal: Reopen, Next: Failed, Incident: Reopens, Why: "its cause; the alert is due again"},
-	{State: Closed, Signal: ReopenMissing, Next: Missing, Incident: Reopens, Why: "its cause; the alert is due again"},
+	{State: Closed, Signal: Reopen, Next: Failed, Incident: Reopens, Why: "the state is its cause, and the alert is due again"},
+	{State: Closed, Signal: ReopenMissing, Next: Missing, Incident: Reopens, Why: "the state is its cause, and the alert is due again"},
 }
 
 // entryKinds maps each signal to the kind of its timeline entry.
@@ -138,8 +138,8 @@ func EntryKind(signal string) string { return entryKinds[signal] }
 // Move is one entry that moves an effect: from a state, by a kind of entry, to a state.
 type Move struct{ From, Kind, To string }
 
-// Moves lists every legal move, the receipt included, for holding timelines
-// against the table.
+// Moves lists every legal move, including the receipt, so that timelines can be
+// checked.
 func Moves() []Move {
 	moves := []Move{{From: "", Kind: "receipt", To: Awaiting}}
 	for _, c := range Table {
@@ -150,8 +150,8 @@ func Moves() []Move {
 	return moves
 }
 
-// Find returns the cell of a state and a signal; ok is false where the signal
-// cannot reach an effect in that state.
+// Find returns the cell of a state and a signal. ok is false if the signal cannot
+// reach an effect in that state.
 func Find(state, signal string) (cell Cell, ok bool) {
 	for _, c := range Table {
 		if c.State == state && c.Signal == signal {

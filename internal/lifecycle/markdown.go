@@ -8,48 +8,48 @@ import (
 
 //go:generate go run ./gen
 
-// meanings say what each state is for whoever waits for the effect.
+// meanings say what each state means for the customer and the team.
 var meanings = map[string]string{
-	Awaiting:     "The app took the work on and an outcome is owed by the deadline. There is no incident.",
+	Awaiting:     "The app accepted the job, and an outcome is owed by the deadline. There is no incident.",
 	Failed:       "An attempt failed, and no success followed. The incident is open.",
 	Missing:      "The deadline passed without an outcome. The incident is open.",
-	Reprocessing: "An operator asked the app to repair, and the attempt is in flight. The incident is open.",
-	Applied:      "A success was recorded: the customer has it. An incident, if there was one, is resolved, or stays closed.",
-	Closed:       "An operator put the incident away without an outcome, with a note.",
+	Reprocessing: "An operator requested a repair, and the attempt is in flight. The incident is open.",
+	Applied:      "A success was recorded: the customer has it. If there was an incident, it is resolved, or it stays closed.",
+	Closed:       "An operator closed the incident without an outcome, with a note.",
 }
 
 // origins say where each signal comes from.
 var origins = map[string]string{
 	Success:       "the app: `Succeed`, `Apply`, `RepairHandler`, `sendpromptly.succeed`",
-	Failure:       "the app: `Fail`, `Apply`, `Permanent`, `sendpromptly.fail`; the current attempt's, or one that names no attempt and was reported since the current one began",
-	OldFailure:    "the app, with the replay id of an attempt that is over, or with none and from before the current attempt began",
+	Failure:       "the app: `Fail`, `Apply`, `Permanent`, `sendpromptly.fail`. It belongs to the current attempt, or names no attempt and was reported since the current one began",
+	OldFailure:    "the app, with the replay id of an attempt that is over. Also a failure without a replay id from before the current attempt began",
 	Deadline:      "the sweep: the first deadline, or the due time of the attempt in flight",
 	Reprocess:     "an operator",
-	GaveUp:        "the sender of callbacks: a 3xx or 4xx halted the current attempt's, or its tries ran out",
+	GaveUp:        "the sender of callbacks: a 3xx or 4xx halted the current attempt's callback, or its tries ran out",
 	OldGaveUp:     "the sender of callbacks, for an attempt that is over",
 	Stop:          "an operator",
 	Close:         "an operator",
 	Reopen:        "an operator",
-	ReopenMissing: "an operator, of an incident that the deadline or a reconciliation opened",
+	ReopenMissing: "an operator, for an incident that the deadline or a reconciliation opened",
 }
 
-// remarks are the rules that no single cell holds.
+// remarks are the rules that belong to no single cell.
 var remarks = []string{
-	"An incident is open exactly while its effect is failed, missing or reprocessing. An effect has at most one incident for ever: it reopens.",
-	"A success resolves with any replay id or none. A 2xx of the repair endpoint resolves nothing: only an outcome does.",
-	"Every signal that is not refused leaves an entry of its own on the timeline, whether it moves the effect or not. A duplicate receipt leaves one too, and restarts no clock.",
-	"A reprocess sets its own due time: the last scheduled try of the callback plus the effect's timeout. A 2xx moves it to the timeout from then, at least 60 seconds.",
-	"Leaving `reprocessing` by any signal cancels the remaining tries of the callback in the same call.",
-	"An outcome whose key has no receipt is refused: `ErrUnknownEffect` in Go, state `unknown` in SQL. `Config.AdoptUnknown: true` takes it as receipt and outcome in one.",
-	"`Apply` does not run for a closed effect (`ErrClosed`). A success recorded directly does settle it: it is the truth.",
+	"An incident is open exactly while its effect is failed, missing or reprocessing. An effect never has more than one incident: the incident reopens.",
+	"A success resolves the incident with any replay id or none. A 2xx from the repair endpoint resolves nothing: only an outcome does.",
+	"Every signal that is not refused leaves its own entry on the timeline, whether it moves the effect or not. A duplicate receipt leaves one too, and restarts no clock.",
+	"A reprocess sets its own due time: the last scheduled try of the callback plus the effect's timeout. A 2xx moves it to one timeout after the answer, at least 60 seconds.",
+	"Any signal that ends `reprocessing` cancels the remaining tries of the callback in the same call.",
+	"An outcome whose key has no receipt is refused: `ErrUnknownEffect` in Go, state `unknown` in SQL. With `Config.AdoptUnknown: true` it counts as receipt and outcome in one.",
+	"`Apply` does not run for a closed effect (`ErrClosed`). A success that is recorded directly still counts: it is the truth.",
 }
 
 // Markdown writes the table as the document docs/lifecycle.md.
 func Markdown() string {
 	var b strings.Builder
 	b.WriteString("<!-- Generated by go generate from internal/lifecycle. Change the table there. -->\n\n# The lifecycle of an effect\n\n" +
-		"Every change of state is a cell of this table, and happens in one function call in one transaction. A test drives each\n" +
-		"cell against Postgres, and `spadmin verify` holds every timeline in a database against it.\n\n## States\n\n")
+		"Every change of state is a cell of this table, and happens in one function call in one transaction. A test runs each\n" +
+		"cell on Postgres, and `spadmin verify` checks every timeline in a database against the table.\n\n## States\n\n")
 	for _, s := range States {
 		fmt.Fprintf(&b, "- **%s**: %s\n", s, meanings[s])
 	}
@@ -57,13 +57,13 @@ func Markdown() string {
 	for _, s := range Signals {
 		fmt.Fprintf(&b, "- **%s**: %s\n", s, origins[s])
 	}
-	b.WriteString("\n## The table\n\nA row is a signal, a column the state that it finds. \"entry\" means that only the timeline is written; a dash, that the\nsignal cannot reach an effect in that state.\n\n")
+	b.WriteString("\n## The table\n\nA row is a signal, and a column is the state that it finds. \"entry\" means that only the timeline is written. A dash means\nthat the signal cannot reach an effect in that state.\n\n")
 	why := writeTable(&b)
 	b.WriteString("\n")
 	for i, note := range why {
 		fmt.Fprintf(&b, "%d. %s\n", i+1, note)
 	}
-	b.WriteString("\n## The same as a picture\n\nOnly the signals that move an effect.\n\n```mermaid\n")
+	b.WriteString("\n## The table as a picture\n\nIt shows only the signals that move an effect.\n\n```mermaid\n")
 	writeDiagram(&b)
 	b.WriteString("```\n\n## What the table does not say\n\n")
 	for _, r := range remarks {
@@ -99,7 +99,7 @@ func writeTable(b *strings.Builder) (notes []string) {
 	return notes
 }
 
-// text is what a cell says in the table.
+// text is the cell's text in the table.
 func (c Cell) text() string {
 	switch {
 	case c.Refusal != "":

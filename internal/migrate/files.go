@@ -15,13 +15,16 @@ func All() ([]Migration, error) {
 	return s.steps, err
 }
 
-// WriteFiles writes the steps with numbers above from into a folder, as files
+// WriteFiles writes the steps with numbers above from into a folder, which it makes, as files
 // that goose applies: NNNNN_name.sql each, the set of functions last. A file that
 // is there already must say the same: one that was applied never changes. It
 // returns the names of the files.
 func WriteFiles(dir string, from int) ([]string, error) {
 	all, err := All()
 	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
 	var names []string

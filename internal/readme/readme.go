@@ -1,6 +1,6 @@
-// Package readme reads the repository's Markdown, so that tests can hold it
-// against the code: the blocks of code that it shows, and the regions of source
-// files that they must equal.
+// Package readme reads the repository's texts for people, so that tests can check
+// them: the blocks of code in Markdown, the regions of source files that they must
+// equal, and phrases that stop a reader.
 //
 // A block is marked by an HTML comment on the line before its fence:
 //

@@ -10,7 +10,7 @@ import (
 func TestAReportReadBackShowsTheSame(t *testing.T) {
 	t.Parallel()
 	r := rows()
-	r.Add(Row{Name: "round_trips_added", System: "ours_batched", Unit: "a flow", Target: AtMost(0), Exact: true})
+	r.Add(Row{Name: "round_trips_added", System: "ours_batched", Unit: "per flow", Target: AtMost(0), Exact: true})
 	path := filepath.Join(t.TempDir(), "bench.json")
 	if err := r.WriteFile(path); err != nil {
 		t.Fatal(err)
@@ -27,7 +27,7 @@ func TestAReportReadBackShowsTheSame(t *testing.T) {
 		t.Errorf("read back:\n%s\nwritten:\n%s", &got, &want)
 	}
 	if !strings.Contains(got.String(), "| throughput_ratio_8 | ours_batched | 0.900 [0.850, 0.950] | x bare_batched | ≥ 0.880 | yes |") ||
-		!strings.Contains(got.String(), "| wal_added | ours_plain | 812.4 | bytes a flow over bare | ≤ 800 | NO |") {
+		!strings.Contains(got.String(), "| wal_added | ours_plain | 812.4 | bytes per flow over bare | ≤ 800 | NO |") {
 		t.Errorf("%s", &got)
 	}
 }

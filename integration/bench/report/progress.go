@@ -9,7 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// Progress tells how far a run is: a bar on a terminal, one line a part elsewhere.
+// Progress shows how far a run is: a bar on a terminal, one line per part elsewhere.
 type Progress struct {
 	out     io.Writer
 	bar     *progressbar.ProgressBar // nil where out is no terminal

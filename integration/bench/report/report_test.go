@@ -72,7 +72,7 @@ func TestEveryRoundHasEverySystemOnceAndNoneAlwaysFollowsTheSame(t *testing.T) {
 
 func rows() *Report {
 	r := &Report{Settings: map[string]any{"fsync": "on"}}
-	r.Add(Row{Name: "wal_added", System: "ours_plain", Value: 812.4, Unit: "bytes a flow over bare", Target: AtMost(800), Exact: true})
+	r.Add(Row{Name: "wal_added", System: "ours_plain", Value: 812.4, Unit: "bytes per flow over bare", Target: AtMost(800), Exact: true})
 	r.AddSeries(Row{Name: "throughput_ratio_8", System: "ours_batched", Unit: "x bare_batched", Target: AtLeast(0.88)}, []float64{0.9, 0.8, 1})
 	r.Add(Row{Name: "sweep_open_1", System: "ours", Value: 123456.7, Unit: "incidents/s"})
 	r.Add(Row{Name: "not_measured", System: "ours", Value: math.NaN()})
@@ -88,7 +88,7 @@ func TestTable(t *testing.T) {
 	}
 	want := []string{
 		"name system value unit target met",
-		"wal_added ours_plain 812.4 bytes a flow over bare ≤ 800 NO",
+		"wal_added ours_plain 812.4 bytes per flow over bare ≤ 800 NO",
 		"throughput_ratio_8 ours_batched 0.900 [0.850, 0.950] x bare_batched ≥ 0.880 yes",
 		"sweep_open_1 ours 123457 incidents/s",
 	}
