@@ -95,17 +95,26 @@ func attempted(d actions.Result, t time.Time) *time.Time {
 }
 
 func addActions(r *room) {
+	line := func(action, title, text string, more ...int) operation {
+		return operation{
+			method: http.MethodPost,
+			path:   "/incidents/{id}/" + action,
+			id:     "incidents-" + action,
+			tag:    "Incidents",
+			role:   identity.Operator,
+			title:  title,
+			text:   text,
+			errors: append([]int{http.StatusNotFound, http.StatusConflict}, more...),
+		}
+	}
 	plain := func(action, title, text string) {
-		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + action, id: "incidents-" + action, tag: "Incidents", role: identity.Operator,
-			title: title, text: text, errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusPreconditionRequired}}
-		add(r, line, func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
+		add(r, line(action, title, text, http.StatusPreconditionRequired), func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
 			return r.act(ctx, *in, action, "", true)
 		})
 	}
 	noted := func(action, title, text string, needsMatch bool, more ...int) {
-		line := operation{method: http.MethodPost, path: "/incidents/{id}/" + action, id: "incidents-" + action, tag: "Incidents", role: identity.Operator,
-			title: title, text: text, errors: append([]int{http.StatusNotFound, http.StatusConflict, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)}
-		add(r, line, func(ctx context.Context, in *notedInput) (*done[wire.Acted], error) {
+		more = append([]int{http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)
+		add(r, line(action, title, text, more...), func(ctx context.Context, in *notedInput) (*done[wire.Acted], error) {
 			return r.act(ctx, in.ActionInput, action, in.Body.Note, needsMatch)
 		})
 	}
