@@ -361,7 +361,8 @@ func TestTheCallbackSaysWhatTheReceiptKnows(t *testing.T) {
 			Merchant:    "a.example",
 			Objects:     []string{"in_1", "#7"},
 			SourceEvent: "evt_told",
-		}, `"amount":0,"currency":"EUR","customer":"cus_1","merchant":"a.example","objects":["in_1","#7"],"source_event_id":"evt_told"}`},
+		}, `"amount":0,"currency":"EUR","customer":"cus_1","merchant":"a.example","objects":["in_1","#7"],` +
+			`"source_event_id":"evt_told"}`},
 		"evt_unknown": {engine.Acceptance{}, `"amount":null}`},
 	} {
 		a := says.acceptance

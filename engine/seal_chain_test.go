@@ -78,7 +78,8 @@ func hidden(i engine.Incident, n engine.Entry) []hiddenField {
 	}
 	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"merchant", present(i.Merchant)},
 		{"occurred_at", []byte(microseconds(i.OccurredAt))}, {"deadline", []byte(microseconds(i.Deadline))}, {"amount", []byte(strconv.FormatInt(i.Amount.Minor, 10))},
-		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)}, {"version", present(i.Acceptance.Version)}, {"objects", objects},
+		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)},
+		{"version", present(i.Acceptance.Version)}, {"objects", objects},
 		{"source_event", present(i.SourceEvent)}}
 }
 

@@ -12,14 +12,15 @@ import (
 // Up to ten incidents are told one by one, more in one line, none in none; and a logger that panics ends nobody.
 func TestIncidentsAreToldOneByOneUpToTen(t *testing.T) {
 	t.Parallel()
-	const told = `[{"project":"billing","incident_id":"i","effect_id":"e","provider":"stripe","event_id":"in_1","effect":"credit_grant","cause":"failed"}]`
+	const told = `[{"project":"billing","incident_id":"i","effect_id":"e","provider":"stripe","event_id":"in_1",` +
+		`"effect":"credit_grant","cause":"failed"}]`
 	say := func(o opened.Incidents) []string {
 		var out bytes.Buffer
 		o.Say(t.Context(), slog.New(slog.NewTextHandler(&out, nil)))
 		return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	}
-	const line = `level=WARN msg="sendpromptly: an incident opened" project=billing incident_id=i effect_id=e provider=stripe event_id=in_1 ` +
-		`effect=credit_grant cause=failed`
+	const line = `level=WARN msg="sendpromptly: an incident opened" project=billing incident_id=i effect_id=e ` +
+		`provider=stripe event_id=in_1 effect=credit_grant cause=failed`
 	if got := say(opened.Failure(told)); len(got) != 1 || !strings.HasSuffix(got[0], line) {
 		t.Errorf("one: %q", got)
 	}
@@ -36,7 +37,8 @@ func TestIncidentsAreToldOneByOneUpToTen(t *testing.T) {
 	}
 	many.Missing = 7
 	many.Hear("") // a batch that is too long to list
-	if got := say(many); len(got) != 1 || !strings.HasSuffix(got[0], `msg="sendpromptly: incidents opened" opened=11 missing=7 failed=4`) {
+	const counts = `msg="sendpromptly: incidents opened" opened=11 missing=7 failed=4`
+	if got := say(many); len(got) != 1 || !strings.HasSuffix(got[0], counts) {
 		t.Errorf("eleven: %q", got)
 	}
 	many.Say(t.Context(), nil)

@@ -34,12 +34,12 @@ type Receipt struct {
 	EffectID        string     `json:"effect_id" format:"uuid"`
 	Provider        string     `json:"provider"`
 	ProviderEventID string     `json:"provider_event_id"`
-	SourceEventID   string     `json:"source_event_id,omitempty" doc:"The provider's event that told of it, where provider_event_id names an object."`
+	SourceEventID   string     `json:"source_event_id,omitempty" doc:"The event, where provider_event_id names an object."`
 	EventType       string     `json:"event_type,omitempty"`
 	EffectType      string     `json:"effect_type"`
 	Reference       string     `json:"reference,omitempty" doc:"The app's user, account, workspace or order."`
 	Customer        string     `json:"customer,omitempty"`
-	Merchant        string     `json:"merchant,omitempty" doc:"On whose behalf: the Shopify shop's domain, the Stripe connected account."`
+	Merchant        string     `json:"merchant,omitempty" doc:"On whose behalf: shop domain, connected account."`
 	Amount          *int64     `json:"amount" doc:"In the currency's smallest unit; null where it is unknown."`
 	Currency        string     `json:"currency,omitempty"`
 	Version         string     `json:"version,omitempty" doc:"The app's deploy label."`

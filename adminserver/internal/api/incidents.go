@@ -16,7 +16,7 @@ import (
 // FilterQuery is a filter in a query.
 type FilterQuery struct {
 	Open         bool      `query:"open" doc:"Only failed, missing and reprocessing ones."`
-	State        string    `query:"state" enum:"failed,missing,reprocessing,resolved,closed" doc:"The state that the list shows. A closed incident stays closed where a success came later."`
+	State        string    `query:"state" enum:"failed,missing,reprocessing,resolved,closed" doc:"As listed."`
 	Cause        string    `query:"cause" enum:"failed,missing,unreceived"`
 	Provider     string    `query:"provider" maxLength:"64"`
 	EventType    string    `query:"event_type" maxLength:"128"`

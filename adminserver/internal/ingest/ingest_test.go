@@ -64,8 +64,8 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant, amount, currency, customer, version,
 		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at, source_event, objects)
 		FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
-	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|01:30:00|" +
-		"evt_source|{1001,#1}"
+	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|" +
+		"01:30:00|evt_source|{1001,#1}"
 	if err != nil || row != want {
 		t.Errorf("stored %s\nwant   %s (%v)", row, want, err)
 	}
