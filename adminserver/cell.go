@@ -31,8 +31,10 @@ func (c Config) onlyCell() (*pgxpool.Pool, error) {
 	case len(c.Cells) > 1:
 		return nil, &engine.FieldError{Field: "Config.Cells", Reason: "holds more than one cell, which is not supported yet"}
 	case cell.Schema != "" && cell.Schema != "sendpromptly":
-		return nil, &engine.FieldError{Field: "Config.Cells[0].Schema",
-			Reason: "may only be sendpromptly: another schema is not supported yet"}
+		return nil, &engine.FieldError{
+			Field:  "Config.Cells[0].Schema",
+			Reason: "may only be sendpromptly: another schema is not supported yet",
+		}
 	case cell.Pool == nil:
 		return nil, &engine.FieldError{Field: field, Reason: "is nil"}
 	}

@@ -16,8 +16,10 @@ func TestAServerStandsOnOneCell(t *testing.T) {
 	one := adminserver.Cell{Name: "one", Pool: pool}
 	for _, schema := range []string{"", "sendpromptly"} {
 		one.Schema = schema
-		if _, err := adminserver.New(t.Context(), adminserver.Config{Cells: []adminserver.Cell{one},
-			BaseURL: "http://127.0.0.1"}); err != nil {
+		if _, err := adminserver.New(t.Context(), adminserver.Config{
+			Cells:   []adminserver.Cell{one},
+			BaseURL: "http://127.0.0.1",
+		}); err != nil {
 			t.Errorf("a cell with schema %q is refused: %v", schema, err)
 		}
 	}
@@ -26,8 +28,10 @@ func TestAServerStandsOnOneCell(t *testing.T) {
 		field, says string
 	}{
 		"two cells": {adminserver.Config{Cells: []adminserver.Cell{one, one}}, "Config.Cells", "not supported yet"},
-		"another schema": {adminserver.Config{Cells: []adminserver.Cell{{Pool: pool, Schema: "billing"}}},
-			"Config.Cells[0].Schema", "not supported yet"},
+		"another schema": {
+			adminserver.Config{Cells: []adminserver.Cell{{Pool: pool, Schema: "billing"}}},
+			"Config.Cells[0].Schema", "not supported yet",
+		},
 		"pool and cells":    {adminserver.Config{Pool: pool, Cells: []adminserver.Cell{one}}, "Config.Pool", "exclude each other"},
 		"neither":           {adminserver.Config{}, "Config.Pool", "is nil"},
 		"a cell of nothing": {adminserver.Config{Cells: []adminserver.Cell{{Name: "one"}}}, "Config.Cells[0].Pool", "is nil"},

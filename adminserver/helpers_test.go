@@ -47,7 +47,12 @@ func newSiteOn(t *testing.T, db *enginetest.Database, change func(*adminserver.C
 	listener := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.server.ServeHTTP(w, r) }))
 	t.Cleanup(listener.Close)
 	s.url = listener.URL
-	cfg := adminserver.Config{Pool: db.Pool, BaseURL: s.url, AllowNetworks: loopback, Logger: slog.New(slog.NewTextHandler(s.log, nil))}
+	cfg := adminserver.Config{
+		Pool:          db.Pool,
+		BaseURL:       s.url,
+		AllowNetworks: loopback,
+		Logger:        slog.New(slog.NewTextHandler(s.log, nil)),
+	}
 	if change != nil {
 		change(&cfg)
 	}
@@ -78,7 +83,10 @@ func (s *site) browser() *browser {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return &browser{s, &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	return &browser{
+		s,
+		&http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+	}
 }
 
 // answer is what came back.
@@ -126,7 +134,16 @@ func (b *browser) get(path string) answer { b.t.Helper(); return b.do(http.Metho
 func (a answer) require(t *testing.T, status int, location string) answer {
 	t.Helper()
 	if a.StatusCode != status || a.Header.Get("Location") != location {
-		t.Fatalf("%s %s: %d to %q, want %d to %q\n%s", a.Request.Method, a.Request.URL, a.StatusCode, a.Header.Get("Location"), status, location, a.text)
+		t.Fatalf(
+			"%s %s: %d to %q, want %d to %q\n%s",
+			a.Request.Method,
+			a.Request.URL,
+			a.StatusCode,
+			a.Header.Get("Location"),
+			status,
+			location,
+			a.text,
+		)
 	}
 	return a
 }

@@ -43,7 +43,9 @@ func TestAnAdminOfOneProjectCannotBecomeOneOfAll(t *testing.T) {
 			}
 		}
 		for _, read := range []string{"/api/admin/v1/operators", "/api/admin/v1/tokens", "/operators"} {
-			if a := s.browser().do("GET", read, nil, "Authorization: Bearer "+limited); a.StatusCode == 200 && strings.Contains(a.text, "eve@example.com") {
+			if a := s.browser().
+				do("GET", read, nil, "Authorization: Bearer "+limited); a.StatusCode == 200 &&
+				strings.Contains(a.text, "eve@example.com") {
 				t.Errorf("%s tells an admin of one project who the operators are", read)
 			}
 		}

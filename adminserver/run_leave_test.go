@@ -87,7 +87,8 @@ func TestAStoppedServerLeavesNothingRunning(t *testing.T) {
 		var running []string
 		for group := range strings.SplitSeq(left, "\n\n") {
 			// The connections of the database's pool and of the test's own listener outlive the server.
-			if strings.Contains(group, "/adminserver/internal/") || strings.Contains(group, "/engine.") || strings.Contains(group, "/internal/store.") {
+			if strings.Contains(group, "/adminserver/internal/") || strings.Contains(group, "/engine.") ||
+				strings.Contains(group, "/internal/store.") {
 				running = append(running, group)
 			}
 		}

@@ -97,9 +97,11 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	if s.metrics, err = metrics.New(s.deps, cfg.Registry); err != nil {
 		return nil, err
 	}
-	options := web.Options{Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate.inside(),
+	options := web.Options{
+		Observe: s.metrics.Observe, Base: base, Logger: cfg.Logger, Authenticate: cfg.Authenticate.inside(),
 		TrustedProxies: cfg.TrustedProxies, Tracer: cfg.TracerProvider.Tracer("github.com/sendpromptly/sendpromptly/adminserver"),
-		Closing: closing}
+		Closing: closing,
+	}
 	if cfg.Authenticate == nil {
 		s.deps.Login = s.serves(PartConsole)
 		if s.login, err = login.New(login.Config{Deps: s.deps, Mail: mail.SMTP(cfg.SMTP), OIDC: login.OIDC(cfg.OIDC)}); err != nil {
@@ -110,7 +112,7 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 		}
 	}
 	options.Pages = s.problems()
-	if s.handler, err = web.NewHandler(options, s.rooms()); err != nil {
+	if s.handler, err = web.NewHandler(options, s.rooms()); err != nil { //nolint:contextcheck // requests bring their own
 		return nil, err
 	}
 	return s, nil
@@ -144,7 +146,10 @@ func (c Config) complete() (Config, web.Base, error) {
 	}
 	for _, part := range c.Only {
 		if !slices.Contains([]Part{PartConsole, PartIngest, PartProof}, part) {
-			return c, base, &engine.FieldError{Field: "Config.Only", Reason: fmt.Sprintf("may hold console, ingest and proof, not %q", part)}
+			return c, base, &engine.FieldError{
+				Field:  "Config.Only",
+				Reason: fmt.Sprintf("may hold console, ingest and proof, not %q", part),
+			}
 		}
 	}
 	if err := mail.SMTP(c.SMTP).Validate(); err != nil {

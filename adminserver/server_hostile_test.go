@@ -14,8 +14,27 @@ import (
 )
 
 // hostile are texts that a database, a header or a page may stumble over.
-var hostile = []string{"\x00", "a\x00b", "\xff\xfe", "\xed\xa0\x80", "%", "..", "'", "\\", "<script>alert(1)</script>", "-1", "9223372036854775808", "1e999", "NaN",
-	"+Inf", "0001-01-01", "9999-12-31", "\r\nX-Injected: 1", strings.Repeat("é", 200), strings.Repeat("x", 5000)}
+var hostile = []string{
+	"\x00",
+	"a\x00b",
+	"\xff\xfe",
+	"\xed\xa0\x80",
+	"%",
+	"..",
+	"'",
+	"\\",
+	"<script>alert(1)</script>",
+	"-1",
+	"9223372036854775808",
+	"1e999",
+	"NaN",
+	"+Inf",
+	"0001-01-01",
+	"9999-12-31",
+	"\r\nX-Injected: 1",
+	strings.Repeat("é", 200),
+	strings.Repeat("x", 5000),
+}
 
 // formFields finds the names of all fields that the rooms for people read, so
 // that a new one is not forgotten.
@@ -47,8 +66,10 @@ func formFields(t *testing.T) []string {
 // valid is a form that reaches what is behind the first checks.
 func valid(method string) url.Values {
 	values := form(method)
-	for field, value := range map[string]string{"timeout": "30", "alert_after_failed": "2", "alert_after_missing": "0", "retention_days": "0", "days": "7", "count": "1",
-		"overlap_hours": "1", "channel": "email", "show": "open", "action": "close", "target": "oncall@example.com"} {
+	for field, value := range map[string]string{
+		"timeout": "30", "alert_after_failed": "2", "alert_after_missing": "0", "retention_days": "0", "days": "7", "count": "1",
+		"overlap_hours": "1", "channel": "email", "show": "open", "action": "close", "target": "oncall@example.com",
+	} {
 		if method == http.MethodPost {
 			values.Set(field, value)
 		}

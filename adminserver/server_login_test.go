@@ -48,8 +48,10 @@ func TestATokenLogsInAndGoesOnToWhereOneWas(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	secret := s.token("viewer", "")
-	for next, to := range map[string]string{"/incidents?state=failed": "/incidents?state=failed", "": "/", "//evil.example/": "/", "///evil.example": "/",
-		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/", "/../elsewhere": "/", "/%2e%2e/elsewhere": "/"} {
+	for next, to := range map[string]string{
+		"/incidents?state=failed": "/incidents?state=failed", "": "/", "//evil.example/": "/", "///evil.example": "/",
+		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/", "/../elsewhere": "/", "/%2e%2e/elsewhere": "/",
+	} {
 		b := s.browser()
 		b.do("POST", "/login", url.Values{"token": {secret}, "next": {next}}).require(t, 303, to)
 		b.get("/incidents").require(t, 200, "")
@@ -251,7 +253,14 @@ func TestAnAddressThatOnlyFoldsIntoAnothersIsNotTheirs(t *testing.T) {
 	if mail := <-mails; !strings.Contains(mail, "To: <mike@example.com>") {
 		t.Errorf("mailed to another address than the operator's: %s", mail)
 	}
-	if _, err := s.store.Access.Operators.LogInByOIDC(t.Context(), "mi\u212Ae@example.com", ""); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := s.store.Access.Operators.LogInByOIDC(
+		t.Context(),
+		"mi\u212Ae@example.com",
+		"",
+	); !errors.Is(
+		err,
+		engine.ErrNotFound,
+	) {
 		t.Errorf("an identity provider's user: %v", err)
 	}
 }

@@ -21,13 +21,27 @@ import (
 // open are the routes that ask for no role, each for a reason. A new one has to
 // be entered here.
 var open = []string{
-	"GET /healthz", "GET /readyz", // probes
-	"GET /metrics",                                                                           // asks itself: open to this machine only
-	"GET /login", "POST /login", "GET /login/{token}", "POST /login/{token}", "POST /logout", // the door
-	"GET /assets/{name}",                                                                 // stylesheet and script
-	"POST /api/v1/receipt", "POST /api/v1/result", "POST /v1/receipt", "POST /v1/result", // the ingest API asks for its key
-	"GET /p/{token}", "GET /p/{token}/{part}", "GET /p/{token...}", "GET /p/assets/{file}", "GET /.well-known/jwks.json", // proofs are for strangers
-	"GET /api/admin/v1/openapi.json", "GET /api/admin/v1/reference", "GET /api/admin/v1/reference/", // how to ask
+	"GET /healthz",
+	"GET /readyz",  // probes
+	"GET /metrics", // asks itself: open to this machine only
+	"GET /login",
+	"POST /login",
+	"GET /login/{token}",
+	"POST /login/{token}",
+	"POST /logout",       // the door
+	"GET /assets/{name}", // stylesheet and script
+	"POST /api/v1/receipt",
+	"POST /api/v1/result",
+	"POST /v1/receipt",
+	"POST /v1/result", // the ingest API asks for its key
+	"GET /p/{token}",
+	"GET /p/{token}/{part}",
+	"GET /p/{token...}",
+	"GET /p/assets/{file}",
+	"GET /.well-known/jwks.json", // proofs are for strangers
+	"GET /api/admin/v1/openapi.json",
+	"GET /api/admin/v1/reference",
+	"GET /api/admin/v1/reference/", // how to ask
 }
 
 // secret is in the other project's incident and must reach nobody.
@@ -68,8 +82,10 @@ func newMatrix(t *testing.T) *matrix {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.values = map[string]string{"id": string(m.incident.ID), "incident": string(m.incident.ID), "effect": string(m.incident.EffectID),
-		"name": "theirs", "project": "theirs", "key": apiKey.ID, "email": "ada@example.com", "token": strings.Repeat("A", 40)}
+	m.values = map[string]string{
+		"id": string(m.incident.ID), "incident": string(m.incident.ID), "effect": string(m.incident.EffectID),
+		"name": "theirs", "project": "theirs", "key": apiKey.ID, "email": "ada@example.com", "token": strings.Repeat("A", 40),
+	}
 	return m
 }
 
@@ -107,7 +123,9 @@ func TestKeysSecretsAndOperatorsAskForARecentLogin(t *testing.T) {
 	t.Parallel()
 	for _, route := range newSite(t, nil).server.Table() {
 		writes := !strings.HasPrefix(route.Pattern, "GET ")
-		if about := regexp.MustCompile(`/(keys|secret|operators|tokens|members|repair-url)\b`).FindString(route.Pattern); about != "" && writes && route.Role > 0 && !route.Recent {
+		if about := regexp.MustCompile(`/(keys|secret|operators|tokens|members|repair-url)\b`).
+			FindString(route.Pattern); about != "" && writes && route.Role > 0 &&
+			!route.Recent {
 			t.Errorf("%s asks for no recent login", route.Pattern)
 		}
 	}
@@ -130,9 +148,18 @@ func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 	if err := m.store.Access.Tokens.Revoke(t.Context(), revoked.ID, "test"); err != nil {
 		t.Fatal(err)
 	}
-	strangers := map[string][]string{"no credential": nil, "a wrong token": {"Authorization: Bearer spt_" + strings.Repeat("A", 40)},
-		"a wrong session": {"Cookie: sendpromptly=" + strings.Repeat("A", 43)}, "a revoked token": {"Authorization: Bearer " + revokedSecret},
-		"a removed operator": {"Cookie: sendpromptly=" + removed.session().Value}, "an API key": {"Authorization: Bearer sk_" + strings.Repeat("A", 40)}}
+	strangers := map[string][]string{
+		"no credential": nil,
+		"a wrong token": {"Authorization: Bearer spt_" + strings.Repeat("A", 40)},
+		"a wrong session": {
+			"Cookie: sendpromptly=" + strings.Repeat("A", 43),
+		},
+		"a revoked token": {"Authorization: Bearer " + revokedSecret},
+		"a removed operator": {
+			"Cookie: sendpromptly=" + removed.session().Value,
+		},
+		"an API key": {"Authorization: Bearer sk_" + strings.Repeat("A", 40)},
+	}
 	viewer := []string{"Authorization: Bearer " + m.token("viewer", "")}
 	other := []string{"Authorization: Bearer " + m.token("admin", "mine")}
 	before := m.state()
@@ -155,7 +182,12 @@ func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 				m.requireSmallAndSilent(t, who, a)
 			}
 			if route.Recent {
-				if a := long.do(method, path, form(method)); a.StatusCode != 403 && (method != "GET" || !strings.HasPrefix(a.Header.Get("Location"), "/login?")) {
+				if a := long.do(
+					method,
+					path,
+					form(method),
+				); a.StatusCode != 403 &&
+					(method != "GET" || !strings.HasPrefix(a.Header.Get("Location"), "/login?")) {
 					t.Errorf("an admin who logged in 16 minutes ago: %d", a.StatusCode)
 				}
 			}
@@ -169,7 +201,8 @@ func TestNoRouteLetsAnybodyInWhomItIsNotFor(t *testing.T) {
 				if m.names(route.Pattern) && (a.StatusCode < 300 || a.StatusCode >= 500) {
 					t.Errorf("an admin of another project: %d", a.StatusCode)
 				}
-				if strings.Contains(a.text, secret) || strings.Contains(a.text, string(m.incident.ID)) && method == "GET" && a.StatusCode == 200 {
+				if strings.Contains(a.text, secret) ||
+					strings.Contains(a.text, string(m.incident.ID)) && method == "GET" && a.StatusCode == 200 {
 					t.Error("an admin of another project reads it")
 				}
 			}
@@ -191,7 +224,16 @@ func form(method string) url.Values {
 	if method == http.MethodGet {
 		return nil
 	}
-	return url.Values{"note": {"x"}, "label": {"x"}, "email": {"eve@example.com"}, "role": {"admin"}, "name": {"x"}, "revision": {"1"}, "project": {"theirs"}, "confirm": {"yes"}}
+	return url.Values{
+		"note":     {"x"},
+		"label":    {"x"},
+		"email":    {"eve@example.com"},
+		"role":     {"admin"},
+		"name":     {"x"},
+		"revision": {"1"},
+		"project":  {"theirs"},
+		"confirm":  {"yes"},
+	}
 }
 
 func (m *matrix) requireNoCrossSite(t *testing.T, admin *browser, route web.Route, method, path string) {

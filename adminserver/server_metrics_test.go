@@ -36,8 +36,13 @@ func TestMetricsNeedATokenOffLoopback(t *testing.T) {
 		header string
 		status int
 	}{
-		{"127.0.0.1:1", "X: y", 200}, {"[::1]:1", "X: y", 200}, {"203.0.113.1:1", "X: y", 401}, {"203.0.113.1:1", "X-Forwarded-For: 127.0.0.1", 401},
-		{"127.0.0.1:1", "X-Forwarded-For: 203.0.113.1", 401}, {"127.0.0.1:1", "X-Forwarded-For: 127.0.0.1", 401}, {"203.0.113.1:1", token, 200},
+		{"127.0.0.1:1", "X: y", 200},
+		{"[::1]:1", "X: y", 200},
+		{"203.0.113.1:1", "X: y", 401},
+		{"203.0.113.1:1", "X-Forwarded-For: 127.0.0.1", 401},
+		{"127.0.0.1:1", "X-Forwarded-For: 203.0.113.1", 401},
+		{"127.0.0.1:1", "X-Forwarded-For: 127.0.0.1", 401},
+		{"203.0.113.1:1", token, 200},
 		{"203.0.113.1:1", "Authorization: Bearer spt_" + strings.Repeat("A", 40), 401},
 		{"203.0.113.1:1", "Authorization: Bearer " + s.token("admin", "default"), 401},
 	} {
@@ -66,7 +71,10 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	accept("evt_2", time.Minute)
 	accept("evt_3", time.Hour)
 	s.db.Travel(2 * time.Minute)
-	if _, text := s.scrape("127.0.0.1:1"); !strings.Contains(text, "sendpromptly_overdue 2\n") || !strings.Contains(text, "sendpromptly_owed 3\n") {
+	if _, text := s.scrape(
+		"127.0.0.1:1",
+	); !strings.Contains(text, "sendpromptly_overdue 2\n") ||
+		!strings.Contains(text, "sendpromptly_owed 3\n") {
 		t.Error(text)
 	}
 	if _, err := enginetest.Sweep(t.Context(), e); err != nil {
@@ -77,9 +85,11 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	}
 	s.browser().get("/incidents/nothing?secret=hunter2")
 	_, text := s.scrape("127.0.0.1:1")
-	for _, line := range []string{"sendpromptly_overdue 0", "sendpromptly_owed 1", "sendpromptly_incidents_opened_total 2", "sendpromptly_incidents_resolved_total 1",
+	for _, line := range []string{
+		"sendpromptly_overdue 0", "sendpromptly_owed 1", "sendpromptly_incidents_opened_total 2", "sendpromptly_incidents_resolved_total 1",
 		`sendpromptly_callbacks_total{outcome="accepted"} 0`, "sendpromptly_database_up 1", "sendpromptly_lag_seconds 0", "sendpromptly_sweep_duration_seconds 0",
-		`sendpromptly_http_request_duration_seconds_count{method="GET",route="/incidents/{id}",status="303"} 1`} {
+		`sendpromptly_http_request_duration_seconds_count{method="GET",route="/incidents/{id}",status="303"} 1`,
+	} {
 		if !strings.Contains(text, line+"\n") {
 			t.Errorf("no %s", line)
 		}

@@ -40,8 +40,10 @@ func newIDP(t *testing.T) *idp {
 	p := &idp{t: t, key: key, codes: map[string]url.Values{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-		p.json(w, map[string]any{"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
-			"jwks_uri": p.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"}})
+		p.json(w, map[string]any{
+			"issuer": p.URL, "authorization_endpoint": p.URL + "/authorize", "token_endpoint": p.URL + "/token",
+			"jwks_uri": p.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256"},
+		})
 	})
 	mux.HandleFunc("GET /keys", func(w http.ResponseWriter, _ *http.Request) {
 		p.json(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: "k1", Algorithm: "RS256", Use: "sig"}}})
@@ -69,7 +71,12 @@ func (p *idp) authorize(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.codes[code] = asked
 	p.mu.Unlock()
-	http.Redirect(w, r, asked.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {asked.Get("state")}}.Encode(), http.StatusFound)
+	http.Redirect(
+		w,
+		r,
+		asked.Get("redirect_uri")+"?"+url.Values{"code": {code}, "state": {asked.Get("state")}}.Encode(),
+		http.StatusFound,
+	)
 }
 
 // token exchanges a code, once, for whoever knows the verifier.
@@ -80,14 +87,17 @@ func (p *idp) token(w http.ResponseWriter, r *http.Request) {
 	delete(p.codes, r.PostFormValue("code"))
 	p.mu.Unlock()
 	sum := sha256.Sum256([]byte(r.PostFormValue("code_verifier")))
-	if !known || id != "console" || secret != "hunter2" || asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
+	if !known || id != "console" || secret != "hunter2" ||
+		asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
 		p.json(w, map[string]string{"error": "invalid_grant"})
 		return
 	}
-	claims := map[string]any{"iss": p.URL, "aud": "console", "sub": "1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
-		"nonce": asked.Get("nonce"), "email": "ada@example.com", "email_verified": true}
+	claims := map[string]any{
+		"iss": p.URL, "aud": "console", "sub": "1", "iat": time.Now().Unix(), "exp": time.Now().Add(time.Minute).Unix(),
+		"nonce": asked.Get("nonce"), "email": "ada@example.com", "email_verified": true,
+	}
 	for name, value := range p.claims {
 		claims[name] = value
 	}
@@ -128,7 +138,12 @@ func oidcSite(t *testing.T) (*site, *idp) {
 	t.Helper()
 	p := newIDP(t)
 	return newSite(t, func(c *adminserver.Config) {
-		c.OIDC = adminserver.OIDC{Issuer: p.URL, ClientID: "console", ClientSecret: "hunter2", Roles: map[string]string{"sre": "admin", "support": "operator"}}
+		c.OIDC = adminserver.OIDC{
+			Issuer:       p.URL,
+			ClientID:     "console",
+			ClientSecret: "hunter2",
+			Roles:        map[string]string{"sre": "admin", "support": "operator"},
+		}
 	}), p
 }
 
@@ -184,7 +199,8 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 		b.get(b.through("/")).require(t, 303, "/")
 	}
 	page, err := s.store.Projects.Audit.List(t.Context(), projects.AuditFilter{Action: "operator.role"})
-	if err != nil || len(page.Entries) != 2 || page.Entries[0].Detail != "operator" || page.Entries[1].Detail != "admin" || page.Entries[1].Actor != "oidc" {
+	if err != nil || len(page.Entries) != 2 || page.Entries[0].Detail != "operator" || page.Entries[1].Detail != "admin" ||
+		page.Entries[1].Actor != "oidc" {
 		t.Errorf("the audit log says %+v, %v", page.Entries, err)
 	}
 	p.claims = map[string]any{"roles": []string{}}
@@ -212,8 +228,10 @@ func TestTheProviderTakesTheRoleBack(t *testing.T) {
 func TestWhatTheProviderDidNotSayLetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	s, p := oidcSite(t)
-	for why, claims := range map[string]map[string]any{"not verified": {"email_verified": false}, "no address": {"email": ""}, "another client": {"aud": "other"},
-		"expired": {"exp": time.Now().Add(-time.Hour).Unix()}, "another issuer": {"iss": "https://evil.example"}, "another login's nonce": {"nonce": "x"}} {
+	for why, claims := range map[string]map[string]any{
+		"not verified": {"email_verified": false}, "no address": {"email": ""}, "another client": {"aud": "other"},
+		"expired": {"exp": time.Now().Add(-time.Hour).Unix()}, "another issuer": {"iss": "https://evil.example"}, "another login's nonce": {"nonce": "x"},
+	} {
 		claims["roles"] = "sre"
 		p.claims = claims
 		b := s.browser()

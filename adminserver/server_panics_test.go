@@ -50,8 +50,10 @@ func TestALoggerThatPanicsDoesNotEndTheServer(t *testing.T) {
 			stop()
 		}
 	}
-	server, err := adminserver.New(t.Context(), adminserver.Config{Pool: pool, BaseURL: "http://127.0.0.1:8787",
-		Logger: slog.New(angryHandler{slog.NewTextHandler(t.Output(), nil), told})})
+	server, err := adminserver.New(t.Context(), adminserver.Config{
+		Pool: pool, BaseURL: "http://127.0.0.1:8787",
+		Logger: slog.New(angryHandler{slog.NewTextHandler(t.Output(), nil), told}),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -190,9 +190,11 @@ type receiptMember struct {
 }
 
 func newReceiptMember(p dbsqlc.EffectAcceptParams) receiptMember {
-	m := receiptMember{Provider: p.Provider, EventID: p.EventID, Effect: p.Effect, EventType: p.EventType, Subject: p.Subject,
+	m := receiptMember{
+		Provider: p.Provider, EventID: p.EventID, Effect: p.Effect, EventType: p.EventType, Subject: p.Subject,
 		OccurredAt: p.OccurredAt, Timeout: p.Timeout, Amount: p.Amount, Currency: p.Currency, Customer: p.Customer,
-		Version: p.Version, Merchant: p.Merchant, Objects: p.Objects, SourceEvent: p.SourceEvent}
+		Version: p.Version, Merchant: p.Merchant, Objects: p.Objects, SourceEvent: p.SourceEvent,
+	}
 	if p.Snapshot != nil {
 		m.Snapshot = `\x` + hex.EncodeToString(p.Snapshot)
 	}

@@ -31,8 +31,10 @@ func TestADuplicateSaysWhatDiffers(t *testing.T) {
 		{`amount => 0`, `"amount": 0`, "mismatch: amount differs from the first receipt"},
 		{`currency => 'eur'`, `"currency": "eur"`, "mismatch: currency differs from the first receipt"},
 		{`source_event => 'evt_other'`, `"source_event": "evt_other"`, "duplicate: accepted again by source event evt_other"},
-		{`amount => 1, source_event => 'evt_other'`, `"amount": 1, "source_event": "evt_other"`,
-			"mismatch: amount differs from the first receipt, accepted again by source event evt_other"},
+		{
+			`amount => 1, source_event => 'evt_other'`, `"amount": 1, "source_event": "evt_other"`,
+			"mismatch: amount differs from the first receipt, accepted again by source event evt_other",
+		},
 	} {
 		t.Run(test.second, func(t *testing.T) {
 			id := column(t, db.Pool, fmt.Sprintf(`SELECT effect_id::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s)`, i, first))[0]
@@ -100,7 +102,11 @@ func TestAReceiptSaysWhatStateItMet(t *testing.T) {
 				}
 				batch := &pgx.Batch{}
 				var queued engine.Receipt
-				if err := e.QueueAccept(batch, engine.Acceptance{Key: k}, func(r engine.Receipt) error { queued = r; return nil }); err != nil {
+				if err := e.QueueAccept(
+					batch,
+					engine.Acceptance{Key: k},
+					func(r engine.Receipt) error { queued = r; return nil },
+				); err != nil {
 					return err
 				}
 				if err := tx.SendBatch(t.Context(), batch).Close(); err != nil {
@@ -154,15 +160,25 @@ func TestAnEffectIsFoundByItsSourceEvents(t *testing.T) {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	exec(t, db.Pool, "SELECT sendpromptly.accept('stripe', 'in_1', 'credit_grant', source_event => 'evt_First')")
-	exec(t, db.Pool, "SELECT sendpromptly.accept('stripe', 'in_1', 'credit_grant', source_event => 'evt_Second', subject => 'acct_1')")
+	exec(
+		t,
+		db.Pool,
+		"SELECT sendpromptly.accept('stripe', 'in_1', 'credit_grant', source_event => 'evt_Second', subject => 'acct_1')",
+	)
 	exec(t, db.Pool, "SELECT sendpromptly.accept('stripe', 'evt_2', 'credit_grant', source_event => 'evt_2')")
 	exec(t, db.Pool, "SELECT sendpromptly.fail('stripe', 'in_1')")
 	if _, err := enginetest.Index(t.Context(), e); err != nil {
 		t.Fatal(err)
 	}
 	for _, term := range []string{"in_1", "evt_First", "evt_first", "evt_Second"} {
-		if got := column(t, db.Pool, `SELECT e.event_id FROM sendpromptly.effect_page('default', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 10, $1) AS p
-			JOIN sendpromptly.effects AS e USING (project_id, effect_id)`, term); len(got) != 1 || got[0] != "in_1" {
+		if got := column(
+			t,
+			db.Pool,
+			`SELECT e.event_id FROM sendpromptly.effect_page('default', 'ffffffff-ffff-ffff-ffff-ffffffffffff', 10, $1) AS p
+			JOIN sendpromptly.effects AS e USING (project_id, effect_id)`,
+			term,
+		); len(got) != 1 ||
+			got[0] != "in_1" {
 			t.Errorf("effects named %s: %v", term, got)
 		}
 		page, err := e.Incidents(t.Context(), engine.IncidentFilter{Term: term})
@@ -171,7 +187,12 @@ func TestAnEffectIsFoundByItsSourceEvents(t *testing.T) {
 		}
 	}
 	// The key's own id is not kept twice.
-	if got := column(t, db.Pool, "SELECT coalesce(r.source_event, 'none') FROM sendpromptly.receipts AS r ORDER BY r.event_id"); got[0] != "none" || got[1] != "evt_First" {
+	if got := column(
+		t,
+		db.Pool,
+		"SELECT coalesce(r.source_event, 'none') FROM sendpromptly.receipts AS r ORDER BY r.event_id",
+	); got[0] != "none" ||
+		got[1] != "evt_First" {
 		t.Errorf("source events %v", got)
 	}
 	db.RequireSound()
@@ -185,7 +206,11 @@ func TestAnAmountIsNullWhereItIsUnknown(t *testing.T) {
 		sendpromptly.accept('stripe', 'zero_usd', 'x', amount => 0, currency => 'USD'), sendpromptly.accept('stripe', 'usd', 'x', currency => 'USD')`)
 	exec(t, db.Pool, `SELECT sendpromptly.accept_many('[{"provider": "stripe", "event_id": "many_none", "effect": "x"},
 		{"provider": "stripe", "event_id": "many_zero", "effect": "x", "amount": 0}]')`)
-	got := column(t, db.Pool, "SELECT r.event_id || ' ' || coalesce(r.amount::text, 'null') || ' ' || coalesce(r.currency, 'null') FROM sendpromptly.receipts AS r ORDER BY 1")
+	got := column(
+		t,
+		db.Pool,
+		"SELECT r.event_id || ' ' || coalesce(r.amount::text, 'null') || ' ' || coalesce(r.currency, 'null') FROM sendpromptly.receipts AS r ORDER BY 1",
+	)
 	want := []string{"many_none null null", "many_zero 0 null", "none null null", "usd null USD", "zero 0 null", "zero_usd 0 USD"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("amounts %v, want %v", got, want)

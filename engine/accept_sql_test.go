@@ -89,8 +89,16 @@ func TestAListInSQLIsRefusedWhole(t *testing.T) {
 		t.Errorf("%d effects were accepted", n)
 	}
 	db.Travel(time.Until(time.Date(time.Now().Year()+1, time.October, 20, 0, 0, 0, 0, time.UTC)))
-	run(t, db.Pool, `SELECT * FROM sendpromptly.accept_many('[{"provider":"stripe","event_id":"evt_1","effect":"x","timeout":"1 month"}]')`)
-	if owedFor := read[time.Duration](t, db.Pool, `SELECT make_interval(secs => extract(epoch FROM deadline - accepted_at)::float8) FROM sendpromptly.effects`); owedFor != 30*24*time.Hour {
+	run(
+		t,
+		db.Pool,
+		`SELECT * FROM sendpromptly.accept_many('[{"provider":"stripe","event_id":"evt_1","effect":"x","timeout":"1 month"}]')`,
+	)
+	if owedFor := read[time.Duration](
+		t,
+		db.Pool,
+		`SELECT make_interval(secs => extract(epoch FROM deadline - accepted_at)::float8) FROM sendpromptly.effects`,
+	); owedFor != 30*24*time.Hour {
 		t.Errorf("a month is %s", owedFor)
 	}
 	db.RequireSound()
@@ -125,8 +133,12 @@ func TestAcceptInSQLTakesWhateverElseIsPassed(t *testing.T) {
 	if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.receipts WHERE occurred_at IS NOT NULL`); n != 0 {
 		t.Errorf("%d times that no reader could take were kept", n)
 	}
-	longest := read[int](t, db.Pool, `SELECT max(greatest(length(event_type), length(subject), length(merchant), length(source_event), length(customer), length(version), length(currency), cardinality(objects)))
-		FROM sendpromptly.receipts`)
+	longest := read[int](
+		t,
+		db.Pool,
+		`SELECT max(greatest(length(event_type), length(subject), length(merchant), length(source_event), length(customer), length(version), length(currency), cardinality(objects)))
+		FROM sendpromptly.receipts`,
+	)
 	if longest != 255 {
 		t.Errorf("the longest text has %d characters, want 255", longest)
 	}
@@ -138,8 +150,12 @@ func TestAcceptInSQLTakesWhateverElseIsPassed(t *testing.T) {
 func TestOutcomesInSQLNeverRaise(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	run(t, db.Pool, `SELECT sendpromptly.accept(p, e, f) FROM (VALUES ('stripe', 'evt_two', 'credit_grant'), ('stripe', 'evt_two', 'access_unlock'),
-		('stripe', 'evt_both', 'credit_grant'), ('shopify', 'evt_both', 'credit_grant'), ('stripe', 'evt_1', 'credit_grant'), ('stripe', 'evt_2', 'credit_grant')) AS v(p, e, f)`)
+	run(
+		t,
+		db.Pool,
+		`SELECT sendpromptly.accept(p, e, f) FROM (VALUES ('stripe', 'evt_two', 'credit_grant'), ('stripe', 'evt_two', 'access_unlock'),
+		('stripe', 'evt_both', 'credit_grant'), ('shopify', 'evt_both', 'credit_grant'), ('stripe', 'evt_1', 'credit_grant'), ('stripe', 'evt_2', 'credit_grant')) AS v(p, e, f)`,
+	)
 	for args, want := range map[string]string{
 		`NULL, NULL`: "unknown", `NULL, NULL, NULL`: "unknown", `'', ''`: "unknown", `'', '', ''`: "unknown",
 		`repeat('x', 1000000), repeat('é', 1000000), repeat('x', 1000000)`: "unknown",
@@ -148,7 +164,11 @@ func TestOutcomesInSQLNeverRaise(t *testing.T) {
 		`'stripe', 'evt_two'`: "ambiguous", `NULL, 'evt_two'`: "ambiguous", `NULL, 'evt_both', 'credit_grant'`: "ambiguous", `NULL, 'evt_both'`: "ambiguous",
 	} {
 		for _, function := range []string{"succeed", "fail"} {
-			got := read[string](t, db.Pool, `SELECT state || ' ' || changed || ' ' || (effect_id IS NULL) FROM sendpromptly.`+function+`(`+args+`)`)
+			got := read[string](
+				t,
+				db.Pool,
+				`SELECT state || ' ' || changed || ' ' || (effect_id IS NULL) FROM sendpromptly.`+function+`(`+args+`)`,
+			)
 			if got != want+" false true" {
 				t.Errorf("%s(%s) = %s, want %s", function, args, got, want)
 			}
@@ -162,7 +182,11 @@ func TestOutcomesInSQLNeverRaise(t *testing.T) {
 			t.Errorf("%s = %s, want %s", statement, got, want)
 		}
 	}
-	if got := read[string](t, db.Pool, `SELECT concat_ws(' ', length(error_code), length(error_message), length(replay_id)) FROM sendpromptly.entries WHERE kind = 'failure'`); got != "128 2000 64" {
+	if got := read[string](
+		t,
+		db.Pool,
+		`SELECT concat_ws(' ', length(error_code), length(error_message), length(replay_id)) FROM sendpromptly.entries WHERE kind = 'failure'`,
+	); got != "128 2000 64" {
 		t.Errorf("kept %s characters", got)
 	}
 	db.RequireSound()

@@ -62,7 +62,12 @@ func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, opti
 		return Attempt{}, named.Error("reprocessing", err)
 	}
 	return Attempt{
-		IncidentID: id, ReplayID: done.ReplayID, Number: done.Attempt, RequestedAt: done.RequestedAt, DueAt: done.DueAt, Revision: done.Revision,
+		IncidentID:  id,
+		ReplayID:    done.ReplayID,
+		Number:      done.Attempt,
+		RequestedAt: done.RequestedAt,
+		DueAt:       done.DueAt,
+		Revision:    done.Revision,
 	}, nil
 }
 
@@ -108,7 +113,14 @@ func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options
 }
 
 // act does an operator's action in a transaction of its own.
-func (e *Engine) act(ctx context.Context, kind string, id IncidentID, by Operator, note string, options []ActionOption) (actions.Result, error) {
+func (e *Engine) act(
+	ctx context.Context,
+	kind string,
+	id IncidentID,
+	by Operator,
+	note string,
+	options []ActionOption,
+) (actions.Result, error) {
 	request := actions.Request{
 		Action: kind, Incident: string(id), By: string(by), Note: note, Revision: revisionOf(options),
 	}
@@ -129,7 +141,11 @@ func actionError(err error) error {
 		return &FieldError{invalid.Field, invalid.Reason}
 	case errors.As(err, &refused):
 		return &RefusedError{
-			Action: refused.Action, State: State(refused.State), Reason: refused.Reason, Changed: refused.Changed, Revision: refused.Revision,
+			Action:   refused.Action,
+			State:    State(refused.State),
+			Reason:   refused.Reason,
+			Changed:  refused.Changed,
+			Revision: refused.Revision,
 		}
 	}
 	return err

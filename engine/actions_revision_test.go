@@ -71,8 +71,10 @@ func TestAStaleRevisionDoesNothing(t *testing.T) {
 	stale := engine.IfRevision(incident.Revision)
 	_, stopErr := e.Stop(t.Context(), incident.ID, "bob", stale)
 	_, reopenErr := e.Reopen(t.Context(), incident.ID, "bob", "hm", stale)
-	for name, err := range map[string]error{"stop": stopErr, "reopen": reopenErr, "note": e.Note(t.Context(), incident.ID, "bob", "hm", stale),
-		"try_now": e.TryNow(t.Context(), incident.ID, "bob", stale), "close": e.CloseIncident(t.Context(), incident.ID, "bob", "hm", stale)} {
+	for name, err := range map[string]error{
+		"stop": stopErr, "reopen": reopenErr, "note": e.Note(t.Context(), incident.ID, "bob", "hm", stale),
+		"try_now": e.TryNow(t.Context(), incident.ID, "bob", stale), "close": e.CloseIncident(t.Context(), incident.ID, "bob", "hm", stale),
+	} {
 		var refused *engine.RefusedError
 		if !errors.As(err, &refused) || !refused.Changed || refused.Action != name || refused.Revision != attempt.Revision {
 			t.Errorf("%s: %+v", name, err)

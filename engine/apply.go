@@ -25,7 +25,8 @@ import (
 // hung effect is still found by its deadline. An effect whose incident an
 // operator closed gives [ErrClosed].
 func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error,
-	options ...OutcomeOption) error {
+	options ...OutcomeOption,
+) error {
 	if err := k.validate(); err != nil {
 		return err
 	}
@@ -45,7 +46,8 @@ func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Conte
 // applyOnce reports whether effect was started, so that a database that cannot
 // be reached is not taken for a failure of the effect.
 func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error,
-	options []OutcomeOption) (ran bool, err error) {
+	options []OutcomeOption,
+) (ran bool, err error) {
 	defer func() {
 		// The transaction has been rolled back by now, so the row is free.
 		if p := recover(); p != nil {

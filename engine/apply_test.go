@@ -77,29 +77,43 @@ func TestApplyRecordsWhatBecameOfTheEffect(t *testing.T) {
 		message string
 	}{
 		{"success", works, func(err error) bool { return err == nil }, "success→applied", ""},
-		{"error", func(context.Context, pgx.Tx) error { return errNoAccount }, func(err error) bool {
-			return errors.Is(err,
-				errNoAccount)
+		{
+			"error", func(context.Context, pgx.Tx) error { return errNoAccount }, func(err error) bool {
+				return errors.Is(err,
+					errNoAccount)
+			},
+			"failure→failed opened", "no such account",
 		},
-			"failure→failed opened", "no such account"},
-		{"retry", func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) },
-			func(err error) bool { return errors.Is(err, errNoAccount) }, "", ""},
-		{"wrapped retry", func(context.Context, pgx.Tx) error { return fmt.Errorf("job 1: %w", engine.WillRetry(errNoAccount)) },
-			func(err error) bool { return errors.Is(err, errNoAccount) && strings.HasPrefix(err.Error(), "job 1: ") }, "", ""},
-		{"retry of nothing", func(context.Context, pgx.Tx) error { return engine.WillRetry(nil) },
-			func(err error) bool { return err == nil }, "success→applied", ""},
+		{
+			"retry", func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) },
+			func(err error) bool { return errors.Is(err, errNoAccount) }, "", "",
+		},
+		{
+			"wrapped retry", func(context.Context, pgx.Tx) error { return fmt.Errorf("job 1: %w", engine.WillRetry(errNoAccount)) },
+			func(err error) bool { return errors.Is(err, errNoAccount) && strings.HasPrefix(err.Error(), "job 1: ") }, "", "",
+		},
+		{
+			"retry of nothing", func(context.Context, pgx.Tx) error { return engine.WillRetry(nil) },
+			func(err error) bool { return err == nil }, "success→applied", "",
+		},
 		{"serialization failure", raising("40001"), func(err error) bool { return sqlState(err) == "40001" }, "", ""},
 		{"deadlock", raising("40P01"), func(err error) bool { return sqlState(err) == "40P01" }, "", ""},
-		{"other error of Postgres", raising("55P03"), func(err error) bool { return sqlState(err) == "55P03" },
-			"failure→failed opened", "writing credits: ERROR: the app's own (SQLSTATE 55P03)"},
+		{
+			"other error of Postgres", raising("55P03"), func(err error) bool { return sqlState(err) == "55P03" },
+			"failure→failed opened", "writing credits: ERROR: the app's own (SQLSTATE 55P03)",
+		},
 		{"commit fails", func(ctx context.Context, tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, `INSERT INTO public.credits VALUES ('taken')`)
 			return err
 		}, func(err error) bool { return sqlState(err) == "23505" }, "failure→failed opened", "duplicate key"},
-		{"error swallowed", func(ctx context.Context, tx pgx.Tx) error { _ = raising("22012")(ctx, tx); return nil },
-			func(err error) bool { return sqlState(err) == "25P02" }, "failure→failed opened", "aborted"},
-		{"rolls back by itself", func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) },
-			func(err error) bool { return errors.Is(err, pgx.ErrTxClosed) }, "failure→failed opened", "tx is closed"},
+		{
+			"error swallowed", func(ctx context.Context, tx pgx.Tx) error { _ = raising("22012")(ctx, tx); return nil },
+			func(err error) bool { return sqlState(err) == "25P02" }, "failure→failed opened", "aborted",
+		},
+		{
+			"rolls back by itself", func(ctx context.Context, tx pgx.Tx) error { return tx.Rollback(ctx) },
+			func(err error) bool { return errors.Is(err, pgx.ErrTxClosed) }, "failure→failed opened", "tx is closed",
+		},
 	} {
 		k := key("evt_" + strings.ReplaceAll(test.name, " ", "_"))
 		accept(t, db, e, engine.Acceptance{Key: k})

@@ -94,7 +94,11 @@ type changeFeed struct {
 func (f *changeFeed) poll(ctx context.Context, yield func(Change, error) bool) (more bool, err error) {
 	at, settled := f.floor, true
 	for {
-		rows, err := f.engine.queries.ChangesAfter(ctx, f.engine.pool, dbsqlc.ChangesAfterParams{Xid: at.xid, Seq: at.seq, Page: changesPage})
+		rows, err := f.engine.queries.ChangesAfter(
+			ctx,
+			f.engine.pool,
+			dbsqlc.ChangesAfterParams{Xid: at.xid, Seq: at.seq, Page: changesPage},
+		)
 		if err != nil {
 			return true, named.Error("reading changes", err)
 		}

@@ -83,7 +83,8 @@ func TestAChangeThatCommitsLateIsNotLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	quick := first.next(t, 1)[0]
-	if quick.ID != string(found[1].ID) || quick.Kind != "attempt" || quick.What != "requested" || quick.Project != "default" || quick.At.IsZero() {
+	if quick.ID != string(found[1].ID) || quick.Kind != "attempt" || quick.What != "requested" || quick.Project != "default" ||
+		quick.At.IsZero() {
 		t.Errorf("change = %+v", quick)
 	}
 	second := follow(t, e, quick.Cursor)

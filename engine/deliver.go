@@ -86,7 +86,7 @@ type sending struct {
 // panic is a try that failed, and returned too, so that its stack is logged.
 func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sending) {
 	defer caught.Panic(&s.err)
-	started := time.Now()
+	started := time.Now() //nolint:forbidigo // how long a try took
 	url, answer := e.post(ctx, claim)
 	if errors.Is(answer.err, errClaimLost) {
 		return sending{}
@@ -99,8 +99,10 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 		return s
 	}
 	verdict := callback.VerdictOn(answer.status, answer.err)
-	params := dbsqlc.CallbackCompleteParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
-		Verdict: string(verdict), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: pg.Optional(answer.text)}
+	params := dbsqlc.CallbackCompleteParams{
+		ProjectID: claim.ProjectID, ReplayID: claim.ReplayID, Token: claim.Token,
+		Verdict: string(verdict), DurationMs: int(time.Since(started).Milliseconds()), Url: url, Answer: pg.Optional(answer.text),
+	}
 	if answer.status != 0 {
 		params.Status = &answer.status
 	}
@@ -110,7 +112,11 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 	if delay, ok := callback.Delay(claim.Try, answer.retryAfter, rand.Float64()); ok {
 		params.RetryIn = pg.Optional(pg.Interval(delay))
 	}
-	if _, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) }); err != nil {
+	if _, err := pg.InTx(
+		ctx,
+		e.pool,
+		func(tx pgx.Tx) (bool, error) { return e.queries.CallbackComplete(ctx, tx, params) },
+	); err != nil {
 		s.err = errors.Join(s.err, err)
 	}
 	return s
@@ -138,8 +144,10 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 		return "", answer{err: err}
 	}
 	// Last of what waits for the database, because it says whether to send at all.
-	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{ProjectID: claim.ProjectID, ReplayID: claim.ReplayID,
-		Token: claim.Token, Sending: pg.Interval(guardedhttp.Timeout + 5*time.Second)})
+	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{
+		ProjectID: claim.ProjectID, ReplayID: claim.ReplayID,
+		Token: claim.Token, Sending: pg.Interval(guardedhttp.Timeout + 5*time.Second),
+	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return "", answer{err: errClaimLost}
 	}
@@ -155,7 +163,14 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 	if err != nil {
 		return url, answer{err: errors.New("the project's repair URL is missing or malformed")}
 	}
-	if request.Header, err = callback.Headers(secrets, claim.ReplayID, claim.Nonce, claim.SignedAt, body, content.Project.SignaturePrefix); err != nil {
+	if request.Header, err = callback.Headers(
+		secrets,
+		claim.ReplayID,
+		claim.Nonce,
+		claim.SignedAt,
+		body,
+		content.Project.SignaturePrefix,
+	); err != nil {
 		return url, answer{err: err}
 	}
 	request.Header.Set("Content-Type", "application/json")
@@ -164,7 +179,11 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 		return url, answer{err: guardedhttp.WithoutURL(err)}
 	}
 	defer func() { _ = response.Body.Close() }()
-	return url, answer{status: response.StatusCode, text: guardedhttp.Text(response.Body), retryAfter: callback.RetryAfter(response.Header, claim.SignedAt)}
+	return url, answer{
+		status:     response.StatusCode,
+		text:       guardedhttp.Text(response.Body),
+		retryAfter: callback.RetryAfter(response.Header, claim.SignedAt),
+	}
 }
 
 // callbackBody is the JSON of wire format 2.

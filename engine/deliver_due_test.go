@@ -38,7 +38,12 @@ func TestAnAcceptedCallbackWithoutAnOutcomeIsMissingAgain(t *testing.T) {
 	}
 	r.answer = r.e.RepairHandler(func(context.Context, pgx.Tx, engine.Repair) error { return nil }).ServeHTTP
 	r.deliver(1)
-	requireStory(t, r.db, incident.Key, askedFor+" callback accepted deadline→missing closed→closed reopened reprocess→reprocessing success→applied resolved callback")
+	requireStory(
+		t,
+		r.db,
+		incident.Key,
+		askedFor+" callback accepted deadline→missing closed→closed reopened reprocess→reprocessing success→applied resolved callback",
+	)
 	now, err := r.e.Incident(t.Context(), incident.ID)
 	if err != nil || now.Note != "paid back" || !now.ClosedAt.IsZero() || now.ClosedBy != "" || now.ResolvedAt.IsZero() {
 		t.Errorf("incident = %+v, %v", now, err)

@@ -36,7 +36,12 @@ type receiver struct {
 func newReceiver(t *testing.T, answer http.HandlerFunc) *receiver {
 	t.Helper()
 	db := enginetest.New(t)
-	r := &receiver{t: t, db: db, answer: answer, e: engineOn(t, newPool(t, db, "engine", 12), engine.Config{AllowNetworks: loopback})}
+	r := &receiver{
+		t:      t,
+		db:     db,
+		answer: answer,
+		e:      engineOn(t, newPool(t, db, "engine", 12), engine.Config{AllowNetworks: loopback}),
+	}
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
 	r.url = server.URL
@@ -88,7 +93,11 @@ func (r *receiver) deliver(n int) {
 // nextIn is how long the only waiting callback has to wait.
 func (r *receiver) nextIn() time.Duration {
 	r.t.Helper()
-	return read[time.Duration](r.t, r.db.Pool, `SELECT next_at - sendpromptly.clock() FROM sendpromptly.callbacks WHERE state = 'waiting'`)
+	return read[time.Duration](
+		r.t,
+		r.db.Pool,
+		`SELECT next_at - sendpromptly.clock() FROM sendpromptly.callbacks WHERE state = 'waiting'`,
+	)
 }
 
 func status(code int) http.HandlerFunc {
@@ -104,7 +113,9 @@ func status(code int) http.HandlerFunc {
 // the outcome.
 func TestTheSenderMakesOfEachAnswerWhatItMeans(t *testing.T) {
 	t.Parallel()
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }))
+	elsewhere := httptest.NewServer(
+		http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a redirect was followed") }),
+	)
 	defer elsewhere.Close()
 	const (
 		isAccepted = "callback accepted"
@@ -119,7 +130,8 @@ func TestTheSenderMakesOfEachAnswerWhatItMeans(t *testing.T) {
 		story  string
 		text   string
 	}{
-		{"200", status(200), 200, isAccepted, "told you"}, {"202", status(202), 202, isAccepted, "told you"},
+		{"200", status(200), 200, isAccepted, "told you"},
+		{"202", status(202), 202, isAccepted, "told you"},
 		{"204", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, isAccepted, ""},
 		{"301", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusMovedPermanently)
@@ -127,11 +139,16 @@ func TestTheSenderMakesOfEachAnswerWhatItMeans(t *testing.T) {
 		{"307", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, elsewhere.URL, http.StatusTemporaryRedirect)
 		}, 307, hasGivenUp, ""},
-		{"400", status(400), 400, hasGivenUp, "told you"}, {"401", status(401), 401, hasGivenUp, "told you"},
-		{"404", status(404), 404, hasGivenUp, "told you"}, {"409", status(409), 409, hasGivenUp, "told you"},
-		{"422", status(422), 422, hasGivenUp, "told you"}, {"429", status(429), 429, hasGivenUp, "told you"},
+		{"400", status(400), 400, hasGivenUp, "told you"},
+		{"401", status(401), 401, hasGivenUp, "told you"},
+		{"404", status(404), 404, hasGivenUp, "told you"},
+		{"409", status(409), 409, hasGivenUp, "told you"},
+		{"422", status(422), 422, hasGivenUp, "told you"},
+		{"429", status(429), 429, hasGivenUp, "told you"},
 		{"499", status(499), 499, hasGivenUp, "told you"},
-		{"500", status(500), 500, waitsOn, "told you"}, {"503", status(503), 503, waitsOn, "told you"}, {"599", status(599), 599, waitsOn, "told you"},
+		{"500", status(500), 500, waitsOn, "told you"},
+		{"503", status(503), 503, waitsOn, "told you"},
+		{"599", status(599), 599, waitsOn, "told you"},
 		{"no answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, 0, waitsOn, ""},
 		{"half an answer", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
@@ -145,11 +162,17 @@ func TestTheSenderMakesOfEachAnswerWhatItMeans(t *testing.T) {
 		r.deliver(1)
 		requireStory(t, r.db, incident.Key, askedFor+" "+test.story)
 		entry := r.lastCallback(incident)
-		if entry.Status != test.status || !strings.HasPrefix(entry.Answer, test.text) || entry.URL != r.url || entry.ReplayID != attempt.ReplayID ||
-			entry.Note != "try 1" || (entry.ErrorMessage != "") != (test.status == 0) {
+		if entry.Status != test.status || !strings.HasPrefix(entry.Answer, test.text) || entry.URL != r.url ||
+			entry.ReplayID != attempt.ReplayID ||
+			entry.Note != "try 1" ||
+			(entry.ErrorMessage != "") != (test.status == 0) {
 			t.Errorf("%s: entry = %+v", test.name, entry)
 		}
-		r.requireHeld(test.name, incident, map[string]string{isAccepted: "accepted", hasGivenUp: "gave_up", waitsOn: "waiting"}[test.story])
+		r.requireHeld(
+			test.name,
+			incident,
+			map[string]string{isAccepted: "accepted", hasGivenUp: "gave_up", waitsOn: "waiting"}[test.story],
+		)
 	}
 	r.db.RequireSound()
 }
@@ -174,7 +197,12 @@ func (r *receiver) lastCallback(incident engine.Incident) engine.Entry {
 func (r *receiver) requireHeld(name string, incident engine.Incident, state string) {
 	r.t.Helper()
 	ctx := r.t.Context()
-	if got := read[string](r.t, r.db.Pool, `SELECT state FROM sendpromptly.callbacks WHERE incident_id = $1`, string(incident.ID)); got != state {
+	if got := read[string](
+		r.t,
+		r.db.Pool,
+		`SELECT state FROM sendpromptly.callbacks WHERE incident_id = $1`,
+		string(incident.ID),
+	); got != state {
 		r.t.Errorf("%s: the callback is %s, want %s", name, got, state)
 	}
 	now, err := r.e.Incident(ctx, incident.ID)
@@ -272,7 +300,12 @@ func TestFourCallbacksOfAProjectAreInFlightAtMost(t *testing.T) {
 	if _, err := enginetest.Deliver(t.Context(), r.e); err != nil { // where the two met, one left the rest to the next call
 		t.Error(err)
 	}
-	if n := read[int](t, r.db.Pool, `SELECT count(*) FROM sendpromptly.callbacks WHERE state = 'accepted' AND try = 1`); n != 8 || r.count() != 8 {
+	if n := read[int](
+		t,
+		r.db.Pool,
+		`SELECT count(*) FROM sendpromptly.callbacks WHERE state = 'accepted' AND try = 1`,
+	); n != 8 ||
+		r.count() != 8 {
 		t.Errorf("%d accepted, %d came, want 8", n, r.count())
 	}
 	r.db.RequireSound()
@@ -332,7 +365,11 @@ func TestTheSenderGivesUpOnAnAddressItMayNotReach(t *testing.T) {
 	if entry := r.lastCallback(incident); entry.Status != 0 || entry.ErrorMessage == "" || r.count() != 0 {
 		t.Errorf("entry = %+v, %d requests came", entry, r.count())
 	}
-	if got := read[string](t, r.db.Pool, `SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`); got != "the repair URL may not be reached" {
+	if got := read[string](
+		t,
+		r.db.Pool,
+		`SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`,
+	); got != "the repair URL may not be reached" {
 		t.Errorf("gave up with the note %q", got)
 	}
 	run(t, r.db.Pool, `DELETE FROM sendpromptly.callback_secrets`)

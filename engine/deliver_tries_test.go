@@ -52,7 +52,11 @@ func TestTheTriesFollowTheScheduleAndEnd(t *testing.T) {
 	if len(nonces) != 6 || !slices.IsSorted(times) || len(slices.Compact(times)) != 6 {
 		t.Errorf("6 tries had %d nonces and the times %v", len(nonces), times)
 	}
-	if got := read[string](t, r.db.Pool, `SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`); got != "all tries ran out" {
+	if got := read[string](
+		t,
+		r.db.Pool,
+		`SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`,
+	); got != "all tries ran out" {
 		t.Errorf("it gave up because %q", got)
 	}
 	r.db.RequireSound()
@@ -93,7 +97,14 @@ func TestACallbackWhoseEngineDiedIsSentAgain(t *testing.T) {
 	r.db.Travel(3 * time.Second)
 	r.deliver(1)
 	for _, verdict := range []string{"accepted", "again", "halted"} {
-		if read[bool](t, r.db.Pool, `SELECT sendpromptly.complete_callback(1, $1, $2, $3, 200, NULL, 1, '', NULL, NULL)`, attempt.ReplayID, token, verdict) {
+		if read[bool](
+			t,
+			r.db.Pool,
+			`SELECT sendpromptly.complete_callback(1, $1, $2, $3, 200, NULL, 1, '', NULL, NULL)`,
+			attempt.ReplayID,
+			token,
+			verdict,
+		) {
 			t.Errorf("an answer with a stale token was taken: %s", verdict)
 		}
 	}

@@ -23,19 +23,35 @@ import (
 func TestShortNamesComeBackWhole(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	known := column(t, db.Pool, `SELECT n FROM unnest(ARRAY['stripe', 'shopify', 'access_unlock', 'credit_grant', 'seat_update', 'subscription_state_apply',
+	known := column(
+		t,
+		db.Pool,
+		`SELECT n FROM unnest(ARRAY['stripe', 'shopify', 'access_unlock', 'credit_grant', 'seat_update', 'subscription_state_apply',
 		'access_revocation', 'credit_deduction', 'checkout.session.completed', 'invoice.paid', 'customer.subscription.deleted', 'customer.subscription.updated',
 		'charge.refunded', 'charge.dispute.created', 'orders/paid', 'orders/fulfilled', 'customers/create', 'checkouts/create']) AS n
-		WHERE length(sendpromptly.short(n)) = 1`)
+		WHERE length(sendpromptly.short(n)) = 1`,
+	)
 	if len(known) != 18 {
 		t.Errorf("only %d names are short: %v", len(known), known)
 	}
 	other := []string{"paddle", "s", "h", "g", "=", "=s", "==s", "Z", "é", "s ", "stripe ", "STRIPE", "credit_grant_2"}
-	wrong := column(t, db.Pool, `SELECT n FROM unnest($1::text[]) AS n WHERE sendpromptly.full_name(sendpromptly.short(n)) IS DISTINCT FROM n`, slices.Concat(known, other))
+	wrong := column(
+		t,
+		db.Pool,
+		`SELECT n FROM unnest($1::text[]) AS n WHERE sendpromptly.full_name(sendpromptly.short(n)) IS DISTINCT FROM n`,
+		slices.Concat(known, other),
+	)
 	if len(wrong) > 0 {
 		t.Errorf("came back changed: %q", wrong)
 	}
-	if shared := column(t, db.Pool, `SELECT sendpromptly.short(n) FROM unnest($1::text[]) AS n GROUP BY 1 HAVING count(*) > 1`, slices.Concat(known, other)); len(shared) > 0 {
+	if shared := column(
+		t,
+		db.Pool,
+		`SELECT sendpromptly.short(n) FROM unnest($1::text[]) AS n GROUP BY 1 HAVING count(*) > 1`,
+		slices.Concat(known, other),
+	); len(
+		shared,
+	) > 0 {
 		t.Errorf("two names are stored as %q", shared)
 	}
 	e := db.Engine(engine.Config{})
@@ -142,8 +158,11 @@ func TestAFlowWritesAsMuchAsRecorded(t *testing.T) {
 	for n := range 300 {
 		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
 			event := fmt.Sprintf("evt_1NvQzQ2eZvKYlo2C%04d", n)
-			accepts = append(accepts, walBytes(t, tx, `SELECT sendpromptly.accept('stripe', $1, 'credit_grant', 'invoice.paid', 'acct_1042', clock_timestamp(),
-				amount => 1999, currency => 'usd', customer => 'cus_Nv0Q2eZvKYlo12', version => 'v1.42.0')`, event))
+			accepts = append(
+				accepts,
+				walBytes(t, tx, `SELECT sendpromptly.accept('stripe', $1, 'credit_grant', 'invoice.paid', 'acct_1042', clock_timestamp(),
+				amount => 1999, currency => 'usd', customer => 'cus_Nv0Q2eZvKYlo12', version => 'v1.42.0')`, event),
+			)
 			return nil
 		})
 		if err != nil {

@@ -85,7 +85,11 @@ func checkSchema(ctx context.Context, pool *pgxpool.Pool) error {
 		return named.Error("reading the schema's version", err)
 	}
 	if have.Version < need {
-		return fmt.Errorf("sendpromptly: the schema is at version %d, this engine needs %d: run engine.Migrate or spadmin migrate up", have.Version, need)
+		return fmt.Errorf(
+			"sendpromptly: the schema is at version %d, this engine needs %d: run engine.Migrate or spadmin migrate up",
+			have.Version,
+			need,
+		)
 	}
 	if !testclock.Intact(have.Body, have.Database) {
 		return errors.New("sendpromptly: sendpromptly.clock() was replaced: run spadmin doctor for the statement that restores it")

@@ -16,7 +16,13 @@ import (
 
 // everyCallOf is each exported call that may wait for something: those in the
 // caller's transaction, and those on the engine's pool.
-func everyCallOf(e *engine.Engine, pool *pgxpool.Pool, tx pgx.Tx, k engine.Key, incident engine.Incident) (inTx, onPool map[string]func(ctx context.Context) error) {
+func everyCallOf(
+	e *engine.Engine,
+	pool *pgxpool.Pool,
+	tx pgx.Tx,
+	k engine.Key,
+	incident engine.Incident,
+) (inTx, onPool map[string]func(ctx context.Context) error) {
 	inTx = map[string]func(ctx context.Context) error{}
 	onPool = map[string]func(ctx context.Context) error{}
 	for name, call := range keyCalls(e) {

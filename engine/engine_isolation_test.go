@@ -264,7 +264,8 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 		t.Fatal(err)
 	}
 	if err := e.Apply(t.Context(), found[3].Key, func(context.Context,
-		pgx.Tx) error {
+		pgx.Tx,
+	) error {
 		return errors.New("no such account")
 	}); err == nil {
 		t.Fatal("no error")
@@ -275,7 +276,11 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 	running, leave := context.WithCancel(t.Context())
 	ended := start(func() error { return e.Run(running) })
 	eventually(t, "the engine seals, indexes and shows that it is alive", func() bool {
-		return read[int](t, db.Pool, `SELECT count(DISTINCT target) FROM public.written WHERE target IN ('seals', 'term_cursors', 'engines')`) == 3
+		return read[int](
+			t,
+			db.Pool,
+			`SELECT count(DISTINCT target) FROM public.written WHERE target IN ('seals', 'term_cursors', 'engines')`,
+		) == 3
 	})
 	leave()
 	if err := receive(t, "Run ends", ended); err != nil {

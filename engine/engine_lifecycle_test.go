@@ -243,7 +243,12 @@ func (p *patient) checkAnswer(cell lifecycle.Cell, answer error) {
 
 func (p *patient) checkIncident(cell lifecycle.Cell, added []string) {
 	p.t.Helper()
-	kinds := map[lifecycle.Incident]string{lifecycle.Opens: "opened", lifecycle.Resolves: "resolved", lifecycle.Closes: "closed→closed", lifecycle.Reopens: "reopened"}
+	kinds := map[lifecycle.Incident]string{
+		lifecycle.Opens:    "opened",
+		lifecycle.Resolves: "resolved",
+		lifecycle.Closes:   "closed→closed",
+		lifecycle.Reopens:  "reopened",
+	}
 	for does, kind := range kinds {
 		did := slices.ContainsFunc(added, func(entry string) bool {
 			return entry == kind || kind == "reopened" && strings.HasPrefix(entry, "reopened→")

@@ -27,8 +27,10 @@ const testSecretKey = "dGVzdCBzZWNyZXQga2V5IG9mIDMyIGJ5dGVzIGxvbmc="
 // and a name without its schema fails at once.
 func TestEveryQueryModeWorksWithAnEmptySearchPath(t *testing.T) {
 	t.Parallel()
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe,
-		pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe,
+		pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
 		t.Run(mode.String(), func(t *testing.T) {
 			t.Parallel()
 			db := enginetest.New(t)
@@ -75,16 +77,47 @@ func everyCall(t *testing.T, db *enginetest.Database) {
 		t.Fatal(err)
 	}
 	yes, url, timeout := true, "http://127.0.0.1:1/repair", time.Hour
-	if _, _, err := st.Projects.Create(ctx, "billing", projects.Settings{RepairURL: &url, Snapshots: &yes, Timeout: &timeout}, loopback, "ada"); err != nil {
+	if _, _, err := st.Projects.Create(
+		ctx,
+		"billing",
+		projects.Settings{RepairURL: &url, Snapshots: &yes, Timeout: &timeout},
+		loopback,
+		"ada",
+	); err != nil {
 		t.Fatal(err)
 	}
 	e := db.Engine(engine.Config{Project: "billing", AllowNetworks: loopback, SecretKey: testSecretKey})
-	full := engine.Acceptance{Key: key("evt_full"), EventType: "invoice.paid", Subject: "acct_ö", Merchant: "a.myshopify.com",
+	full := engine.Acceptance{
+		Key:         key("evt_full"),
+		EventType:   "invoice.paid",
+		Subject:     "acct_ö",
+		Merchant:    "a.myshopify.com",
 		SourceEvent: "evt_told",
-		OccurredAt:  time.Date(2026, 1, 2, 3, 4, 5, 6000, time.UTC), Timeout: 90 * time.Second, Amount: engine.Money{Minor: -1999, Currency: "eur"},
-		Customer: "cus_1", Version: "v1", Objects: []string{"in_1", "9007199254740993"}, Payload: json.RawMessage(`{"id":9007199254740993,"a":"\u00e9"}`)}
+		OccurredAt: time.Date(
+			2026,
+			1,
+			2,
+			3,
+			4,
+			5,
+			6000,
+			time.UTC,
+		),
+		Timeout:  90 * time.Second,
+		Amount:   engine.Money{Minor: -1999, Currency: "eur"},
+		Customer: "cus_1",
+		Version:  "v1",
+		Objects:  []string{"in_1", "9007199254740993"},
+		Payload:  json.RawMessage(`{"id":9007199254740993,"a":"\u00e9"}`),
+	}
 	receipt := accept(t, db, e, full)
-	if again := accept(t, db, e, full); !again.Duplicate || again.EffectID != receipt.EffectID || !again.Deadline.Equal(receipt.Deadline) {
+	if again := accept(
+		t,
+		db,
+		e,
+		full,
+	); !again.Duplicate || again.EffectID != receipt.EffectID ||
+		!again.Deadline.Equal(receipt.Deadline) {
 		t.Fatalf("again = %+v, want a duplicate of %+v", again, receipt)
 	}
 	acceptTheRest(t, db, e)
@@ -123,7 +156,11 @@ func acceptTheRest(t *testing.T, db *enginetest.Database, e *engine.Engine) {
 	ctx := t.Context()
 	queued, succeeded := key("evt_queued"), key("evt_succeeded")
 	err := pgx.BeginFunc(ctx, db.Pool, func(tx pgx.Tx) error {
-		list, err := e.AcceptMany(ctx, tx, []engine.Acceptance{{Key: key("evt_b"), Timeout: time.Minute, Objects: []string{"x"}}, {Key: succeeded}, {Key: key("evt_b")}})
+		list, err := e.AcceptMany(
+			ctx,
+			tx,
+			[]engine.Acceptance{{Key: key("evt_b"), Timeout: time.Minute, Objects: []string{"x"}}, {Key: succeeded}, {Key: key("evt_b")}},
+		)
 		if err != nil {
 			return err
 		}
@@ -132,7 +169,11 @@ func acceptTheRest(t *testing.T, db *enginetest.Database, e *engine.Engine) {
 		}
 		var receipt engine.Receipt
 		batch := &pgx.Batch{}
-		if err := e.QueueAccept(batch, engine.Acceptance{Key: queued}, func(r engine.Receipt) error { receipt = r; return nil }); err != nil {
+		if err := e.QueueAccept(
+			batch,
+			engine.Acceptance{Key: queued},
+			func(r engine.Receipt) error { receipt = r; return nil },
+		); err != nil {
 			return err
 		}
 		if err := e.QueueSucceed(batch, succeeded); err != nil {
@@ -195,7 +236,14 @@ func readAll(t *testing.T, e *engine.Engine, incident engine.Incident) {
 }
 
 // repairOverTheWire lets the handler answer a delivered callback, payload included.
-func repairOverTheWire(t *testing.T, db *enginetest.Database, st *rooms.Rooms, e *engine.Engine, incident engine.Incident, payload json.RawMessage) {
+func repairOverTheWire(
+	t *testing.T,
+	db *enginetest.Database,
+	st *rooms.Rooms,
+	e *engine.Engine,
+	incident engine.Incident,
+	payload json.RawMessage,
+) {
 	t.Helper()
 	ctx := t.Context()
 	server := httptest.NewServer(e.RepairHandler(func(_ context.Context, _ pgx.Tx, r engine.Repair) error {

@@ -43,35 +43,54 @@ func statement(name, sql string, args func(s *scene) []any) move {
 
 // answered is the sender's recording of an answer to its callback.
 func answered(verdict string) move {
-	return statement(verdict, `SELECT sendpromptly.complete_callback(1, $1, $2, $3, 200, '5 seconds', 1, 'https://shop.example', NULL, NULL)`,
-		func(s *scene) []any { return []any{s.replay, s.token, verdict} })
+	return statement(
+		verdict,
+		`SELECT sendpromptly.complete_callback(1, $1, $2, $3, 200, '5 seconds', 1, 'https://shop.example', NULL, NULL)`,
+		func(s *scene) []any { return []any{s.replay, s.token, verdict} },
+	)
 }
 
 func ofIncident(s *scene) []any { return []any{string(s.incident.ID)} }
 func ofNothing(*scene) []any    { return nil }
 
 var (
-	success = move{"success",
+	success = move{
+		"success",
 		func(ctx context.Context, s *scene, tx pgx.Tx) error { return s.e.Succeed(ctx, tx, s.k) },
-		func(ctx context.Context, s *scene) error { return succeed(ctx, s.db.Pool, s.e, s.k) }}
-	failure = move{"failure",
-		statement("", `SELECT sendpromptly.fail('stripe', $1, 'credit_grant')`, func(s *scene) []any { return []any{s.k.EventID} }).held,
-		func(ctx context.Context, s *scene) error { return s.e.Fail(ctx, s.k, context.DeadlineExceeded) }}
+		func(ctx context.Context, s *scene) error { return succeed(ctx, s.db.Pool, s.e, s.k) },
+	}
+	failure = move{
+		"failure",
+		statement(
+			"",
+			`SELECT sendpromptly.fail('stripe', $1, 'credit_grant')`,
+			func(s *scene) []any { return []any{s.k.EventID} },
+		).held,
+		func(ctx context.Context, s *scene) error { return s.e.Fail(ctx, s.k, context.DeadlineExceeded) },
+	}
 	applying = statement("apply", `SELECT sendpromptly.begin_apply('stripe', $1, 'credit_grant')`,
 		func(s *scene) []any { return []any{s.k.EventID} })
-	reprocess = move{"reprocess", statement("", `SELECT sendpromptly.reprocess($1, 'ada', '1 hour')`, ofIncident).held,
+	reprocess = move{
+		"reprocess", statement("", `SELECT sendpromptly.reprocess($1, 'ada', '1 hour')`, ofIncident).held,
 		func(ctx context.Context, s *scene) error {
 			_, err := s.e.Reprocess(ctx, s.incident.ID, "bob")
 			return err
-		}}
-	stop = move{"stop", statement("", `SELECT sendpromptly.stop($1, 'ada')`, ofIncident).held,
-		func(ctx context.Context, s *scene) error { _, err := s.e.Stop(ctx, s.incident.ID, "bob"); return err }}
-	closing = move{"close", statement("", `SELECT sendpromptly.close($1, 'ada', 'refunded')`, ofIncident).held,
+		},
+	}
+	stop = move{
+		"stop", statement("", `SELECT sendpromptly.stop($1, 'ada')`, ofIncident).held,
+		func(ctx context.Context, s *scene) error { _, err := s.e.Stop(ctx, s.incident.ID, "bob"); return err },
+	}
+	closing = move{
+		"close", statement("", `SELECT sendpromptly.close($1, 'ada', 'refunded')`, ofIncident).held,
 		func(ctx context.Context, s *scene) error {
 			return s.e.CloseIncident(ctx, s.incident.ID, "bob", "refunded")
-		}}
-	opening = move{"sweep", statement("", `SELECT sendpromptly.open_overdue(1000, NULL)`, ofNothing).held,
-		func(ctx context.Context, s *scene) error { _, err := enginetest.Sweep(ctx, s.e); return err }}
+		},
+	}
+	opening = move{
+		"sweep", statement("", `SELECT sendpromptly.open_overdue(1000, NULL)`, ofNothing).held,
+		func(ctx context.Context, s *scene) error { _, err := enginetest.Sweep(ctx, s.e); return err },
+	}
 	expiring   = move{"expiry", statement("", `SELECT sendpromptly.expire_attempts(1000)`, ofNothing).held, opening.call}
 	claiming   = statement("claim", `SELECT sendpromptly.claim_callbacks(32)`, ofNothing)
 	isAccepted = answered("accepted")
@@ -171,8 +190,22 @@ var orders = []order{
 	{overdue, success, opening, goesAhead, ending{"success→applied", ""}, ending{"deadline→missing opened", ""}},
 	{overdue, success, failure, goesAhead, ending{"success→applied failure", ""}, ending{"failure→failed opened", ""}},
 	{overdue, success, success, waits, ending{"success→applied success", ""}, ending{"success→applied", ""}},
-	{overdue, opening, success, waits, ending{"deadline→missing opened success→applied resolved", ""}, ending{"success→applied", ""}},
-	{overdue, opening, failure, goesAhead, ending{"deadline→missing opened failure→failed", ""}, ending{"failure→failed opened", ""}},
+	{
+		overdue,
+		opening,
+		success,
+		waits,
+		ending{"deadline→missing opened success→applied resolved", ""},
+		ending{"success→applied", ""},
+	},
+	{
+		overdue,
+		opening,
+		failure,
+		goesAhead,
+		ending{"deadline→missing opened failure→failed", ""},
+		ending{"failure→failed opened", ""},
+	},
 	{overdue, opening, opening, goesAhead, ending{"deadline→missing opened", ""}, ending{"deadline→missing opened", ""}},
 	{overdue, failure, success, waits, ending{"failure→failed opened success→applied resolved", ""}, ending{"success→applied", ""}},
 	{overdue, failure, opening, goesAhead, ending{"failure→failed opened", ""}, ending{"deadline→missing opened", ""}},
@@ -183,56 +216,238 @@ var orders = []order{
 	{overdue, applying, success, waits, ending{"success→applied", ""}, ending{"success→applied", ""}},
 	{overdue, success, applying, waits, ending{"success→applied", ""}, ending{"deadline→missing opened", ""}},
 
-	{opened, applying, reprocess, goesAhead, ending{"reprocess→reprocessing = in flight", ""}, ending{"reprocess→reprocessing = in flight", ""}},
+	{
+		opened,
+		applying,
+		reprocess,
+		goesAhead,
+		ending{"reprocess→reprocessing = in flight", ""},
+		ending{"reprocess→reprocessing = in flight", ""},
+	},
 	{opened, applying, closing, goesAhead, ending{"closed→closed", ""}, ending{"closed→closed", ""}},
 	{opened, applying, failure, goesAhead, ending{"failure→failed", ""}, ending{"failure→failed", ""}},
-	{opened, success, reprocess, waits, ending{"success→applied resolved", isApplied}, ending{"reprocess→reprocessing = in flight", ""}},
+	{
+		opened,
+		success,
+		reprocess,
+		waits,
+		ending{"success→applied resolved", isApplied},
+		ending{"reprocess→reprocessing = in flight", ""},
+	},
 	{opened, success, closing, waits, ending{"success→applied resolved", isApplied}, ending{"closed→closed", ""}},
 	{opened, success, failure, goesAhead, ending{"success→applied resolved failure", ""}, ending{"failure→failed", ""}},
 	{opened, success, success, waits, ending{"success→applied resolved success", ""}, ending{"success→applied resolved", ""}},
 	{opened, success, stop, waits, ending{"success→applied resolved stopped", ""}, ending{"stopped", ""}},
-	{opened, reprocess, success, waits, ending{"reprocess→reprocessing success→applied resolved = applied", ""}, ending{"success→applied resolved", ""}},
-	{opened, reprocess, reprocess, waits, ending{"reprocess→reprocessing = in flight", isInFlight}, ending{"reprocess→reprocessing = in flight", ""}},
+	{
+		opened,
+		reprocess,
+		success,
+		waits,
+		ending{"reprocess→reprocessing success→applied resolved = applied", ""},
+		ending{"success→applied resolved", ""},
+	},
+	{
+		opened,
+		reprocess,
+		reprocess,
+		waits,
+		ending{"reprocess→reprocessing = in flight", isInFlight},
+		ending{"reprocess→reprocessing = in flight", ""},
+	},
 	{opened, reprocess, closing, waits, ending{"reprocess→reprocessing = in flight", isInFlight}, ending{"closed→closed", ""}},
-	{opened, reprocess, failure, goesAhead, ending{"reprocess→reprocessing failure→failed = failed", ""}, ending{"failure→failed", ""}},
+	{
+		opened,
+		reprocess,
+		failure,
+		goesAhead,
+		ending{"reprocess→reprocessing failure→failed = failed", ""},
+		ending{"failure→failed", ""},
+	},
 	{opened, closing, success, waits, ending{"closed→closed success→applied", ""}, ending{"success→applied resolved", ""}},
-	{opened, closing, reprocess, waits, ending{"closed→closed reopened reprocess→reprocessing = in flight", ""}, ending{"reprocess→reprocessing = in flight", ""}},
+	{
+		opened,
+		closing,
+		reprocess,
+		waits,
+		ending{"closed→closed reopened reprocess→reprocessing = in flight", ""},
+		ending{"reprocess→reprocessing = in flight", ""},
+	},
 	{opened, closing, closing, waits, ending{"closed→closed", isClosed}, ending{"closed→closed", ""}},
 	{opened, closing, failure, goesAhead, ending{"closed→closed failure", ""}, ending{"failure→failed", ""}},
 	{opened, failure, success, waits, ending{"failure→failed success→applied resolved", ""}, ending{"success→applied resolved", ""}},
 	{opened, failure, closing, waits, ending{"failure→failed closed→closed", ""}, ending{"closed→closed", ""}},
 
-	{asked, claiming, success, waits, ending{"success→applied resolved = applied", ""}, ending{"success→applied resolved = applied", ""}},
+	{
+		asked,
+		claiming,
+		success,
+		waits,
+		ending{"success→applied resolved = applied", ""},
+		ending{"success→applied resolved = applied", ""},
+	},
 	{asked, claiming, stop, waits, ending{"stopped→failed = stopped", ""}, ending{"stopped→failed = stopped", ""}},
 	{asked, claiming, claiming, goesAhead, ending{"= in flight", ""}, ending{"= in flight", ""}},
 	{asked, success, claiming, goesAhead, ending{"success→applied resolved = applied", ""}, ending{"= in flight", ""}},
 	{asked, stop, claiming, goesAhead, ending{"stopped→failed = stopped", ""}, ending{"= in flight", ""}},
 
-	{claimed, success, isAccepted, waits, ending{"success→applied resolved callback = applied", ""}, ending{"callback accepted = in flight", ""}},
-	{claimed, success, isHalted, waits, ending{"success→applied resolved callback = applied", ""}, ending{"callback gave_up→failed = gave_up", ""}},
-	{claimed, success, isRetried, waits, ending{"success→applied resolved callback = applied", ""}, ending{"callback = in flight", ""}},
-	{claimed, success, stop, waits, ending{"success→applied resolved stopped = applied", ""}, ending{"stopped→failed = stopped", ""}},
-	{claimed, isAccepted, success, waits, ending{"callback accepted success→applied resolved = applied", ""}, ending{"success→applied resolved = applied", ""}},
-	{claimed, isHalted, success, waits, ending{"callback gave_up→failed success→applied resolved = gave_up", ""}, ending{"success→applied resolved = applied", ""}},
-	{claimed, isRetried, success, waits, ending{"callback success→applied resolved = applied", ""}, ending{"success→applied resolved = applied", ""}},
-	{claimed, stop, success, waits, ending{"stopped→failed success→applied resolved = stopped", ""}, ending{"success→applied resolved = applied", ""}},
+	{
+		claimed,
+		success,
+		isAccepted,
+		waits,
+		ending{"success→applied resolved callback = applied", ""},
+		ending{"callback accepted = in flight", ""},
+	},
+	{
+		claimed,
+		success,
+		isHalted,
+		waits,
+		ending{"success→applied resolved callback = applied", ""},
+		ending{"callback gave_up→failed = gave_up", ""},
+	},
+	{
+		claimed,
+		success,
+		isRetried,
+		waits,
+		ending{"success→applied resolved callback = applied", ""},
+		ending{"callback = in flight", ""},
+	},
+	{
+		claimed,
+		success,
+		stop,
+		waits,
+		ending{"success→applied resolved stopped = applied", ""},
+		ending{"stopped→failed = stopped", ""},
+	},
+	{
+		claimed,
+		isAccepted,
+		success,
+		waits,
+		ending{"callback accepted success→applied resolved = applied", ""},
+		ending{"success→applied resolved = applied", ""},
+	},
+	{
+		claimed,
+		isHalted,
+		success,
+		waits,
+		ending{"callback gave_up→failed success→applied resolved = gave_up", ""},
+		ending{"success→applied resolved = applied", ""},
+	},
+	{
+		claimed,
+		isRetried,
+		success,
+		waits,
+		ending{"callback success→applied resolved = applied", ""},
+		ending{"success→applied resolved = applied", ""},
+	},
+	{
+		claimed,
+		stop,
+		success,
+		waits,
+		ending{"stopped→failed success→applied resolved = stopped", ""},
+		ending{"success→applied resolved = applied", ""},
+	},
 	{claimed, stop, isAccepted, waits, ending{"stopped→failed callback = stopped", ""}, ending{"callback accepted = in flight", ""}},
-	{claimed, stop, isHalted, waits, ending{"stopped→failed callback = stopped", ""}, ending{"callback gave_up→failed = gave_up", ""}},
+	{
+		claimed,
+		stop,
+		isHalted,
+		waits,
+		ending{"stopped→failed callback = stopped", ""},
+		ending{"callback gave_up→failed = gave_up", ""},
+	},
 	{claimed, stop, isRetried, waits, ending{"stopped→failed callback = stopped", ""}, ending{"callback = in flight", ""}},
 	{claimed, stop, failure, goesAhead, ending{"stopped→failed failure = stopped", ""}, ending{"failure→failed = failed", ""}},
-	{claimed, isAccepted, stop, waits, ending{"callback accepted stopped→failed = stopped", ""}, ending{"stopped→failed = stopped", ""}},
-	{claimed, isHalted, stop, waits, ending{"callback gave_up→failed stopped = gave_up", ""}, ending{"stopped→failed = stopped", ""}},
+	{
+		claimed,
+		isAccepted,
+		stop,
+		waits,
+		ending{"callback accepted stopped→failed = stopped", ""},
+		ending{"stopped→failed = stopped", ""},
+	},
+	{
+		claimed,
+		isHalted,
+		stop,
+		waits,
+		ending{"callback gave_up→failed stopped = gave_up", ""},
+		ending{"stopped→failed = stopped", ""},
+	},
 	{claimed, isRetried, stop, waits, ending{"callback stopped→failed = stopped", ""}, ending{"stopped→failed = stopped", ""}},
-	{claimed, isHalted, reprocess, waits, ending{"callback gave_up→failed reprocess→reprocessing = gave_up, in flight", ""}, ending{"= in flight", isInFlight}},
-	{claimed, isAccepted, isHalted, waits, ending{"callback accepted = in flight", ""}, ending{"callback gave_up→failed = gave_up", ""}},
+	{
+		claimed,
+		isHalted,
+		reprocess,
+		waits,
+		ending{"callback gave_up→failed reprocess→reprocessing = gave_up, in flight", ""},
+		ending{"= in flight", isInFlight},
+	},
+	{
+		claimed,
+		isAccepted,
+		isHalted,
+		waits,
+		ending{"callback accepted = in flight", ""},
+		ending{"callback gave_up→failed = gave_up", ""},
+	},
 
-	{dueForExpiry, expiring, success, waits, ending{"deadline→missing success→applied resolved = missing", ""}, ending{"success→applied resolved = applied", ""}},
-	{dueForExpiry, expiring, failure, goesAhead, ending{"deadline→missing failure→failed = missing", ""}, ending{"failure→failed = failed", ""}},
-	{dueForExpiry, expiring, isAccepted, waits, ending{"deadline→missing callback = missing", ""}, ending{"callback accepted = in flight", ""}},
+	{
+		dueForExpiry,
+		expiring,
+		success,
+		waits,
+		ending{"deadline→missing success→applied resolved = missing", ""},
+		ending{"success→applied resolved = applied", ""},
+	},
+	{
+		dueForExpiry,
+		expiring,
+		failure,
+		goesAhead,
+		ending{"deadline→missing failure→failed = missing", ""},
+		ending{"failure→failed = failed", ""},
+	},
+	{
+		dueForExpiry,
+		expiring,
+		isAccepted,
+		waits,
+		ending{"deadline→missing callback = missing", ""},
+		ending{"callback accepted = in flight", ""},
+	},
 	{dueForExpiry, expiring, stop, waits, ending{"deadline→missing stopped = missing", ""}, ending{"stopped→failed = stopped", ""}},
-	{dueForExpiry, expiring, reprocess, waits, ending{"deadline→missing reprocess→reprocessing = missing, in flight", ""}, ending{"deadline→missing = missing", isInFlight}},
-	{dueForExpiry, success, expiring, goesAhead, ending{"success→applied resolved = applied", ""}, ending{"deadline→missing = missing", ""}},
-	{dueForExpiry, isAccepted, expiring, goesAhead, ending{"callback accepted = in flight", ""}, ending{"deadline→missing = missing", ""}},
+	{
+		dueForExpiry,
+		expiring,
+		reprocess,
+		waits,
+		ending{"deadline→missing reprocess→reprocessing = missing, in flight", ""},
+		ending{"deadline→missing = missing", isInFlight},
+	},
+	{
+		dueForExpiry,
+		success,
+		expiring,
+		goesAhead,
+		ending{"success→applied resolved = applied", ""},
+		ending{"deadline→missing = missing", ""},
+	},
+	{
+		dueForExpiry,
+		isAccepted,
+		expiring,
+		goesAhead,
+		ending{"callback accepted = in flight", ""},
+		ending{"deadline→missing = missing", ""},
+	},
 	{dueForExpiry, stop, expiring, goesAhead, ending{"stopped→failed = stopped", ""}, ending{"deadline→missing = missing", ""}},
 }
 
@@ -318,7 +533,12 @@ func TestASuccessThatTheSweepOvertakesResolvesTheIncident(t *testing.T) {
 				t.Fatal(err)
 			}
 			second := start(func() error {
-				return pgx.BeginTxFunc(t.Context(), db.Pool, pgx.TxOptions{IsoLevel: level}, func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, s.k) })
+				return pgx.BeginTxFunc(
+					t.Context(),
+					db.Pool,
+					pgx.TxOptions{IsoLevel: level},
+					func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, s.k) },
+				)
 			})
 			waitBlocked(t, db, worker, 1)
 			if opened := sweep(t, e); opened != 1 {

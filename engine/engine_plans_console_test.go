@@ -88,15 +88,35 @@ func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 			return err
 		}})
 	}
-	for name, f := range map[string]engine.IncidentFilter{"rare version": {Version: "rare", Open: true}, "rare error": {Text: "no such error"},
-		"rare cause": {Cause: engine.CauseMissing}, "an old span": {OpenedBefore: time.Now().Add(-48 * time.Hour),
-			Provider: "stripe"}} {
+	for name, f := range map[string]engine.IncidentFilter{
+		"rare version": {Version: "rare", Open: true}, "rare error": {Text: "no such error"},
+		"rare cause": {Cause: engine.CauseMissing}, "an old span": {
+			OpenedBefore: time.Now().Add(-48 * time.Hour),
+			Provider:     "stripe",
+		},
+	} {
 		all = append(all, look{"incidents: " + name, 10_000, func() error { _, err := e.Incidents(ctx, f); return err }})
-		all = append(all, look{"count: " + name, 100_000, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.CountCap); return err }})
-		all = append(all, look{"quick count: " + name, stored.QuickCount, func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount); return err }})
+		all = append(
+			all,
+			look{
+				"count: " + name,
+				100_000,
+				func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.CountCap); return err },
+			},
+		)
+		all = append(
+			all,
+			look{
+				"quick count: " + name,
+				stored.QuickCount,
+				func() error { _, _, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount); return err },
+			},
+		)
 	}
-	for name, f := range map[string]engine.IncidentFilter{"open of a provider": {Open: true, Provider: "stripe", Effect: "credit_grant"},
-		"all of an event type": {EventType: "invoice.paid"}} {
+	for name, f := range map[string]engine.IncidentFilter{
+		"open of a provider":   {Open: true, Provider: "stripe", Effect: "credit_grant"},
+		"all of an event type": {EventType: "invoice.paid"},
+	} {
 		all = append(all, look{"quick count: " + name, stored.QuickCount / 5, func() error {
 			n, capped, err := st.Incidents.Count(ctx, "default", f, stored.QuickCount)
 			if err == nil && (n != stored.QuickCount/10 || !capped) {
@@ -105,9 +125,14 @@ func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 			return err
 		}})
 	}
-	return append(all,
+	return append(
+		all,
 		look{"one effect", page, func() error { _, err := st.Incidents.Effects.Get(ctx, "default", incident.EffectID); return err }},
-		look{"related effects", 2 * page, func() error { _, err := st.Incidents.Effects.Related(ctx, "default", incident.EffectID); return err }},
+		look{
+			"related effects",
+			2 * page,
+			func() error { _, err := st.Incidents.Effects.Related(ctx, "default", incident.EffectID); return err },
+		},
 		look{"attempts", 100, func() error { _, err := st.Incidents.Attempts(ctx, "default", incident.ID); return err }},
 		look{"count: open", 100_000, func() error {
 			_, _, err := st.Incidents.Count(ctx, "default", engine.IncidentFilter{Open: true}, stored.CountCap)
@@ -124,7 +149,8 @@ func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 		}},
 		look{"plans", page, func() error { _, err := st.Incidents.Plans.List(ctx, "default"); return err }},
 		look{"run plans", page, func() error { _, err := st.Incidents.Plans.Run(ctx); return err }},
-		look{"views", 200, func() error { _, err := st.Incidents.Views.List(ctx, "default"); return err }})
+		look{"views", 200, func() error { _, err := st.Incidents.Views.List(ctx, "default"); return err }},
+	)
 }
 
 func judgeLook(t *testing.T, l look, p plan, n planNode) {

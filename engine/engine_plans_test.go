@@ -141,8 +141,24 @@ type planNode struct {
 }
 
 // small are tables that stay small however long a system runs.
-var small = map[string]bool{"projects": true, "seal_cursor": true, "statistics_cursor": true, "statistics": true, "recoveries": true, "plans": true, "plan_items": true, "term_cursors": true, "engines": true, "migrations": true, "deferred_failures": true,
-	"callback_secrets": true, "nonces": true, "snapshots": true, "chains": true, "seals": true}
+var small = map[string]bool{
+	"projects":          true,
+	"seal_cursor":       true,
+	"statistics_cursor": true,
+	"statistics":        true,
+	"recoveries":        true,
+	"plans":             true,
+	"plan_items":        true,
+	"term_cursors":      true,
+	"engines":           true,
+	"migrations":        true,
+	"deferred_failures": true,
+	"callback_secrets":  true,
+	"nonces":            true,
+	"snapshots":         true,
+	"chains":            true,
+	"seals":             true,
+}
 
 func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 	const batch = 50
@@ -264,7 +280,8 @@ func judge(t *testing.T, doing string, p plan, n planNode, batch int) {
 		t.Errorf("%s\nscans %s as a whole in:\n%s", doing, n.Relation, strings.TrimSpace(p.Query))
 	}
 	// Of callbacks, the index that claiming walks holds only those not yet answered.
-	if touched := (n.Rows + n.Removed) * n.Loops; n.Relation != "" && n.Relation != "callbacks" && !small[n.Relation] && touched > float64(20*batch) {
+	if touched := (n.Rows + n.Removed) * n.Loops; n.Relation != "" && n.Relation != "callbacks" && !small[n.Relation] &&
+		touched > float64(20*batch) {
 		t.Errorf("%s\nreads %.0f rows of %s, the batch is %d:\n%s", doing, touched, n.Relation, batch, strings.TrimSpace(p.Query))
 	}
 	if n.Type == "LockRows" && n.Rows*n.Loops > float64(batch) {

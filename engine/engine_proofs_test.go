@@ -28,8 +28,11 @@ func TestAProofIsDatedWhenItsWaitEnds(t *testing.T) {
 	}
 	var proof evidence.Proof
 	issued := start(func() (err error) {
-		proof, _, err = st.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: incident.ID, By: "ada", Issuer: "https://ops.example.com"},
-			func(evidence.ProofClaims) (string, error) { return "token", nil })
+		proof, _, err = st.Evidence.Proofs.Issue(
+			t.Context(),
+			evidence.ProofRequest{Incident: incident.ID, By: "ada", Issuer: "https://ops.example.com"},
+			func(evidence.ProofClaims) (string, error) { return "token", nil },
+		)
 		return err
 	})
 	waitBlocked(t, db, worker, 1)

@@ -21,7 +21,14 @@ import (
 )
 
 // acceptAll accepts n receipts in one batch and returns their keys.
-func acceptAll(t testing.TB, db *enginetest.Database, e *engine.Engine, prefix string, n int, timeout time.Duration) []engine.Key {
+func acceptAll(
+	t testing.TB,
+	db *enginetest.Database,
+	e *engine.Engine,
+	prefix string,
+	n int,
+	timeout time.Duration,
+) []engine.Key {
 	t.Helper()
 	keys, list := make([]engine.Key, n), make([]engine.Acceptance, n)
 	for i := range keys {
@@ -175,7 +182,11 @@ func TestEnginesThatDeliverAtOnceSendEachCallbackOnce(t *testing.T) {
 	if sent.Load() != callbacks || most.Load() > 4 {
 		t.Errorf("%d callbacks sent, at most %d at once", sent.Load(), most.Load())
 	}
-	if got := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.callbacks WHERE state = 'accepted' AND try = 1`); got != callbacks {
+	if got := read[int](
+		t,
+		db.Pool,
+		`SELECT count(*) FROM sendpromptly.callbacks WHERE state = 'accepted' AND try = 1`,
+	); got != callbacks {
 		t.Errorf("%d callbacks were accepted at their first try, want %d", got, callbacks)
 	}
 	db.RequireSound()

@@ -33,7 +33,13 @@ func newShop(t testing.TB, db *enginetest.Database) *shop {
 // deliverSample posts a signed sample to one of the shop's handlers.
 func deliverSample(t testing.TB, handler http.HandlerFunc, provider, eventType, secret, eventID string) {
 	t.Helper()
-	body, header, err := samples.Signed(provider, eventType, secret, samples.Values{EventID: eventID, Reference: "acct_1"}, time.Now())
+	body, header, err := samples.Signed(
+		provider,
+		eventType,
+		secret,
+		samples.Values{EventID: eventID, Reference: "acct_1"},
+		time.Now(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

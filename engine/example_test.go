@@ -51,7 +51,11 @@ func (s *shop) addCredits(ctx context.Context, tx pgx.Tx, account string) error 
 	if s.broken != nil {
 		return s.broken
 	}
-	_, err := tx.Exec(ctx, `INSERT INTO credits VALUES ($1, 100) ON CONFLICT (account) DO UPDATE SET balance = credits.balance + 100`, account)
+	_, err := tx.Exec(
+		ctx,
+		`INSERT INTO credits VALUES ($1, 100) ON CONFLICT (account) DO UPDATE SET balance = credits.balance + 100`,
+		account,
+	)
 	return err
 }
 

@@ -41,9 +41,15 @@ func TestEnginesTakeTurns(t *testing.T) {
 		interval  time.Duration
 		perSecond float64
 	}{
-		{1, time.Second, 1}, {2, time.Second, 2}, {3, time.Second, 2}, {10, time.Second, 2}, {20, time.Second, 2},
-		{100, time.Second, 10}, {1000, time.Second, 100}, // bounded by the longest period
-		{10, 100 * time.Millisecond, 20}, {10, time.Minute, 10. / 60},
+		{1, time.Second, 1},
+		{2, time.Second, 2},
+		{3, time.Second, 2},
+		{10, time.Second, 2},
+		{20, time.Second, 2},
+		{100, time.Second, 10},
+		{1000, time.Second, 100}, // bounded by the longest period
+		{10, 100 * time.Millisecond, 20},
+		{10, time.Minute, 10. / 60},
 	} {
 		// Long enough that the first looks, which come at random moments, do not count.
 		during := max(10*time.Minute, 100*test.interval)

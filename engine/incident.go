@@ -98,12 +98,26 @@ func (e *Engine) Incident(ctx context.Context, id IncidentID) (Incident, error) 
 
 func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 	return Incident{
-		ID: IncidentID(i.IncidentID), EffectID: EffectID(i.EffectID), Acceptance: newAcceptance(f),
-		AcceptedAt: f.AcceptedAt, Deadline: f.Deadline,
-		State: State(i.State), Cause: Cause(i.Cause), OpenedAt: i.OpenedAt, DueAt: pg.Value(i.DueAt),
-		ResolvedAt: pg.Value(i.ResolvedAt), ClosedAt: pg.Value(i.ClosedAt), ClosedBy: Operator(pg.Value(i.ClosedBy)), Note: pg.Value(i.Note),
-		Attempt: i.Attempt, ReplayID: pg.Value(i.ReplayID), ErrorCode: pg.Value(i.ErrorCode), ErrorMessage: pg.Value(i.ErrorMessage),
-		Revision: i.Revision,
+		ID:         IncidentID(i.IncidentID),
+		EffectID:   EffectID(i.EffectID),
+		Acceptance: newAcceptance(f),
+		AcceptedAt: f.AcceptedAt,
+		Deadline:   f.Deadline,
+		State:      State(i.State),
+		Cause:      Cause(i.Cause),
+		OpenedAt:   i.OpenedAt,
+		DueAt:      pg.Value(i.DueAt),
+		ResolvedAt: pg.Value(
+			i.ResolvedAt,
+		),
+		ClosedAt:     pg.Value(i.ClosedAt),
+		ClosedBy:     Operator(pg.Value(i.ClosedBy)),
+		Note:         pg.Value(i.Note),
+		Attempt:      i.Attempt,
+		ReplayID:     pg.Value(i.ReplayID),
+		ErrorCode:    pg.Value(i.ErrorCode),
+		ErrorMessage: pg.Value(i.ErrorMessage),
+		Revision:     i.Revision,
 	}
 }
 

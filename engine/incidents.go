@@ -115,8 +115,16 @@ func (f IncidentFilter) Validate() error {
 		}
 	}
 	for _, text := range []struct{ field, value string }{
-		{"State", string(f.State)}, {"Cause", string(f.Cause)}, {"Provider", f.Provider}, {"EventType", f.EventType}, {"Effect", f.Effect},
-		{"Version", f.Version}, {"Term", f.Term}, {"Subject", f.Subject}, {"Customer", f.Customer}, {"Text", f.Text},
+		{"State", string(f.State)},
+		{"Cause", string(f.Cause)},
+		{"Provider", f.Provider},
+		{"EventType", f.EventType},
+		{"Effect", f.Effect},
+		{"Version", f.Version},
+		{"Term", f.Term},
+		{"Subject", f.Subject},
+		{"Customer", f.Customer},
+		{"Text", f.Text},
 	} {
 		if err := validText(text.field, text.value, input.NameLimit); err != nil {
 			return err

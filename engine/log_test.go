@@ -153,8 +153,15 @@ func TestEachIncidentThatOpensIsToldOnce(t *testing.T) {
 	told := func(k engine.Key, cause engine.Cause) string {
 		t.Helper()
 		i := db.RequireIncident(k, cause)
-		return fmt.Sprintf("WARN sendpromptly: an incident opened project=default incident_id=%s effect_id=%s provider=stripe event_id=%s "+
-			"effect=%s cause=%s", i.ID, i.EffectID, k.EventID, k.Effect, cause)
+		return fmt.Sprintf(
+			"WARN sendpromptly: an incident opened project=default incident_id=%s effect_id=%s provider=stripe event_id=%s "+
+				"effect=%s cause=%s",
+			i.ID,
+			i.EffectID,
+			k.EventID,
+			k.Effect,
+			cause,
+		)
 	}
 	fail(key("evt_0"))
 	log.require(t, told(key("evt_0"), engine.CauseFailed))
@@ -194,8 +201,12 @@ func TestAReceiptThatDiffersIsTold(t *testing.T) {
 	}
 	first := accept(t, db, e, paid(key("evt_1"), 4900))
 	says := func(why string) string {
-		return fmt.Sprintf("WARN sendpromptly: a duplicate receipt differs from the first or its effect is closed project=default effect_id=%s "+
-			"provider=stripe event_id=evt_1 effect=credit_grant why=%s", first.EffectID, why)
+		return fmt.Sprintf(
+			"WARN sendpromptly: a duplicate receipt differs from the first or its effect is closed project=default effect_id=%s "+
+				"provider=stripe event_id=evt_1 effect=credit_grant why=%s",
+			first.EffectID,
+			why,
+		)
 	}
 	const differs = "amount differs from the first receipt"
 	accept(t, db, e, paid(key("evt_1"), 4900))
@@ -254,5 +265,8 @@ func TestAReceiptThatDiffersIsTold(t *testing.T) {
 	many(list...)
 	log.require(t)
 	many(other...)
-	log.require(t, "WARN sendpromptly: duplicate receipts differ from the first or their effects are closed project=default receipts=11")
+	log.require(
+		t,
+		"WARN sendpromptly: duplicate receipts differ from the first or their effects are closed project=default receipts=11",
+	)
 }

@@ -22,7 +22,13 @@ import (
 // there; migrators of one database meet in its lock.
 func TestSixMigratorsMayStartAtOnce(t *testing.T) {
 	t.Parallel()
-	one, others := enginetest.NewEmpty(t), []*enginetest.Database{enginetest.NewEmpty(t), enginetest.NewEmpty(t), enginetest.NewEmpty(t)}
+	one, others := enginetest.NewEmpty(
+		t,
+	), []*enginetest.Database{
+		enginetest.NewEmpty(t),
+		enginetest.NewEmpty(t),
+		enginetest.NewEmpty(t),
+	}
 	var group sync.WaitGroup
 	for _, db := range append(others, one, one, one) {
 		group.Go(func() {
@@ -237,9 +243,11 @@ func TestWhatTurnsPlansOffTurnsJITOff(t *testing.T) {
 	db := enginetest.New(t)
 	got := column(t, db.Pool, `SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
 		AND array_to_string(p.proconfig, ' ') LIKE '%enable_seqscan=off%' AND array_to_string(p.proconfig, ' ') NOT LIKE '%jit=off%' ORDER BY 1`)
-	want := []string{"accept", "begin_apply", "begin_idempotent", "begin_repair", "close", "complete_callback", "duplicate_met",
+	want := []string{
+		"accept", "begin_apply", "begin_idempotent", "begin_repair", "close", "complete_callback", "duplicate_met",
 		"fail", "find_effect", "finish_plan_item", "keep_answer", "lookup", "note", "note_broken_repair", "opened_by_failure",
-		"reopen", "reprocess", "stop", "succeed", "try_now", "work_waiting"}
+		"reopen", "reprocess", "stop", "succeed", "try_now", "work_waiting",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("without SET jit = off are %v, want %v", got, want)
 	}

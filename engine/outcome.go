@@ -104,8 +104,10 @@ func (e *Engine) queueSucceed(batch *pgx.Batch, k Key, options []OutcomeOption, 
 }
 
 func (e *Engine) succeedParams(k Key, o outcome) dbsqlc.EffectSucceedParams {
-	return dbsqlc.EffectSucceedParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect,
-		ReplayID: pg.Optional(input.Cut(o.replayID, 64)), Project: e.cfg.Project}
+	return dbsqlc.EffectSucceedParams{
+		Provider: k.Provider, EventID: k.EventID, Effect: k.Effect,
+		ReplayID: pg.Optional(input.Cut(o.replayID, 64)), Project: e.cfg.Project,
+	}
 }
 
 // failTimeout bounds recording a failure, the wait for a connection included.
@@ -128,8 +130,17 @@ func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...Outcom
 	if cause != nil {
 		message = fmt.Sprint(cause) // unlike Error, this survives a nil pointer inside cause
 	}
-	params := dbsqlc.EffectFailParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect, Project: e.cfg.Project,
-		ErrorCode: pg.Optional(input.Cut(o.code, 128)), ErrorMessage: pg.Optional(input.Cut(message, 2000)), ReplayID: pg.Optional(input.Cut(o.replayID, 64))}
+	params := dbsqlc.EffectFailParams{
+		Provider: k.Provider,
+		EventID:  k.EventID,
+		Effect:   k.Effect,
+		Project:  e.cfg.Project,
+		ErrorCode: pg.Optional(
+			input.Cut(o.code, 128),
+		),
+		ErrorMessage: pg.Optional(input.Cut(message, 2000)),
+		ReplayID:     pg.Optional(input.Cut(o.replayID, 64)),
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
 	var told string

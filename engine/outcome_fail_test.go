@@ -48,8 +48,10 @@ func TestFailBeforeTheDeferredRollbackNeitherHangsNorGetsLost(t *testing.T) {
 		"holds the row, rolls back":        {awaiting, holdsOwed, false, "receipt→awaiting", " failure→failed opened", engine.StateFailed},
 		"holds the row, commits":           {awaiting, holdsOwed, true, "receipt→awaiting", " failure→failed opened", engine.StateFailed},
 		"succeeded while open, rolls back": {isMissing, hasSucceeded, false, "receipt→awaiting deadline→missing opened", " failure→failed", engine.StateFailed},
-		"succeeded while open, then commits": {isMissing, hasSucceeded, true, "receipt→awaiting deadline→missing opened success→applied resolved",
-			" failure", engine.StateApplied},
+		"succeeded while open, then commits": {
+			isMissing, hasSucceeded, true, "receipt→awaiting deadline→missing opened success→applied resolved",
+			" failure", engine.StateApplied,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -198,7 +200,10 @@ func TestFailGivesUpOnAnEmptyPool(t *testing.T) {
 	defer conn.Release()
 	began := time.Now()
 	err = full.Fail(t.Context(), k, errNoAccount)
-	if took := time.Since(began); !errors.Is(err, context.DeadlineExceeded) || took < 1900*time.Millisecond || took > 10*time.Second {
+	if took := time.Since(
+		began,
+	); !errors.Is(err, context.DeadlineExceeded) || took < 1900*time.Millisecond ||
+		took > 10*time.Second {
 		t.Errorf("error = %v after %s", err, took)
 	}
 	requireStory(t, db, k, "receipt→awaiting")
@@ -228,7 +233,13 @@ func TestAFailureIsRecordedWhateverItsMessage(t *testing.T) {
 	} {
 		k := key("evt_" + strings.ReplaceAll(name, " ", "_"))
 		accept(t, db, e, engine.Acceptance{Key: k})
-		if err := e.Fail(t.Context(), k, test.cause, engine.WithCode(test.code), engine.WithReplay("\x00\xff"+strings.Repeat("r", 100))); err != nil {
+		if err := e.Fail(
+			t.Context(),
+			k,
+			test.cause,
+			engine.WithCode(test.code),
+			engine.WithReplay("\x00\xff"+strings.Repeat("r", 100)),
+		); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}

@@ -22,7 +22,11 @@ func TestASuccessMeetsRetentionBetweenItsStatements(t *testing.T) {
 	db.Travel(36 * day)
 	app := newPool(t, db, "app", 3)
 	retention := open(t, db.Pool, pgx.TxOptions{})
-	run(t, retention, "SELECT sendpromptly.retain('default', sendpromptly.clock() - interval '35 days', '00000000-0000-0000-0000-000000000000', 10)")
+	run(
+		t,
+		retention,
+		"SELECT sendpromptly.retain('default', sendpromptly.clock() - interval '35 days', '00000000-0000-0000-0000-000000000000', 10)",
+	)
 	inSQL := map[string]<-chan string{}
 	for _, event := range []string{"evt_applied", "evt_closed"} { // which wait at the receipt and at the incident
 		inSQL[event] = start(func() (answer string) {

@@ -28,16 +28,26 @@ func TestWhatHasHadItsTimeLeaves(t *testing.T) {
 		make, count string
 		after       time.Duration
 	}{
-		"changes": {`INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what) SELECT gen_random_uuid(), sendpromptly.clock(), 1, 'incident', 'opened'`,
-			`SELECT count(*) FROM sendpromptly.changes`, 7 * day},
-		"secrets that retired": {`INSERT INTO sendpromptly.callback_secrets SELECT 1, gen_random_uuid(), 'x', false, sendpromptly.clock(), sendpromptly.clock()`,
-			`SELECT count(*) FROM sendpromptly.callback_secrets`, 7 * day},
-		"engines that died": {`INSERT INTO sendpromptly.engines (engine_id, version, host, started_at, seen_at) SELECT gen_random_uuid(), '', '', sendpromptly.clock(), sendpromptly.clock()`,
-			`SELECT count(*) FROM sendpromptly.engines`, day},
-		"nonces": {`INSERT INTO sendpromptly.nonces SELECT 1, 'n', gen_random_uuid(), '\x00', 200, 'applied', sendpromptly.clock() + interval '24 hours'`,
-			`SELECT count(*) FROM sendpromptly.nonces`, day},
-		"failures of what left": {`INSERT INTO sendpromptly.deferred_failures (project_id, effect_id, at, not_before) SELECT 1, gen_random_uuid(), sendpromptly.clock(), sendpromptly.clock()`,
-			`SELECT count(*) FROM sendpromptly.deferred_failures`, day},
+		"changes": {
+			`INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what) SELECT gen_random_uuid(), sendpromptly.clock(), 1, 'incident', 'opened'`,
+			`SELECT count(*) FROM sendpromptly.changes`, 7 * day,
+		},
+		"secrets that retired": {
+			`INSERT INTO sendpromptly.callback_secrets SELECT 1, gen_random_uuid(), 'x', false, sendpromptly.clock(), sendpromptly.clock()`,
+			`SELECT count(*) FROM sendpromptly.callback_secrets`, 7 * day,
+		},
+		"engines that died": {
+			`INSERT INTO sendpromptly.engines (engine_id, version, host, started_at, seen_at) SELECT gen_random_uuid(), '', '', sendpromptly.clock(), sendpromptly.clock()`,
+			`SELECT count(*) FROM sendpromptly.engines`, day,
+		},
+		"nonces": {
+			`INSERT INTO sendpromptly.nonces SELECT 1, 'n', gen_random_uuid(), '\x00', 200, 'applied', sendpromptly.clock() + interval '24 hours'`,
+			`SELECT count(*) FROM sendpromptly.nonces`, day,
+		},
+		"failures of what left": {
+			`INSERT INTO sendpromptly.deferred_failures (project_id, effect_id, at, not_before) SELECT 1, gen_random_uuid(), sendpromptly.clock(), sendpromptly.clock()`,
+			`SELECT count(*) FROM sendpromptly.deferred_failures`, day,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,13 +94,23 @@ func TestSnapshotsAreSealedBoundAndPurgedAfterThirtyDays(t *testing.T) {
 	}
 	on := db.Engine(engine.Config{SecretKey: testSecretKey})
 	err = pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
-		_, err := on.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: key("evt_1"), Payload: payload}, {Key: key("evt_2"), Payload: payload}})
+		_, err := on.AcceptMany(
+			t.Context(),
+			tx,
+			[]engine.Acceptance{{Key: key("evt_1"), Payload: payload}, {Key: key("evt_2"), Payload: payload}},
+		)
 		return err
 	})
 	if err != nil || count() != "2" {
 		t.Fatalf("%s snapshots, %v", count(), err)
 	}
-	if leaks := column(t, db.Pool, "SELECT s.effect_id::text FROM sendpromptly.snapshots AS s WHERE position('4242'::bytea IN s.sealed) > 0"); len(leaks) > 0 {
+	if leaks := column(
+		t,
+		db.Pool,
+		"SELECT s.effect_id::text FROM sendpromptly.snapshots AS s WHERE position('4242'::bytea IN s.sealed) > 0",
+	); len(
+		leaks,
+	) > 0 {
 		t.Error("a payload lies in the clear")
 	}
 	db.Travel(30*24*time.Hour - time.Minute)

@@ -143,7 +143,10 @@ func (h *repairHandler) answer(w http.ResponseWriter, r *http.Request) verdict {
 	}
 	asked, err := callback.Decode(body)
 	if err != nil || asked.Type != callback.TypeReprocess || asked.Project != h.engine.cfg.Project ||
-		validID("event_id", asked.EventID) != nil || validID("replay_id", asked.ReplayID) != nil || validID("incident_id", asked.IncidentID) != nil {
+		validID(
+			"event_id",
+			asked.EventID,
+		) != nil || validID("replay_id", asked.ReplayID) != nil || validID("incident_id", asked.IncidentID) != nil {
 		return malformed
 	}
 	return h.repair(ctx, asked, signed.Nonce, sha256.Sum256(body))
@@ -168,10 +171,20 @@ func (h *repairHandler) repair(ctx context.Context, asked callback.Body, nonce s
 	case isCode(err, "55P03"):
 		return busy
 	}
-	note := dbsqlc.RepairNoteBrokenParams{EffectID: asked.EventID, ReplayID: asked.ReplayID, ErrorMessage: input.Cut(fmt.Sprint(err), 2000), Project: h.engine.cfg.Project}
+	note := dbsqlc.RepairNoteBrokenParams{
+		EffectID:     asked.EventID,
+		ReplayID:     asked.ReplayID,
+		ErrorMessage: input.Cut(fmt.Sprint(err), 2000),
+		Project:      h.engine.cfg.Project,
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
-	err = pgx.BeginTxFunc(ctx, h.engine.pool, pg.ReadCommitted, func(tx pgx.Tx) error { return h.engine.queries.RepairNoteBroken(ctx, tx, note) })
+	err = pgx.BeginTxFunc(
+		ctx,
+		h.engine.pool,
+		pg.ReadCommitted,
+		func(tx pgx.Tx) error { return h.engine.queries.RepairNoteBroken(ctx, tx, note) },
+	)
 	if err != nil {
 		return h.broken(ctx, "noting a broken repair", err)
 	}
@@ -180,7 +193,12 @@ func (h *repairHandler) repair(ctx context.Context, asked callback.Body, nonce s
 
 // inTransaction holds the effects row, runs the app's function, records the
 // success (unless it only queues) and keeps the answer: all of it or nothing.
-func (h *repairHandler) inTransaction(ctx context.Context, asked callback.Body, nonce string, bodyHash [32]byte) (v verdict, err error) {
+func (h *repairHandler) inTransaction(
+	ctx context.Context,
+	asked callback.Body,
+	nonce string,
+	bodyHash [32]byte,
+) (v verdict, err error) {
 	defer func() {
 		// The transaction has been rolled back by now.
 		if p := recover(); p != nil {
@@ -189,8 +207,10 @@ func (h *repairHandler) inTransaction(ctx context.Context, asked callback.Body, 
 	}()
 	e := h.engine
 	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) (verdict, error) {
-		row, err := e.queries.RepairBegin(ctx, tx, dbsqlc.RepairBeginParams{EffectID: asked.EventID, ReplayID: asked.ReplayID,
-			Nonce: nonce, BodyHash: bodyHash[:], Project: e.cfg.Project})
+		row, err := e.queries.RepairBegin(ctx, tx, dbsqlc.RepairBeginParams{
+			EffectID: asked.EventID, ReplayID: asked.ReplayID,
+			Nonce: nonce, BodyHash: bodyHash[:], Project: e.cfg.Project,
+		})
 		if err != nil {
 			return verdict{}, err
 		}
@@ -232,18 +252,26 @@ func (h *repairHandler) run(ctx context.Context, tx pgx.Tx, asked callback.Body)
 
 // newRepair reads what the app needs, from the receipt rather than from the request.
 func (e *Engine) newRepair(ctx context.Context, tx pgx.Tx, asked callback.Body) (Repair, error) {
-	row, err := e.queries.IncidentGetByEffect(ctx, tx, dbsqlc.IncidentGetByEffectParams{Project: e.cfg.Project, EffectID: asked.EventID})
+	row, err := e.queries.IncidentGetByEffect(
+		ctx,
+		tx,
+		dbsqlc.IncidentGetByEffectParams{Project: e.cfg.Project, EffectID: asked.EventID},
+	)
 	if err != nil {
 		return Repair{}, err
 	}
-	r := Repair{Acceptance: newAcceptance(row.Effect), EffectID: EffectID(row.Effect.EffectID), IncidentID: IncidentID(row.Incident.IncidentID),
-		ReplayID: asked.ReplayID, Attempt: row.Incident.Attempt, Cause: Cause(row.Incident.Cause)}
+	r := Repair{
+		Acceptance: newAcceptance(row.Effect), EffectID: EffectID(row.Effect.EffectID), IncidentID: IncidentID(row.Incident.IncidentID),
+		ReplayID: asked.ReplayID, Attempt: row.Incident.Attempt, Cause: Cause(row.Incident.Cause),
+	}
 	r.Payload = asked.Payload
 	if r.Subject == "" {
 		return r, nil
 	}
-	later, err := e.queries.EffectListLaterApplied(ctx, tx, dbsqlc.EffectListLaterAppliedParams{ProjectID: row.Effect.ProjectID,
-		Subject: r.Subject, EffectID: row.Effect.EffectID})
+	later, err := e.queries.EffectListLaterApplied(ctx, tx, dbsqlc.EffectListLaterAppliedParams{
+		ProjectID: row.Effect.ProjectID,
+		Subject:   r.Subject, EffectID: row.Effect.EffectID,
+	})
 	for _, k := range later {
 		r.LaterApplied = append(r.LaterApplied, Key{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect})
 	}
@@ -251,9 +279,18 @@ func (e *Engine) newRepair(ctx context.Context, tx pgx.Tx, asked callback.Body) 
 }
 
 // keep stores the answer, so that the same request gets it again.
-func (h *repairHandler) keep(ctx context.Context, tx pgx.Tx, asked callback.Body, nonce string, bodyHash [32]byte, v verdict) error {
-	return h.engine.queries.RepairEnd(ctx, tx, dbsqlc.RepairEndParams{EffectID: asked.EventID, ReplayID: asked.ReplayID, Nonce: nonce,
-		BodyHash: bodyHash[:], Status: v.status, Answer: v.word, Project: h.engine.cfg.Project})
+func (h *repairHandler) keep(
+	ctx context.Context,
+	tx pgx.Tx,
+	asked callback.Body,
+	nonce string,
+	bodyHash [32]byte,
+	v verdict,
+) error {
+	return h.engine.queries.RepairEnd(ctx, tx, dbsqlc.RepairEndParams{
+		EffectID: asked.EventID, ReplayID: asked.ReplayID, Nonce: nonce,
+		BodyHash: bodyHash[:], Status: v.status, Answer: v.word, Project: h.engine.cfg.Project,
+	})
 }
 
 // giveUp records a permanent failure, after the repair's own transaction rolled back.
@@ -264,7 +301,12 @@ func (h *repairHandler) giveUp(ctx context.Context, asked callback.Body, nonce s
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), failTimeout)
 	defer cancel()
-	err := pgx.BeginTxFunc(ctx, h.engine.pool, pg.ReadCommitted, func(tx pgx.Tx) error { return h.keep(ctx, tx, asked, nonce, bodyHash, permanent) })
+	err := pgx.BeginTxFunc(
+		ctx,
+		h.engine.pool,
+		pg.ReadCommitted,
+		func(tx pgx.Tx) error { return h.keep(ctx, tx, asked, nonce, bodyHash, permanent) },
+	)
 	if err != nil {
 		return h.broken(ctx, "keeping the answer", err)
 	}

@@ -56,7 +56,13 @@ func TestConcurrentCallbacksRepairOnce(t *testing.T) {
 			t.Errorf("answers %v, want 200 and 503 only", counts)
 		}
 		requireAnswer(t, "afterwards", p.post(p.sent()), 200, "applied")
-		if n := read[int](t, p.db.Pool, `SELECT count(*) FROM public.credits WHERE event = $1`, k.EventID); n != 1 || p.runs.Load() != 1 {
+		if n := read[int](
+			t,
+			p.db.Pool,
+			`SELECT count(*) FROM public.credits WHERE event = $1`,
+			k.EventID,
+		); n != 1 ||
+			p.runs.Load() != 1 {
 			t.Errorf("%d credits after %d runs, want one", n, p.runs.Load())
 		}
 		requireStory(t, p.db, k, askedFor+" success→applied resolved")
@@ -119,7 +125,17 @@ func TestARepairGetsTheReceiptAndWhatCameAfterIt(t *testing.T) {
 	t.Parallel()
 	p := newEndpoint(t, false)
 	unlock, revocation, other := key("evt_unlock"), key("evt_revocation"), key("evt_other")
-	accept(t, p.db, p.e, engine.Acceptance{Key: unlock, EventType: "invoice.paid", Subject: "acct_1", Amount: engine.Money{Minor: 1999, Currency: "EUR"}})
+	accept(
+		t,
+		p.db,
+		p.e,
+		engine.Acceptance{
+			Key:       unlock,
+			EventType: "invoice.paid",
+			Subject:   "acct_1",
+			Amount:    engine.Money{Minor: 1999, Currency: "EUR"},
+		},
+	)
 	p.db.Travel(31 * time.Minute)
 	p.incident = p.db.RequireIncident(unlock, engine.CauseMissing)
 	for k, subject := range map[engine.Key]string{revocation: "acct_1", other: "acct_2"} {

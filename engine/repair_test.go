@@ -93,11 +93,15 @@ type sent struct {
 
 func (p *endpoint) sent() sent {
 	i := p.incident
-	return sent{method: http.MethodPost, nonce: strings.ReplaceAll(id.New(), "-", ""), secret: p.secret,
+	return sent{
+		method: http.MethodPost, nonce: strings.ReplaceAll(id.New(), "-", ""), secret: p.secret,
 		at: read[time.Time](p.t, p.db.Pool, `SELECT sendpromptly.clock()`),
-		body: callback.Body{Type: callback.TypeReprocess, ReplayID: p.attempt.ReplayID, Attempt: p.attempt.Number, Project: "default",
+		body: callback.Body{
+			Type: callback.TypeReprocess, ReplayID: p.attempt.ReplayID, Attempt: p.attempt.Number, Project: "default",
 			EventID: string(i.EffectID), IncidentID: string(i.ID), Provider: i.Provider, ProviderEventID: i.EventID,
-			EffectType: i.Effect, Cause: string(i.Cause), RequestedAt: p.attempt.RequestedAt}}
+			EffectType: i.Effect, Cause: string(i.Cause), RequestedAt: p.attempt.RequestedAt,
+		},
+	}
 }
 
 // post signs a request, gives it to the handler and returns the answer.
@@ -173,8 +177,10 @@ func TestTheRepairEndpointAnswersEachCase(t *testing.T) {
 			p.result = func(tx pgx.Tx, _ engine.Repair) error { return tx.Rollback(t.Context()) }
 		}, 503, "try_again", 1, "note"},
 		{"stopped", func(p *endpoint, _ *sent) { p.stop() }, 409, "not_the_current_attempt", 0, "stopped→failed"},
-		{"an older attempt", func(p *endpoint, _ *sent) { p.stop(); p.again() }, 409, "not_the_current_attempt", 0,
-			"stopped→failed reprocess→reprocessing"},
+		{
+			"an older attempt", func(p *endpoint, _ *sent) { p.stop(); p.again() }, 409, "not_the_current_attempt", 0,
+			"stopped→failed reprocess→reprocessing",
+		},
 		{"closed", func(p *endpoint, _ *sent) {
 			p.stop()
 			if err := p.e.CloseIncident(t.Context(), p.incident.ID, "ada", "refunded"); err != nil {
@@ -214,7 +220,12 @@ func TestTheRepairEndpointAnswersEachCase(t *testing.T) {
 		requireStory(t, p.db, p.incident.Key, strings.TrimSpace(askedFor+" "+test.story))
 	}
 	for message, want := range map[string]int{secretError.Error(): 1, "panic: " + secretError.Error(): 1, "tx is closed": 1} {
-		if got := read[int](t, p.db.Pool, `SELECT count(*) FROM sendpromptly.entries WHERE kind = 'note' AND error_message = $1`, message); got != want {
+		if got := read[int](
+			t,
+			p.db.Pool,
+			`SELECT count(*) FROM sendpromptly.entries WHERE kind = 'note' AND error_message = $1`,
+			message,
+		); got != want {
 			t.Errorf("%d notes say %q, want %d", got, message, want)
 		}
 	}

@@ -117,7 +117,11 @@ func TestAnArchiveSealsNothingThatOthersRemove(t *testing.T) {
 	const step = "SELECT FROM sendpromptly.%s('default', sendpromptly.clock() - interval '35 days', '00000000-0000-0000-0000-000000000000', 10)"
 	other := open(t, db.Pool, pgx.TxOptions{})
 	run(t, other, fmt.Sprintf(step, "retain"))
-	if n := read[int](t, db.Pool, strings.Replace(fmt.Sprintf(step, "retain_read"), "SELECT FROM", "SELECT count(document)::int FROM", 1)); n != 0 {
+	if n := read[int](
+		t,
+		db.Pool,
+		strings.Replace(fmt.Sprintf(step, "retain_read"), "SELECT FROM", "SELECT count(document)::int FROM", 1),
+	); n != 0 {
 		t.Errorf("%d effects were read that others remove", n)
 	}
 	finish(t, other, true)
@@ -196,7 +200,13 @@ func TestAListMeetsRetentionBetweenItsStatements(t *testing.T) {
 		t.Fatal(err)
 	}
 	var receipts []engine.Receipt
-	list := []engine.Acceptance{{Key: key("evt_c")}, {Key: key("evt_a"), Subject: "acct_1"}, {Key: key("evt_b")}, {Key: key("evt_a")}, {Key: key("evt_d")}}
+	list := []engine.Acceptance{
+		{Key: key("evt_c")},
+		{Key: key("evt_a"), Subject: "acct_1"},
+		{Key: key("evt_b")},
+		{Key: key("evt_a")},
+		{Key: key("evt_d")},
+	}
 	accepted := start(func() error {
 		return pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) (err error) {
 			receipts, err = e.AcceptMany(t.Context(), tx, list)

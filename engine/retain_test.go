@@ -43,7 +43,12 @@ func settled(t *testing.T, db *enginetest.Database, e *engine.Engine, prefix str
 	t.Helper()
 	keys := []engine.Key{key(prefix + "_applied"), key(prefix + "_repaired"), key(prefix + "_closed")}
 	for _, k := range keys {
-		accept(t, db, e, engine.Acceptance{Key: k, Subject: "Acct_" + k.EventID, Customer: "cus_1", Objects: []string{"in_1", "in_1", "pi_1"}})
+		accept(
+			t,
+			db,
+			e,
+			engine.Acceptance{Key: k, Subject: "Acct_" + k.EventID, Customer: "cus_1", Objects: []string{"in_1", "in_1", "pi_1"}},
+		)
 	}
 	applied(t, db, e, keys[0])
 	for i, k := range keys[1:] {
@@ -106,7 +111,9 @@ func leftBehind(t *testing.T, db *enginetest.Database) []string {
 	}
 	var rows []string
 	for _, table := range tables {
-		rows = append(rows, column(t, db.Pool, fmt.Sprintf("SELECT '%s: ' || to_json(r)::text FROM sendpromptly.%s AS r", table, table))...)
+		rows = append(
+			rows,
+			column(t, db.Pool, fmt.Sprintf("SELECT '%s: ' || to_json(r)::text FROM sendpromptly.%s AS r", table, table))...)
 	}
 	return rows
 }
@@ -153,10 +160,18 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	applied(t, db, e, key("evt_proven"))
-	exec(t, db.Pool, `SELECT sendpromptly.issue_proof(i.incident_id, 'https://pay.example.com', NULL, '1 day', 'ada') FROM sendpromptly.incidents AS i
-		JOIN sendpromptly.effects AS e USING (effect_id) WHERE e.event_id = 'evt_proven'`)
+	exec(
+		t,
+		db.Pool,
+		`SELECT sendpromptly.issue_proof(i.incident_id, 'https://pay.example.com', NULL, '1 day', 'ada') FROM sendpromptly.incidents AS i
+		JOIN sendpromptly.effects AS e USING (effect_id) WHERE e.event_id = 'evt_proven'`,
+	)
 	gone := settled(t, db, e, "evt_old")
-	exec(t, db.Pool, "UPDATE sendpromptly.owed SET deadline = deadline + interval '1 year' WHERE effect_id = (SELECT effect_id FROM sendpromptly.effects WHERE event_id = 'evt_awaiting')")
+	exec(
+		t,
+		db.Pool,
+		"UPDATE sendpromptly.owed SET deadline = deadline + interval '1 year' WHERE effect_id = (SELECT effect_id FROM sendpromptly.effects WHERE event_id = 'evt_awaiting')",
+	)
 	exec(t, db.Pool, "UPDATE sendpromptly.effects SET deadline = deadline + interval '1 year' WHERE event_id = 'evt_awaiting'")
 	db.Travel(31 * day)
 	db.RequireIncident(key("evt_missing"), engine.CauseMissing)
@@ -176,8 +191,10 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 			t.Errorf("%s: a redelivery within the window was taken for a new event", k.EventID)
 		}
 	}
-	for event, want := range map[string]engine.State{"evt_awaiting": engine.StateAwaiting, "evt_failed": engine.StateFailed, "evt_missing": engine.StateMissing,
-		"evt_reopened": engine.StateMissing, "evt_late": engine.StateApplied, "evt_touched": engine.StateApplied, "evt_proven": engine.StateApplied} {
+	for event, want := range map[string]engine.State{
+		"evt_awaiting": engine.StateAwaiting, "evt_failed": engine.StateFailed, "evt_missing": engine.StateMissing,
+		"evt_reopened": engine.StateMissing, "evt_late": engine.StateApplied, "evt_touched": engine.StateApplied, "evt_proven": engine.StateApplied,
+	} {
 		db.RequireState(key(event), want)
 	}
 	db.RequireSound()
@@ -193,10 +210,21 @@ func TestNothingLeavesWithin35Days(t *testing.T) {
 	}
 	short := 35*day - time.Second
 	var field *engine.FieldError
-	if _, err := s.Projects.Set(t.Context(), "default", projects.Settings{Retention: &short}, nil, "ada"); !errors.As(err, &field) || field.Field != "retention" {
+	if _, err := s.Projects.Set(
+		t.Context(),
+		"default",
+		projects.Settings{Retention: &short},
+		nil,
+		"ada",
+	); !errors.As(err, &field) ||
+		field.Field != "retention" {
 		t.Errorf("as a setting: %v", err)
 	}
-	if _, err := s.Archive.Retain(t.Context(), archive.RetainOptions{Project: "default", OlderThan: short}); !errors.As(err, &field) || field.Field != "older_than" {
+	if _, err := s.Archive.Retain(
+		t.Context(),
+		archive.RetainOptions{Project: "default", OlderThan: short},
+	); !errors.As(err, &field) ||
+		field.Field != "older_than" {
 		t.Errorf("in Go: %v", err)
 	}
 	_, err = db.Pool.Exec(t.Context(), "SELECT sendpromptly.retain('default', now() - interval '34 days', gen_random_uuid(), 10)")

@@ -49,7 +49,12 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer cancel()
 	// A stale heartbeat is purged in a day.
 	_ = caught.Call(func() error {
-		return pgx.BeginTxFunc(leaving, e.pool, pg.ReadCommitted, func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) })
+		return pgx.BeginTxFunc(
+			leaving,
+			e.pool,
+			pg.ReadCommitted,
+			func(tx pgx.Tx) error { return e.queries.EngineLeave(leaving, tx, r.id) },
+		)
 	})
 	return nil
 }
@@ -91,7 +96,7 @@ func (r *runner) loops() []loop {
 func (r *runner) look(ctx context.Context) error {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
-	since := r.frontier.since(time.Now())
+	since := r.frontier.since(time.Now()) //nolint:forbidigo // how long ago the last whole look was
 	work, err := r.queries.WorkLook(ctx, r.pool, since)
 	if err != nil {
 		return err
@@ -100,13 +105,17 @@ func (r *runner) look(ctx context.Context) error {
 	r.callbacks.ring(work.Callbacks)
 	r.unsealed.ring(work.Unsealed)
 	r.unfolded.ring(work.Unfolded)
-	_, err = r.sweep(ctx, since, dbsqlc.WorkWaitingRow{Started: work.Started, Failures: work.Failures, Attempts: work.Attempts,
-		Deadlines: work.Deadlines, Callbacks: work.Callbacks, Entries: work.Entries})
+	_, err = r.sweep(ctx, since, dbsqlc.WorkWaitingRow{
+		Started: work.Started, Failures: work.Failures, Attempts: work.Attempts,
+		Deadlines: work.Deadlines, Callbacks: work.Callbacks, Entries: work.Entries,
+	})
 	return err
 }
 
 // now is the database's time, as of the last look.
-func (r *runner) now() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) }
+func (r *runner) now() time.Time {
+	return time.Now().Add(time.Duration(r.ahead.Load())) //nolint:forbidigo // carried on from what the database said
+}
 
 // shared is for what the fleet does once in a while, whoever does it.
 func (r *runner) shared(every time.Duration) func(context.Context) bool {
@@ -117,8 +126,10 @@ func (r *runner) shared(every time.Duration) func(context.Context) bool {
 func (r *runner) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
 	r.sweeping.Lock()
-	params := dbsqlc.EngineBeatParams{EngineID: r.id, Version: version(), Host: input.Cut(host, 255), OverdueLocked: r.locked,
-		SweepSeconds: r.took.Seconds()}
+	params := dbsqlc.EngineBeatParams{
+		EngineID: r.id, Version: version(), Host: input.Cut(host, 255), OverdueLocked: r.locked,
+		SweepSeconds: r.took.Seconds(),
+	}
 	if !r.lastPass.IsZero() {
 		last := r.lastPass
 		params.LastSweepAt = &last

@@ -23,8 +23,10 @@ import (
 // sealedStory makes one incident with texts of all kinds and seals it.
 func sealedStory(t *testing.T, db *enginetest.Database, e *engine.Engine, event string) engine.EffectID {
 	t.Helper()
-	a := engine.Acceptance{Key: key(event), EventType: "invoice.paid", Subject: "acct_ü", Customer: "cus_1", Objects: []string{"in_1", "order-7"},
-		Amount: engine.Money{Minor: -5, Currency: "JPY"}, OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)}
+	a := engine.Acceptance{
+		Key: key(event), EventType: "invoice.paid", Subject: "acct_ü", Customer: "cus_1", Objects: []string{"in_1", "order-7"},
+		Amount: engine.Money{Minor: -5, Currency: "JPY"}, OccurredAt: time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC),
+	}
 	id := accept(t, db, e, a).EffectID
 	accept(t, db, e, a)
 	if err := e.Fail(t.Context(), a.Key, errors.New("zażółć 世界"), engine.WithCode("x")); err != nil {
@@ -69,18 +71,31 @@ type hiddenField struct {
 // hidden lists an entry's hidden fields in the order of docs/proof-format.md.
 func hidden(i engine.Incident, n engine.Entry) []hiddenField {
 	if n.Kind != "receipt" {
-		return []hiddenField{{"actor", present(string(n.Actor))}, {"replay_id", present(n.ReplayID)}, {"error_code", present(n.ErrorCode)},
-			{"error_message", present(n.ErrorMessage)}, {"note", present(n.Note)}}
+		return []hiddenField{
+			{"actor", present(string(n.Actor))},
+			{"replay_id", present(n.ReplayID)},
+			{"error_code", present(n.ErrorCode)},
+			{"error_message", present(n.ErrorMessage)},
+			{"note", present(n.Note)},
+		}
 	}
 	var objects []byte
 	for _, id := range i.Objects {
 		objects = append(objects, prefixed([]byte(id))...)
 	}
-	return []hiddenField{{"event_id", []byte(i.EventID)}, {"subject", present(i.Subject)}, {"merchant", present(i.Merchant)},
-		{"occurred_at", []byte(microseconds(i.OccurredAt))}, {"deadline", []byte(microseconds(i.Deadline))}, {"amount", []byte(strconv.FormatInt(i.Amount.Minor, 10))},
-		{"currency", present(i.Amount.Currency)}, {"customer", present(i.Customer)},
-		{"version", present(i.Acceptance.Version)}, {"objects", objects},
-		{"source_event", present(i.SourceEvent)}}
+	return []hiddenField{
+		{"event_id", []byte(i.EventID)},
+		{"subject", present(i.Subject)},
+		{"merchant", present(i.Merchant)},
+		{"occurred_at", []byte(microseconds(i.OccurredAt))},
+		{"deadline", []byte(microseconds(i.Deadline))},
+		{"amount", []byte(strconv.FormatInt(i.Amount.Minor, 10))},
+		{"currency", present(i.Amount.Currency)},
+		{"customer", present(i.Customer)},
+		{"version", present(i.Acceptance.Version)},
+		{"objects", objects},
+		{"source_event", present(i.SourceEvent)},
+	}
 }
 
 // committed writes one hidden field as it enters the hash.
@@ -92,8 +107,10 @@ func committed(salt []byte, seq int, f hiddenField) []byte {
 
 func hashOf(previous, salt []byte, i engine.Incident, n engine.Entry) []byte {
 	out := bytes.Clone(previous)
-	for _, clear := range []string{"sendpromptly.entry.v1", strconv.Itoa(n.Seq), string(n.Kind), microseconds(n.At), string(n.State), string(n.Cause),
-		i.Provider, i.EventType, i.Effect, string(i.EffectID)} {
+	for _, clear := range []string{
+		"sendpromptly.entry.v1", strconv.Itoa(n.Seq), string(n.Kind), microseconds(n.At), string(n.State), string(n.Cause),
+		i.Provider, i.EventType, i.Effect, string(i.EffectID),
+	} {
 		out = append(out, prefixed(present(clear))...)
 	}
 	for _, f := range hidden(i, n) {
@@ -224,7 +241,11 @@ func TestALateEntryIsSealedAfterwards(t *testing.T) {
 	db.RequireSound()
 	exec(t, db.Pool, seal)
 	db.RequireSound()
-	order := column(t, db.Pool, `SELECT t.kind FROM sendpromptly.seals AS s JOIN sendpromptly.timeline(1, s.effect_id) AS t USING (entry_id) ORDER BY s.seq`)
+	order := column(
+		t,
+		db.Pool,
+		`SELECT t.kind FROM sendpromptly.seals AS s JOIN sendpromptly.timeline(1, s.effect_id) AS t USING (entry_id) ORDER BY s.seq`,
+	)
 	if got := strings.Join(order, " "); got != "receipt success duplicate" {
 		t.Errorf("sealed in the order %s", got)
 	}

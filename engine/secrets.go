@@ -29,7 +29,9 @@ func (e *Engine) callbackSecrets(ctx context.Context, projectID int) ([]string, 
 		secrets = append(secrets, string(plain))
 	}
 	if len(secrets) == 0 {
-		return nil, errors.New("sendpromptly: the project has no callback secret: make one with spadmin project set --rotate-callback-secret")
+		return nil, errors.New(
+			"sendpromptly: the project has no callback secret: make one with spadmin project set --rotate-callback-secret",
+		)
 	}
 	return secrets, nil
 }

@@ -18,7 +18,11 @@ const apartBatch = 50
 // it took. Where a batch breaks for a reason that lies in a row, some rows are
 // taken apart, which sets the poisonous ones aside. A panic is an error, so that
 // whoever calls goes on with what else waits.
-func (e *Engine) untilTaken(ctx context.Context, full int, step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error)) (total int, err error) {
+func (e *Engine) untilTaken(
+	ctx context.Context,
+	full int,
+	step func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error),
+) (total int, err error) {
 	defer caught.Panic(&err)
 	for batch, apart := full, false; ; {
 		taken, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch, apart) })
@@ -39,7 +43,12 @@ func (e *Engine) untilTaken(ctx context.Context, full int, step func(ctx context
 
 // untilPartial repeats a step, each time in a transaction of its own, until it
 // took less than a full batch.
-func untilPartial(ctx context.Context, e *Engine, batch int, step func(context.Context, dbsqlc.DBTX, int) (int, error)) (total int, err error) {
+func untilPartial(
+	ctx context.Context,
+	e *Engine,
+	batch int,
+	step func(context.Context, dbsqlc.DBTX, int) (int, error),
+) (total int, err error) {
 	for {
 		taken, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (int, error) { return step(ctx, tx, batch) })
 		total += taken

@@ -70,8 +70,10 @@ func trapped(t *testing.T, db *enginetest.Database, logger *slog.Logger) (*engin
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	e, err := engine.New(t.Context(), pool, engine.Config{AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond,
-		Logger: logger})
+	e, err := engine.New(t.Context(), pool, engine.Config{
+		AllowNetworks: loopback, SweepInterval: 20 * time.Millisecond,
+		Logger: logger,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,8 +150,10 @@ func TestAPanicInAStepDoesNotEndTheProcess(t *testing.T) {
 		found, err := e.Find(t.Context(), key("evt_1"))
 		return err == nil && found.State == engine.StateApplied
 	})
-	for _, want := range []string{"trap in WorkLook", "trap in OverdueOpen", "trap in ChangedSeal", "trap in TermsIndex", "trap in CallbackClaim",
-		"trap in CallbackContent", "trap in CallbackComplete", "step=sweep", "step=seal", "step=index", "step=deliver", "stack=", "TraceQueryEnd"} {
+	for _, want := range []string{
+		"trap in WorkLook", "trap in OverdueOpen", "trap in ChangedSeal", "trap in TermsIndex", "trap in CallbackClaim",
+		"trap in CallbackContent", "trap in CallbackComplete", "step=sweep", "step=seal", "step=index", "step=deliver", "stack=", "TraceQueryEnd",
+	} {
 		eventually(t, "the log holds "+want, func() bool { return strings.Contains(log.String(), want) })
 	}
 	db.RequireSound()

@@ -43,8 +43,12 @@ func TestEnginesThatMeetAPoisonousRowSetNoOtherAside(t *testing.T) {
 			})
 		}
 		sweepers.Wait()
-		if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (project_id, effect_id)
-			WHERE o.poisoned IS NOT NULL AND e.event_id NOT LIKE '%\_0'`); n != 0 {
+		if n := read[int](
+			t,
+			db.Pool,
+			`SELECT count(*) FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (project_id, effect_id)
+			WHERE o.poisoned IS NOT NULL AND e.event_id NOT LIKE '%\_0'`,
+		); n != 0 {
 			t.Errorf("round %d: %d innocent effects were set aside", round, n)
 		}
 		if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.owed WHERE poisoned IS NOT NULL`); n != round+1 {
@@ -155,7 +159,11 @@ func TestAPoisonousAttemptNeverWedgesTheSweep(t *testing.T) {
 	accept(t, db, e, engine.Acceptance{Key: key("evt_3")})
 	poison(t, db)
 	run(t, db.Pool, `DROP TRIGGER poison ON sendpromptly.incidents`)
-	run(t, db.Pool, `CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW WHEN (NEW.state = 'missing') EXECUTE FUNCTION public.poison()`)
+	run(
+		t,
+		db.Pool,
+		`CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW WHEN (NEW.state = 'missing') EXECUTE FUNCTION public.poison()`,
+	)
 	db.Travel(3 * time.Hour)
 	if opened := sweep(t, e); opened != 1 {
 		t.Errorf("%d deadlines found, want 1", opened)
@@ -178,8 +186,16 @@ func TestAPoisonousEffectNeverWedgesRetention(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	acceptEvents(t, db, e, 45) // three groups, with a poisonous one in the first and in the last
 	exec(t, db.Pool, "SELECT sendpromptly.succeed('stripe', event_id) FROM sendpromptly.effects")
-	run(t, db.Pool, `CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`)
-	run(t, db.Pool, `CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id IN ('evt_0', 'evt_42')) EXECUTE FUNCTION public.poison()`)
+	run(
+		t,
+		db.Pool,
+		`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`,
+	)
+	run(
+		t,
+		db.Pool,
+		`CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id IN ('evt_0', 'evt_42')) EXECUTE FUNCTION public.poison()`,
+	)
 	retention(t, db, 35*day)
 	db.Travel(36 * day)
 	retain(t, e, 43)
@@ -217,10 +233,19 @@ func TestABrokenChainHoldsUpNoOther(t *testing.T) {
 		if _, err := enginetest.Seal(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
-		return read[bool](t, db.Pool, `SELECT EXISTS (SELECT FROM sendpromptly.chains AS c JOIN sendpromptly.effects AS e USING (project_id, effect_id)
-			WHERE e.event_id = 'evt_whole')`)
+		return read[bool](
+			t,
+			db.Pool,
+			`SELECT EXISTS (SELECT FROM sendpromptly.chains AS c JOIN sendpromptly.effects AS e USING (project_id, effect_id)
+			WHERE e.event_id = 'evt_whole')`,
+		)
 	})
-	if n := read[int](t, db.Pool, `SELECT count(*) FROM sendpromptly.entries WHERE effect_id = $1 AND note LIKE 'the timeline could not be sealed%'`, string(broken)); n == 0 {
+	if n := read[int](
+		t,
+		db.Pool,
+		`SELECT count(*) FROM sendpromptly.entries WHERE effect_id = $1 AND note LIKE 'the timeline could not be sealed%'`,
+		string(broken),
+	); n == 0 {
 		t.Error("the broken one's timeline does not say so")
 	}
 	if chainsHold(t, db) {

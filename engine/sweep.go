@@ -24,7 +24,7 @@ import (
 func (e *Engine) sweepNow(ctx context.Context) (opened int, err error) {
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
-	since := e.frontier.since(time.Now())
+	since := e.frontier.since(time.Now()) //nolint:forbidigo // how long ago the last whole look was
 	work, err := e.queries.WorkWaiting(ctx, e.pool, since)
 	if err != nil {
 		return 0, named.Error("looking at deadlines", err)
@@ -34,7 +34,7 @@ func (e *Engine) sweepNow(ctx context.Context) (opened int, err error) {
 
 // sweep does what waits behind since. The caller holds the lock since before it asked.
 func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWaitingRow) (opened int, err error) {
-	began := time.Now()
+	began := time.Now() //nolint:forbidigo // how long a pass took
 	e.frontier.looked(began, since, work.Entries)
 	var moved swept
 	defer func() {

@@ -188,8 +188,10 @@ func (s *storm) judge(t *testing.T, total int) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for outcome, want := range []string{succeedsInTx: "applied", succeedsInBatch: "applied", fails: "failed",
-		failsThenSucceeds: "applied", staysSilent: "missing"} {
+	for outcome, want := range []string{
+		succeedsInTx: "applied", succeedsInBatch: "applied", fails: "failed",
+		failsThenSucceeds: "applied", staysSilent: "missing",
+	} {
 		if got := states[outcome]; len(got) != 1 || got[want] != total/outcomes {
 			t.Errorf("effects with outcome %d are %v, want %d %s", outcome, got, total/outcomes, want)
 		}
@@ -199,12 +201,28 @@ func (s *storm) judge(t *testing.T, total int) {
 		WHERE state IS NOT NULL ORDER BY effect_id, entry_id) AS firsts WHERE kind IN ('deadline', 'failure')`)
 	passed := read[int64](t, s.db.Pool, `SELECT count(*) FROM sendpromptly.entries WHERE kind = 'deadline'`)
 	if count != told || passed != s.opened.Load() {
-		t.Errorf("%d incidents, the timelines tell of %d; the engines opened %d, the timelines tell of %d", count, told, s.opened.Load(), passed)
+		t.Errorf(
+			"%d incidents, the timelines tell of %d; the engines opened %d, the timelines tell of %d",
+			count,
+			told,
+			s.opened.Load(),
+			passed,
+		)
 	}
-	near := read[int](t, s.db.Pool, `SELECT count(*) FROM sendpromptly.entries AS n JOIN sendpromptly.effects AS e USING (project_id, effect_id)
-		WHERE n.kind = 'success' AND abs(extract(epoch FROM n.at - e.deadline)) < 0.015`)
+	near := read[int](
+		t,
+		s.db.Pool,
+		`SELECT count(*) FROM sendpromptly.entries AS n JOIN sendpromptly.effects AS e USING (project_id, effect_id)
+		WHERE n.kind = 'success' AND abs(extract(epoch FROM n.at - e.deadline)) < 0.015`,
+	)
 	healed := read[int](t, s.db.Pool, `SELECT count(*) FROM sendpromptly.entries WHERE kind = 'resolved'`)
-	t.Logf("%d receipts: %d successes within 15 ms of the deadline, %d came after their incident, %d incidents", total, near, healed, count)
+	t.Logf(
+		"%d receipts: %d successes within 15 ms of the deadline, %d came after their incident, %d incidents",
+		total,
+		near,
+		healed,
+		count,
+	)
 	// Three kinds of outcome have an incident in any case, of two it depends on who came first.
 	if lost := told - 3*total/outcomes; lost <= 0 || lost >= 2*total/outcomes {
 		t.Errorf("%d of %d successes came after the sweep: nothing was raced", lost, 2*total/outcomes)

@@ -169,7 +169,8 @@ func TestAConcurrentDuplicateWaitsForTheFirst(t *testing.T) {
 				if err := receive(t, "the second receipt", ended); err != nil {
 					t.Fatal(err)
 				}
-				if second.Duplicate != commit || commit != (second.EffectID == original.EffectID) || commit != second.Deadline.Equal(original.Deadline) {
+				if second.Duplicate != commit || commit != (second.EffectID == original.EffectID) ||
+					commit != second.Deadline.Equal(original.Deadline) {
 					t.Errorf("%s, commit %v: second = %+v, first %+v", name, commit, second, original)
 				}
 				requireStory(t, db, k, map[bool]string{true: "receipt→awaiting mismatch", false: "receipt→awaiting"}[commit])
@@ -188,7 +189,11 @@ func contents(t testing.TB, db *enginetest.Database) map[string]string {
 	all := map[string]string{}
 	names := read[[]string](t, db.Pool, `SELECT array_agg(tablename::text) FROM pg_tables WHERE schemaname = 'sendpromptly'`)
 	for _, name := range names {
-		all[name] = read[string](t, db.Pool, `SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM sendpromptly.`+name+` AS t`)
+		all[name] = read[string](
+			t,
+			db.Pool,
+			`SELECT coalesce(string_agg(t::text, E'\n' ORDER BY t::text), '') FROM sendpromptly.`+name+` AS t`,
+		)
 	}
 	return all
 }
@@ -214,11 +219,20 @@ func TestARollbackLeavesNoTrace(t *testing.T) {
 	before := contents(t, db)
 
 	tx := open(t, db.Pool, pgx.TxOptions{})
-	fresh := engine.Acceptance{Key: key("evt_new"), Subject: "acct_1", Objects: []string{"in_1"}, Payload: json.RawMessage(`{"a":1}`)}
+	fresh := engine.Acceptance{
+		Key:     key("evt_new"),
+		Subject: "acct_1",
+		Objects: []string{"in_1"},
+		Payload: json.RawMessage(`{"a":1}`),
+	}
 	if _, err := e.Accept(t.Context(), tx, fresh); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.AcceptMany(t.Context(), tx, []engine.Acceptance{fresh, {Key: key("evt_other")}, {Key: awaiting, Subject: "acct_2"}}); err != nil {
+	if _, err := e.AcceptMany(
+		t.Context(),
+		tx,
+		[]engine.Acceptance{fresh, {Key: key("evt_other")}, {Key: awaiting, Subject: "acct_2"}},
+	); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []engine.Key{fresh.Key, awaiting, isMissing, asked, closed, key("evt_adopted")} {
@@ -236,7 +250,14 @@ func TestARollbackLeavesNoTrace(t *testing.T) {
 			t.Errorf("%s changed:\n%s\nwas\n%s", table, rows, before[table])
 		}
 	}
-	if err := e.Apply(t.Context(), awaiting, func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) }); !errors.Is(err, errNoAccount) {
+	if err := e.Apply(
+		t.Context(),
+		awaiting,
+		func(context.Context, pgx.Tx) error { return engine.WillRetry(errNoAccount) },
+	); !errors.Is(
+		err,
+		errNoAccount,
+	) {
 		t.Errorf("error = %v", err)
 	}
 	after := contents(t, db)

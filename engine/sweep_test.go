@@ -48,7 +48,11 @@ func TestAPoisonousRowNeverWedgesTheSweep(t *testing.T) {
 	if opened != 2497 || err != nil {
 		t.Fatalf("Sweep = %d, %v; want all but three", opened, err)
 	}
-	aside := column(t, db.Pool, "SELECT e.event_id FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (effect_id) WHERE o.poisoned LIKE '%poisonous%' ORDER BY 1")
+	aside := column(
+		t,
+		db.Pool,
+		"SELECT e.event_id FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (effect_id) WHERE o.poisoned LIKE '%poisonous%' ORDER BY 1",
+	)
 	if got := strings.Join(aside, " "); got != "evt_0 evt_2499 evt_700" {
 		t.Errorf("set aside: %s", got)
 	}

@@ -91,8 +91,10 @@ func (e *Engine) Timeline(ctx context.Context, id EffectID, from int64) (Timelin
 	if err := validID("id", string(id)); err != nil {
 		return TimelinePage{}, err
 	}
-	rows, err := e.queries.TimelineList(ctx, e.pool, dbsqlc.TimelineListParams{Project: e.cfg.Project, EffectID: string(id),
-		After: max(from, 0) - 1, Page: timelinePage + 1})
+	rows, err := e.queries.TimelineList(ctx, e.pool, dbsqlc.TimelineListParams{
+		Project: e.cfg.Project, EffectID: string(id),
+		After: max(from, 0) - 1, Page: timelinePage + 1,
+	})
 	if err != nil {
 		return TimelinePage{}, named.Error("reading a timeline", err)
 	}

@@ -89,8 +89,10 @@ func TestABadKeyIsRefusedByEveryCallAndAbortsNothing(t *testing.T) {
 	tx := payment(t, db)
 	bad := []string{"", nul, notUTF8, surrogate, tooLong, "a b", "a\tb", "a\u00a0b", "a\u0085b", "line\n"}
 	for name, call := range keyCalls(e) {
-		for field, more := range map[string][]string{"Provider": {"Stripe", "stripé", "a.b", strings.Repeat("x", 65)},
-			"EventID": {strings.Repeat("x", 256), "evt_\u2028"}, "Effect": {strings.Repeat("é", 65)}} {
+		for field, more := range map[string][]string{
+			"Provider": {"Stripe", "stripé", "a.b", strings.Repeat("x", 65)},
+			"EventID":  {strings.Repeat("x", 256), "evt_\u2028"}, "Effect": {strings.Repeat("é", 65)},
+		} {
 			for _, text := range append(more, bad...) {
 				k := key("evt_1")
 				switch field {
@@ -131,15 +133,20 @@ func TestABadAcceptanceIsRefusedAndAbortsNothing(t *testing.T) {
 	for _, objects := range [][]string{{""}, {"in_1", nul}, {notUTF8}, {surrogate}, {tooLong}, {"a b"}, make([]string, 17)} {
 		bad["Objects"] = append(bad["Objects"], func(a *engine.Acceptance) { a.Objects = objects })
 	}
-	for _, at := range []time.Time{time.Date(1, 6, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
-		time.Date(600000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(math.MaxInt64, 0), time.Unix(math.MinInt64, 0), time.Unix(math.MaxInt64, math.MaxInt64), time.Unix(-1, 0)} {
+	for _, at := range []time.Time{
+		time.Date(1, 6, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(600000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(math.MaxInt64, 0), time.Unix(math.MinInt64, 0), time.Unix(math.MaxInt64, math.MaxInt64), time.Unix(-1, 0),
+	} {
 		bad["OccurredAt"] = append(bad["OccurredAt"], func(a *engine.Acceptance) { a.OccurredAt = at })
 	}
 	for _, timeout := range []time.Duration{-1, -time.Hour, math.MinInt64, 1, 999 * time.Millisecond, 30*24*time.Hour + 1, math.MaxInt64} {
 		bad["Timeout"] = append(bad["Timeout"], func(a *engine.Acceptance) { a.Timeout = timeout })
 	}
 	for _, currency := range []string{"E", "EURO", "E1R", "E\x00R", "\xff\xff\xff", "é1", "eu "} {
-		bad["Amount.Currency"] = append(bad["Amount.Currency"], func(a *engine.Acceptance) { a.Amount = engine.Money{Minor: 1, Currency: currency} })
+		bad["Amount.Currency"] = append(
+			bad["Amount.Currency"],
+			func(a *engine.Acceptance) { a.Amount = engine.Money{Minor: 1, Currency: currency} },
+		)
 	}
 	for _, payload := range []string{"{", "nul\x00l", `"` + notUTF8 + `"`, `"\ud800"`, `"\udc00\ud800"`, `{"a":NaN}`, `"` + strings.Repeat("x", 512<<10) + `"`, "{} {}"} {
 		bad["Payload"] = append(bad["Payload"], func(a *engine.Acceptance) { a.Payload = json.RawMessage(payload) })
@@ -225,7 +232,11 @@ func TestTheLongestKeyOfTheLongestCharactersIsTaken(t *testing.T) {
 	if err := e.Fail(t.Context(), longest, errors.New(strings.Repeat("я", 1500))); err != nil {
 		t.Fatal(err)
 	}
-	if i := db.RequireIncident(longest, engine.CauseFailed); i.ErrorMessage != strings.Repeat("я", 1500) || i.Subject != strings.Repeat("я", 255) {
+	if i := db.RequireIncident(
+		longest,
+		engine.CauseFailed,
+	); i.ErrorMessage != strings.Repeat("я", 1500) ||
+		i.Subject != strings.Repeat("я", 255) {
 		t.Errorf("kept %d bytes of the message, %d of the subject", len(i.ErrorMessage), len(i.Subject))
 	}
 	db.RequireSound()

@@ -27,7 +27,19 @@ var axe = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(folder)
-	install := exec.CommandContext(ctx, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund", "--no-save", "--fetch-retries=0", "--prefix", folder, axePackage)
+	install := exec.CommandContext(
+		ctx,
+		"npm",
+		"install",
+		"--ignore-scripts",
+		"--no-audit",
+		"--no-fund",
+		"--no-save",
+		"--fetch-retries=0",
+		"--prefix",
+		folder,
+		axePackage,
+	)
 	install.WaitDelay = time.Second
 	if err := install.Run(); err != nil {
 		return "", err

@@ -45,7 +45,9 @@ func TestTheConsoleIsWorkedByKeys(t *testing.T) {
 	b.waits(`document.getElementById("keys").open && document.getElementById("keys").contains(document.activeElement)`)
 	press("j")
 	press(escape)
-	b.waits(`!document.getElementById("keys").open && document.activeElement === ` + at + ` && ` + at + `.innerText === "acct_bruno"`)
+	b.waits(
+		`!document.getElementById("keys").open && document.activeElement === ` + at + ` && ` + at + `.innerText === "acct_bruno"`,
+	)
 
 	// Typing is typing.
 	// As a keyboard has it: one event, whose letter is typed unless the page takes it. chromedp's keys are two events.
@@ -64,7 +66,9 @@ func TestTheConsoleIsWorkedByKeys(t *testing.T) {
 	b.open("/incidents")
 	b.sees("Live")
 	press("j", "r")
-	b.waits(`location.hash === "#reprocess" && document.getElementById("reprocess").open && document.activeElement.innerText === "Ask for the repair"`)
+	b.waits(
+		`location.hash === "#reprocess" && document.getElementById("reprocess").open && document.activeElement.innerText === "Ask for the repair"`,
+	)
 	b.sees("acct_chidi paid")
 	b.accessible("an incident by keys")
 	press(escape)

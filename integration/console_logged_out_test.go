@@ -40,7 +40,10 @@ func TestALivePageSaysThatOneIsSignedOut(t *testing.T) {
 		s.fails("acct_ines", "card network timeout") // the page looks again, and cannot
 		b.sees("You are signed out", "Signed out")
 		b.waits(`document.documentElement.classList.contains("over")`)
-		if left := eval[string](b, `[...timers.values(), ...streams.filter((s) => s.readyState !== EventSource.CLOSED).map((s) => s.url)].join()`); left != "Interval 5000" {
+		if left := eval[string](
+			b,
+			`[...timers.values(), ...streams.filter((s) => s.readyState !== EventSource.CLOSED).map((s) => s.url)].join()`,
+		); left != "Interval 5000" {
 			t.Errorf("%s: left to ask again: %s", path, left)
 		}
 		b.snap("signed-out")

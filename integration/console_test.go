@@ -59,11 +59,19 @@ func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool)
 	}))
 	t.Cleanup(app.Close)
 	repair := app.URL + "/sendpromptly/repair"
-	if _, _, err := s.store.Projects.Create(t.Context(), "billing", projects.Settings{RepairURL: &repair}, allow, "test"); err != nil {
+	if _, _, err := s.store.Projects.Create(
+		t.Context(),
+		"billing",
+		projects.Settings{RepairURL: &repair},
+		allow,
+		"test",
+	); err != nil {
 		t.Fatal(err)
 	}
-	if s.engine, err = engine.New(t.Context(), s.db.Pool, engine.Config{Project: "billing", AllowNetworks: allow,
-		SweepInterval: 100 * time.Millisecond}); err != nil {
+	if s.engine, err = engine.New(t.Context(), s.db.Pool, engine.Config{
+		Project: "billing", AllowNetworks: allow,
+		SweepInterval: 100 * time.Millisecond,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	keys := t.TempDir()
@@ -72,8 +80,10 @@ func newConsoleSiteOn(t *testing.T, db *enginetest.Database, pool *pgxpool.Pool)
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.url = "http://" + server.Listener.Addr().String() + "/ops"
-	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: pool, BaseURL: s.url, AllowNetworks: allow,
-		Logger: slog.New(slog.DiscardHandler), ProofKeys: keys})
+	admin, err := adminserver.New(t.Context(), adminserver.Config{
+		Pool: pool, BaseURL: s.url, AllowNetworks: allow,
+		Logger: slog.New(slog.DiscardHandler), ProofKeys: keys,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,9 +110,11 @@ func (s *consoleSite) fails(account, why string) engine.IncidentID {
 	s.n++
 	key := engine.Key{Provider: "stripe", EventID: fmt.Sprintf("evt_1Qk%08d", s.n), Effect: "credit_grant"}
 	err := pgx.BeginFunc(s.Context(), s.db.Pool, func(tx pgx.Tx) error {
-		_, err := s.engine.Accept(s.Context(), tx, engine.Acceptance{Key: key, EventType: "invoice.paid", Subject: account, Customer: "cus_" + account,
+		_, err := s.engine.Accept(s.Context(), tx, engine.Acceptance{
+			Key: key, EventType: "invoice.paid", Subject: account, Customer: "cus_" + account,
 			Amount: engine.Money{Minor: 4900, Currency: "EUR"}, Objects: []string{fmt.Sprintf("in_1Qk%08d", s.n)},
-			OccurredAt: time.Now(), Version: "2026.11.3"})
+			OccurredAt: time.Now(), Version: "2026.11.3",
+		})
 		return err
 	})
 	if err == nil {
@@ -165,7 +177,9 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	b.waits(`document.querySelectorAll("[data-row]")[1].classList.contains("at") && document.activeElement.closest("[data-row].at")`)
 	s.fails("acct_dana", "account is locked")
 	b.sees("1 incident has arrived.")
-	b.waits(`document.querySelectorAll("[data-row]")[1].classList.contains("at") && !document.querySelector("#rows").innerText.includes("acct_dana")`)
+	b.waits(
+		`document.querySelectorAll("[data-row]")[1].classList.contains("at") && !document.querySelector("#rows").innerText.includes("acct_dana")`,
+	)
 	b.do(chromedp.KeyEvent("?"))
 	b.waits(`document.getElementById("keys").open`)
 	b.accessible("the keys")
@@ -249,10 +263,21 @@ func TestEveryPageOfTheConsoleIsAccessible(t *testing.T) {
 	s := newConsoleSite(t)
 	id := s.fails("acct_ines", `relation "credits" violates check constraint "credits_balance_check"`)
 	s.fails("acct_"+"a_very_long_reference_that_nobody_would_choose_but_somebody_will_anyway_"+"0123456789", "boom")
-	if _, err := s.store.Incidents.Views.Save(t.Context(), "billing", "Card trouble", engine.IncidentFilter{Open: true, Text: "boom"}, "ada@example.com"); err != nil {
+	if _, err := s.store.Incidents.Views.Save(
+		t.Context(),
+		"billing",
+		"Card trouble",
+		engine.IncidentFilter{Open: true, Text: "boom"},
+		"ada@example.com",
+	); err != nil {
 		t.Fatal(err)
 	}
-	plan, err := s.store.Incidents.Plans.Create(t.Context(), "billing", incidents.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}}, "ada@example.com")
+	plan, err := s.store.Incidents.Plans.Create(
+		t.Context(),
+		"billing",
+		incidents.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}},
+		"ada@example.com",
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,9 +292,24 @@ func TestEveryPageOfTheConsoleIsAccessible(t *testing.T) {
 	b.open("/login")
 	b.accessible("login")
 	s.login(b, "ada@example.com", "admin")
-	pages := map[string]string{"overview": "/?project=billing", "empty": "/?project=default", "incidents": "/incidents?project=billing", "nothing": "/incidents?project=billing&q=nobody",
-		"incident": "/incidents/" + string(id), "effects": "/effects?project=billing&q=acct_ines", "effects-empty": "/effects?project=billing", "plans": "/plans?project=billing",
-		"plan": "/plans/" + plan.ID + "?project=billing", "projects": "/projects", "project": "/projects/billing", "operators": "/operators", "audit": "/audit", "not-found": "/nowhere"}
+	pages := map[string]string{
+		"overview":  "/?project=billing",
+		"empty":     "/?project=default",
+		"incidents": "/incidents?project=billing",
+		"nothing":   "/incidents?project=billing&q=nobody",
+		"incident": "/incidents/" + string(
+			id,
+		),
+		"effects":       "/effects?project=billing&q=acct_ines",
+		"effects-empty": "/effects?project=billing",
+		"plans":         "/plans?project=billing",
+		"plan":          "/plans/" + plan.ID + "?project=billing",
+		"projects":      "/projects",
+		"project":       "/projects/billing",
+		"operators":     "/operators",
+		"audit":         "/audit",
+		"not-found":     "/nowhere",
+	}
 	for _, looks := range []struct {
 		name, scheme  string
 		width, height int64

@@ -13,5 +13,11 @@ func TestTheHeavyFormsOfTheEngineSuite(t *testing.T) {
 		t.Skip("DATABASE_URL is not set: run it by make integration")
 	}
 	heavy := []string{"SENDPROMPTLY_HEAVY=1", "SENDPROMPTLY_PLAN_ROWS=1000000"}
-	runEngineSuite(t, url, heavy, "-timeout=15m", "-run=TestOutcomesAtTheirDeadlines|TestPlansUseTheirIndex|TestCallersAtEveryIsolationLevel|TestEverybodyAtOnce|TestEnginesThatMeet|TestAReaderThatReconnects")
+	runEngineSuite(
+		t,
+		url,
+		heavy,
+		"-timeout=15m",
+		"-run=TestOutcomesAtTheirDeadlines|TestPlansUseTheirIndex|TestCallersAtEveryIsolationLevel|TestEverybodyAtOnce|TestEnginesThatMeet|TestAReaderThatReconnects",
+	)
 }

@@ -118,9 +118,16 @@ func startPgbouncer(t *testing.T, program, databaseURL string) string {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	port := freePort(t)
-	config := fmt.Sprintf("[databases]\n%s = host=%s port=%d user=%s password=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
-		"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 100\nignore_startup_parameters = extra_float_digits\n",
-		server.Database, server.Host, server.Port, server.User, server.Password, port)
+	config := fmt.Sprintf(
+		"[databases]\n%s = host=%s port=%d user=%s password=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
+			"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 100\nignore_startup_parameters = extra_float_digits\n",
+		server.Database,
+		server.Host,
+		server.Port,
+		server.User,
+		server.Password,
+		port,
+	)
 	file := filepath.Join(folder, "pgbouncer.ini")
 	if err := errors.Join(os.Chmod(folder, 0o755), os.WriteFile(file, []byte(config), 0o644)); err != nil {
 		t.Fatal(err)
@@ -138,8 +145,10 @@ func startPgbouncer(t *testing.T, program, databaseURL string) string {
 		_ = bouncer.Process.Kill()
 		_ = bouncer.Wait()
 	})
-	through := (&url.URL{Scheme: "postgres", User: url.User(server.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
-		Path: server.Database, RawQuery: "sslmode=disable"}).String()
+	through := (&url.URL{
+		Scheme: "postgres", User: url.User(server.User), Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)),
+		Path: server.Database, RawQuery: "sslmode=disable",
+	}).String()
 	waitFor(t, through)
 	return through
 }

@@ -47,7 +47,13 @@ func newProofSite(t *testing.T) *proofSite {
 		t.Fatal(err)
 	}
 	name, contact := "Northwind Credits", "help@northwind.example"
-	if _, err := st.Projects.Set(t.Context(), "default", projects.Settings{RepairURL: &app.URL, PublicName: &name, SupportContact: &contact}, loopback, "ada"); err != nil {
+	if _, err := st.Projects.Set(
+		t.Context(),
+		"default",
+		projects.Settings{RepairURL: &app.URL, PublicName: &name, SupportContact: &contact},
+		loopback,
+		"ada",
+	); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := st.Projects.RotateCallbackSecret(t.Context(), "default", 0, "ada"); err != nil {
@@ -59,8 +65,10 @@ func newProofSite(t *testing.T) *proofSite {
 	}
 	server := httptest.NewUnstartedServer(nil)
 	s.issuer = "http://" + server.Listener.Addr().String()
-	s.admin, err = adminserver.New(t.Context(), adminserver.Config{Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.PartProof}, ProofKeys: keys,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	s.admin, err = adminserver.New(t.Context(), adminserver.Config{
+		Pool: db.Pool, BaseURL: s.issuer, Only: []adminserver.Part{adminserver.PartProof}, ProofKeys: keys,
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +83,11 @@ func (s *proofSite) lost(event, effect, eventType string) engine.Incident {
 	s.Helper()
 	k := engine.Key{Provider: "stripe", EventID: event, Effect: effect}
 	err := pgx.BeginFunc(s.Context(), s.db.Pool, func(tx pgx.Tx) error {
-		_, err := s.engine.Accept(s.Context(), tx, engine.Acceptance{Key: k, EventType: eventType, Subject: "acct_8x41920", OccurredAt: time.Now().Add(-time.Minute)})
+		_, err := s.engine.Accept(
+			s.Context(),
+			tx,
+			engine.Acceptance{Key: k, EventType: eventType, Subject: "acct_8x41920", OccurredAt: time.Now().Add(-time.Minute)},
+		)
 		return err
 	})
 	if err != nil {
@@ -155,7 +167,13 @@ func (b *browser) keep(name string) {
 func (b *browser) checked() (result, text string) {
 	b.Helper()
 	b.waits(`document.querySelector("#check[data-result]")`)
-	return eval[string](b, `document.getElementById("check").dataset.result`), eval[string](b, `document.getElementById("check").innerText`)
+	return eval[string](
+			b,
+			`document.getElementById("check").dataset.result`,
+		), eval[string](
+			b,
+			`document.getElementById("check").innerText`,
+		)
 }
 
 var (
@@ -178,15 +196,23 @@ func TestACustomerOpensTheProofLink(t *testing.T) {
 	b.checked()
 	b.keep("proof-open-phone.png")
 	s.repair(i)
-	for name, l := range map[string]look{"phone": phone, "desktop": desktop, "dark": {width: 390, height: 844, dark: true, zone: "Asia/Tokyo"},
-		"desktop-dark": {width: 1280, height: 900, dark: true}, "print": {width: 794, height: 1123, print: true}} {
+	for name, l := range map[string]look{
+		"phone": phone, "desktop": desktop, "dark": {width: 390, height: 844, dark: true, zone: "Asia/Tokyo"},
+		"desktop-dark": {width: 1280, height: 900, dark: true}, "print": {width: 794, height: 1123, print: true},
+	} {
 		b.as(l)
 		b.open(link)
 		result, text := b.checked()
 		if result != "good" || !strings.Contains(text, "the signature is real, and entries 1 to") {
 			t.Errorf("%s: the browser's check is %s: %s", name, result, text)
 		}
-		if title := eval[string](b, `document.querySelector("h1").innerText`); !strings.HasPrefix(title, "Your credits were added on ") {
+		if title := eval[string](
+			b,
+			`document.querySelector("h1").innerText`,
+		); !strings.HasPrefix(
+			title,
+			"Your credits were added on ",
+		) {
 			t.Errorf("%s: %q", name, title)
 		}
 		if wide := eval[bool](b, `document.documentElement.scrollWidth > document.documentElement.clientWidth`); wide {
@@ -229,7 +255,10 @@ func TestTheBrowserFindsWhatWasAltered(t *testing.T) {
 	i := s.lost("evt_1", "credit_grant", "invoice.paid")
 	b.expected = []string{"409"}
 	link := s.link(i)
-	if _, err := s.db.Pool.Exec(t.Context(), "UPDATE sendpromptly.entries SET at = at - interval '1 hour' WHERE kind = 'opened'"); err != nil {
+	if _, err := s.db.Pool.Exec(
+		t.Context(),
+		"UPDATE sendpromptly.entries SET at = at - interval '1 hour' WHERE kind = 'opened'",
+	); err != nil {
 		t.Fatal(err)
 	}
 	b.as(phone)
@@ -237,7 +266,13 @@ func TestTheBrowserFindsWhatWasAltered(t *testing.T) {
 	if result, text := b.checked(); result != "bad" {
 		t.Errorf("the browser's check is %s: %s", result, text)
 	}
-	if text := eval[string](b, `document.body.innerText`); !strings.Contains(text, "Entries have been removed or altered since this link was made") {
+	if text := eval[string](
+		b,
+		`document.body.innerText`,
+	); !strings.Contains(
+		text,
+		"Entries have been removed or altered since this link was made",
+	) {
 		t.Errorf("the page says:\n%s", text)
 	}
 	b.keep("proof-altered.png")
@@ -270,7 +305,11 @@ func TestTheBrowserFindsLies(t *testing.T) {
 				try { ` + lie + ` } catch {}
 				return told;
 			};`
-		added, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		added, err := chromedp.Call(
+			b.ctx,
+			page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: script},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +318,11 @@ func TestTheBrowserFindsLies(t *testing.T) {
 		if result, text := b.checked(); result != "bad" || !strings.Contains(text, want) {
 			t.Errorf("%s: %s, %s", lie, result, text)
 		}
-		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added)); err != nil {
+		if _, err := chromedp.Call(
+			b.ctx,
+			page.RemoveScriptToEvaluateOnNewDocument,
+			page.RemoveScriptToEvaluateOnNewDocumentParams(added),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -295,7 +338,11 @@ func TestABrowserThatCannotCheckSaysSo(t *testing.T) {
 		`crypto.subtle.importKey = () => Promise.reject(new DOMException("", "NotSupportedError"))`: "does not know Ed25519",
 		`Object.defineProperty(Crypto.prototype, "subtle", { value: undefined })`:                   "without https",
 	} {
-		added, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script})
+		added, err := chromedp.Call(
+			b.ctx,
+			page.AddScriptToEvaluateOnNewDocument,
+			page.AddScriptToEvaluateOnNewDocumentParams{Source: script},
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +351,11 @@ func TestABrowserThatCannotCheckSaysSo(t *testing.T) {
 		if result, text := b.checked(); result != "unable" || !strings.Contains(text, want) {
 			t.Errorf("%s: %s, %s", want, result, text)
 		}
-		if _, err := chromedp.Call(b.ctx, page.RemoveScriptToEvaluateOnNewDocument, page.RemoveScriptToEvaluateOnNewDocumentParams(added)); err != nil {
+		if _, err := chromedp.Call(
+			b.ctx,
+			page.RemoveScriptToEvaluateOnNewDocument,
+			page.RemoveScriptToEvaluateOnNewDocumentParams(added),
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -317,11 +368,20 @@ func TestADeadLinkIsOnePage(t *testing.T) {
 	b.expected = []string{"404"}
 	b.as(phone)
 	b.open(s.issuer + "/p/nothing")
-	if text := eval[string](b, `document.body.innerText`); !strings.Contains(text, "This link has expired or was withdrawn; ask whoever sent it for a new one.") {
+	if text := eval[string](
+		b,
+		`document.body.innerText`,
+	); !strings.Contains(
+		text,
+		"This link has expired or was withdrawn; ask whoever sent it for a new one.",
+	) {
 		t.Errorf("the page says:\n%s", text)
 	}
 	b.keep("proof-gone.png")
-	if answer, err := http.Get(s.issuer + "/p/nothing"); err != nil || answer.StatusCode != http.StatusNotFound { //nolint:noctx // a test
+	if answer, err := http.Get(
+		s.issuer + "/p/nothing",
+	); err != nil ||
+		answer.StatusCode != http.StatusNotFound {
 		t.Error(answer, err)
 	}
 }

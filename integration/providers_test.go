@@ -46,7 +46,8 @@ func TestStripeGoAgreesOnGoodSignatures(t *testing.T) {
 			t.Errorf("%s: we refused stripe-go's: %v", eventType, err)
 			continue
 		}
-		if got.EventID != event.ID || got.EventType != string(event.Type) || got.Live != event.Livemode || got.OccurredAt.Unix() != event.Created {
+		if got.EventID != event.ID || got.EventType != string(event.Type) || got.Live != event.Livemode ||
+			got.OccurredAt.Unix() != event.Created {
 			t.Errorf("%s: got %+v, stripe-go %+v", eventType, got, event)
 		}
 	}
@@ -157,7 +158,16 @@ func TestStripeGoReadsTheSameObjects(t *testing.T) {
 
 	var charge stripego.Charge
 	e = object(t, "charge.refunded", &charge)
-	check(t, e, charge.Customer.ID, string(charge.Currency), charge.AmountRefunded, charge.ID, charge.PaymentIntent.ID, charge.ReceiptNumber)
+	check(
+		t,
+		e,
+		charge.Customer.ID,
+		string(charge.Currency),
+		charge.AmountRefunded,
+		charge.ID,
+		charge.PaymentIntent.ID,
+		charge.ReceiptNumber,
+	)
 
 	var dispute stripego.Dispute
 	e = object(t, "charge.dispute.created", &dispute)
@@ -196,7 +206,13 @@ func TestGoShopifyAgreesOnSignatures(t *testing.T) {
 func TestGoShopifyReadsTheSameObjects(t *testing.T) {
 	number := func(n uint64) string { return strconv.FormatUint(n, 10) }
 	for _, topic := range samples.Types[shopify.Provider] {
-		body, header, err := samples.Signed(shopify.Provider, topic, providerSecret, samples.Values{Live: true, Amount: 901, Currency: "KWD"}, time.Now())
+		body, header, err := samples.Signed(
+			shopify.Provider,
+			topic,
+			providerSecret,
+			samples.Values{Live: true, Amount: 901, Currency: "KWD"},
+			time.Now(),
+		)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,11 +238,21 @@ func TestGoShopifyReadsTheSameObjects(t *testing.T) {
 			}
 			err = json.Unmarshal(body, &order)
 			customer = *order.Customer
-			ids = []string{number(order.Id), order.Name, strconv.Itoa(order.OrderNumber), order.ConfirmationNumber, number(order.CheckoutId), order.CheckoutToken}
+			ids = []string{
+				number(order.Id),
+				order.Name,
+				strconv.Itoa(order.OrderNumber),
+				order.ConfirmationNumber,
+				number(order.CheckoutId),
+				order.CheckoutToken,
+			}
 			for _, fulfillment := range order.Fulfillments {
 				ids = append(ids, number(fulfillment.Id))
 			}
-			if minor := order.TotalPrice.Shift(3); !minor.Equal(minor.Truncate(0)) || minor.IntPart() != ours.Amount.Minor || order.Currency != ours.Amount.Currency {
+			if minor := order.TotalPrice.Shift(
+				3,
+			); !minor.Equal(minor.Truncate(0)) || minor.IntPart() != ours.Amount.Minor ||
+				order.Currency != ours.Amount.Currency {
 				t.Errorf("%s: got %v, go-shopify %s %s", topic, ours.Amount, order.TotalPrice, order.Currency)
 			}
 		}

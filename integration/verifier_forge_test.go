@@ -32,8 +32,15 @@ type forger struct {
 // newForger begins with the good cases of the vectors.
 func newForger(t *testing.T, seed uint64, private string, good, bundle verifierCase) forger {
 	t.Helper()
-	f := forger{Rand: rand.New(rand.NewPCG(seed, 0)), claims: tree(t, string(good.Claims)), bundle: tree(t, bundle.Text), bundled: tree(t, string(bundle.Claims)),
-		header: map[string]any{"alg": "EdDSA", "typ": proofs.Type}}
+	f := forger{
+		Rand: rand.New(
+			rand.NewPCG(seed, 0),
+		),
+		claims:  tree(t, string(good.Claims)),
+		bundle:  tree(t, bundle.Text),
+		bundled: tree(t, string(bundle.Claims)),
+		header:  map[string]any{"alg": "EdDSA", "typ": proofs.Type},
+	}
 	var jwk struct{ D string }
 	if err := json.Unmarshal([]byte(private), &jwk); err != nil {
 		t.Fatal(err)
@@ -91,11 +98,63 @@ func copyOf(v any) any {
 }
 
 // odd are values that readers like to understand in different ways.
-var odd = []any{"", "x", "\x00", "\u2028é😀\ufeff\x7f", "EdDSA", "objects", "0", strings.Repeat("A", 43), strings.Repeat("A", 42) + "B", "AAAA", "https://proofs.example.com/ops/", "HTTP://x",
-	json.Number("0"), json.Number("1"), json.Number("-1"), json.Number("-0"), json.Number("1.0"), json.Number("1e3"), json.Number("2147483647"), json.Number("2147483648"), json.Number("253402300799"),
-	json.Number("253402300800"), json.Number("9007199254740991"), json.Number("9007199254740992"), json.Number("9223372036854775808"), true, false, nil, []any{}, map[string]any{}, []any{"a", ""}}
+var odd = []any{
+	"",
+	"x",
+	"\x00",
+	"\u2028é😀\ufeff\x7f",
+	"EdDSA",
+	"objects",
+	"0",
+	strings.Repeat("A", 43),
+	strings.Repeat("A", 42) + "B",
+	"AAAA",
+	"https://proofs.example.com/ops/",
+	"HTTP://x",
+	json.Number(
+		"0",
+	),
+	json.Number("1"),
+	json.Number("-1"),
+	json.Number("-0"),
+	json.Number("1.0"),
+	json.Number("1e3"),
+	json.Number("2147483647"),
+	json.Number("2147483648"),
+	json.Number("253402300799"),
+	json.Number(
+		"253402300800",
+	),
+	json.Number("9007199254740991"),
+	json.Number("9007199254740992"),
+	json.Number("9223372036854775808"),
+	true,
+	false,
+	nil,
+	[]any{},
+	map[string]any{},
+	[]any{"a", ""},
+}
 
-var names = []string{"", "alg", "crit", "__proto__", "constructor", "toString", "exp", "Exp", "value", "salt", "commitment", "name", "state", "cause", "event_type", "é", "length"}
+var names = []string{
+	"",
+	"alg",
+	"crit",
+	"__proto__",
+	"constructor",
+	"toString",
+	"exp",
+	"Exp",
+	"value",
+	"salt",
+	"commitment",
+	"name",
+	"state",
+	"cause",
+	"event_type",
+	"é",
+	"length",
+}
 
 // odd picks one of them.
 func (f forger) odd() any { return copyOf(odd[f.IntN(len(odd))]) }
@@ -186,7 +245,24 @@ func (f forger) token() string {
 	if f.IntN(2) == 0 {
 		return token
 	}
-	frame := []string{"", "", "", base + "/p/", base + "/p/", base + "//p/", base + "/", "https://other.example.com/p/", base + "/p/p/", "https:/", "https://p/", "http:///p/", "HTTPS://x/p/", "x" + base + "/p/", base + "\n/p/", " " + base + "/p/"}
+	frame := []string{
+		"",
+		"",
+		"",
+		base + "/p/",
+		base + "/p/",
+		base + "//p/",
+		base + "/",
+		"https://other.example.com/p/",
+		base + "/p/p/",
+		"https:/",
+		"https://p/",
+		"http:///p/",
+		"HTTPS://x/p/",
+		"x" + base + "/p/",
+		base + "\n/p/",
+		" " + base + "/p/",
+	}
 	return frame[f.IntN(len(frame))] + token + []string{"", "", "", "", "", "\n", " ", "/", "#", "?a=/p/", "="}[f.IntN(11)]
 }
 
@@ -241,7 +317,10 @@ func (f forger) rehash(o map[string]any, entries []proofs.Entry, claims any) {
 		previous[0]++
 	}
 	if c, isObject := claims.(map[string]any); isObject {
-		c["head"] = map[string]any{"seq": json.Number(strconv.Itoa(len(entries))), "hash": base64.RawURLEncoding.EncodeToString(previous[:])}
+		c["head"] = map[string]any{
+			"seq":  json.Number(strconv.Itoa(len(entries))),
+			"hash": base64.RawURLEncoding.EncodeToString(previous[:]),
+		}
 	}
 }
 
@@ -289,7 +368,10 @@ func TestTheVerifiersAgreeOnWhatIsSignedAndFalse(t *testing.T) {
 		if c.Valid {
 			seen["valid"]++
 		}
-		cases = append(cases, map[string]any{"name": changed, "text": changed, "at": at, "valid": c.Valid, "reasons": c.Reasons, "claims": c.Claims})
+		cases = append(
+			cases,
+			map[string]any{"name": changed, "text": changed, "at": at, "valid": c.Valid, "reasons": c.Reasons, "claims": c.Claims},
+		)
 	}
 	t.Log(seen)
 	for _, reason := range []string{"valid", "malformed", "unknown_key", "expired", "not_yet_valid", "wrong_issuer", "wrong_incident", "key_not_trusted", "entry_altered", "entries_missing", "head_mismatch"} {

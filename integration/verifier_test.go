@@ -67,9 +67,20 @@ func newShop(t *testing.T) shop {
 	t.Helper()
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
-	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_ü",
-		Merchant: "acct_ß", SourceEvent: "evt_told", Customer: "cus_世界",
-		Objects: []string{"in_1", "order-\"7\""}, Amount: engine.Money{Minor: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Hour)}
+	a := engine.Acceptance{
+		Key:         engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "credit_grant"},
+		EventType:   "invoice.paid",
+		Subject:     "acct_ü",
+		Merchant:    "acct_ß",
+		SourceEvent: "evt_told",
+		Customer:    "cus_世界",
+		Objects: []string{
+			"in_1",
+			"order-\"7\"",
+		},
+		Amount:     engine.Money{Minor: 1999, Currency: "EUR"},
+		OccurredAt: time.Now().Add(-time.Hour),
+	}
 	within := func(do func(tx pgx.Tx) error) {
 		t.Helper()
 		if err := pgx.BeginFunc(t.Context(), db.Pool, do); err != nil {
@@ -86,8 +97,10 @@ func newShop(t *testing.T) shop {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	s := shop{T: t, db: db, spadmin: filepath.Join(dir, "spadmin"), incident: incident.ID,
-		env: append(os.Environ(), "DATABASE_URL="+db.URL, "SENDPROMPTLY_PROOF_KEYS="+filepath.Join(dir, "keys"))}
+	s := shop{
+		T: t, db: db, spadmin: filepath.Join(dir, "spadmin"), incident: incident.ID,
+		env: append(os.Environ(), "DATABASE_URL="+db.URL, "SENDPROMPTLY_PROOF_KEYS="+filepath.Join(dir, "keys")),
+	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", s.spadmin, "./cmd/spadmin")
 	build.Dir = ".."
 	if out, err := build.CombinedOutput(); err != nil {
@@ -127,8 +140,10 @@ func TestAVerifierInAnotherLanguageAgreesOnFreshProofs(t *testing.T) {
 	id := created.Proof.JTI
 	_, token, _ := strings.Cut(created.URL, "/p/")
 	disclose := []string{"proof", "export", id}
-	for _, field := range []string{"event_id", "subject", "merchant", "source_event",
-		"occurred_at", "deadline", "amount", "currency", "customer", "objects", "error_code", "error_message", "actor"} {
+	for _, field := range []string{
+		"event_id", "subject", "merchant", "source_event",
+		"occurred_at", "deadline", "amount", "currency", "customer", "objects", "error_code", "error_message", "actor",
+	} {
 		disclose = append(disclose, "--disclose", field)
 	}
 	texts := map[string]string{
@@ -145,7 +160,10 @@ func TestAVerifierInAnotherLanguageAgreesOnFreshProofs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := st.Evidence.Erase(context.WithoutCancel(t.Context()), evidence.EraseRequest{Project: "default", Customer: "cus_世界", By: "ada"}); err != nil {
+	if _, err := st.Evidence.Erase(
+		context.WithoutCancel(t.Context()),
+		evidence.EraseRequest{Project: "default", Customer: "cus_世界", By: "ada"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	if texts["erased"] = s.run(disclose...); strings.Contains(texts["erased"], "cus_") {
@@ -183,7 +201,17 @@ func TestAVerifierInAnotherLanguageAgreesOnFreshProofs(t *testing.T) {
 		}
 	}
 	file := filepath.Join(t.TempDir(), "fresh.json")
-	writeVectors(t, file, map[string]any{"jwks": json.RawMessage(jwks), "issuer": "http://127.0.0.1:8787", "incident": s.incident, "at": now.UTC(), "cases": cases})
+	writeVectors(
+		t,
+		file,
+		map[string]any{
+			"jwks":     json.RawMessage(jwks),
+			"issuer":   "http://127.0.0.1:8787",
+			"incident": s.incident,
+			"at":       now.UTC(),
+			"cases":    cases,
+		},
+	)
 	runVerifier(t, file)
 }
 

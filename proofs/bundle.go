@@ -50,8 +50,10 @@ func (k *Keys) Bundle(token string, entries []Entry) ([]byte, error) {
 			return nil, fmt.Errorf("entry %d: %w", e.Seq, err)
 		}
 	}
-	text := canonical.Encode(canonical.Object{"format": BundleFormat, "token": token, "jwks": canonical.Object{"keys": []any{writeKey(key)}},
-		"effect": writeEffect(entries[0]), "entries": list})
+	text := canonical.Encode(canonical.Object{
+		"format": BundleFormat, "token": token, "jwks": canonical.Object{"keys": []any{writeKey(key)}},
+		"effect": writeEffect(entries[0]), "entries": list,
+	})
 	if text = append(text, '\n'); len(text) > MaxBundle {
 		return nil, errors.New("the bundle would be larger than 16 MiB")
 	}
@@ -59,8 +61,10 @@ func (k *Keys) Bundle(token string, entries []Entry) ([]byte, error) {
 }
 
 func writeKey(k jws.Key) canonical.Object {
-	return canonical.Object{"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": jws.Algorithm, "kid": k.ID(),
-		"x": base64.RawURLEncoding.EncodeToString(k.Public())}
+	return canonical.Object{
+		"kty": "OKP", "crv": "Ed25519", "use": "sig", "alg": jws.Algorithm, "kid": k.ID(),
+		"x": base64.RawURLEncoding.EncodeToString(k.Public()),
+	}
 }
 
 // writeEffect writes what all entries of a chain share.
@@ -95,7 +99,13 @@ func writeEntry(e Entry) (canonical.Object, error) {
 		}
 		fields[i] = o
 	}
-	o := canonical.Object{"seq": int64(e.Seq), "kind": e.Kind, "at": micros, "fields": fields, "hash": base64.RawURLEncoding.EncodeToString(e.Hash[:])}
+	o := canonical.Object{
+		"seq":    int64(e.Seq),
+		"kind":   e.Kind,
+		"at":     micros,
+		"fields": fields,
+		"hash":   base64.RawURLEncoding.EncodeToString(e.Hash[:]),
+	}
 	setText(o, "state", e.State)
 	setText(o, "cause", e.Cause)
 	return o, nil

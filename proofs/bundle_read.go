@@ -47,7 +47,12 @@ func parseBundle(text []byte) (Bundle, error) {
 	if !isList || !isObject {
 		return Bundle{}, errors.New("entries or effect are missing or of another type")
 	}
-	shared := Entry{EffectID: c.full(effect, "id"), Provider: c.full(effect, "provider"), Effect: c.full(effect, "type"), EventType: c.optional(effect, "event_type")}
+	shared := Entry{
+		EffectID:  c.full(effect, "id"),
+		Provider:  c.full(effect, "provider"),
+		Effect:    c.full(effect, "type"),
+		EventType: c.optional(effect, "event_type"),
+	}
 	if len(effect) != 3+present(shared.EventType) || c.err != nil {
 		return Bundle{}, errors.New("effect is not exactly id, provider, type and perhaps event_type")
 	}

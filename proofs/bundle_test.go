@@ -45,11 +45,31 @@ func list(texts ...string) string {
 func testEntries() []Entry {
 	received := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	entries := []Entry{
-		{Kind: "receipt", State: "awaiting", Fields: []Field{field(1, "event_id", "evt_1", true), field(1, "deadline", strconv.FormatInt(received.Add(30*time.Minute).UnixMicro(), 10), true),
-			field(1, "customer", "cus_ü", false), field(1, "objects", list("in_1", "order\n\"7\" 世界", ""), true)}},
-		{Kind: "failure", State: "failed", Fields: []Field{field(2, "error_code", "db", false), field(2, "error_message", "no such table", false)}},
+		{Kind: "receipt", State: "awaiting", Fields: []Field{
+			field(
+				1,
+				"event_id",
+				"evt_1",
+				true,
+			),
+			field(1, "deadline", strconv.FormatInt(received.Add(30*time.Minute).UnixMicro(), 10), true),
+			field(1, "customer", "cus_ü", false),
+			field(1, "objects", list("in_1", "order\n\"7\" 世界", ""), true),
+		}},
+		{
+			Kind:   "failure",
+			State:  "failed",
+			Fields: []Field{field(2, "error_code", "db", false), field(2, "error_message", "no such table", false)},
+		},
 		{Kind: "opened", Cause: "failed"},
-		{Kind: "reprocess", State: "reprocessing", Fields: []Field{field(4, "actor", "ada@example.com", false), field(4, "replay_id", "01a20a17-1111-7abc-8def-0123456789ab", true)}},
+		{
+			Kind:  "reprocess",
+			State: "reprocessing",
+			Fields: []Field{
+				field(4, "actor", "ada@example.com", false),
+				field(4, "replay_id", "01a20a17-1111-7abc-8def-0123456789ab", true),
+			},
+		},
 		{Kind: "success", State: "applied", Fields: []Field{field(5, "note", "\x01\u2028é<>&\\", true)}},
 	}
 	previous := [32]byte{}
@@ -287,7 +307,10 @@ func TestABundleWhoseTokenNamesAnotherKeyIsRefused(t *testing.T) {
 	own := ed25519.NewKeyFromSeed(slices.Repeat([]byte{2}, ed25519.SeedSize))
 	input := base64.RawURLEncoding.EncodeToString([]byte(goodHeader(t))) + "." + base64.RawURLEncoding.EncodeToString(g.Claims())
 	token := input + "." + base64.RawURLEncoding.EncodeToString(ed25519.Sign(own, []byte(input)))
-	_, _, err := NewVerifier(testKeys(t, testKey(t, 1)), testIssuer).VerifyBundle([]byte(strings.Replace(foreign, b64(foreign), token, 1)), testNow)
+	_, _, err := NewVerifier(
+		testKeys(t, testKey(t, 1)),
+		testIssuer,
+	).VerifyBundle([]byte(strings.Replace(foreign, b64(foreign), token, 1)), testNow)
 	requireReasons(t, err, Malformed)
 }
 

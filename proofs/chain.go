@@ -52,8 +52,10 @@ const entryLabel = "sendpromptly.entry.v1"
 // comes after 32 zero bytes.
 func (e Entry) HashAfter(previous [32]byte) [32]byte {
 	input := append([]byte(nil), previous[:]...)
-	for _, clear := range []string{entryLabel, strconv.Itoa(e.Seq), e.Kind, strconv.FormatInt(e.At.UnixMicro(), 10), e.State, e.Cause,
-		e.Provider, e.EventType, e.Effect, e.EffectID} {
+	for _, clear := range []string{
+		entryLabel, strconv.Itoa(e.Seq), e.Kind, strconv.FormatInt(e.At.UnixMicro(), 10), e.State, e.Cause,
+		e.Provider, e.EventType, e.Effect, e.EffectID,
+	} {
 		input = appendText(input, clear)
 	}
 	for _, f := range e.Fields {

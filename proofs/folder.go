@@ -135,8 +135,10 @@ func (f Folder) List() ([]KeyFile, error) {
 			unread = append(unread, fmt.Errorf("proof key %s: %w", name, err))
 			continue
 		}
-		files = append(files, KeyFile{Key: key, Name: name, Retired: strings.HasSuffix(name, retired),
-			VerifyOnly: !key.Signs() || strings.HasSuffix(strings.TrimSuffix(name, retired), verify)})
+		files = append(files, KeyFile{
+			Key: key, Name: name, Retired: strings.HasSuffix(name, retired),
+			VerifyOnly: !key.Signs() || strings.HasSuffix(strings.TrimSuffix(name, retired), verify),
+		})
 	}
 	slices.Reverse(files)
 	return files, errors.Join(unread...)

@@ -66,9 +66,11 @@ func parseClaims(payload []byte) (Grant, error) {
 		return Grant{}, errors.New("the claims are not exactly aud, exp, head, iat, iss, jti and sub")
 	}
 	var c claimReader
-	g := Grant{Issuer: c.text(o, "iss"), Incident: c.text(o, "sub"), ID: c.text(o, "jti"),
+	g := Grant{
+		Issuer: c.text(o, "iss"), Incident: c.text(o, "sub"), ID: c.text(o, "jti"),
 		IssuedAt: time.Unix(c.number(o, "iat"), 0).UTC(), ExpiresAt: time.Unix(c.number(o, "exp"), 0).UTC(),
-		Head: Head{Seq: int(c.number(head, "seq")), Hash: c.hash(head, "hash")}}
+		Head: Head{Seq: int(c.number(head, "seq")), Hash: c.hash(head, "hash")},
+	}
 	if aud := c.text(o, "aud"); c.err == nil && aud != Audience {
 		return Grant{}, errors.New("aud is not " + Audience)
 	}

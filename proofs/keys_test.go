@@ -76,7 +76,9 @@ func (r rotating) verifies(token string, want ...Reason) {
 func TestKeysRotateWithoutDowntime(t *testing.T) {
 	t.Parallel()
 	r := newRotating(t)
-	if _, err := r.keys.Signer().Sign(testGrant()); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "spadmin proof keys new") || strings.Contains(err.Error(), "\n") {
+	if _, err := r.keys.Signer().
+		Sign(testGrant()); !errors.Is(err, ErrNoKey) || !strings.Contains(err.Error(), "spadmin proof keys new") ||
+		strings.Contains(err.Error(), "\n") {
 		t.Errorf("without a key: %v", err)
 	}
 	if string(r.keys.JWKS()) != `{"keys":[]}` {

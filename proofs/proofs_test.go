@@ -41,8 +41,10 @@ func testKeys(t testing.TB, keys ...jws.Key) *Keys {
 }
 
 func testGrant() Grant {
-	return Grant{Issuer: testIssuer, Incident: testIncident, ID: testID, IssuedAt: testNow, ExpiresAt: testNow.Add(7 * 24 * time.Hour),
-		Head: Head{Seq: 5, Hash: [32]byte{1, 2, 3}}}
+	return Grant{
+		Issuer: testIssuer, Incident: testIncident, ID: testID, IssuedAt: testNow, ExpiresAt: testNow.Add(7 * 24 * time.Hour),
+		Head: Head{Seq: 5, Hash: [32]byte{1, 2, 3}},
+	}
 }
 
 // sign signs a grant with one key.

@@ -23,7 +23,11 @@ func (c alertTest) Run(s *session) error {
 		return err
 	}
 	defer pool.Close()
-	results, err := adminserver.TestAlerts(s.ctx, adminserver.Config{Pool: pool, BaseURL: c.BaseURL, AllowNetworks: s.allow, SMTP: adminserver.SMTP(c.SMTP)}, c.Project)
+	results, err := adminserver.TestAlerts(
+		s.ctx,
+		adminserver.Config{Pool: pool, BaseURL: c.BaseURL, AllowNetworks: s.allow, SMTP: adminserver.SMTP(c.SMTP)},
+		c.Project,
+	)
 	if err != nil {
 		return adviseProject(err)
 	}

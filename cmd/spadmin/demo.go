@@ -34,7 +34,11 @@ func (c demoCommand) Run(s *session) (err error) {
 			return err
 		}
 	}
-	options := demo.Options{Story: s.stdout, Command: os.Args[0], Logger: slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelError}))}
+	options := demo.Options{
+		Story:   s.stdout,
+		Command: os.Args[0],
+		Logger:  slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+	}
 	stay := !c.Once && !c.JSON && isTerminal(s.stdout)
 	if stay {
 		options.Pause = 10 * time.Second
@@ -58,7 +62,11 @@ func (c demoCommand) Run(s *session) (err error) {
 		return stage.Stay(ctx)
 	}
 	if !c.JSON {
-		say(s.stdout, "\n%s", colour.Quiet.Render("The shop ends here, and the link with it. On a terminal, without --once, both stay until Ctrl-C."))
+		say(
+			s.stdout,
+			"\n%s",
+			colour.Quiet.Render("The shop ends here, and the link with it. On a terminal, without --once, both stay until Ctrl-C."),
+		)
 	}
 	return nil
 }

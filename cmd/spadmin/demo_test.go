@@ -57,11 +57,15 @@ func TestDemoPrintsOneJSONObject(t *testing.T) {
 	if object.Effects < 20 || len(object.Incidents) != 6 || !object.Verify.OK {
 		t.Errorf("%d effects, %d incidents, verify %v", object.Effects, len(object.Incidents), object.Verify.OK)
 	}
-	if issuer, token, ok := proofs.SplitLink(object.ProofURL); !ok || !strings.HasPrefix(issuer, "http://127.0.0.1:") || len(token) < 100 || !object.Proof.Valid {
+	if issuer, token, ok := proofs.SplitLink(
+		object.ProofURL,
+	); !ok || !strings.HasPrefix(issuer, "http://127.0.0.1:") || len(token) < 100 ||
+		!object.Proof.Valid {
 		t.Errorf("proof %q, valid %v", object.ProofURL, object.Proof.Valid)
 	}
 	for _, i := range object.Incidents {
-		if i.ID == "" || i.Provider == "" || i.EventType == "" || i.EffectType == "" || i.ResolvedAt.Before(i.OpenedAt) || len(i.Timeline) < 5 {
+		if i.ID == "" || i.Provider == "" || i.EventType == "" || i.EffectType == "" || i.ResolvedAt.Before(i.OpenedAt) ||
+			len(i.Timeline) < 5 {
 			t.Errorf("incident %+v", i)
 		}
 	}
@@ -82,7 +86,12 @@ func TestDemoNamesTheStepsThatWereNotSeen(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()
 	stderr.Reset()
-	if err := sayMissing(interrupted, s, &demo.MissingError{Steps: []string{"one"}}); err == nil || errors.Is(err, errFound) || stderr.Len() > 0 {
+	if err := sayMissing(
+		interrupted,
+		s,
+		&demo.MissingError{Steps: []string{"one"}},
+	); err == nil || errors.Is(err, errFound) ||
+		stderr.Len() > 0 {
 		t.Errorf("error %v, printed %q: want an error and nothing printed", err, &stderr)
 	}
 }

@@ -26,7 +26,11 @@ func (c doctorCommand) Run(s *session) error {
 		}
 	}
 	problems := false
-	marks := map[string]string{checks.LevelOK: colour.Good.Render("✓"), checks.LevelWarning: colour.Waiting.Render("!"), checks.LevelProblem: colour.Bad.Render("✗")}
+	marks := map[string]string{
+		checks.LevelOK:      colour.Good.Render("✓"),
+		checks.LevelWarning: colour.Waiting.Render("!"),
+		checks.LevelProblem: colour.Bad.Render("✗"),
+	}
 	for _, f := range findings {
 		problems = problems || f.Level == checks.LevelProblem
 		if c.JSON {

@@ -23,7 +23,10 @@ func (c eraseCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	erased, err := st.Evidence.Erase(s.ctx, evidence.EraseRequest{Project: c.Project, Customer: c.Customer, Subject: c.Subject, By: c.name()})
+	erased, err := st.Evidence.Erase(
+		s.ctx,
+		evidence.EraseRequest{Project: c.Project, Customer: c.Customer, Subject: c.Subject, By: c.name()},
+	)
 	if errors.Is(err, engine.ErrNotFound) {
 		return hint{err, "spadmin project list shows the names"}
 	}
@@ -37,7 +40,12 @@ func (c eraseCommand) Run(s *session) error {
 		say(s.stdout, "nothing to erase: no effect of project %s names them", printable(c.Project))
 		return nil
 	}
-	say(s.stdout, "%s %d effects: their personal values are destroyed, their chains and proofs stay valid", colour.Good.Render("erased"), erased.Effects)
+	say(
+		s.stdout,
+		"%s %d effects: their personal values are destroyed, their chains and proofs stay valid",
+		colour.Good.Render("erased"),
+		erased.Effects,
+	)
 	if erased.Open > 0 {
 		say(s.stdout, "%s %d of them are still owed: a repair will not be told for whom", colour.Waiting.Render("note"), erased.Open)
 	}

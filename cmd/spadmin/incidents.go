@@ -30,8 +30,17 @@ func (c incidentsCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	page, err := e.Incidents(s.ctx, engine.IncidentFilter{Open: !c.All && c.State == "", State: wire.State(c.State), Cause: engine.Cause(c.Cause),
-		Provider: c.Provider, EventType: c.EventType, Effect: c.Effect, Term: c.Term, Before: engine.IncidentID(c.Before), Limit: c.Limit})
+	page, err := e.Incidents(s.ctx, engine.IncidentFilter{
+		Open:      !c.All && c.State == "",
+		State:     wire.State(c.State),
+		Cause:     engine.Cause(c.Cause),
+		Provider:  c.Provider,
+		EventType: c.EventType,
+		Effect:    c.Effect,
+		Term:      c.Term,
+		Before:    engine.IncidentID(c.Before),
+		Limit:     c.Limit,
+	})
 	if err != nil {
 		return err
 	}
@@ -44,8 +53,10 @@ func (c incidentsCommand) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, i := range page.Incidents {
-		rows = append(rows, []string{string(i.ID), incidentState(i), string(i.Cause), i.Provider, printable(i.EventType), printable(i.Effect),
-			printable(i.Subject), money(i.Amount), moment(i.OpenedAt)})
+		rows = append(rows, []string{
+			string(i.ID), incidentState(i), string(i.Cause), i.Provider, printable(i.EventType), printable(i.Effect),
+			printable(i.Subject), money(i.Amount), moment(i.OpenedAt),
+		})
 	}
 	if len(rows) == 0 { // one page looks at so many, and none of them fits
 		say(s.stdout, "none among the 10,000 incidents that were looked at")

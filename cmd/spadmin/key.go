@@ -62,7 +62,18 @@ func (c keyList) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, k := range keys {
-		rows = append(rows, []string{k.ID, printable(k.Label), "sk_…" + k.Ending, moment(k.CreatedAt), printable(k.CreatedBy), moment(k.LastUsedAt), moment(k.RevokedAt)})
+		rows = append(
+			rows,
+			[]string{
+				k.ID,
+				printable(k.Label),
+				"sk_…" + k.Ending,
+				moment(k.CreatedAt),
+				printable(k.CreatedBy),
+				moment(k.LastUsedAt),
+				moment(k.RevokedAt),
+			},
+		)
 	}
 	sayTable(s.stdout, []string{"ID", "LABEL", "KEY", "CREATED", "BY", "LAST USED", "REVOKED"}, rows)
 	return nil

@@ -25,7 +25,10 @@ func (c serveCommand) listen(ctx context.Context) (net.Listener, error) {
 	if certificate == nil {
 		return listener, nil
 	}
-	return tls.NewListener(listener, &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get, NextProtos: []string{"h2", "http/1.1"}}), nil
+	return tls.NewListener(
+		listener,
+		&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate.get, NextProtos: []string{"h2", "http/1.1"}},
+	), nil
 }
 
 // certificate is read again when its file changes, so that a renewal needs no restart.

@@ -90,9 +90,15 @@ func run(args []string, stdout, stderr io.Writer) int {
 	defer stop()
 	var line commands
 	exited := -1
-	parser, err := kong.New(&line, kong.Name("spadmin"), kong.Description("Operate SendPromptly: find and repair what customers paid for and did not get."),
-		kong.Writers(stdout, stderr), kong.UsageOnError(), kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	parser, err := kong.New(
+		&line,
+		kong.Name("spadmin"),
+		kong.Description("Operate SendPromptly: find and repair what customers paid for and did not get."),
+		kong.Writers(stdout, stderr),
+		kong.UsageOnError(),
+		kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+	)
 	if err != nil {
 		_, _ = fmt.Fprintln(stderr, "spadmin:", err)
 		return exitUsage
@@ -113,7 +119,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 		_, _ = fmt.Fprintln(stderr, "spadmin: --allow-networks:", err)
 		return exitUsage
 	}
-	return report(parsed.Run(&session{ctx: ctx, stdout: stdout, stderr: stderr, databaseURL: line.DatabaseURL, allow: allow}), stderr)
+	return report(
+		parsed.Run(&session{ctx: ctx, stdout: stdout, stderr: stderr, databaseURL: line.DatabaseURL, allow: allow}),
+		stderr,
+	)
 }
 
 // report prints an error with its hint and chooses the exit code.
@@ -167,7 +176,10 @@ func adviceOfPostgres(err error) string {
 // pool connects to the database.
 func (s *session) pool() (*pgxpool.Pool, error) {
 	if s.databaseURL == "" {
-		return nil, hint{&engine.FieldError{Field: "--database-url", Reason: "is not set"}, "pass --database-url URL or set DATABASE_URL"}
+		return nil, hint{
+			&engine.FieldError{Field: "--database-url", Reason: "is not set"},
+			"pass --database-url URL or set DATABASE_URL",
+		}
 	}
 	pool, err := pgxpool.New(s.ctx, s.databaseURL)
 	if err != nil {

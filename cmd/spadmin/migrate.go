@@ -125,7 +125,10 @@ func (migrateGrants) Run(s *session) error {
 		return err
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf("may not create %s: have them created with CREATE ROLE … NOLOGIN, then run this again", strings.Join(missing, ", "))
+		return fmt.Errorf(
+			"may not create %s: have them created with CREATE ROLE … NOLOGIN, then run this again",
+			strings.Join(missing, ", "),
+		)
 	}
 	say(s.stdout, "granted")
 	return nil

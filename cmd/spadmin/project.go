@@ -39,9 +39,22 @@ type projectSettings struct {
 }
 
 func (p projectSettings) settings() projects.Settings {
-	return projects.Settings{Mode: p.Mode, Timeout: p.Timeout, RepairURL: p.RepairURL, SignaturePrefix: p.SignaturePrefix,
-		PublicName: p.PublicName, SupportContact: p.SupportContact, Snapshots: p.Snapshots, Retention: p.Retention, Suspended: p.Suspended,
-		AlertEmail: p.AlertEmail, AlertSlack: p.AlertSlack, AlertWebhook: p.AlertWebhook, AlertAfterFailed: p.AlertAfterFailed, AlertAfterMissing: p.AlertAfterMissing}
+	return projects.Settings{
+		Mode:              p.Mode,
+		Timeout:           p.Timeout,
+		RepairURL:         p.RepairURL,
+		SignaturePrefix:   p.SignaturePrefix,
+		PublicName:        p.PublicName,
+		SupportContact:    p.SupportContact,
+		Snapshots:         p.Snapshots,
+		Retention:         p.Retention,
+		Suspended:         p.Suspended,
+		AlertEmail:        p.AlertEmail,
+		AlertSlack:        p.AlertSlack,
+		AlertWebhook:      p.AlertWebhook,
+		AlertAfterFailed:  p.AlertAfterFailed,
+		AlertAfterMissing: p.AlertAfterMissing,
+	}
 }
 
 type projectCreate struct {
@@ -101,7 +114,19 @@ func (c projectList) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, p := range projects {
-		rows = append(rows, []string{p.Name, p.Mode, p.Timeout.String(), printable(p.RepairURL), printable(p.PublicName), printable(p.SupportContact), alertsOf(p), suspended(p)})
+		rows = append(
+			rows,
+			[]string{
+				p.Name,
+				p.Mode,
+				p.Timeout.String(),
+				printable(p.RepairURL),
+				printable(p.PublicName),
+				printable(p.SupportContact),
+				alertsOf(p),
+				suspended(p),
+			},
+		)
 	}
 	sayTable(s.stdout, []string{"NAME", "MODE", "TIMEOUT", "REPAIR URL", "PUBLIC NAME", "SUPPORT", "ALERTS", ""}, rows)
 	return nil
@@ -137,7 +162,10 @@ type projectSet struct {
 // Run changes a project.
 func (c projectSet) Run(s *session) error {
 	if c.settings() == (projects.Settings{}) && !c.RotateCallbackSecret {
-		return hint{&engine.FieldError{Field: "project set", Reason: "was told nothing to change"}, "spadmin project set --help lists the settings"}
+		return hint{
+			&engine.FieldError{Field: "project set", Reason: "was told nothing to change"},
+			"spadmin project set --help lists the settings",
+		}
 	}
 	st, _, done, err := s.store()
 	if err != nil {
@@ -178,7 +206,11 @@ func (c projectSet) remind(s *session, st *rooms.Rooms) error {
 	}
 	missing, err := st.Projects.CallbackSecretMissing(s.ctx, c.Name)
 	if missing {
-		_, _ = fmt.Fprintf(s.stderr, "hint: this project has no callback secret, so that nothing can be sent: spadmin project set %s --rotate-callback-secret makes one\n", c.Name)
+		_, _ = fmt.Fprintf(
+			s.stderr,
+			"hint: this project has no callback secret, so that nothing can be sent: spadmin project set %s --rotate-callback-secret makes one\n",
+			c.Name,
+		)
 	}
 	return err
 }

@@ -39,7 +39,10 @@ const keysInEnvironment = "SENDPROMPTLY_PROOF_JWK"
 // folder requires that there is a name of a folder.
 func (k keyFolder) folder() (proofs.Folder, error) {
 	if k.KeyFolder == "" {
-		return "", &engine.FieldError{Field: "SENDPROMPTLY_PROOF_KEYS", Reason: "is not set: name a folder, then spadmin proof keys new makes a key in it"}
+		return "", &engine.FieldError{
+			Field:  "SENDPROMPTLY_PROOF_KEYS",
+			Reason: "is not set: name a folder, then spadmin proof keys new makes a key in it",
+		}
 	}
 	return proofs.Folder(k.KeyFolder), nil
 }
@@ -98,13 +101,18 @@ func (i issuer) base() (string, error) {
 // remind says what a link begins with where nobody said it.
 func (i issuer) remind(s *session) {
 	if i.BaseURL == "" {
-		_, _ = fmt.Fprintf(s.stderr, "hint: the link begins with the default, %s: --base-url URL or SENDPROMPTLY_BASE_URL says where users reach the server\n", defaultBaseURL)
+		_, _ = fmt.Fprintf(
+			s.stderr,
+			"hint: the link begins with the default, %s: --base-url URL or SENDPROMPTLY_BASE_URL says where users reach the server\n",
+			defaultBaseURL,
+		)
 	}
 }
 
 func baseURL(field, raw string) (string, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
+		u.User != nil {
 		return "", &engine.FieldError{Field: field, Reason: "must be an absolute http or https URL without a query"}
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
@@ -127,7 +135,11 @@ func (i issuing) issue(s *session, st *rooms.Rooms, keys *proofs.Keys, incident 
 		return evidence.Proof{}, "", err
 	}
 	request := evidence.ProofRequest{Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.name(), Issuer: base}
-	proof, token, err := st.Evidence.Proofs.Issue(s.ctx, request, func(c evidence.ProofClaims) (string, error) { return keys.Signer().Sign(grant(c)) })
+	proof, token, err := st.Evidence.Proofs.Issue(
+		s.ctx,
+		request,
+		func(c evidence.ProofClaims) (string, error) { return keys.Signer().Sign(grant(c)) },
+	)
 	if errors.Is(err, engine.ErrNotFound) {
 		return proof, "", hint{err, "spadmin incidents lists the ids"}
 	}
@@ -136,7 +148,14 @@ func (i issuing) issue(s *session, st *rooms.Rooms, keys *proofs.Keys, incident 
 
 // grant is what the store wants signed.
 func grant(c evidence.ProofClaims) proofs.Grant {
-	g := proofs.Grant{Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt, Head: proofs.Head{Seq: c.HeadSeq}}
+	g := proofs.Grant{
+		Issuer:    c.Issuer,
+		Incident:  string(c.Incident),
+		ID:        c.JTI,
+		IssuedAt:  c.IssuedAt,
+		ExpiresAt: c.ExpiresAt,
+		Head:      proofs.Head{Seq: c.HeadSeq},
+	}
 	copy(g.Head.Hash[:], c.HeadHash)
 	return g
 }
@@ -179,7 +198,13 @@ func (c proofCreate) Run(s *session) error {
 		}
 		_, _ = fmt.Fprint(s.stdout, picture)
 	}
-	_, _ = fmt.Fprintf(s.stderr, "proof %s of incident %s, until %s; the link is not kept\n", proof.JTI, proof.Incident, moment(proof.ExpiresAt))
+	_, _ = fmt.Fprintf(
+		s.stderr,
+		"proof %s of incident %s, until %s; the link is not kept\n",
+		proof.JTI,
+		proof.Incident,
+		moment(proof.ExpiresAt),
+	)
 	return nil
 }
 
@@ -225,7 +250,10 @@ func (c proofList) Run(s *session) error {
 		return err
 	}
 	defer done()
-	page, err := st.Evidence.Proofs.List(s.ctx, evidence.ProofFilter{Project: c.Project, Incident: engine.IncidentID(c.Incident), Before: c.Before, Limit: c.Limit})
+	page, err := st.Evidence.Proofs.List(
+		s.ctx,
+		evidence.ProofFilter{Project: c.Project, Incident: engine.IncidentID(c.Incident), Before: c.Before, Limit: c.Limit},
+	)
 	if err != nil {
 		return err
 	}
@@ -242,8 +270,10 @@ func (c proofList) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, p := range page.Proofs {
-		rows = append(rows, []string{p.JTI, proofState(p, now), string(p.Incident), moment(p.IssuedAt), moment(p.ExpiresAt), printable(string(p.IssuedBy)),
-			fmt.Sprint(p.Views), moment(p.LastView), printable(p.Audience)})
+		rows = append(rows, []string{
+			p.JTI, proofState(p, now), string(p.Incident), moment(p.IssuedAt), moment(p.ExpiresAt), printable(string(p.IssuedBy)),
+			fmt.Sprint(p.Views), moment(p.LastView), printable(p.Audience),
+		})
 	}
 	sayTable(s.stdout, []string{"PROOF", "STATE", "INCIDENT", "ISSUED", "EXPIRES", "BY", "VIEWS", "LAST VIEW", "FOR"}, rows)
 	if page.Next != "" {

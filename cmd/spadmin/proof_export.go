@@ -24,7 +24,10 @@ type proofExport struct {
 func (c proofExport) Run(s *session) error {
 	for _, field := range c.Disclose {
 		if !slices.Contains(evidence.HiddenFields, field) {
-			return &engine.FieldError{Field: "--disclose", Reason: "names no hidden field: there are " + strings.Join(evidence.HiddenFields, ", ")}
+			return &engine.FieldError{
+				Field:  "--disclose",
+				Reason: "names no hidden field: there are " + strings.Join(evidence.HiddenFields, ", "),
+			}
 		}
 	}
 	keys, err := c.signing()
@@ -62,8 +65,10 @@ func (c proofExport) Run(s *session) error {
 func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (string, evidence.Proof, error) {
 	if proof, err := st.Evidence.Proofs.Get(s.ctx, c.Of); err == nil {
 		// The token is not kept, but made again of the same claims.
-		token, err := keys.Signer().Sign(grant(evidence.ProofClaims{Issuer: proof.Issuer, Incident: proof.Incident, JTI: proof.JTI, IssuedAt: proof.IssuedAt,
-			ExpiresAt: proof.ExpiresAt, HeadSeq: proof.HeadSeq, HeadHash: proof.HeadHash}))
+		token, err := keys.Signer().Sign(grant(evidence.ProofClaims{
+			Issuer: proof.Issuer, Incident: proof.Incident, JTI: proof.JTI, IssuedAt: proof.IssuedAt,
+			ExpiresAt: proof.ExpiresAt, HeadSeq: proof.HeadSeq, HeadHash: proof.HeadHash,
+		}))
 		return token, proof, err
 	} else if !errors.Is(err, engine.ErrNotFound) {
 		return "", evidence.Proof{}, err
@@ -93,8 +98,17 @@ func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (stri
 func bundled(from []evidence.ExportedEntry) []proofs.Entry {
 	to := make([]proofs.Entry, len(from))
 	for i, e := range from {
-		to[i] = proofs.Entry{Seq: e.Seq, Kind: e.Kind, At: e.At, State: string(e.State), Cause: string(e.Cause), Provider: e.Provider, EventType: e.EventType,
-			Effect: e.Effect, EffectID: string(e.EffectID)}
+		to[i] = proofs.Entry{
+			Seq:       e.Seq,
+			Kind:      e.Kind,
+			At:        e.At,
+			State:     string(e.State),
+			Cause:     string(e.Cause),
+			Provider:  e.Provider,
+			EventType: e.EventType,
+			Effect:    e.Effect,
+			EffectID:  string(e.EffectID),
+		}
 		copy(to[i].Hash[:], e.Hash)
 		for _, h := range e.Hidden {
 			f := proofs.Field{Name: h.Name, Disclosed: h.Salt != nil, Value: h.Value}

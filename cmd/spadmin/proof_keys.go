@@ -100,7 +100,11 @@ func (c keysRetire) Run(s *session) error {
 	if err := folder.Retire(c.Thumbprint); err != nil {
 		return adviseKeys(err)
 	}
-	say(s.stdout, "retired %s: proofs that it signed are dead once every server has reloaded, which takes seconds", colour.Strong.Render(c.Thumbprint))
+	say(
+		s.stdout,
+		"retired %s: proofs that it signed are dead once every server has reloaded, which takes seconds",
+		colour.Strong.Render(c.Thumbprint),
+	)
 	if _, err := c.signing(); errors.Is(err, proofs.ErrNoKey) {
 		say(s.stdout, "%s", colour.Waiting.Render("nothing signs now: spadmin proof keys new makes a key"))
 	}

@@ -196,8 +196,10 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 
 // issued says whether a token says what was issued under its id.
 func issued(p evidence.Proof, g proofs.Grant) bool {
-	return p.JTI == g.ID && string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.IssuedAt.Equal(g.IssuedAt) && p.ExpiresAt.Equal(g.ExpiresAt) &&
-		p.HeadSeq == g.Head.Seq && bytes.Equal(p.HeadHash, g.Head.Hash[:])
+	return p.JTI == g.ID && string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.IssuedAt.Equal(g.IssuedAt) &&
+		p.ExpiresAt.Equal(g.ExpiresAt) &&
+		p.HeadSeq == g.Head.Seq &&
+		bytes.Equal(p.HeadHash, g.Head.Hash[:])
 }
 
 // judge turns the answer of a verifier into a verdict.
@@ -231,8 +233,15 @@ func (v verdict) and(reason proofs.Reason, detail string) verdict {
 func (v verdict) say(s *session) {
 	if v.Valid {
 		g := v.grant
-		say(s.stdout, "%s incident %s: its timeline up to entry %d is as it was when %s issued this proof, %s", colour.Good.Render("✓ valid"), g.Incident, g.Head.Seq,
-			printable(g.Issuer), moment(g.IssuedAt))
+		say(
+			s.stdout,
+			"%s incident %s: its timeline up to entry %d is as it was when %s issued this proof, %s",
+			colour.Good.Render("✓ valid"),
+			g.Incident,
+			g.Head.Seq,
+			printable(g.Issuer),
+			moment(g.IssuedAt),
+		)
 		say(s.stdout, "%s", colour.Quiet.Render("until "+moment(g.ExpiresAt)+", proof "+g.ID))
 		return
 	}

@@ -26,7 +26,10 @@ func (c retainCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	report, err := st.Archive.Retain(s.ctx, archive.RetainOptions{Project: c.Project, OlderThan: c.OlderThan, Archive: c.Archive, DryRun: c.DryRun, FullSpeed: c.FullSpeed})
+	report, err := st.Archive.Retain(
+		s.ctx,
+		archive.RetainOptions{Project: c.Project, OlderThan: c.OlderThan, Archive: c.Archive, DryRun: c.DryRun, FullSpeed: c.FullSpeed},
+	)
 	var field *engine.FieldError
 	if errors.As(err, &field) && field.Field == "older_than" {
 		return hint{err, "spadmin retain --older-than 840h, or spadmin project set NAME --retention 2160h"}
@@ -41,7 +44,13 @@ func (c retainCommand) Run(s *session) error {
 	if c.DryRun {
 		verb = "would remove"
 	}
-	say(s.stdout, "%s %s of %d effects that are old enough by their receipt", verb, colour.Strong.Render(strconv.Itoa(report.Removed)), report.Seen)
+	say(
+		s.stdout,
+		"%s %s of %d effects that are old enough by their receipt",
+		verb,
+		colour.Strong.Render(strconv.Itoa(report.Removed)),
+		report.Seen,
+	)
 	for _, m := range report.Archives {
 		say(s.stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, moment(m.AcceptedFrom), moment(m.AcceptedTo), m.SHA256)
 	}

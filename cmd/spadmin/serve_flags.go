@@ -20,7 +20,13 @@ type oidcFlags struct {
 }
 
 func (f oidcFlags) config() (adminserver.OIDC, error) {
-	cfg := adminserver.OIDC{Issuer: f.Issuer, ClientID: f.ClientID, ClientSecret: f.ClientSecret, RoleClaim: f.RoleClaim, EmailClaim: f.EmailClaim}
+	cfg := adminserver.OIDC{
+		Issuer:       f.Issuer,
+		ClientID:     f.ClientID,
+		ClientSecret: f.ClientSecret,
+		RoleClaim:    f.RoleClaim,
+		EmailClaim:   f.EmailClaim,
+	}
 	if f.Roles == "" {
 		return cfg, nil
 	}
@@ -70,8 +76,10 @@ func (c serveCommand) config(s *session) (adminserver.Config, error) {
 	if err != nil {
 		return adminserver.Config{}, err
 	}
-	cfg := adminserver.Config{BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, OIDC: oidc,
-		SMTP: adminserver.SMTP(c.SMTP), IngestLimits: c.Ingest.limits(), Logger: slog.New(slog.NewTextHandler(s.stderr, nil))}
+	cfg := adminserver.Config{
+		BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, OIDC: oidc,
+		SMTP: adminserver.SMTP(c.SMTP), IngestLimits: c.Ingest.limits(), Logger: slog.New(slog.NewTextHandler(s.stderr, nil)),
+	}
 	for _, part := range c.Only {
 		cfg.Only = append(cfg.Only, adminserver.Part(part))
 	}

@@ -261,7 +261,8 @@ func TestServeSpeaksTLSByFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = response.Body.Close()
-	if response.StatusCode != 200 || !strings.HasPrefix(s.url, "https://") || response.Header.Get("Strict-Transport-Security") == "" {
+	if response.StatusCode != 200 || !strings.HasPrefix(s.url, "https://") ||
+		response.Header.Get("Strict-Transport-Security") == "" {
 		t.Errorf("%s: %d, %v", s.url, response.StatusCode, response.Header)
 	}
 }
@@ -273,8 +274,10 @@ func selfSigned(t *testing.T, certFile, keyFile string) *x509.CertPool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		IsCA: true, BasicConstraintsValid: true,
+	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)

@@ -42,10 +42,17 @@ func (c showCommand) Run(s *session) error {
 	say(s.stdout, "%s %s is %s", colour.Strong.Render("incident"), incident.ID, incidentState(incident))
 	for _, line := range [][2]string{
 		{"owed", incident.Effect + " for " + strings.TrimSpace(incident.EventType+" "+incident.EventID) + " (" + incident.Provider + ")"},
-		{"to", incident.Subject}, {"customer", incident.Customer}, {"amount", money(incident.Amount)}, {"merchant", incident.Merchant},
+		{"to", incident.Subject},
+		{"customer", incident.Customer},
+		{"amount", money(incident.Amount)},
+		{"merchant", incident.Merchant},
 		{"source event", incident.SourceEvent},
-		{"objects", strings.Join(incident.Objects, " ")}, {"version", incident.Acceptance.Version},
-		{"cause", string(incident.Cause)}, {"error", incident.ErrorMessage}, {"due", moment(incident.DueAt)}, {"note", incident.Note},
+		{"objects", strings.Join(incident.Objects, " ")},
+		{"version", incident.Acceptance.Version},
+		{"cause", string(incident.Cause)},
+		{"error", incident.ErrorMessage},
+		{"due", moment(incident.DueAt)},
+		{"note", incident.Note},
 	} {
 		if line[1] != "" {
 			say(s.stdout, "  %-12s %s", line[0], printable(line[1]))
@@ -75,11 +82,25 @@ func timeline(s *session, e *engine.Engine, id engine.EffectID) ([]engine.Entry,
 
 // sentences say in plain words what each kind of entry means.
 var sentences = map[engine.Kind]string{
-	"receipt": "the app took the work on", "duplicate": "the same event was received again", "mismatch": "received again with other facts",
-	"success": "the effect was applied", "failure": "an attempt failed", "deadline": "the deadline passed without an outcome",
-	"opened": "incident opened", "reprocess": "reprocess asked for", "callback": "repair callback", "accepted": "the repair endpoint took it on",
-	"gave_up": "the callback gave up", "stopped": "the attempt was stopped", "resolved": "incident resolved", "closed": "incident closed",
-	"reopened": "incident reopened", "note": "note", "alert": "alert sent", "proof": "proof link issued", "erased": "personal data erased",
+	"receipt":   "the app took the work on",
+	"duplicate": "the same event was received again",
+	"mismatch":  "received again with other facts",
+	"success":   "the effect was applied",
+	"failure":   "an attempt failed",
+	"deadline":  "the deadline passed without an outcome",
+	"opened":    "incident opened",
+	"reprocess": "reprocess asked for",
+	"callback":  "repair callback",
+	"accepted":  "the repair endpoint took it on",
+	"gave_up":   "the callback gave up",
+	"stopped":   "the attempt was stopped",
+	"resolved":  "incident resolved",
+	"closed":    "incident closed",
+	"reopened":  "incident reopened",
+	"note":      "note",
+	"alert":     "alert sent",
+	"proof":     "proof link issued",
+	"erased":    "personal data erased",
 }
 
 // entryLine is one line of a timeline.
@@ -88,7 +109,12 @@ func entryLine(entry engine.Entry) string {
 	if entry.Seq > 0 {
 		number = fmt.Sprintf("%3d", entry.Seq)
 	}
-	parts := []string{colour.Quiet.Render(number), entry.At.UTC().Format("2006-01-02 15:04:05.000Z"), colour.Strong.Render(fmt.Sprintf("%-10s", entry.Kind)), sentences[entry.Kind]}
+	parts := []string{
+		colour.Quiet.Render(number),
+		entry.At.UTC().Format("2006-01-02 15:04:05.000Z"),
+		colour.Strong.Render(fmt.Sprintf("%-10s", entry.Kind)),
+		sentences[entry.Kind],
+	}
 	if entry.State != "" {
 		parts = append(parts, "→ "+stateStyle(entry.State))
 	}

@@ -62,7 +62,19 @@ func (c tokenList) Run(s *session) error {
 	}
 	var rows [][]string
 	for _, t := range all {
-		rows = append(rows, []string{t.ID, printable(t.Label), t.Role, t.Project, "spt_…" + t.Ending, moment(t.ExpiresAt), moment(t.LastUsedAt), moment(t.RevokedAt)})
+		rows = append(
+			rows,
+			[]string{
+				t.ID,
+				printable(t.Label),
+				t.Role,
+				t.Project,
+				"spt_…" + t.Ending,
+				moment(t.ExpiresAt),
+				moment(t.LastUsedAt),
+				moment(t.RevokedAt),
+			},
+		)
 	}
 	sayTable(s.stdout, []string{"ID", "LABEL", "ROLE", "PROJECT", "TOKEN", "EXPIRES", "LAST USED", "REVOKED"}, rows)
 	return nil

@@ -28,8 +28,10 @@ func welcome(s *session, cfg adminserver.Config, at net.Addr) error {
 		return err
 	}
 	if tcp, ok := at.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
-		return hint{errors.New("nobody can log in yet, so this server listens on loopback only"),
-			"spadmin operator invite EMAIL --role admin lets the first one in"}
+		return hint{
+			errors.New("nobody can log in yet, so this server listens on loopback only"),
+			"spadmin operator invite EMAIL --role admin lets the first one in",
+		}
 	}
 	secret, err := st.Access.Operators.Invite(s.ctx, access.FirstAdmin, "admin", "spadmin serve")
 	if err != nil {

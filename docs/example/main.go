@@ -113,7 +113,8 @@ func (s *shop) work(ctx context.Context) {
 func (s *shop) workOnce(ctx context.Context) error {
 	var id int64
 	var event, account string
-	if err := s.pool.QueryRow(ctx, `SELECT id, event_id, account FROM jobs ORDER BY id LIMIT 1`).Scan(&id, &event, &account); err != nil {
+	const oldest = `SELECT id, event_id, account FROM jobs ORDER BY id LIMIT 1`
+	if err := s.pool.QueryRow(ctx, oldest).Scan(&id, &event, &account); err != nil {
 		return err
 	}
 	key := engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}
@@ -128,6 +129,7 @@ func (s *shop) workOnce(ctx context.Context) error {
 // addCredits is the effect: what the customer paid for.
 func addCredits(ctx context.Context, tx pgx.Tx, account string) error {
 	log.Printf("100 credits for %s", account)
-	_, err := tx.Exec(ctx, `INSERT INTO credits VALUES ($1, 100) ON CONFLICT (account) DO UPDATE SET balance = credits.balance + 100`, account)
+	const add = `INSERT INTO credits VALUES ($1, 100) ON CONFLICT (account) DO UPDATE SET balance = credits.balance + 100`
+	_, err := tx.Exec(ctx, add, account)
 	return err
 }

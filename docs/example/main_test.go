@@ -74,7 +74,13 @@ func repairAt(t *testing.T, db *enginetest.Database, url string) {
 // pay is Stripe.
 func pay(t *testing.T, url, eventID string) {
 	t.Helper()
-	body, header, err := samples.Signed("stripe", "invoice.paid", secret, samples.Values{EventID: eventID, Reference: "acct_1"}, time.Now())
+	body, header, err := samples.Signed(
+		"stripe",
+		"invoice.paid",
+		secret,
+		samples.Values{EventID: eventID, Reference: "acct_1"},
+		time.Now(),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

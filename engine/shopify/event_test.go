@@ -75,20 +75,28 @@ func TestDocumentsThatDiffer(t *testing.T) {
 		objects           []string
 		test              bool
 	}{
-		{name: "yen", topic: "orders/paid", body: `{"id":1,"total_price":"1000","currency":"JPY"}`,
-			amount: engine.Money{Minor: 1000, Currency: "JPY"}, objects: []string{"1"}},
-		{name: "dinar", topic: "orders/paid", body: `{"id":1,"total_price":"1.234","currency":"kwd"}`,
-			amount: engine.Money{Minor: 1234, Currency: "KWD"}, objects: []string{"1"}},
-		{name: "a price as a number", topic: "orders/paid", body: `{"id":1,"total_price":90071992547409.93,"currency":"USD"}`,
-			amount: engine.Money{Minor: 9007199254740993, Currency: "USD"}, objects: []string{"1"}},
+		{
+			name: "yen", topic: "orders/paid", body: `{"id":1,"total_price":"1000","currency":"JPY"}`,
+			amount: engine.Money{Minor: 1000, Currency: "JPY"}, objects: []string{"1"},
+		},
+		{
+			name: "dinar", topic: "orders/paid", body: `{"id":1,"total_price":"1.234","currency":"kwd"}`,
+			amount: engine.Money{Minor: 1234, Currency: "KWD"}, objects: []string{"1"},
+		},
+		{
+			name: "a price as a number", topic: "orders/paid", body: `{"id":1,"total_price":90071992547409.93,"currency":"USD"}`,
+			amount: engine.Money{Minor: 9007199254740993, Currency: "USD"}, objects: []string{"1"},
+		},
 		{name: "a price that is not exact", topic: "orders/paid", body: `{"id":1,"total_price":"1.005","currency":"USD"}`, objects: []string{"1"}},
 		{name: "a test order", topic: "orders/paid", body: `{"id":1,"test":true}`, objects: []string{"1"}, test: true},
 		{name: "a guest's order", topic: "orders/paid", body: `{"id":1,"customer":null,"email":"a@example.com"}`, objects: []string{"1"}},
 		{name: "an order name with spaces", topic: "orders/paid", body: `{"id":1,"name":"Order 7","order_number":7}`, objects: []string{"1", "7"}},
 		{name: "a name and a token of something else", topic: "products/update", body: `{"id":1,"name":"Ann","token":"t"}`, objects: []string{"1"}},
 		{name: "another topic about an order", topic: "refunds/create", body: `{"id":2,"order_id":9007199254741993}`, objects: []string{"2", "9007199254741993"}},
-		{name: "everything of another kind than expected", topic: "orders/paid",
-			body: `{"id":[],"customer":true,"total_price":{},"currency":1,"test":"true","note_attributes":{"a":1},"fulfillments":7}`},
+		{
+			name: "everything of another kind than expected", topic: "orders/paid",
+			body: `{"id":[],"customer":true,"total_price":{},"currency":1,"test":"true","note_attributes":{"a":1},"fulfillments":7}`,
+		},
 		{name: "an empty object", topic: "orders/paid", body: `{}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -244,7 +252,8 @@ func FuzzParseUnverified(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte, topic, shop, id, at string) {
 		e, err := shopify.ParseUnverified(body, http.Header{
-			shopify.TopicHeader: {topic}, shopify.ShopHeader: {shop}, shopify.EventIDHeader: {id}, shopify.TriggeredAtHeader: {at}})
+			shopify.TopicHeader: {topic}, shopify.ShopHeader: {shop}, shopify.EventIDHeader: {id}, shopify.TriggeredAtHeader: {at},
+		})
 		if err != nil {
 			return
 		}

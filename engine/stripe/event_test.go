@@ -25,17 +25,23 @@ func TestTheSixEventTypes(t *testing.T) {
 		objects                              []string
 	}{
 		{"checkout.session.completed", "access_unlock", "acct_1042", customer, usd, []string{
-			"cs_test_a1Jw0sV7kPq3TzXn9RbYc5LdGh2MfEu8AoCi4KjQrW6vStNyBmZxHp1D", "pi_3SkVeRK8mWzT3bYp0cVn7GtX"}},
+			"cs_test_a1Jw0sV7kPq3TzXn9RbYc5LdGh2MfEu8AoCi4KjQrW6vStNyBmZxHp1D", "pi_3SkVeRK8mWzT3bYp0cVn7GtX",
+		}},
 		{"invoice.paid", "credit_grant", "", customer, usd, []string{
-			"in_1SkVdMK8mWzT3bYpHr4Ts9Wq", "7F3A91C2-0014", "pi_3SkVfOK8mWzT3bYp1uZq5RwE", "sub_1RZqLpK8mWzT3bYpA6mKf1Ju"}},
+			"in_1SkVdMK8mWzT3bYpHr4Ts9Wq", "7F3A91C2-0014", "pi_3SkVfOK8mWzT3bYp1uZq5RwE", "sub_1RZqLpK8mWzT3bYpA6mKf1Ju",
+		}},
 		{"customer.subscription.updated", "subscription_state_apply", "", customer, engine.Money{}, []string{
-			"sub_1RZqLpK8mWzT3bYpA6mKf1Ju", "in_1SkVdMK8mWzT3bYpHr4Ts9Wq"}},
+			"sub_1RZqLpK8mWzT3bYpA6mKf1Ju", "in_1SkVdMK8mWzT3bYpHr4Ts9Wq",
+		}},
 		{"customer.subscription.deleted", "access_revocation", "", customer, engine.Money{}, []string{
-			"sub_1RZqLpK8mWzT3bYpA6mKf1Ju", "in_1SkVdMK8mWzT3bYpHr4Ts9Wq"}},
+			"sub_1RZqLpK8mWzT3bYpA6mKf1Ju", "in_1SkVdMK8mWzT3bYpHr4Ts9Wq",
+		}},
 		{"charge.refunded", "credit_deduction", "", customer, usd, []string{
-			"ch_3SkVeRK8mWzT3bYp0Lw6MzQk", "pi_3SkVeRK8mWzT3bYp0cVn7GtX", "2716-4093"}},
+			"ch_3SkVeRK8mWzT3bYp0Lw6MzQk", "pi_3SkVeRK8mWzT3bYp0cVn7GtX", "2716-4093",
+		}},
 		{"charge.dispute.created", "access_revocation", "", "", usd, []string{
-			"du_1SkVfNK8mWzT3bYpJm3Ev8Ra", "pi_3SkVeRK8mWzT3bYp0cVn7GtX", "ch_3SkVeRK8mWzT3bYp0Lw6MzQk"}},
+			"du_1SkVfNK8mWzT3bYpJm3Ev8Ra", "pi_3SkVeRK8mWzT3bYp0cVn7GtX", "ch_3SkVeRK8mWzT3bYp0Lw6MzQk",
+		}},
 	} {
 		t.Run(test.eventType, func(t *testing.T) {
 			body, header, err := samples.Signed(stripe.Provider, test.eventType, secret, samples.Values{}, signedAt)
@@ -68,7 +74,9 @@ func TestTheSixEventTypes(t *testing.T) {
 }
 
 func event(eventType, object, more string) []byte {
-	return []byte(`{"id":"evt_1","type":"` + eventType + `","created":1767225600,"livemode":true,"data":{"object":` + object + more + `}}`)
+	return []byte(
+		`{"id":"evt_1","type":"` + eventType + `","created":1767225600,"livemode":true,"data":{"object":` + object + more + `}}`,
+	)
 }
 
 var documents = []struct {
@@ -82,33 +90,62 @@ var documents = []struct {
 }{
 	{
 		name: "invoice before 2025-03-31",
-		body: event("invoice.paid", `{"id":"in_1","amount_paid":100,"currency":"eur","customer":"cus_1","payment_intent":"pi_1","charge":"ch_1",
-			"subscription":"sub_1","subscription_details":{"metadata":{"user":"of the subscription","plan":"p"}},"metadata":{"user":"u1"}}`, ""),
-		customer: "cus_1", amount: engine.Money{Minor: 100, Currency: "EUR"},
-		objects: []string{"in_1", "pi_1", "ch_1", "sub_1"}, metadata: map[string]string{"user": "u1", "plan": "p"},
+		body: event(
+			"invoice.paid",
+			`{"id":"in_1","amount_paid":100,"currency":"eur","customer":"cus_1","payment_intent":"pi_1","charge":"ch_1",
+			"subscription":"sub_1","subscription_details":{"metadata":{"user":"of the subscription","plan":"p"}},"metadata":{"user":"u1"}}`,
+			"",
+		),
+		customer: "cus_1",
+		amount:   engine.Money{Minor: 100, Currency: "EUR"},
+		objects:  []string{"in_1", "pi_1", "ch_1", "sub_1"},
+		metadata: map[string]string{"user": "u1", "plan": "p"},
 	},
 	{
 		name: "invoice paid in parts, one by charge",
-		body: event("invoice.paid", `{"id":"in_1","payments":{"data":[{"payment":{"payment_intent":"pi_1"}},{"payment":{"charge":"ch_2"}},{"payment":null},7]},
-			"parent":{"subscription_details":{"subscription":{"id":"sub_1"}}}}`, ""),
-		objects: []string{"in_1", "pi_1", "ch_2", "sub_1"}, metadata: map[string]string{},
+		body: event(
+			"invoice.paid",
+			`{"id":"in_1","payments":{"data":[{"payment":{"payment_intent":"pi_1"}},{"payment":{"charge":"ch_2"}},{"payment":null},7]},
+			"parent":{"subscription_details":{"subscription":{"id":"sub_1"}}}}`,
+			"",
+		),
+		objects:  []string{"in_1", "pi_1", "ch_2", "sub_1"},
+		metadata: map[string]string{},
 	},
 	{
 		name: "expanded objects",
-		body: event("checkout.session.completed", `{"id":"cs_1","customer":{"id":"cus_9","email":"a@example.com"},"payment_intent":{"id":"pi_1"},
-			"invoice":{"id":"in_1"},"subscription":{"id":"sub_1"}}`, ""),
-		customer: "cus_9", objects: []string{"cs_1", "pi_1", "in_1", "sub_1"}, metadata: map[string]string{},
+		body: event(
+			"checkout.session.completed",
+			`{"id":"cs_1","customer":{"id":"cus_9","email":"a@example.com"},"payment_intent":{"id":"pi_1"},
+			"invoice":{"id":"in_1"},"subscription":{"id":"sub_1"}}`,
+			"",
+		),
+		customer: "cus_9",
+		objects:  []string{"cs_1", "pi_1", "in_1", "sub_1"},
+		metadata: map[string]string{},
 	},
 	{
-		name:     "dispute with an expanded charge",
-		body:     event("charge.dispute.created", `{"id":"du_1","amount":5,"currency":"usd","charge":{"id":"ch_1","customer":"cus_1"}}`, ""),
-		customer: "cus_1", amount: engine.Money{Minor: 5, Currency: "USD"}, objects: []string{"du_1", "ch_1"}, metadata: map[string]string{},
+		name: "dispute with an expanded charge",
+		body: event(
+			"charge.dispute.created",
+			`{"id":"du_1","amount":5,"currency":"usd","charge":{"id":"ch_1","customer":"cus_1"}}`,
+			"",
+		),
+		customer: "cus_1",
+		amount:   engine.Money{Minor: 5, Currency: "USD"},
+		objects:  []string{"du_1", "ch_1"},
+		metadata: map[string]string{},
 	},
 	{
 		name: "charge that carries its refunds",
-		body: event("charge.refunded", `{"id":"ch_1","amount_refunded":900,"currency":"usd","refunds":{"data":[{"id":"re_2"},{"id":"re_1"}]}}`,
-			`,"previous_attributes":{"amount_refunded":400}`),
-		amount: engine.Money{Minor: 500, Currency: "USD"}, objects: []string{"ch_1", "re_2", "re_1"}, metadata: map[string]string{},
+		body: event(
+			"charge.refunded",
+			`{"id":"ch_1","amount_refunded":900,"currency":"usd","refunds":{"data":[{"id":"re_2"},{"id":"re_1"}]}}`,
+			`,"previous_attributes":{"amount_refunded":400}`,
+		),
+		amount:   engine.Money{Minor: 500, Currency: "USD"},
+		objects:  []string{"ch_1", "re_2", "re_1"},
+		metadata: map[string]string{},
 	},
 	{
 		name: "no event type of ours",
@@ -117,13 +154,20 @@ var documents = []struct {
 		objects: []string{"po_1"}, metadata: map[string]string{}, accountID: "acct_9",
 	},
 	{
-		name:    "a second-version event",
-		body:    []byte(`{"id":"evt_1","type":"v2.core.thing.done","created":"2026-01-01T00:00:00.000Z","livemode":true,"related_object":{"id":"thing_1"}}`),
-		objects: []string{"thing_1"}, metadata: map[string]string{},
+		name: "a second-version event",
+		body: []byte(
+			`{"id":"evt_1","type":"v2.core.thing.done","created":"2026-01-01T00:00:00.000Z","livemode":true,"related_object":{"id":"thing_1"}}`,
+		),
+		objects:  []string{"thing_1"},
+		metadata: map[string]string{},
 	},
 	{
-		name:     "everything of another kind than expected",
-		body:     event("invoice.paid", `{"id":{},"amount_paid":"5","currency":7,"customer":[1],"payments":[],"parent":"x","metadata":[]}`, ""),
+		name: "everything of another kind than expected",
+		body: event(
+			"invoice.paid",
+			`{"id":{},"amount_paid":"5","currency":7,"customer":[1],"payments":[],"parent":"x","metadata":[]}`,
+			"",
+		),
 		metadata: map[string]string{},
 	},
 	{
@@ -279,7 +323,9 @@ func FuzzParseUnverified(f *testing.F) {
 		}
 		f.Add(body)
 	}
-	f.Add(event("charge.refunded", `{"id":"ch_1","amount_refunded":9007199254740993,"currency":"isk","refunds":{"data":[1,{}]}}`, ""))
+	f.Add(
+		event("charge.refunded", `{"id":"ch_1","amount_refunded":9007199254740993,"currency":"isk","refunds":{"data":[1,{}]}}`, ""),
+	)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := stripe.ParseUnverified(body)
 		if err != nil {

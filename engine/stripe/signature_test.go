@@ -83,7 +83,12 @@ var verifyTests = []struct {
 	{name: "rolled secrets, the old one fits", secrets: []string{"whsec_new", secret}},
 	{name: "an empty secret beside the right one", secrets: []string{"", secret}},
 	{name: "no secret", secrets: []string{}, reason: "no secret"},
-	{name: "only empty secrets", header: []string{stripe.Sign(signed, "", signedAt)}, secrets: []string{"", ""}, reason: "no secret"},
+	{
+		name:    "only empty secrets",
+		header:  []string{stripe.Sign(signed, "", signedAt)},
+		secrets: []string{"", ""},
+		reason:  "no secret",
+	},
 }
 
 func TestVerify(t *testing.T) {

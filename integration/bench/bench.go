@@ -93,13 +93,31 @@ func (b *bench) state(ctx context.Context) error {
 		return err
 	}
 	b.report.Settings = map[string]any{
-		"postgres": settings, "go": runtime.Version(), "os": runtime.GOOS + "/" + runtime.GOARCH, "cpus": runtime.NumCPU(),
-		"quick": b.opts.quick, "key_only": b.opts.keyOnly, "clients": b.opts.clients, "slice_ms": b.opts.slice.Milliseconds(), "queue_depth": queueDepth,
-		"history": b.opts.sizes.history, "overdue": b.opts.sizes.overdue, "owed": b.opts.sizes.owed, "dead_entries": b.opts.sizes.dead,
-		"list_effects": b.opts.sizes.listEffects, "list_incidents": b.opts.sizes.listIncident, "cost_flows": b.opts.sizes.costFlows,
-		"budget_minutes": b.opts.budget.Minutes(), "share_of_full": b.opts.share, "due_per_second": b.opts.sizes.duePerSecond,
-		"started_at": time.Now().UTC().Format(time.RFC3339),
-		"modules":    moduleVersions("github.com/riverqueue/river", "github.com/dbos-inc/dbos-transact-golang", "github.com/jackc/pgx/v5"),
+		"postgres":       settings,
+		"go":             runtime.Version(),
+		"os":             runtime.GOOS + "/" + runtime.GOARCH,
+		"cpus":           runtime.NumCPU(),
+		"quick":          b.opts.quick,
+		"key_only":       b.opts.keyOnly,
+		"clients":        b.opts.clients,
+		"slice_ms":       b.opts.slice.Milliseconds(),
+		"queue_depth":    queueDepth,
+		"history":        b.opts.sizes.history,
+		"overdue":        b.opts.sizes.overdue,
+		"owed":           b.opts.sizes.owed,
+		"dead_entries":   b.opts.sizes.dead,
+		"list_effects":   b.opts.sizes.listEffects,
+		"list_incidents": b.opts.sizes.listIncident,
+		"cost_flows":     b.opts.sizes.costFlows,
+		"budget_minutes": b.opts.budget.Minutes(),
+		"share_of_full":  b.opts.share,
+		"due_per_second": b.opts.sizes.duePerSecond,
+		"started_at":     time.Now().UTC().Format(time.RFC3339),
+		"modules": moduleVersions(
+			"github.com/riverqueue/river",
+			"github.com/dbos-inc/dbos-transact-golang",
+			"github.com/jackc/pgx/v5",
+		),
 	}
 	line := ""
 	for _, name := range pg.Told {
@@ -114,13 +132,29 @@ func (b *bench) state(ctx context.Context) error {
 // tell prints the table and writes the file.
 func (b *bench) tell(ctx context.Context, started time.Time) error {
 	if disk, err := b.server.DiskBytes(context.WithoutCancel(ctx)); err == nil {
-		b.report.Add(report.Row{Name: "disk_used", System: "run", Value: float64(disk) / 1e9, Unit: "GB", Target: report.AtMost(float64(diskLimit(b.opts)))})
+		b.report.Add(
+			report.Row{
+				Name:   "disk_used",
+				System: "run",
+				Value:  float64(disk) / 1e9,
+				Unit:   "GB",
+				Target: report.AtMost(float64(diskLimit(b.opts))),
+			},
+		)
 	}
 	limit := 90.0
 	if b.opts.quick {
 		limit = 4
 	}
-	b.report.Add(report.Row{Name: "run_duration", System: "run", Value: time.Since(started).Minutes(), Unit: "minutes", Target: report.AtMost(limit)})
+	b.report.Add(
+		report.Row{
+			Name:   "run_duration",
+			System: "run",
+			Value:  time.Since(started).Minutes(),
+			Unit:   "minutes",
+			Target: report.AtMost(limit),
+		},
+	)
 	if err := b.report.WriteTable(os.Stdout); err != nil {
 		return err
 	}
@@ -197,7 +231,8 @@ func (b *bench) wanted(name string) bool {
 		return true
 	}
 	for _, chosen := range b.opts.systems {
-		if name == flow.Bare && chosen != flow.BareBatched && chosen != flow.OursBatched || name == flow.BareBatched && chosen == flow.OursBatched {
+		if name == flow.Bare && chosen != flow.BareBatched && chosen != flow.OursBatched ||
+			name == flow.BareBatched && chosen == flow.OursBatched {
 			return true
 		}
 	}

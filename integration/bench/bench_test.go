@@ -20,14 +20,37 @@ import (
 // tiny are options under which every part runs in a moment and no time means anything.
 func tiny(t *testing.T) options {
 	t.Helper()
-	opts, err := parseOptions([]string{"--quick", "--clients", "2", "--slice", "20ms", "--rounds", "2", "--set", "synchronous_commit=off",
-		"--systems", "bare,bare_batched,ours_plain,ours_batched,ours_apply", "--out", filepath.Join(t.TempDir(), "bench.json")}, io.Discard)
+	opts, err := parseOptions([]string{
+		"--quick", "--clients", "2", "--slice", "20ms", "--rounds", "2", "--set", "synchronous_commit=off",
+		"--systems", "bare,bare_batched,ours_plain,ours_batched,ours_apply", "--out", filepath.Join(t.TempDir(), "bench.json"),
+	}, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	opts.sizes = sizes{costFlows: 40, warmUp: 1, flowBudget: time.Second, history: [3]int64{200, 400, 600}, overdue: 300, dead: 500, emptySweeps: 5, openings: 1,
-		owed: 500, duePerSecond: 50, dueSeconds: 1, bulkSlices: 1, bulkBatches: 1, listEffects: 3_000, listIncident: 1_000, listRounds: 3, pageRounds: 3,
-		callbacks: 10, seal: 20, sealFor: 10 * time.Second, retain: 20_000, retainSlices: 1}
+	opts.sizes = sizes{
+		costFlows:    40,
+		warmUp:       1,
+		flowBudget:   time.Second,
+		history:      [3]int64{200, 400, 600},
+		overdue:      300,
+		dead:         500,
+		emptySweeps:  5,
+		openings:     1,
+		owed:         500,
+		duePerSecond: 50,
+		dueSeconds:   1,
+		bulkSlices:   1,
+		bulkBatches:  1,
+		listEffects:  3_000,
+		listIncident: 1_000,
+		listRounds:   3,
+		pageRounds:   3,
+		callbacks:    10,
+		seal:         20,
+		sealFor:      10 * time.Second,
+		retain:       20_000,
+		retainSlices: 1,
+	}
 	return opts
 }
 
@@ -57,8 +80,10 @@ func TestEveryPartRuns(t *testing.T) {
 	for _, row := range file.Rows {
 		names[row.Name] = true
 	}
-	for _, want := range []string{"wal_added", "throughput_ratio_2", "throughput_ratio_1ms_2", "sweep_empty_large", "sweep_open_8_small", "detection_p99",
-		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "page_p95_api_incidents", "page_seq_scans", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost"} {
+	for _, want := range []string{
+		"wal_added", "throughput_ratio_2", "throughput_ratio_1ms_2", "sweep_empty_large", "sweep_open_8_small", "detection_p99",
+		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "page_p95_api_incidents", "page_seq_scans", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost",
+	} {
 		if !names[want] {
 			t.Errorf("there is no row %s", want)
 		}
@@ -163,8 +188,10 @@ func TestABudgetShrinksTheRunAndIsTold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if short.share >= 0.5 || short.share < 0.2 || short.sizes.history[2] >= full.sizes.history[2] || short.sizes.history[2] < quickSizes.history[2] ||
-		short.slice >= full.slice || short.sizes.overdue != full.sizes.overdue {
+	if short.share >= 0.5 || short.share < 0.2 || short.sizes.history[2] >= full.sizes.history[2] ||
+		short.sizes.history[2] < quickSizes.history[2] ||
+		short.slice >= full.slice ||
+		short.sizes.overdue != full.sizes.overdue {
 		t.Errorf("%+v", short)
 	}
 	seconds := 0.0
@@ -177,7 +204,8 @@ func TestABudgetShrinksTheRunAndIsTold(t *testing.T) {
 	if long, err := parse("--budget", "10h"); err != nil || long.sizes != full.sizes || long.slice != full.slice {
 		t.Errorf("with time enough: %+v, %v", long, err)
 	}
-	if short.spent(time.Now().Add(-24*time.Minute)) || !short.spent(time.Now().Add(-26*time.Minute)) || full.spent(time.Now().Add(-time.Hour)) {
+	if short.spent(time.Now().Add(-24*time.Minute)) || !short.spent(time.Now().Add(-26*time.Minute)) ||
+		full.spent(time.Now().Add(-time.Hour)) {
 		t.Error("only a budget is used up, and only at its end")
 	}
 	if _, err := parse("--quick", "--budget", "25m"); err == nil {

@@ -63,7 +63,10 @@ func measureBulk(ctx context.Context, b *bench) error {
 		}
 		b.progress.Done(float64(round) / float64(b.opts.sizes.bulkSlices))
 	}
-	b.report.AddSeries(report.Row{Name: "bulk_receipts", System: "ours", Unit: "receipts/s", Target: report.AtLeast(60_000)}, values(figures[0]))
+	b.report.AddSeries(
+		report.Row{Name: "bulk_receipts", System: "ours", Unit: "receipts/s", Target: report.AtLeast(60_000)},
+		values(figures[0]),
+	)
 	b.report.AddSeries(report.Row{Name: "bulk_copy", System: "copy", Unit: "rows/s"}, values(figures[1]))
 	b.report.AddSeries(report.Row{Name: "bulk_of_copy", System: "ours", Unit: "x copy", Target: report.AtLeast(0.5)},
 		report.Pair(figures[0], figures[1], report.Of))
@@ -110,7 +113,9 @@ func (im *bulk) read(ctx context.Context, receipts []engine.Receipt) ([]byte, er
 	var rows bytes.Buffer
 	err := im.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error {
 		_, err := conn.Conn().PgConn().CopyTo(ctx, &rows, fmt.Sprintf(
-			"COPY (SELECT * FROM sendpromptly.effects WHERE effect_id = ANY ('{%s}') ORDER BY event_id) TO STDOUT (FORMAT binary)", strings.Join(ids, ",")))
+			"COPY (SELECT * FROM sendpromptly.effects WHERE effect_id = ANY ('{%s}') ORDER BY event_id) TO STDOUT (FORMAT binary)",
+			strings.Join(ids, ","),
+		))
 		return err
 	})
 	return rows.Bytes(), err

@@ -30,12 +30,14 @@ func measureCallbacks(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer pool.Close()
-	endpoint, err := net.Listen("tcp", "127.0.0.1:0")
+	endpoint, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
-		ReadHeaderTimeout: time.Second}
+	server := &http.Server{
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) }),
+		ReadHeaderTimeout: time.Second,
+	}
 	go func() { _ = server.Serve(endpoint) }() // ends with Close
 	defer func() { _ = server.Close() }()
 	e, err := callbackEngine(ctx, pool, "http://"+endpoint.Addr().String()+"/repair")
@@ -55,9 +57,22 @@ func measureCallbacks(ctx context.Context, b *bench) error {
 		return err
 	}
 	accepted, err := count(ctx, pool, "SELECT count(*) FROM sendpromptly.entries WHERE kind = 'accepted'")
-	b.report.Add(report.Row{Name: "reprocess", System: "ours", Value: float64(n) / reprocessed.Seconds(), Unit: "incidents/s, one caller"})
-	b.report.Add(report.Row{Name: "callbacks", System: "ours", Value: float64(sent) / took.Seconds(), Unit: "callbacks/s, one project"})
-	b.report.Add(report.Row{Name: "callbacks_unanswered", System: "ours", Value: float64(abs(n - accepted)), Unit: "callbacks", Target: report.AtMost(0), Exact: true})
+	b.report.Add(
+		report.Row{Name: "reprocess", System: "ours", Value: float64(n) / reprocessed.Seconds(), Unit: "incidents/s, one caller"},
+	)
+	b.report.Add(
+		report.Row{Name: "callbacks", System: "ours", Value: float64(sent) / took.Seconds(), Unit: "callbacks/s, one project"},
+	)
+	b.report.Add(
+		report.Row{
+			Name:   "callbacks_unanswered",
+			System: "ours",
+			Value:  float64(abs(n - accepted)),
+			Unit:   "callbacks",
+			Target: report.AtMost(0),
+			Exact:  true,
+		},
+	)
 	return err
 }
 

@@ -32,7 +32,9 @@ func measureCalls(ctx context.Context, b *bench) error {
 	defer pool.Close()
 	costs, err := countCalls(ctx, pool, e)
 	for _, cost := range costs {
-		b.report.Add(report.Row{Name: callPrefix + cost.call, System: "ours", Value: float64(cost.trips), Unit: "per call", Exact: true})
+		b.report.Add(
+			report.Row{Name: callPrefix + cost.call, System: "ours", Value: float64(cost.trips), Unit: "per call", Exact: true},
+		)
 	}
 	return err
 }
@@ -92,7 +94,12 @@ func (c *calls) count(ctx context.Context, name string, prepare func() (*flow.Fl
 }
 
 // countInTx counts a call in the caller's transaction, without the transaction's own round trips.
-func (c *calls) countInTx(ctx context.Context, name string, prepare func() (*flow.Flow, error), call func(tx pgx.Tx, f *flow.Flow) error) error {
+func (c *calls) countInTx(
+	ctx context.Context,
+	name string,
+	prepare func() (*flow.Flow, error),
+	call func(tx pgx.Tx, f *flow.Flow) error,
+) error {
 	const ofTx = 2 // BEGIN and COMMIT
 	err := c.count(ctx, name, prepare, func(f *flow.Flow) error {
 		return pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error { return call(tx, f) })
@@ -104,7 +111,12 @@ func (c *calls) countInTx(ctx context.Context, name string, prepare func() (*flo
 }
 
 // countQueued counts what a queued call adds to a batch that the app sends anyway.
-func (c *calls) countQueued(ctx context.Context, name string, prepare func() (*flow.Flow, error), queue func(batch *pgx.Batch, f *flow.Flow) error) error {
+func (c *calls) countQueued(
+	ctx context.Context,
+	name string,
+	prepare func() (*flow.Flow, error),
+	queue func(batch *pgx.Batch, f *flow.Flow) error,
+) error {
 	const ofBatch = 1
 	err := c.countInTx(ctx, name, prepare, func(tx pgx.Tx, f *flow.Flow) error {
 		batch := &pgx.Batch{}
@@ -129,7 +141,7 @@ func (c *calls) signals(ctx context.Context) error {
 			_, err := c.e.Accept(ctx, tx, f.Acceptance())
 			return err
 		}),
-		c.countQueued(ctx, "queue_accept", fresh, func(batch *pgx.Batch, f *flow.Flow) error {
+		c.countQueued(ctx, "queue_accept", fresh, func(batch *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // it is called within the batch
 			return c.e.QueueAccept(batch, f.Acceptance(), nil)
 		}),
 		c.countInTx(ctx, "accept_many", fresh, func(tx pgx.Tx, f *flow.Flow) error {
@@ -171,7 +183,12 @@ func (c *calls) reads(ctx context.Context) error {
 	c.incident = page.Incidents[0]
 	nothing := func() (*flow.Flow, error) { return nil, nil }
 	return errors.Join(
-		c.count(ctx, "incidents", nothing, func(*flow.Flow) error { _, err := c.e.Incidents(ctx, engine.IncidentFilter{Open: true}); return err }),
+		c.count(
+			ctx,
+			"incidents",
+			nothing,
+			func(*flow.Flow) error { _, err := c.e.Incidents(ctx, engine.IncidentFilter{Open: true}); return err },
+		),
 		c.count(ctx, "incident", nothing, func(*flow.Flow) error { _, err := c.e.Incident(ctx, c.incident.ID); return err }),
 		c.count(ctx, "timeline", nothing, func(*flow.Flow) error { _, err := c.e.Timeline(ctx, c.incident.EffectID, 0); return err }),
 		c.count(ctx, "find", nothing, func(*flow.Flow) error { _, err := c.e.Find(ctx, c.incident.Key); return err }),

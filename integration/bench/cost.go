@@ -79,7 +79,11 @@ func (b *bench) costOf(ctx context.Context, r *runner, flows int) (flowCost, err
 	}
 	keptAfter, err := b.keptBytes(ctx, r)
 	n := float64(flows)
-	return flowCost{roundTrips: float64(trips) / n, wal: float64(wal) / n, kept: float64(keptAfter-kept) / float64(r.next.Load()-begun)}, err
+	return flowCost{
+		roundTrips: float64(trips) / n,
+		wal:        float64(wal) / n,
+		kept:       float64(keptAfter-kept) / float64(r.next.Load()-begun),
+	}, err
 }
 
 // keptBytes counts what the system's own tables take after a vacuum. No flow waits, so that a table through which flows
@@ -110,7 +114,13 @@ func addCosts(to *report.Report, s *flow.System, costs map[string]flowCost) {
 		return
 	}
 	over := fmt.Sprintf("per flow over %s", s.Baseline)
-	trips := report.Row{Name: "round_trips_added", System: s.Name, Value: cost.roundTrips - base.roundTrips, Unit: over, Exact: exact}
+	trips := report.Row{
+		Name:   "round_trips_added",
+		System: s.Name,
+		Value:  cost.roundTrips - base.roundTrips,
+		Unit:   over,
+		Exact:  exact,
+	}
 	wal := report.Row{Name: "wal_added", System: s.Name, Value: cost.wal - base.wal, Unit: "bytes " + over, Exact: exact}
 	kept := report.Row{Name: "bytes_kept", System: s.Name, Value: cost.kept, Unit: "bytes per flow after vacuum", Exact: exact}
 	if flow.Ours(s.Name) {

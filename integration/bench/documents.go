@@ -44,7 +44,20 @@ type group struct {
 
 // groups sort the rows: each goes to the first group that has it.
 var groups = []group{
-	{"sound", named("verify_problems", "flows_lost", "sweep_opened_wrongly", "detection_missed", "callbacks_unanswered", "query_seq_scans", "page_seq_scans", "disk_used", "run_duration")},
+	{
+		"sound",
+		named(
+			"verify_problems",
+			"flows_lost",
+			"sweep_opened_wrongly",
+			"detection_missed",
+			"callbacks_unanswered",
+			"query_seq_scans",
+			"page_seq_scans",
+			"disk_used",
+			"run_duration",
+		),
+	},
 	{"exact", named("round_trips", "wal", "bytes_kept", callPrefix)},
 	{"ratios", named("throughput_ratio", "throughput_vs", "server_cpu_added", "noise")},
 	{"flows", named("throughput", "server_cpu", "flow_rows_read")},

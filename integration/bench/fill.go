@@ -98,7 +98,16 @@ func (f *filler) write(ctx context.Context, n int64, what string, when span, don
 			if _, err := tx.Exec(ctx, "SET LOCAL synchronous_commit = off"); err != nil {
 				return err
 			}
-			_, err := tx.Exec(ctx, what, f.next+1, f.next+chunk, first, float64(when.step.Nanoseconds())/1000, when.timeout, what == settled)
+			_, err := tx.Exec(
+				ctx,
+				what,
+				f.next+1,
+				f.next+chunk,
+				first,
+				float64(when.step.Nanoseconds())/1000,
+				when.timeout,
+				what == settled,
+			)
 			return err
 		})
 		if err != nil {

@@ -23,8 +23,9 @@ func measureLag(ctx context.Context, b *bench) error {
 		return err
 	}
 	// The search terms of what is owed were folded in long ago, as they would have been.
-	if _, err := pool.Exec(ctx, `INSERT INTO sendpromptly.term_cursors (project_id, effect_id) SELECT project_id, max(effect_id::text)::uuid
-		FROM sendpromptly.effects GROUP BY project_id`); err != nil {
+	const folded = `INSERT INTO sendpromptly.term_cursors (project_id, effect_id) SELECT project_id, max(effect_id::text)::uuid
+		FROM sendpromptly.effects GROUP BY project_id`
+	if _, err := pool.Exec(ctx, folded); err != nil {
 		return err
 	}
 	if err := pool.Vacuum(ctx); err != nil {
@@ -44,7 +45,8 @@ func measureLag(ctx context.Context, b *bench) error {
 	var p50, p99 float64
 	err = pool.QueryRow(ctx, `SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY lag), 0), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY lag), 0)
 		FROM (SELECT extract(epoch FROM i.opened_at - e.deadline)::float8 * 1000 AS lag FROM sendpromptly.incidents AS i
-		JOIN sendpromptly.effects AS e USING (project_id, effect_id)) AS l`).Scan(&p50, &p99)
+		JOIN sendpromptly.effects AS e USING (project_id, effect_id)) AS l`).
+		Scan(&p50, &p99)
 	if err != nil {
 		return err
 	}
@@ -55,6 +57,15 @@ func measureLag(ctx context.Context, b *bench) error {
 	unit := fmt.Sprintf("ms, sweeping every second, %d owed", b.opts.sizes.owed)
 	b.report.Add(report.Row{Name: "detection_p50", System: "ours", Value: p50, Unit: unit})
 	b.report.Add(report.Row{Name: "detection_p99", System: "ours", Value: p99, Unit: unit, Target: report.AtMost(2_000)})
-	b.report.Add(report.Row{Name: "detection_missed", System: "ours", Value: float64(n - found), Unit: "incidents", Target: report.AtMost(0), Exact: true})
+	b.report.Add(
+		report.Row{
+			Name:   "detection_missed",
+			System: "ours",
+			Value:  float64(n - found),
+			Unit:   "incidents",
+			Target: report.AtMost(0),
+			Exact:  true,
+		},
+	)
 	return nil
 }

@@ -106,9 +106,23 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.IntVar(&o.rounds, "rounds", 0, "rounds of the throughput (default: as many as fit into its time, up to 25)")
 	flags.BoolVar(&o.keyOnly, "key-only", false, "receipts with nothing but their key, to see what the columns cost")
 	flags.StringVar(&o.out, "out", "", "the file to write (default bench.json at the top of the repository)")
-	flags.StringVar(&o.record, "record", "", "also write the exact costs of our own systems to this file, for the test that holds later versions against them")
-	flags.DurationVar(&o.budget, "budget", 0, "how long the run may take, as in 25m: sizes shrink, and what the time does not suffice for is left out")
-	documents := flags.String("report", "", "run nothing: write the figures of the last run's file into the marked regions of these documents, separated by commas")
+	flags.StringVar(
+		&o.record,
+		"record",
+		"",
+		"also write the exact costs of our own systems to this file, for the test that holds later versions against them",
+	)
+	flags.DurationVar(
+		&o.budget,
+		"budget",
+		0,
+		"how long the run may take, as in 25m: sizes shrink, and what the time does not suffice for is left out",
+	)
+	documents := flags.String(
+		"report",
+		"",
+		"run nothing: write the figures of the last run's file into the marked regions of these documents, separated by commas",
+	)
 	flags.Func("set", "a server setting as name=value, may be repeated", func(text string) error {
 		name, value, found := strings.Cut(text, "=")
 		if !found {

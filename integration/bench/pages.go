@@ -68,7 +68,9 @@ func (b *bench) timePages(ctx context.Context, lists lists) error {
 	for i, p := range pages {
 		slices.Sort(times.pages[i])
 		p95 := report.Quantile(times.pages[i], 0.95)
-		b.report.Add(report.Row{Name: "page_p95_" + p.name, System: "ours", Value: p95 / base, Unit: "x p95 of a select 1 behind the same guards"})
+		b.report.Add(
+			report.Row{Name: "page_p95_" + p.name, System: "ours", Value: p95 / base, Unit: "x p95 of a select 1 behind the same guards"},
+		)
 		b.report.Add(report.Row{Name: "page_p95_ms_" + p.name, System: "ours", Value: p95, Unit: "ms"})
 	}
 	return nil
@@ -113,17 +115,19 @@ type site struct {
 
 // serveConsole serves the admin server on this machine to whom `select 1` knows.
 func serveConsole(ctx context.Context, pool *pg.Pool) (*site, func(), error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, nil, err
 	}
 	s := &site{url: "http://" + listener.Addr().String()}
-	admin, err := adminserver.New(ctx, adminserver.Config{Pool: pool.Pool, BaseURL: s.url, Logger: slog.New(slog.DiscardHandler),
+	admin, err := adminserver.New(ctx, adminserver.Config{
+		Pool: pool.Pool, BaseURL: s.url, Logger: slog.New(slog.DiscardHandler),
 		Authenticate: func(r *http.Request) (adminserver.Identity, bool, error) {
 			var one int
 			err := pool.QueryRow(r.Context(), "SELECT 1").Scan(&one)
 			return adminserver.Identity{Name: "bench", Role: adminserver.Operator}, err == nil, err
-		}})
+		},
+	})
 	if err != nil {
 		_ = listener.Close()
 		return nil, nil, err

@@ -34,7 +34,13 @@ func (b *bench) filledLists(ctx context.Context) (lists, error) {
 	defer pool.Close()
 	f := &filler{pool: pool}
 	effects, incidents := b.opts.sizes.listEffects, b.opts.sizes.listIncident
-	if err := f.write(ctx, effects-incidents, settled, f.longAgo(), func(share float64) { b.progress.Done(share * 0.6) }); err != nil {
+	if err := f.write(
+		ctx,
+		effects-incidents,
+		settled,
+		f.longAgo(),
+		func(share float64) { b.progress.Done(share * 0.6) },
+	); err != nil {
 		return lists{}, err
 	}
 	if err := f.write(ctx, incidents, opened, f.longAgo(), func(share float64) { b.progress.Done(0.6 + share*0.2) }); err != nil {
@@ -68,8 +74,10 @@ func (b *bench) countScans(ctx context.Context, url, row string, work func() err
 		return err
 	}
 	after, err := tableScans(ctx, watch)
-	b.report.Add(report.Row{Name: row, System: "ours", Value: float64(after - before), Unit: "of tables that grow",
-		Target: report.AtMost(0), Exact: true})
+	b.report.Add(report.Row{
+		Name: row, System: "ours", Value: float64(after - before), Unit: "of tables that grow",
+		Target: report.AtMost(0), Exact: true,
+	})
 	return err
 }
 

@@ -23,7 +23,12 @@ const callPrefix = "call_round_trips_"
 
 // recordCosts writes what a run found.
 func recordCosts(from *report.Report, path string) error {
-	r := recorded{CallRoundTrips: map[string]int64{}, RoundTripsAdded: map[string]float64{}, WALAdded: map[string]float64{}, BytesKept: map[string]float64{}}
+	r := recorded{
+		CallRoundTrips:  map[string]int64{},
+		RoundTripsAdded: map[string]float64{},
+		WALAdded:        map[string]float64{},
+		BytesKept:       map[string]float64{},
+	}
 	for _, row := range from.Rows {
 		if call, found := strings.CutPrefix(row.Name, callPrefix); found {
 			r.CallRoundTrips[call] = int64(row.Value)

@@ -86,10 +86,31 @@ func (r *retaining) turns(ctx context.Context) error {
 		r.progress.Done(float64(round) / float64(r.opts.sizes.retainSlices))
 	}
 	unit := fmt.Sprintf("x without, %d clients", retainClients)
-	r.report.AddSeries(report.Row{Name: "retain_throughput_ratio", System: "ours", Unit: unit, Target: report.AtLeast(0.95)}, report.Pair(figures[1], figures[0], report.Of))
-	r.report.AddSeries(report.Row{Name: "noise_retain", System: "ours", Unit: "x without, one round earlier"}, report.Neighbours(figures[0]))
-	r.report.Add(report.Row{Name: "retain_longest", System: "ours", Value: r.longest, Unit: "ms, the longest transaction", Target: report.AtMost(100)})
-	r.report.Add(report.Row{Name: "retain_removed", System: "ours", Value: float64(r.removed) / r.worked.Seconds(), Unit: "effects/s beside the flows, with pauses"})
+	r.report.AddSeries(
+		report.Row{Name: "retain_throughput_ratio", System: "ours", Unit: unit, Target: report.AtLeast(0.95)},
+		report.Pair(figures[1], figures[0], report.Of),
+	)
+	r.report.AddSeries(
+		report.Row{Name: "noise_retain", System: "ours", Unit: "x without, one round earlier"},
+		report.Neighbours(figures[0]),
+	)
+	r.report.Add(
+		report.Row{
+			Name:   "retain_longest",
+			System: "ours",
+			Value:  r.longest,
+			Unit:   "ms, the longest transaction",
+			Target: report.AtMost(100),
+		},
+	)
+	r.report.Add(
+		report.Row{
+			Name:   "retain_removed",
+			System: "ours",
+			Value:  float64(r.removed) / r.worked.Seconds(),
+			Unit:   "effects/s beside the flows, with pauses",
+		},
+	)
 	return nil
 }
 

@@ -34,6 +34,8 @@ func measureSealing(ctx context.Context, b *bench) error {
 		return err
 	}
 	sealed, err := count(ctx, pool, "SELECT count(*) FROM sendpromptly.seals")
-	b.report.Add(report.Row{Name: "seal_entries", System: "ours", Value: float64(sealed) / took.Seconds(), Unit: "entries/s, one engine"})
+	b.report.Add(
+		report.Row{Name: "seal_entries", System: "ours", Value: float64(sealed) / took.Seconds(), Unit: "entries/s, one engine"},
+	)
 	return err
 }

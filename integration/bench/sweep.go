@@ -51,9 +51,20 @@ func measureSweeps(ctx context.Context, b *bench) error {
 			return fmt.Errorf("%s history: %w", stage, err)
 		}
 	}
-	b.report.Add(report.Row{Name: "sweep_empty_growth", System: "ours", Value: s.empty[stages[2]] / s.empty[stages[0]],
-		Unit: "x the small history", Target: report.AtMost(1.5)}) // "flat", with what a median of a noisy machine needs
-	b.report.Add(report.Row{Name: "sweep_opened_wrongly", System: "ours", Value: float64(s.wrong), Unit: "incidents", Target: report.AtMost(0), Exact: true})
+	b.report.Add(report.Row{
+		Name: "sweep_empty_growth", System: "ours", Value: s.empty[stages[2]] / s.empty[stages[0]],
+		Unit: "x the small history", Target: report.AtMost(1.5),
+	}) // "flat", with what a median of a noisy machine needs
+	b.report.Add(
+		report.Row{
+			Name:   "sweep_opened_wrongly",
+			System: "ours",
+			Value:  float64(s.wrong),
+			Unit:   "incidents",
+			Target: report.AtMost(0),
+			Exact:  true,
+		},
+	)
 	return nil
 }
 

@@ -83,8 +83,13 @@ func flowReads(ctx context.Context, runners []*runner) (map[string]reads, error)
 		if !flow.Ours(r.Name) {
 			continue
 		}
-		n, err := count(ctx, r.Pool, `SELECT ((SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE schemaname = $1 AND relname <> 'projects')
-			+ (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE schemaname = $1))::bigint`, flow.Schema)
+		n, err := count(
+			ctx,
+			r.Pool,
+			`SELECT ((SELECT sum(seq_tup_read) FROM pg_stat_user_tables WHERE schemaname = $1 AND relname <> 'projects')
+			+ (SELECT sum(idx_tup_read) FROM pg_stat_user_indexes WHERE schemaname = $1))::bigint`,
+			flow.Schema,
+		)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +107,15 @@ func addReads(ctx context.Context, to *report.Report, runners []*runner, before 
 	for _, r := range runners {
 		if now, there := after[r.Name]; there {
 			rows := float64(now.rows-before[r.Name].rows) / float64(now.flows-before[r.Name].flows)
-			to.Add(report.Row{Name: "flow_rows_read", System: r.Name, Value: rows, Unit: "rows and index entries per flow", Target: report.AtMost(10)})
+			to.Add(
+				report.Row{
+					Name:   "flow_rows_read",
+					System: r.Name,
+					Value:  rows,
+					Unit:   "rows and index entries per flow",
+					Target: report.AtMost(10),
+				},
+			)
 		}
 	}
 	return nil
@@ -172,7 +185,10 @@ func addThroughput(to *report.Report, runners []*runner, s setting, figures map[
 			to.AddSeries(report.Row{Name: "server_cpu" + s.suffix(), System: r.Name, Unit: "µs per flow"}, values(got.cpu))
 		}
 		if r.Baseline == "" {
-			to.AddSeries(report.Row{Name: "noise" + s.suffix(), System: r.Name, Unit: "x " + r.Name + ", one round earlier"}, report.Neighbours(got.perSecond))
+			to.AddSeries(
+				report.Row{Name: "noise" + s.suffix(), System: r.Name, Unit: "x " + r.Name + ", one round earlier"},
+				report.Neighbours(got.perSecond),
+			)
 			continue
 		}
 		addRatios(to, r.System, s, got, figures)

@@ -52,12 +52,30 @@ func (b *bench) verify(ctx context.Context, o owned) error {
 			b.progress.Note("%s: %s does not hold: %s", o.name, check.ID, row)
 		}
 	}
-	b.report.Add(report.Row{Name: "verify_problems", System: o.name, Value: float64(problems), Unit: "problems", Target: report.AtMost(0), Exact: true})
+	b.report.Add(
+		report.Row{
+			Name:   "verify_problems",
+			System: o.name,
+			Value:  float64(problems),
+			Unit:   "problems",
+			Target: report.AtMost(0),
+			Exact:  true,
+		},
+	)
 	if o.flows < 0 {
 		return nil
 	}
 	lost, err := lostFlows(ctx, pool, o.flows)
-	b.report.Add(report.Row{Name: "flows_lost", System: o.name, Value: float64(lost), Unit: fmt.Sprintf("of %d flows", o.flows), Target: report.AtMost(0), Exact: true})
+	b.report.Add(
+		report.Row{
+			Name:   "flows_lost",
+			System: o.name,
+			Value:  float64(lost),
+			Unit:   fmt.Sprintf("of %d flows", o.flows),
+			Target: report.AtMost(0),
+			Exact:  true,
+		},
+	)
 	return err
 }
 

@@ -81,7 +81,8 @@ func idleFleet(ctx context.Context, server *pg.Server, engines int, during time.
 		return ctx.Err()
 	}
 	commits := func() (n int64, err error) {
-		err = counting.QueryRow(ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()").Scan(&n)
+		err = counting.QueryRow(ctx, "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()").
+			Scan(&n)
 		return n, err
 	}
 	before, err := commits()
@@ -98,7 +99,8 @@ func idleFleet(ctx context.Context, server *pg.Server, engines int, during time.
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "| %d | %.1f | %.1f | %.2f |\n", engines, float64(statements)/seconds, float64(after-before)/seconds, cpu.Seconds()/seconds*100)
+	_, err = fmt.Fprintf(out, "| %d | %.1f | %.1f | %.2f |\n",
+		engines, float64(statements)/seconds, float64(after-before)/seconds, cpu.Seconds()/seconds*100)
 	return err
 }
 

@@ -50,9 +50,13 @@ type Tenth struct {
 const target = 2
 
 func (s *soak) result(ctx context.Context, settings map[string]string) (Result, error) {
-	r := Result{Settings: map[string]any{"postgres": settings, "go": runtime.Version(), "os": runtime.GOOS + "/" + runtime.GOARCH, "cpus": runtime.NumCPU(),
-		"writers": s.writers, "sweep_every_ms": s.every.Milliseconds(), "batch": batch},
-		Transitions: s.done.Load(), Effects: s.receipts.Load(), Seconds: time.Since(s.began).Seconds(), Target: target}
+	r := Result{
+		Settings: map[string]any{
+			"postgres": settings, "go": runtime.Version(), "os": runtime.GOOS + "/" + runtime.GOARCH, "cpus": runtime.NumCPU(),
+			"writers": s.writers, "sweep_every_ms": s.every.Milliseconds(), "batch": batch,
+		},
+		Transitions: s.done.Load(), Effects: s.receipts.Load(), Seconds: time.Since(s.began).Seconds(), Target: target,
+	}
 	for i := range tenths {
 		r.Tenths = append(r.Tenths, s.tenth(int64(i)))
 	}
@@ -132,12 +136,35 @@ func (r Result) write(path string) error {
 // table prints a line a tenth, as Markdown.
 func (r Result) table(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', tabwriter.AlignRight)
-	_, _ = fmt.Fprint(w, "|tenth\t|sweeps\t|incidents opened\t|p50 ms\t|p99 ms\t|empty p50 ms\t|CPU p99 ms\t|transitions/s\t|GB\t|owed MB\t|\n")
+	_, _ = fmt.Fprint(
+		w,
+		"|tenth\t|sweeps\t|incidents opened\t|p50 ms\t|p99 ms\t|empty p50 ms\t|CPU p99 ms\t|transitions/s\t|GB\t|owed MB\t|\n",
+	)
 	for i, t := range r.Tenths {
-		_, _ = fmt.Fprintf(w, "|%d\t|%d\t|%d\t|%.2f\t|%.2f\t|%.2f\t|%.2f\t|%.0f\t|%.2f\t|%.1f\t|\n", i+1, t.Sweeps, t.Opened, t.P50, t.P99, t.Empty, t.CPU99,
-			t.TransitionsSecond, float64(t.Bytes)/1e9, float64(t.OwedBytes)/1e6)
+		_, _ = fmt.Fprintf(
+			w,
+			"|%d\t|%d\t|%d\t|%.2f\t|%.2f\t|%.2f\t|%.2f\t|%.0f\t|%.2f\t|%.1f\t|\n",
+			i+1,
+			t.Sweeps,
+			t.Opened,
+			t.P50,
+			t.P99,
+			t.Empty,
+			t.CPU99,
+			t.TransitionsSecond,
+			float64(t.Bytes)/1e9,
+			float64(t.OwedBytes)/1e6,
+		)
 	}
 	_ = w.Flush()
-	_, _ = fmt.Fprintf(out, "\n%d transitions of %d effects in %.0f s; p99 of the sweep in the last tenth is %.2f x the first tenth's (server CPU %.2f x), target at most %d x\n",
-		r.Transitions, r.Effects, r.Seconds, r.Growth, r.GrowthCPU, target)
+	_, _ = fmt.Fprintf(
+		out,
+		"\n%d transitions of %d effects in %.0f s; p99 of the sweep in the last tenth is %.2f x the first tenth's (server CPU %.2f x), target at most %d x\n",
+		r.Transitions,
+		r.Effects,
+		r.Seconds,
+		r.Growth,
+		r.GrowthCPU,
+		target,
+	)
 }

@@ -167,8 +167,15 @@ func (s *soak) look(ctx context.Context) error {
 	s.mu.Lock()
 	s.marks = append(s.marks, m)
 	s.mu.Unlock()
-	fmt.Fprintf(os.Stderr, "%3d %%  %s  %d transitions, %d effects, %d MB\n", m.transitions*100/s.transitions, m.at.Round(time.Second),
-		m.transitions, s.receipts.Load(), m.bytes>>20)
+	fmt.Fprintf(
+		os.Stderr,
+		"%3d %%  %s  %d transitions, %d effects, %d MB\n",
+		m.transitions*100/s.transitions,
+		m.at.Round(time.Second),
+		m.transitions,
+		s.receipts.Load(),
+		m.bytes>>20,
+	)
 	return nil
 }
 

@@ -52,8 +52,17 @@ func (s *soak) accept(ctx context.Context, first int64) (owed, lost []string, er
 	for i := range list {
 		n := first + int64(i)
 		id := eventID(n)
-		list[i] = engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: id, Effect: "credit_grant"}, EventType: "invoice.paid",
-			Subject: fmt.Sprintf("user_%08d", n), Timeout: 30 * time.Minute, Amount: engine.Money{Minor: 4900, Currency: "USD"}, Version: "2026.11.23-1"}
+		list[i] = engine.Acceptance{
+			Key:       engine.Key{Provider: "stripe", EventID: id, Effect: "credit_grant"},
+			EventType: "invoice.paid",
+			Subject: fmt.Sprintf(
+				"user_%08d",
+				n,
+			),
+			Timeout: 30 * time.Minute,
+			Amount:  engine.Money{Minor: 4900, Currency: "USD"},
+			Version: "2026.11.23-1",
+		}
 		if n%100 < lostOf {
 			list[i].Timeout = time.Second
 			lost = append(lost, id)

@@ -124,7 +124,12 @@ func (r Request) run(ctx context.Context, tx pgx.Tx, project string) (done Resul
 			IncidentID: r.Incident, Operator: r.By, LastTry: pg.Interval(callback.Span()), Project: project, Revision: r.Revision,
 		})
 		return Result{
-			State: row.State, Revision: row.Revision, Attempt: row.Number, ReplayID: row.ReplayID, RequestedAt: row.RequestedAt, DueAt: row.DueAt,
+			State:       row.State,
+			Revision:    row.Revision,
+			Attempt:     row.Number,
+			ReplayID:    row.ReplayID,
+			RequestedAt: row.RequestedAt,
+			DueAt:       row.DueAt,
 		}, row.Refusal, err
 	case Stop:
 		row, err := q.IncidentStop(ctx, tx, dbsqlc.IncidentStopParams{

@@ -51,7 +51,10 @@ type goPackage struct {
 // list runs go list -json with arguments in a folder.
 func list(t *testing.T, dir string, env []string, args ...string) map[string]goPackage {
 	t.Helper()
-	command := exec.CommandContext(t.Context(), "go", append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
+	command := exec.CommandContext(
+		t.Context(),
+		"go",
+		append([]string{"list", "-json=ImportPath,Imports,Standard,Module"}, args...)...)
 	command.Dir = dir
 	command.Env = append(command.Environ(), env...)
 	var complaint strings.Builder

@@ -83,12 +83,28 @@ func Decode(body []byte) (Body, error) {
 		name   string
 		target any
 	}{
-		{"type", &b.Type}, {"replay_id", &b.ReplayID}, {"attempt", &b.Attempt}, {"project", &b.Project}, {"mode", &b.Mode},
-		{"event_id", &b.EventID}, {"incident_id", &b.IncidentID}, {"provider", &b.Provider}, {"provider_event_id", &b.ProviderEventID},
-		{"event_type", &b.EventType}, {"effect_type", &b.EffectType}, {"internal_reference", &b.InternalReference},
-		{"occurred_at", &b.OccurredAt}, {"cause", &b.Cause}, {"requested_at", &b.RequestedAt},
-		{"amount", &b.Amount}, {"currency", &b.Currency}, {"customer", &b.Customer}, {"merchant", &b.Merchant}, {"objects", &b.Objects},
-		{"source_event_id", &b.SourceEventID}, {"payload", &b.Payload},
+		{"type", &b.Type},
+		{"replay_id", &b.ReplayID},
+		{"attempt", &b.Attempt},
+		{"project", &b.Project},
+		{"mode", &b.Mode},
+		{"event_id", &b.EventID},
+		{"incident_id", &b.IncidentID},
+		{"provider", &b.Provider},
+		{"provider_event_id", &b.ProviderEventID},
+		{"event_type", &b.EventType},
+		{"effect_type", &b.EffectType},
+		{"internal_reference", &b.InternalReference},
+		{"occurred_at", &b.OccurredAt},
+		{"cause", &b.Cause},
+		{"requested_at", &b.RequestedAt},
+		{"amount", &b.Amount},
+		{"currency", &b.Currency},
+		{"customer", &b.Customer},
+		{"merchant", &b.Merchant},
+		{"objects", &b.Objects},
+		{"source_event_id", &b.SourceEventID},
+		{"payload", &b.Payload},
 	} {
 		if value, there := known[m.name]; there && json.Unmarshal(value, m.target) != nil {
 			return Body{}, fmt.Errorf("%w: %s is of the wrong kind", ErrBody, m.name)
@@ -109,8 +125,13 @@ func (b Body) missing() string {
 		return ""
 	}
 	for _, r := range []struct{ name, value string }{
-		{"replay_id", b.ReplayID}, {"project", b.Project}, {"event_id", b.EventID}, {"incident_id", b.IncidentID},
-		{"provider", b.Provider}, {"provider_event_id", b.ProviderEventID}, {"effect_type", b.EffectType},
+		{"replay_id", b.ReplayID},
+		{"project", b.Project},
+		{"event_id", b.EventID},
+		{"incident_id", b.IncidentID},
+		{"provider", b.Provider},
+		{"provider_event_id", b.ProviderEventID},
+		{"effect_type", b.EffectType},
 	} {
 		if r.value == "" {
 			return r.name

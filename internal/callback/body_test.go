@@ -11,13 +11,28 @@ import (
 func example() Body {
 	var nothing int64
 	return Body{
-		Type: TypeReprocess, ReplayID: "rp_1", Attempt: 1, Project: "billing", Mode: "live", EventID: "0198-1", IncidentID: "0198-2",
-		Provider: "stripe", ProviderEventID: "evt_1", EventType: "invoice.paid", EffectType: "credit_grant", InternalReference: "acct_<1>",
-		OccurredAt: time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)), Cause: "missing",
-		RequestedAt: time.Date(2026, 1, 1, 2, 30, 0, 5e8, time.UTC),
-		Amount:      &nothing, Currency: "USD", Customer: "cus_1", Merchant: "a.example", Objects: []string{"in_1"},
-		SourceEventID: "evt_2",
-		Payload:       []byte(`{"id": 9007199254740993, "t": "<ü>"}`),
+		Type:              TypeReprocess,
+		ReplayID:          "rp_1",
+		Attempt:           1,
+		Project:           "billing",
+		Mode:              "live",
+		EventID:           "0198-1",
+		IncidentID:        "0198-2",
+		Provider:          "stripe",
+		ProviderEventID:   "evt_1",
+		EventType:         "invoice.paid",
+		EffectType:        "credit_grant",
+		InternalReference: "acct_<1>",
+		OccurredAt:        time.Date(2026, 1, 1, 1, 0, 0, 0, time.FixedZone("", 3600)),
+		Cause:             "missing",
+		RequestedAt:       time.Date(2026, 1, 1, 2, 30, 0, 5e8, time.UTC),
+		Amount:            &nothing,
+		Currency:          "USD",
+		Customer:          "cus_1",
+		Merchant:          "a.example",
+		Objects:           []string{"in_1"},
+		SourceEventID:     "evt_2",
+		Payload:           []byte(`{"id": 9007199254740993, "t": "<ü>"}`),
 	}
 }
 

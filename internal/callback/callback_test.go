@@ -67,7 +67,10 @@ func TestDuringRotationEachSecretSigns(t *testing.T) {
 		if _, err := Verify(header, []byte(vectorBody), []string{other}, vectorTime); err == nil {
 			t.Error("a secret that signed nothing was taken")
 		}
-		if standard := header.Get(StandardSignatureHeader); !strings.HasSuffix(standard, " "+vectorStandard) || strings.Count(standard, "v1,") != 2 {
+		if standard := header.Get(
+			StandardSignatureHeader,
+		); !strings.HasSuffix(standard, " "+vectorStandard) ||
+			strings.Count(standard, "v1,") != 2 {
 			t.Errorf("webhook-signature = %q", standard)
 		}
 	}
@@ -139,7 +142,11 @@ var verifyTests = []struct {
 	{name: "a nonce with a dot", change: set(NonceHeader, vectorNonce+"."), reason: "nonce is malformed"},
 	{name: "a nonce in another script", change: set(NonceHeader, strings.Repeat("ü", 16)), reason: "nonce is malformed"},
 	{name: "no signature", change: func(h http.Header) { h.Del(SignatureHeader) }, reason: "missing"},
-	{name: "two signature headers", change: func(h http.Header) { h.Add(SignatureHeader, vectorSignature) }, reason: "more than once"},
+	{
+		name:   "two signature headers",
+		change: func(h http.Header) { h.Add(SignatureHeader, vectorSignature) },
+		reason: "more than once",
+	},
 	{name: "only the Standard Webhooks headers", change: func(h http.Header) {
 		h.Del(TimestampHeader)
 		h.Del(NonceHeader)
@@ -159,7 +166,11 @@ var verifyTests = []struct {
 	{name: "too long", change: signature(vectorSignature + "00"), reason: "signature is malformed"},
 	{name: "no hex", change: signature(strings.Repeat("z", 64)), reason: "signature is malformed"},
 	{name: "base64", change: signature(vectorStandard[3:]), reason: "signature is malformed"},
-	{name: "too many", change: signature(strings.Repeat(vectorSignature+",", 16) + vectorSignature), reason: "signature is malformed"},
+	{
+		name:   "too many",
+		change: signature(strings.Repeat(vectorSignature+",", 16) + vectorSignature),
+		reason: "signature is malformed",
+	},
 }
 
 func TestVerify(t *testing.T) {

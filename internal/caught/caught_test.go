@@ -52,7 +52,13 @@ func TestTheLogHoldsTheStackApart(t *testing.T) {
 		}
 	}
 	out.Reset()
-	Log(t.Context(), logger, slog.LevelError, "it broke", errors.Join(Call(firstToPanic), fmt.Errorf("later: %w", Call(secondToPanic))))
+	Log(
+		t.Context(),
+		logger,
+		slog.LevelError,
+		"it broke",
+		errors.Join(Call(firstToPanic), fmt.Errorf("later: %w", Call(secondToPanic))),
+	)
 	for _, want := range []string{"firstToPanic", "secondToPanic"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no stack of %s in %s", want, out.String())

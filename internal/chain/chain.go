@@ -37,8 +37,10 @@ func Start() []byte { return make([]byte, sha256.Size) }
 // Hash is the chain's head after the entry.
 func (e Entry) Hash(previous []byte) []byte {
 	out := bytes.Clone(previous)
-	for _, value := range []*string{text("sendpromptly.entry.v1"), text(strconv.Itoa(e.Seq)), &e.Kind, &e.At, e.State, e.Cause,
-		&e.Provider, e.EventType, &e.Effect, &e.EffectID} {
+	for _, value := range []*string{
+		text("sendpromptly.entry.v1"), text(strconv.Itoa(e.Seq)), &e.Kind, &e.At, e.State, e.Cause,
+		&e.Provider, e.EventType, &e.Effect, &e.EffectID,
+	} {
 		if value == nil {
 			out = appendPrefixed(out, nil)
 			continue

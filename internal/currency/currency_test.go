@@ -61,9 +61,17 @@ func TestFormat(t *testing.T) {
 		code  string
 		want  string
 	}{
-		{1999, "eur", "19.99"}, {5, "USD", "0.05"}, {0, "USD", "0.00"}, {-5, "USD", "-0.05"}, {-1999, "USD", "-19.99"},
-		{1000, "JPY", "1000"}, {-7, "JPY", "-7"}, {1234, "KWD", "1.234"}, {12, "KWD", "0.012"},
-		{math.MinInt64, "USD", "-92233720368547758.08"}, {math.MinInt64, "JPY", "-9223372036854775808"},
+		{1999, "eur", "19.99"},
+		{5, "USD", "0.05"},
+		{0, "USD", "0.00"},
+		{-5, "USD", "-0.05"},
+		{-1999, "USD", "-19.99"},
+		{1000, "JPY", "1000"},
+		{-7, "JPY", "-7"},
+		{1234, "KWD", "1.234"},
+		{12, "KWD", "0.012"},
+		{math.MinInt64, "USD", "-92233720368547758.08"},
+		{math.MinInt64, "JPY", "-9223372036854775808"},
 	} {
 		if got := Format(test.minor, test.code); got != test.want {
 			t.Errorf("Format(%d, %q) = %q, want %q", test.minor, test.code, got, test.want)

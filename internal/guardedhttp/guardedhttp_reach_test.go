@@ -72,10 +72,34 @@ func get(t *testing.T, client *http.Client, rawURL string) error {
 
 // loopback is every way we know of to write an address of this machine.
 var loopback = []string{
-	"127.0.0.1", "127.1", "127.255.255.254", "0.0.0.0", "0", "2130706433", "0x7f000001", "0x7f.1", "017700000001", "0177.0.0.1",
-	"①②⑦.⓪.⓪.①", "127。0。0。1", "localhost", "LOCALHOST", "localhost.", "a.localhost",
-	"[::1]", "[::]", "[0:0:0:0:0:0:0:1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::127.0.0.1]", "[64:ff9b::7f00:1]",
-	"[64:ff9b:1::7f00:1]", "[2002:7f00:1::]", "[2001:0:7f00:1::]", "[::1%25lo]",
+	"127.0.0.1",
+	"127.1",
+	"127.255.255.254",
+	"0.0.0.0",
+	"0",
+	"2130706433",
+	"0x7f000001",
+	"0x7f.1",
+	"017700000001",
+	"0177.0.0.1",
+	"①②⑦.⓪.⓪.①",
+	"127。0。0。1",
+	"localhost",
+	"LOCALHOST",
+	"localhost.",
+	"a.localhost",
+	"[::1]",
+	"[::]",
+	"[0:0:0:0:0:0:0:1]",
+	"[::ffff:127.0.0.1]",
+	"[::ffff:7f00:1]",
+	"[::127.0.0.1]",
+	"[64:ff9b::127.0.0.1]",
+	"[64:ff9b::7f00:1]",
+	"[64:ff9b:1::7f00:1]",
+	"[2002:7f00:1::]",
+	"[2001:0:7f00:1::]",
+	"[::1%25lo]",
 }
 
 func TestNoByteGoesToThisMachine(t *testing.T) {
@@ -106,7 +130,14 @@ func TestAllowedNetworksAreReachedByHTTP(t *testing.T) {
 		t.Errorf("%d connections, %d bytes", tr.accepted.Load(), tr.bytes.Load())
 	}
 	// Another allowed network opens nothing here.
-	if err := get(t, New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}), "http://127.0.0.1:"+tr.port); !errors.Is(err, ErrBlocked) {
+	if err := get(
+		t,
+		New([]netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}),
+		"http://127.0.0.1:"+tr.port,
+	); !errors.Is(
+		err,
+		ErrBlocked,
+	) {
 		t.Errorf("got %v", err)
 	}
 	if tr.accepted.Load() != 3 {
@@ -172,7 +203,11 @@ func TestNamesThatLeadHereAreBlockedWhenDialled(t *testing.T) {
 		t.Error("a connection to a blocked address")
 	}
 	// With the network allowed the same name arrives: the resolver works.
-	if err := get(t, newClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, resolver), "http://repair.example.com:"+tr.port); err != nil {
+	if err := get(
+		t,
+		newClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}, resolver),
+		"http://repair.example.com:"+tr.port,
+	); err != nil {
 		t.Error(err)
 	}
 	if tr.accepted.Load() != 1 {
@@ -202,7 +237,14 @@ func TestSpecialAddressesAreNotPublic(t *testing.T) {
 func TestHTTPIsNotSpokenWithTheInternet(t *testing.T) {
 	resolver := fakeResolver(t, [4]byte{1, 1, 1, 1})
 	for _, target := range []string{"http://1.1.1.1", "http://example.com"} {
-		if err := get(t, newClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, resolver), target); !errors.Is(err, ErrBlocked) {
+		if err := get(
+			t,
+			newClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, resolver),
+			target,
+		); !errors.Is(
+			err,
+			ErrBlocked,
+		) {
 			t.Errorf("%s: %v", target, err)
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 )
-import ()
 
 // local is a client that reaches test servers.
 func local() *http.Client { return New([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}) }

@@ -69,7 +69,11 @@ var urlTests = []struct {
 }
 
 func TestCheckURL(t *testing.T) {
-	private := []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
+	private := []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"),
+		netip.MustParsePrefix("10.0.0.0/8"),
+		netip.MustParsePrefix("::1/128"),
+	}
 	for _, test := range urlTests {
 		for problem, allow := range map[*string][]netip.Prefix{&test.without: nil, &test.with: private} {
 			err := CheckURL(test.raw, allow)
@@ -92,7 +96,10 @@ func FuzzCheckURL(f *testing.F) {
 		if CheckURL(raw, nil) != nil {
 			return
 		}
-		if lower := strings.ToLower(raw); !strings.HasPrefix(lower, "https://") || strings.ContainsAny(strings.Split(raw[8:], "/")[0], "@#\\ ") || len(raw) > maxURL {
+		if lower := strings.ToLower(
+			raw,
+		); !strings.HasPrefix(lower, "https://") || strings.ContainsAny(strings.Split(raw[8:], "/")[0], "@#\\ ") ||
+			len(raw) > maxURL {
 			t.Errorf("%q passed", raw)
 		}
 	})

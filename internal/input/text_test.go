@@ -52,8 +52,10 @@ func TestNameHoldsNoSpacesAndNoControlCharacters(t *testing.T) {
 
 func TestProviderIsASimpleName(t *testing.T) {
 	t.Parallel()
-	for text, good := range map[string]bool{"stripe": true, "my-bank_2": true, "Stripe": false, "ſtripe": false, "a.b": false, "": false,
-		strings.Repeat("a", 64): true, strings.Repeat("a", 65): false} {
+	for text, good := range map[string]bool{
+		"stripe": true, "my-bank_2": true, "Stripe": false, "ſtripe": false, "a.b": false, "": false,
+		strings.Repeat("a", 64): true, strings.Repeat("a", 65): false,
+	} {
 		if got := input.Provider(text) == ""; got != good {
 			t.Errorf("%q: %v, want %v", text, got, good)
 		}
@@ -71,8 +73,10 @@ func TestCurrencyIsThreeLetters(t *testing.T) {
 
 func TestCutKeepsWholeCharacters(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"": "", "abc": "abc", "abcd": "abc", "яяяя": "яяя", "a\x00b": "ab", "a\xffb": "a\uFFFDb", "😀😀😀😀": "😀😀😀",
-		"\xed\xa0\x80": "\uFFFD", "a世界c": "a世界"} {
+	for text, want := range map[string]string{
+		"": "", "abc": "abc", "abcd": "abc", "яяяя": "яяя", "a\x00b": "ab", "a\xffb": "a\uFFFDb", "😀😀😀😀": "😀😀😀",
+		"\xed\xa0\x80": "\uFFFD", "a世界c": "a世界",
+	} {
 		if got := input.Cut(text, 3); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}

@@ -122,7 +122,13 @@ var Table = []Cell{
 	{State: Closed, Signal: Stop, Next: Closed},
 	{State: Closed, Signal: Close, Next: Closed, Refusal: "closed"},
 	{State: Closed, Signal: Reopen, Next: Failed, Incident: Reopens, Why: "the state is its cause, and the alert is due again"},
-	{State: Closed, Signal: ReopenMissing, Next: Missing, Incident: Reopens, Why: "the state is its cause, and the alert is due again"},
+	{
+		State:    Closed,
+		Signal:   ReopenMissing,
+		Next:     Missing,
+		Incident: Reopens,
+		Why:      "the state is its cause, and the alert is due again",
+	},
 }
 
 // entryKinds maps each signal to the kind of its timeline entry.

@@ -72,7 +72,14 @@ func (c *cluster) initialise(ctx context.Context, i installation) error {
 	if err := c.owner.own(file); err != nil {
 		return err
 	}
-	args := []string{"--pgdata=" + c.data(), "--username=postgres", "--auth=scram-sha-256", "--pwfile=" + file, "--encoding=UTF8", "--locale=C"}
+	args := []string{
+		"--pgdata=" + c.data(),
+		"--username=postgres",
+		"--auth=scram-sha-256",
+		"--pwfile=" + file,
+		"--encoding=UTF8",
+		"--locale=C",
+	}
 	if !c.durable {
 		args = append(args, "--no-sync")
 	}

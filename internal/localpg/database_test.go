@@ -135,8 +135,10 @@ func TestDropEndsConnectionsAndMayBeRepeated(t *testing.T) {
 func TestOnlyDatabasesOfOurOwnAreTouched(t *testing.T) {
 	t.Parallel()
 	s := open(t)
-	for _, name := range []string{"", "postgres", "app", "x" + TestPrefix, TestPrefix + "a b", TestPrefix + `a"b`,
-		TestPrefix + "A", TestPrefix + strings.Repeat("a", 63)} {
+	for _, name := range []string{
+		"", "postgres", "app", "x" + TestPrefix, TestPrefix + "a b", TestPrefix + `a"b`,
+		TestPrefix + "A", TestPrefix + strings.Repeat("a", 63),
+	} {
 		if _, err := s.CreateDatabase(t.Context(), name, ""); err == nil {
 			t.Errorf("created %q", name)
 		}

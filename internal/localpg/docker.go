@@ -35,8 +35,10 @@ func startContainer(ctx context.Context, cfg Config) (*Server, error) {
 	ctx, cancel := context.WithTimeout(ctx, containerTimeout)
 	defer cancel()
 	name, password := "sendpromptly-pg-"+strings.ToLower(rand.Text()[:12]), rand.Text()
-	args := []string{"run", "--rm", "--interactive", "--name", name, "--publish", "127.0.0.1::5432",
-		"--env", "POSTGRES_PASSWORD", "--entrypoint", "sh", dockerImage, "-c", containerScript, "sh"}
+	args := []string{
+		"run", "--rm", "--interactive", "--name", name, "--publish", "127.0.0.1::5432",
+		"--env", "POSTGRES_PASSWORD", "--entrypoint", "sh", dockerImage, "-c", containerScript, "sh",
+	}
 	for _, setting := range cfg.settings() {
 		args = append(args, "-c", setting)
 	}

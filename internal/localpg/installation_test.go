@@ -25,8 +25,10 @@ func TestNewestInstallationIsTaken(t *testing.T) {
 	t.Parallel()
 	newest := pretend(t, "18.1 (Debian 18.1-1)")
 	clientOnly := t.TempDir()
-	folders := []string{pretend(t, "9.6.24"), pretend(t, "17.10"), newest, pretend(t, "18.0"), pretend(t, "16beta1"),
-		clientOnly, "/nowhere", pretend(t, "nonsense")}
+	folders := []string{
+		pretend(t, "9.6.24"), pretend(t, "17.10"), newest, pretend(t, "18.0"), pretend(t, "16beta1"),
+		clientOnly, "/nowhere", pretend(t, "nonsense"),
+	}
 	found, err := findInstallation(t.Context(), folders)
 	if err != nil || found.bin != newest || found.major != 18 || found.minor != 1 {
 		t.Errorf("found %+v, %v", found, err)

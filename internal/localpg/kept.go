@@ -44,8 +44,10 @@ func StartKept(ctx context.Context, dir string) (*Server, error) {
 	if c.port, err = freePort(); err != nil {
 		return nil, err
 	}
-	args := []string{"-c", keepScript, "sh", installed.program("postgres"), "-D", c.data(), "-p", strconv.Itoa(c.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="}
+	args := []string{
+		"-c", keepScript, "sh", installed.program("postgres"), "-D", c.data(), "-p", strconv.Itoa(c.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+	}
 	for _, setting := range (Config{Durable: true}).settings() {
 		args = append(args, "-c", setting)
 	}

@@ -84,8 +84,10 @@ func startOnce(ctx context.Context, i installation, owner account, cfg Config) (
 
 // start starts the server under its guard.
 func (c cluster) start(i installation, port int, cfg Config) (*guarded, error) {
-	args := []string{"-c", guardScript, "sh", c.dir, i.program("postgres"), "-D", c.data(), "-k", c.socket(),
-		"-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1"}
+	args := []string{
+		"-c", guardScript, "sh", c.dir, i.program("postgres"), "-D", c.data(), "-k", c.socket(),
+		"-p", strconv.Itoa(port), "-c", "listen_addresses=127.0.0.1",
+	}
 	for _, setting := range cfg.settings() {
 		args = append(args, "-c", setting)
 	}
@@ -137,7 +139,9 @@ func freePort() (int, error) {
 
 // serverURL is the connection string of a started server. TLS to one's own machine would only cost time.
 func serverURL(port int, password string) string {
-	u := url.URL{Scheme: "postgres", User: url.UserPassword("postgres", password),
-		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Path: "/postgres", RawQuery: "sslmode=disable"}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword("postgres", password),
+		Host: net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), Path: "/postgres", RawQuery: "sslmode=disable",
+	}
 	return u.String()
 }

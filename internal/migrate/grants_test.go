@@ -67,7 +67,10 @@ func TestRolesThatMayNotBeMade(t *testing.T) {
 	db := enginetest.NewEmpty(t)
 	exec(t, db.Pool, `CREATE ROLE roleless_owner NOLOGIN; GRANT CREATE ON DATABASE `+databaseName(t, db)+` TO roleless_owner`)
 	t.Cleanup(func() {
-		if _, err := db.Pool.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY roleless_owner CASCADE; DROP ROLE roleless_owner"); err != nil {
+		if _, err := db.Pool.Exec(
+			context.WithoutCancel(t.Context()),
+			"DROP OWNED BY roleless_owner CASCADE; DROP ROLE roleless_owner",
+		); err != nil {
 			t.Error(err)
 		}
 	})

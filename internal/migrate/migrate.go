@@ -110,10 +110,15 @@ func (s source) status(ctx context.Context, db querier) ([]Migration, error) {
 // recorded reads the rows; there are none where the table does not exist.
 func (s source) recorded(ctx context.Context, db querier) ([]row, error) {
 	var exists bool
-	if err := db.QueryRow(ctx, s.render(`SELECT to_regclass('sendpromptly.migrations') IS NOT NULL`)).Scan(&exists); err != nil || !exists {
+	if err := db.QueryRow(ctx, s.render(`SELECT to_regclass('sendpromptly.migrations') IS NOT NULL`)).
+		Scan(&exists); err != nil ||
+		!exists {
 		return nil, err
 	}
-	rows, err := db.Query(ctx, s.render(`SELECT m.version, m.applied_at, coalesce(m.hash, '') FROM sendpromptly.migrations AS m ORDER BY m.version`))
+	rows, err := db.Query(
+		ctx,
+		s.render(`SELECT m.version, m.applied_at, coalesce(m.hash, '') FROM sendpromptly.migrations AS m ORDER BY m.version`),
+	)
 	if err != nil {
 		return nil, err
 	}

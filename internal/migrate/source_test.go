@@ -32,7 +32,11 @@ func TestTheSetIsNumberedAfterTheMigrations(t *testing.T) {
 func TestEveryBodyIsValid(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
-	definitions := column(t, db.Pool, `SELECT pg_get_functiondef(p.oid) FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace`)
+	definitions := column(
+		t,
+		db.Pool,
+		`SELECT pg_get_functiondef(p.oid) FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace`,
+	)
 	for _, definition := range definitions { // CREATE OR REPLACE, which checks
 		if _, err := db.Pool.Exec(t.Context(), definition); err != nil {
 			t.Errorf("%v in:\n%s", err, definition)
@@ -52,7 +56,11 @@ func TestEachFunctionIsDefinedOnce(t *testing.T) {
 		seen[found[1]] = true
 	}
 	db := enginetest.New(t)
-	heads := column(t, db.Pool, `SELECT split_part(f, ':', 1) FROM sendpromptly.migrations AS m, unnest(m.functions) AS f ORDER BY 1`)
+	heads := column(
+		t,
+		db.Pool,
+		`SELECT split_part(f, ':', 1) FROM sendpromptly.migrations AS m, unnest(m.functions) AS f ORDER BY 1`,
+	)
 	if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, heads) {
 		t.Errorf("defined are %v, recorded %v", got, heads)
 	}

@@ -69,12 +69,18 @@ func newer(t *testing.T, b migrate.Build) migrate.Build {
 	t.Helper()
 	text := b.Functions()
 	for _, change := range [][2]string{
-		{"CREATE OR REPLACE FUNCTION sendpromptly.overdue_locked(started timestamptz, since timestamptz DEFAULT NULL)",
-			"CREATE OR REPLACE FUNCTION sendpromptly.overdue_counted(started timestamptz, since timestamptz DEFAULT NULL)"},
-		{"CREATE OR REPLACE FUNCTION sendpromptly.short(name text) RETURNS text",
-			"CREATE OR REPLACE FUNCTION sendpromptly.short(name text, extra text DEFAULT NULL) RETURNS text"},
-		{"CREATE OR REPLACE FUNCTION sendpromptly.rows_fault(code text) RETURNS boolean",
-			"CREATE OR REPLACE FUNCTION sendpromptly.rows_fault(code text) RETURNS bool[]"},
+		{
+			"CREATE OR REPLACE FUNCTION sendpromptly.overdue_locked(started timestamptz, since timestamptz DEFAULT NULL)",
+			"CREATE OR REPLACE FUNCTION sendpromptly.overdue_counted(started timestamptz, since timestamptz DEFAULT NULL)",
+		},
+		{
+			"CREATE OR REPLACE FUNCTION sendpromptly.short(name text) RETURNS text",
+			"CREATE OR REPLACE FUNCTION sendpromptly.short(name text, extra text DEFAULT NULL) RETURNS text",
+		},
+		{
+			"CREATE OR REPLACE FUNCTION sendpromptly.rows_fault(code text) RETURNS boolean",
+			"CREATE OR REPLACE FUNCTION sendpromptly.rows_fault(code text) RETURNS bool[]",
+		},
 		{"SELECT left(code, 2) IN ('P0', '22', '23', '54')", "SELECT ARRAY[left(code, 2) IN ('P0', '22', '23', '54')]"},
 	} {
 		text = strings.Replace(text, change[0], change[1], 1)
@@ -141,7 +147,11 @@ func TestBuildsSideBySideEndWithTheNewerFunctions(t *testing.T) {
 			if done := up(t, next, db.Pool); len(done) != 0 {
 				t.Errorf("%v was left to install", done)
 			}
-			names := column(t, db.Pool, `SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace`)
+			names := column(
+				t,
+				db.Pool,
+				`SELECT p.oid::regprocedure::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace`,
+			)
 			for name, want := range map[string]bool{
 				"sendpromptly.short(text,text)": true,
 				"sendpromptly.short(text)":      false,
@@ -269,7 +279,11 @@ func TestAMigratorWaitsOutsideStatements(t *testing.T) {
 		return column(t, db.Pool, `SELECT xact_rollback::text FROM pg_stat_database WHERE datname = current_database()`)[0]
 	}
 	for before := rollbacks(); rollbacks() == before; { // until it has tried, and ended the try
-		waiting := column(t, db.Pool, `SELECT a.query FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'`)
+		waiting := column(
+			t,
+			db.Pool,
+			`SELECT a.query FROM pg_stat_activity AS a WHERE a.datname = current_database() AND a.wait_event_type = 'Lock'`,
+		)
 		if len(waiting) > 0 {
 			t.Fatalf("waits in %v", waiting)
 		}

@@ -26,8 +26,13 @@ func SVG(link, title string) (string, error) {
 	}
 	side := c.Size + 2*quiet
 	var out strings.Builder
-	_, _ = fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s" shape-rendering="crispEdges">`,
-		side, side, escape.Replace(title))
+	_, _ = fmt.Fprintf(
+		&out,
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-label="%s" shape-rendering="crispEdges">`,
+		side,
+		side,
+		escape.Replace(title),
+	)
 	_, _ = fmt.Fprintf(&out, `<rect width="%d" height="%d" fill="#fff"/><path fill="#000" d="`, side, side)
 	for y := range c.Size {
 		for x := 0; x < c.Size; x++ {

@@ -27,7 +27,8 @@ func TestThePictureIsWellFormedAndHoldsNoMarkupOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if start, ok := token.(xml.StartElement); ok && start.Name.Local != "svg" && start.Name.Local != "rect" && start.Name.Local != "path" {
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local != "svg" && start.Name.Local != "rect" &&
+			start.Name.Local != "path" {
 			t.Errorf("element %s", start.Name.Local)
 		}
 	}

@@ -197,7 +197,8 @@ func anchors(text string) []string {
 func TestCommandsInDocumentsAreUnderstood(t *testing.T) {
 	t.Parallel()
 	bin := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/spadmin", root+"/cmd/spadmin").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/spadmin", root+"/cmd/spadmin").
+		CombinedOutput(); err != nil {
 		t.Fatalf("building spadmin: %v\n%s", err, out)
 	}
 	makefile, err := os.ReadFile(root + "/Makefile")

@@ -18,7 +18,15 @@ const First = "00000000-0000-0000-0000-000000000000"
 // Walk removes a project's effects that were settled before a moment, from the
 // oldest to the newest, or only counts them. It returns how many it looked at
 // and how many went.
-func Walk(ctx context.Context, pool *pgxpool.Pool, q *dbsqlc.Queries, p *Pace, project string, before time.Time, dryRun bool) (seen, gone int, err error) {
+func Walk(
+	ctx context.Context,
+	pool *pgxpool.Pool,
+	q *dbsqlc.Queries,
+	p *Pace,
+	project string,
+	before time.Time,
+	dryRun bool,
+) (seen, gone int, err error) {
 	params := dbsqlc.EffectsRetainParams{Project: project, SettledBefore: before, After: First, Batch: Batch, DryRun: dryRun}
 	for {
 		var row dbsqlc.EffectsRetainRow

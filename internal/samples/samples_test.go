@@ -48,8 +48,10 @@ func TestZeroValuesChangeNothing(t *testing.T) {
 
 func TestValuesTakeThePlaceOfTheSamples(t *testing.T) {
 	now := time.Date(2026, 3, 5, 12, 30, 0, 0, time.UTC)
-	values := samples.Values{EventID: "evt_mine", Customer: "9007199254999999", Reference: "acct \"7\" <ü>", Amount: 123456, Currency: "eur",
-		At: now, Live: true, Shop: "other.myshopify.com"}
+	values := samples.Values{
+		EventID: "evt_mine", Customer: "9007199254999999", Reference: "acct \"7\" <ü>", Amount: 123456, Currency: "eur",
+		At: now, Live: true, Shop: "other.myshopify.com",
+	}
 	each(t, func(t *testing.T, provider, eventType string) {
 		body, header, err := samples.Signed(provider, eventType, "s", values, now)
 		if err != nil {
@@ -82,7 +84,13 @@ func TestValuesTakeThePlaceOfTheSamples(t *testing.T) {
 	})
 }
 
-func parse(t *testing.T, provider string, body []byte, header http.Header, now time.Time) (a engine.Acceptance, live bool, reference string) {
+func parse(
+	t *testing.T,
+	provider string,
+	body []byte,
+	header http.Header,
+	now time.Time,
+) (a engine.Acceptance, live bool, reference string) {
 	t.Helper()
 	if provider == stripe.Provider {
 		e, err := stripe.Open(body, header, now, "s")
@@ -138,7 +146,13 @@ func TestNoSuchSample(t *testing.T) {
 	for _, test := range []struct{ provider, eventType, customer string }{
 		{"stripe", "payout.paid", ""}, {"paypal", "invoice.paid", ""}, {"shopify", "../stripe/invoice.paid", ""}, {"shopify", "orders/paid", "cus_1"},
 	} {
-		if _, _, err := samples.Signed(test.provider, test.eventType, "s", samples.Values{Customer: test.customer}, time.Time{}); err == nil {
+		if _, _, err := samples.Signed(
+			test.provider,
+			test.eventType,
+			"s",
+			samples.Values{Customer: test.customer},
+			time.Time{},
+		); err == nil {
 			t.Errorf("%v: no error", test)
 		}
 	}

@@ -245,7 +245,8 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if len(token) > MaxSize || strings.Count(token, ".") != 2 || strings.ContainsAny(token, " \r\n=+/\x00") || len(message.KeyID) != 43 {
+		if len(token) > MaxSize || strings.Count(token, ".") != 2 || strings.ContainsAny(token, " \r\n=+/\x00") ||
+			len(message.KeyID) != 43 {
 			t.Errorf("%q is taken", token)
 		}
 		if err := message.Verify(key); err == nil && token != good {

@@ -133,7 +133,8 @@ func TestThePrivateHalfIsNeverShown(t *testing.T) {
 		t.Fatal(err)
 	}
 	shown := fmt.Sprintf("%s %v %+v %#v %s", public, key, key, []Key{key}, key)
-	if strings.Contains(shown, "nWGxne") || strings.Contains(shown, "157, 97") || strings.Contains(shown, "157 97") || strings.Contains(shown, `"d"`) {
+	if strings.Contains(shown, "nWGxne") || strings.Contains(shown, "157, 97") || strings.Contains(shown, "157 97") ||
+		strings.Contains(shown, `"d"`) {
 		t.Errorf("there it is: %s", shown)
 	}
 	private, err := key.PrivateJWK()

@@ -60,7 +60,10 @@ func TestTheWayOfACallbackIsNamed(t *testing.T) {
 			}
 		}
 	}
-	if baseline := read(t, "../schema/0001*.sql")["0001_baseline.sql"]; !strings.Contains(baseline, "reprocess writes the row, work_waiting sees") {
+	if baseline := read(t, "../schema/0001*.sql")["0001_baseline.sql"]; !strings.Contains(
+		baseline,
+		"reprocess writes the row, work_waiting sees",
+	) {
 		t.Error("the table callbacks does not say who writes and takes its rows")
 	}
 }

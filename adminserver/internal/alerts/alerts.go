@@ -29,8 +29,10 @@ const (
 
 // delays are the waits after each failed try. After the last the delivery is
 // given up, about seven hours after the first.
-var delays = []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
-	time.Hour, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour}
+var delays = []time.Duration{
+	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+	time.Hour, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour,
+}
 
 // Sender sends alerts. It is safe for concurrent use, and any number of servers may send.
 type Sender struct {
@@ -119,7 +121,19 @@ func (s *Sender) verdict(ctx context.Context, d projects.AlertDelivery, err erro
 	}
 	o := projects.AlertVerdict{Problem: clip(err.Error(), 500)}
 	if d.Try > len(delays) {
-		caught.Log(ctx, s.deps.Logger, slog.LevelError, "sendpromptly: an alert was given up", errors.New(o.Problem), "project", d.Project, "channel", d.Channel, "alert", d.ID)
+		caught.Log(
+			ctx,
+			s.deps.Logger,
+			slog.LevelError,
+			"sendpromptly: an alert was given up",
+			errors.New(o.Problem),
+			"project",
+			d.Project,
+			"channel",
+			d.Channel,
+			"alert",
+			d.ID,
+		)
 		return o
 	}
 	o.RetryIn = delays[d.Try-1]
@@ -130,8 +144,23 @@ func (s *Sender) verdict(ctx context.Context, d projects.AlertDelivery, err erro
 	if caught.Is(err) {
 		return o // the panic is returned, and logged with its stack
 	}
-	caught.Log(ctx, s.deps.Logger, slog.LevelWarn, "sendpromptly: an alert is tried again", errors.New(o.Problem), "project", d.Project,
-		"channel", d.Channel, "alert", d.ID, "try", d.Try, "retry_in", o.RetryIn)
+	caught.Log(
+		ctx,
+		s.deps.Logger,
+		slog.LevelWarn,
+		"sendpromptly: an alert is tried again",
+		errors.New(o.Problem),
+		"project",
+		d.Project,
+		"channel",
+		d.Channel,
+		"alert",
+		d.ID,
+		"try",
+		d.Try,
+		"retry_in",
+		o.RetryIn,
+	)
 	return o
 }
 

@@ -33,14 +33,17 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 	d := newDesk(t)
 	secret := d.everywhere()
 	var rows string
-	if err := d.db.Pool.QueryRow(t.Context(), "SELECT string_agg(encode(target, 'escape') || coalesce(encode(secret, 'escape'), '') || shown || sealed, ' ') FROM sendpromptly.alert_destinations").Scan(&rows); err != nil {
+	if err := d.db.Pool.QueryRow(t.Context(), "SELECT string_agg(encode(target, 'escape') || coalesce(encode(secret, 'escape'), '') || shown || sealed, ' ') FROM sendpromptly.alert_destinations").
+		Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
 	if strings.Contains(rows, "secret-path") || strings.Contains(rows, "whsec_") || strings.Contains(rows, "false") {
 		t.Errorf("stored: %s", rows)
 	}
 	project, err := d.store.Projects.Get(t.Context(), "default")
-	if err != nil || project.AlertEmail != "ada@example.com, bob@example.com" || !strings.HasPrefix(d.slack.url, "http://"+project.AlertSlack+"/") || project.AlertWebhookSecret != "" {
+	if err != nil || project.AlertEmail != "ada@example.com, bob@example.com" ||
+		!strings.HasPrefix(d.slack.url, "http://"+project.AlertSlack+"/") ||
+		project.AlertWebhookSecret != "" {
 		t.Errorf("%+v, %v", project, err)
 	}
 	// A new URL keeps the secret; clearing ends it.
@@ -56,7 +59,11 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := blind.Projects.Destinations(t.Context(), "default"); err == nil || !strings.Contains(err.Error(), "SENDPROMPTLY_SECRET_KEY") {
+	if _, err := blind.Projects.Destinations(
+		t.Context(),
+		"default",
+	); err == nil ||
+		!strings.Contains(err.Error(), "SENDPROMPTLY_SECRET_KEY") {
 		t.Errorf("with another key: %v", err)
 	}
 	for field, settings := range map[string]projects.Settings{
@@ -64,7 +71,14 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 		"alert_after_failed": {AlertAfterFailed: pointer(-time.Second)}, "alert_after_missing": {AlertAfterMissing: pointer(8 * 24 * time.Hour)},
 	} {
 		var wrong *engine.FieldError
-		if _, err := d.store.Projects.Set(t.Context(), "default", settings, loopback, "ada"); !errors.As(err, &wrong) || wrong.Field != field {
+		if _, err := d.store.Projects.Set(
+			t.Context(),
+			"default",
+			settings,
+			loopback,
+			"ada",
+		); !errors.As(err, &wrong) ||
+			wrong.Field != field {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

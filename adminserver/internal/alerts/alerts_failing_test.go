@@ -41,7 +41,8 @@ func TestADestinationThatFailsIsTriedAgainUnderTheSameID(t *testing.T) {
 		t.Errorf("%d deliveries after the time that Slack asked for", n)
 	}
 	hooks := d.webhook.all()
-	if len(hooks) != 2 || hooks[0].header.Get("Webhook-Id") != hooks[1].header.Get("Webhook-Id") || len(d.mail.all()) != 1 || len(d.slack.all()) != 2 {
+	if len(hooks) != 2 || hooks[0].header.Get("Webhook-Id") != hooks[1].header.Get("Webhook-Id") || len(d.mail.all()) != 1 ||
+		len(d.slack.all()) != 2 {
 		t.Errorf("%d webhooks, %d letters, %d texts", len(hooks), len(d.mail.all()), len(d.slack.all()))
 	}
 	if d.entries(key(1)) != 1 {
@@ -66,7 +67,9 @@ func TestWhatNobodyTakesIsGivenUp(t *testing.T) {
 		t.Errorf("%d tries, want 13", n)
 	}
 	var state, problem string
-	if err := d.db.Pool.QueryRow(t.Context(), "SELECT state, error FROM sendpromptly.alerts").Scan(&state, &problem); err != nil || state != "gave_up" || problem != "answered 404 Not Found" {
+	if err := d.db.Pool.QueryRow(t.Context(), "SELECT state, error FROM sendpromptly.alerts").
+		Scan(&state, &problem); err != nil || state != "gave_up" ||
+		problem != "answered 404 Not Found" {
 		t.Errorf("%s %q, %v", state, problem, err)
 	}
 }
@@ -84,13 +87,22 @@ func TestADestinationThatHangsHoldsUpNobodyElse(t *testing.T) {
 	defer hanging.Close()
 	defer close(release)
 	d.set(projects.Settings{AlertSlack: &hanging.URL})
-	if _, _, err := d.store.Projects.Create(t.Context(), "other", projects.Settings{AlertSlack: &d.slack.url}, loopback, "ada"); err != nil {
+	if _, _, err := d.store.Projects.Create(
+		t.Context(),
+		"other",
+		projects.Settings{AlertSlack: &d.slack.url},
+		loopback,
+		"ada",
+	); err != nil {
 		t.Fatal(err)
 	}
 	d.miss("default", key(1))
 	d.miss("other", key(1))
 	// The other project's alert becomes due when the first is on its way.
-	if _, err := d.db.Pool.Exec(t.Context(), "UPDATE sendpromptly.outbox SET due_at = due_at + interval '1 hour' WHERE project_id <> 1"); err != nil {
+	if _, err := d.db.Pool.Exec(
+		t.Context(),
+		"UPDATE sendpromptly.outbox SET due_at = due_at + interval '1 hour' WHERE project_id <> 1",
+	); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -143,7 +155,12 @@ func TestManyServersSendEachMessageOnce(t *testing.T) {
 	if n := d.send(); n != 1 {
 		t.Errorf("%d deliveries after the lease", n)
 	}
-	if done, err := d.store.Projects.Alerts.Mark(t.Context(), leased[0], projects.AlertVerdict{Problem: "too late", RetryIn: time.Minute}); done || err != nil {
+	if done, err := d.store.Projects.Alerts.Mark(
+		t.Context(),
+		leased[0],
+		projects.AlertVerdict{Problem: "too late", RetryIn: time.Minute},
+	); done ||
+		err != nil {
 		t.Errorf("a stale lease was recorded: %v, %v", done, err)
 	}
 	if len(d.mail.all()) != 1 || len(d.slack.all()) != 1 || len(d.webhook.all()) != 1 {

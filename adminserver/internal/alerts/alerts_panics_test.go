@@ -51,7 +51,8 @@ func (*trap) TraceQueryStart(ctx context.Context, _ *pgx.Conn, q pgx.TraceQueryS
 }
 
 func (tr *trap) TraceQueryEnd(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryEndData) {
-	if sql, _ := ctx.Value(tracedSQL{}).(string); strings.HasPrefix(sql, "-- name: AlertGroupList ") && tr.sprung.CompareAndSwap(false, true) {
+	if sql, _ := ctx.Value(tracedSQL{}).(string); strings.HasPrefix(sql, "-- name: AlertGroupList ") &&
+		tr.sprung.CompareAndSwap(false, true) {
 		panic("boom")
 	}
 }

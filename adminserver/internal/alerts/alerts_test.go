@@ -32,11 +32,13 @@ func TestAnIncidentIsToldOnceToEachDestination(t *testing.T) {
 	if len(letters) != 1 || len(texts) != 1 || len(hooks) != 1 {
 		t.Fatalf("%d letters, %d texts, %d webhooks", len(letters), len(texts), len(hooks))
 	}
-	if strings.Join(letters[0].to, " ") != "ada@example.com bob@example.com" || !strings.Contains(letters[0].text, "default: 2 incidents (2 missing)") {
+	if strings.Join(letters[0].to, " ") != "ada@example.com bob@example.com" ||
+		!strings.Contains(letters[0].text, "default: 2 incidents (2 missing)") {
 		t.Errorf("letter: %+v", letters[0])
 	}
 	for name, text := range map[string]string{"mail": unfold(letters[0].text), "slack": texts[0].body, "webhook": hooks[0].body} {
-		if !strings.Contains(text, link) || !strings.Contains(text, "credit_grant") || strings.Contains(text, "MARKER") || strings.Contains(text, "4242") {
+		if !strings.Contains(text, link) || !strings.Contains(text, "credit_grant") || strings.Contains(text, "MARKER") ||
+			strings.Contains(text, "4242") {
 			t.Errorf("%s: %s", name, text)
 		}
 	}
@@ -67,7 +69,10 @@ func requireSignature(t *testing.T, r received, secret string) {
 	}
 	h := hmac.New(sha256.New, raw)
 	h.Write([]byte(r.header.Get("Webhook-Id") + "." + r.header.Get("Webhook-Timestamp") + "." + r.body))
-	if want := "v1," + base64.StdEncoding.EncodeToString(h.Sum(nil)); r.header.Get("Webhook-Signature") != want || r.header.Get("Webhook-Id") == "" {
+	if want := "v1," + base64.StdEncoding.EncodeToString(
+		h.Sum(nil),
+	); r.header.Get("Webhook-Signature") != want ||
+		r.header.Get("Webhook-Id") == "" {
 		t.Errorf("signature %q, want %q", r.header.Get("Webhook-Signature"), want)
 	}
 }
@@ -92,7 +97,11 @@ func TestWhatResolvedMeanwhileWakesNobody(t *testing.T) {
 		t.Errorf("%d deliveries before alert_after", n)
 	}
 	succeed := func(n int) {
-		if err := pgx.BeginFunc(t.Context(), d.db.Pool, func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, key(n)) }); err != nil {
+		if err := pgx.BeginFunc(
+			t.Context(),
+			d.db.Pool,
+			func(tx pgx.Tx) error { return e.Succeed(t.Context(), tx, key(n)) },
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -106,7 +115,8 @@ func TestWhatResolvedMeanwhileWakesNobody(t *testing.T) {
 	if n := d.send(); n != 3 {
 		t.Errorf("%d deliveries, want 3", n)
 	}
-	if got := d.slack.all(); len(got) != 1 || !strings.Contains(got[0].body, "1 incident (1 failed)") || strings.Contains(got[0].body, "MARKER") {
+	if got := d.slack.all(); len(got) != 1 || !strings.Contains(got[0].body, "1 incident (1 failed)") ||
+		strings.Contains(got[0].body, "MARKER") {
 		t.Errorf("told: %v", got)
 	}
 	if d.entries(key(1)) != 0 || d.entries(key(2)) != 0 || d.entries(key(3)) != 1 {
@@ -121,7 +131,10 @@ func TestAReopenedIncidentIsToldIfItStaysOpen(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t)
 	d.set(projects.Settings{AlertWebhook: &d.webhook.url})
-	if _, err := d.db.Pool.Exec(t.Context(), "UPDATE sendpromptly.projects SET repair_url = 'https://shop.example/repair'"); err != nil {
+	if _, err := d.db.Pool.Exec(
+		t.Context(),
+		"UPDATE sendpromptly.projects SET repair_url = 'https://shop.example/repair'",
+	); err != nil {
 		t.Fatal(err)
 	}
 	e := d.engine("default")
@@ -176,7 +189,9 @@ func TestWhatWasNotSentIsNotOnTheTimeline(t *testing.T) {
 		t.Fatalf("%v, %v", done, err)
 	}
 	var states string
-	if err := d.db.Pool.QueryRow(t.Context(), "SELECT string_agg(state, ' ') FROM sendpromptly.alerts").Scan(&states); err != nil || states != "dropped dropped" {
+	if err := d.db.Pool.QueryRow(t.Context(), "SELECT string_agg(state, ' ') FROM sendpromptly.alerts").
+		Scan(&states); err != nil ||
+		states != "dropped dropped" {
 		t.Errorf("%s, %v", states, err)
 	}
 	if n := d.entries(key(1)); n != 0 {
@@ -191,7 +206,14 @@ func TestAStormIsOneMessageThatFits(t *testing.T) {
 	d.everywhere()
 	var keys []engine.Key
 	for n := range 5000 {
-		keys = append(keys, engine.Key{Provider: "stripe", EventID: fmt.Sprintf("evt_%d", n), Effect: fmt.Sprintf("effect_%d_<b>&_%s", n%150, strings.Repeat("x", 40))})
+		keys = append(
+			keys,
+			engine.Key{
+				Provider: "stripe",
+				EventID:  fmt.Sprintf("evt_%d", n),
+				Effect:   fmt.Sprintf("effect_%d_<b>&_%s", n%150, strings.Repeat("x", 40)),
+			},
+		)
 	}
 	d.miss("default", keys...)
 	if n := d.send(); n != 3 {
@@ -201,8 +223,10 @@ func TestAStormIsOneMessageThatFits(t *testing.T) {
 	if err := json.Unmarshal([]byte(d.slack.all()[0].body), &slack); err != nil {
 		t.Fatal(err)
 	}
-	if len(slack.Text) > 3000 || !strings.Contains(slack.Text, "default: 5000 incidents (5000 missing)") || strings.Contains(slack.Text, "<b>") ||
-		!strings.Contains(slack.Text, "incidents of other kinds") || !strings.HasSuffix(slack.Text, "incidents?project=default") {
+	if len(slack.Text) > 3000 || !strings.Contains(slack.Text, "default: 5000 incidents (5000 missing)") ||
+		strings.Contains(slack.Text, "<b>") ||
+		!strings.Contains(slack.Text, "incidents of other kinds") ||
+		!strings.HasSuffix(slack.Text, "incidents?project=default") {
 		t.Errorf("%d bytes: %s", len(slack.Text), slack.Text)
 	}
 	var hook struct {
@@ -210,7 +234,11 @@ func TestAStormIsOneMessageThatFits(t *testing.T) {
 		Groups    []any
 		Incidents []any
 	}
-	if err := json.Unmarshal([]byte(d.webhook.all()[0].body), &hook); err != nil || hook.Count != 5000 || len(hook.Groups) != 100 || len(hook.Incidents) != 100 {
+	if err := json.Unmarshal(
+		[]byte(d.webhook.all()[0].body),
+		&hook,
+	); err != nil || hook.Count != 5000 || len(hook.Groups) != 100 ||
+		len(hook.Incidents) != 100 {
 		t.Errorf("webhook: %d of %d groups and %d incidents, %v", hook.Count, len(hook.Groups), len(hook.Incidents), err)
 	}
 	if len(d.mail.all()[0].text) > 40_000 {
@@ -231,7 +259,8 @@ func TestOldMessagesArePurged(t *testing.T) {
 	d.miss("silent", key(1))
 	rows := func() (n int) {
 		if err := d.db.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sendpromptly.alerts) + (SELECT count(*) FROM sendpromptly.alert_incidents)
-			+ (SELECT count(*) FROM sendpromptly.outbox)`).Scan(&n); err != nil {
+			+ (SELECT count(*) FROM sendpromptly.outbox)`).
+			Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		return n

@@ -145,7 +145,17 @@ func (s *Sender) Test(ctx context.Context, project string) ([]Result, error) {
 			defer cancel()
 			err := caught.Call(func() error { return s.test(ctx, to, id, project) })
 			if caught.Is(err) {
-				caught.Log(ctx, s.deps.Logger, slog.LevelError, "sendpromptly: a test message panicked", err, "project", project, "channel", to.Channel)
+				caught.Log(
+					ctx,
+					s.deps.Logger,
+					slog.LevelError,
+					"sendpromptly: a test message panicked",
+					err,
+					"project",
+					project,
+					"channel",
+					to.Channel,
+				)
 				err = errors.New("the server failed: its log says how")
 			}
 			if err != nil {

@@ -40,7 +40,14 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, db: enginetest.New(t), mail: newMailServer(t), slack: newEndpoint(t), webhook: newEndpoint(t), log: &bytes.Buffer{}}
+	d := &desk{
+		t:       t,
+		db:      enginetest.New(t),
+		mail:    newMailServer(t),
+		slack:   newEndpoint(t),
+		webhook: newEndpoint(t),
+		log:     &bytes.Buffer{},
+	}
 	var err error
 	if d.store, err = rooms.Open(d.db.Pool, secretKey); err != nil {
 		t.Fatal(err)
@@ -49,7 +56,12 @@ func newDesk(t *testing.T) *desk {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.deps = web.Deps{Base: base, Rooms: d.store, AllowNetworks: loopback, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), d.log), nil))}
+	d.deps = web.Deps{
+		Base:          base,
+		Rooms:         d.store,
+		AllowNetworks: loopback,
+		Logger:        slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), d.log), nil)),
+	}
 	d.smtp = mail.SMTP{Address: d.mail.address, From: "alerts@example.com", Plain: true}
 	d.sender = alerts.New(d.deps, d.smtp)
 	return d
@@ -82,8 +94,10 @@ func (d *desk) miss(project string, keys ...engine.Key) {
 	e := d.engine(project)
 	var list []engine.Acceptance
 	for _, key := range keys {
-		list = append(list, engine.Acceptance{Key: key, EventType: "invoice.paid", Subject: "SUBJECTMARKER", Customer: "CUSTOMERMARKER", Version: "VERSIONMARKER",
-			Objects: []string{"OBJECTMARKER"}, Amount: engine.Money{Minor: 424242, Currency: "EUR"}})
+		list = append(list, engine.Acceptance{
+			Key: key, EventType: "invoice.paid", Subject: "SUBJECTMARKER", Customer: "CUSTOMERMARKER", Version: "VERSIONMARKER",
+			Objects: []string{"OBJECTMARKER"}, Amount: engine.Money{Minor: 424242, Currency: "EUR"},
+		})
 	}
 	err := pgx.BeginFunc(d.t.Context(), d.db.Pool, func(tx pgx.Tx) error {
 		_, err := e.AcceptMany(d.t.Context(), tx, list)

@@ -78,7 +78,9 @@ func (m message) text(limit int, escape func(string) string) string {
 	}
 	sheet.add("")
 	for i, incident := range m.content.Incidents {
-		line := escape(fmt.Sprintf("%s %s: %s", clip(incident.Effect, 64), incident.Cause, m.base.URL("/incidents/"+string(incident.ID))))
+		line := escape(
+			fmt.Sprintf("%s %s: %s", clip(incident.Effect, 64), incident.Cause, m.base.URL("/incidents/"+string(incident.ID))),
+		)
 		if i == 10 || !sheet.add(line) {
 			break
 		}
@@ -136,7 +138,10 @@ func (m message) hook() ([]byte, error) {
 		body.Groups = append(body.Groups, group{g.Cause, g.Provider, g.EventType, g.Effect, g.Incidents, g.First.UTC(), g.Last.UTC()})
 	}
 	for _, i := range m.content.Incidents {
-		body.Incidents = append(body.Incidents, incident{i.ID, i.Cause, i.Provider, i.EventType, i.Effect, i.OpenedAt.UTC(), m.base.URL("/incidents/" + string(i.ID))})
+		body.Incidents = append(
+			body.Incidents,
+			incident{i.ID, i.Cause, i.Provider, i.EventType, i.Effect, i.OpenedAt.UTC(), m.base.URL("/incidents/" + string(i.ID))},
+		)
 	}
 	return json.Marshal(body)
 }

@@ -38,7 +38,10 @@ type notedInput struct {
 func (in ActionInput) revision(required bool) (*int, error) {
 	switch {
 	case in.IfMatch == "" && required:
-		return nil, web.New(http.StatusPreconditionRequired, "say If-Match with the incident's ETag, or * to act on it whatever it is now")
+		return nil, web.New(
+			http.StatusPreconditionRequired,
+			"say If-Match with the incident's ETag, or * to act on it whatever it is now",
+		)
 	case in.IfMatch == "" || in.IfMatch == "*":
 		return nil, nil //nolint:nilnil // any revision is not an error
 	}
@@ -108,9 +111,13 @@ func addActions(r *room) {
 		}
 	}
 	plain := func(action, title, text string) {
-		add(r, line(action, title, text, http.StatusPreconditionRequired), func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
-			return r.act(ctx, *in, action, "", true)
-		})
+		add(
+			r,
+			line(action, title, text, http.StatusPreconditionRequired),
+			func(ctx context.Context, in *ActionInput) (*done[wire.Acted], error) {
+				return r.act(ctx, *in, action, "", true)
+			},
+		)
 	}
 	noted := func(action, title, text string, needsMatch bool, more ...int) {
 		more = append([]int{http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}, more...)
@@ -118,12 +125,21 @@ func addActions(r *room) {
 			return r.act(ctx, in.ActionInput, action, in.Body.Note, needsMatch)
 		})
 	}
-	plain(actions.Reprocess, "Ask the app to repair",
-		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight and where the effect is applied. A closed incident reopens. Needs If-Match.")
-	plain(actions.Stop, "End the attempt in flight",
-		"Its remaining callbacks are cancelled and the incident is failed; where none is in flight, only the entry is written. Needs If-Match.")
-	plain(actions.TryNow, "Let the next callback go out at once",
-		"Instead of at its scheduled time. Refused without an attempt, while a callback is being sent, and after one was answered. Needs If-Match.")
+	plain(
+		actions.Reprocess,
+		"Ask the app to repair",
+		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight and where the effect is applied. A closed incident reopens. Needs If-Match.",
+	)
+	plain(
+		actions.Stop,
+		"End the attempt in flight",
+		"Its remaining callbacks are cancelled and the incident is failed; where none is in flight, only the entry is written. Needs If-Match.",
+	)
+	plain(
+		actions.TryNow,
+		"Let the next callback go out at once",
+		"Instead of at its scheduled time. Refused without an attempt, while a callback is being sent, and after one was answered. Needs If-Match.",
+	)
 	noted(actions.Close, "Put an incident away without an outcome",
 		"The note says why. Refused while an attempt is in flight. Needs If-Match.", true, http.StatusPreconditionRequired)
 	noted(actions.Reopen, "Reopen a closed incident",

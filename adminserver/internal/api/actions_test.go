@@ -29,8 +29,10 @@ func TestOfOperatorsWhoRaceOneActs(t *testing.T) {
 	if first.header.Get("ETag") != strconv.Quote(strconv.Itoa(seen.Revision)) {
 		t.Errorf("ETag %s at revision %d", first.header.Get("ETag"), seen.Revision)
 	}
-	calls := []call{{method: "POST", path: path + "/reprocess", token: "operator", header: matching(seen.Revision)},
-		{method: "POST", path: path + "/close", token: "admin", body: `{"note":"refunded"}`, header: matching(seen.Revision)}}
+	calls := []call{
+		{method: "POST", path: path + "/reprocess", token: "operator", header: matching(seen.Revision)},
+		{method: "POST", path: path + "/close", token: "admin", body: `{"note":"refunded"}`, header: matching(seen.Revision)},
+	}
 	answers := make([]answer, 8)
 	var group sync.WaitGroup
 	for i := range answers {
@@ -69,8 +71,10 @@ func TestAnActionWithAKeyHappensOnce(t *testing.T) {
 	header.Set("Idempotency-Key", "key-1")
 	asked := call{method: "POST", path: path + "/reprocess", token: "operator", header: header}
 	first, again := d.do(asked), d.do(asked)
-	if first.status != 200 || again.status != 200 || string(first.body) != string(again.body) || again.header.Get("Idempotency-Replayed") != "true" ||
-		first.header.Get("Idempotency-Replayed") != "" || first.header.Get("ETag") != again.header.Get("ETag") {
+	if first.status != 200 || again.status != 200 || string(first.body) != string(again.body) ||
+		again.header.Get("Idempotency-Replayed") != "true" ||
+		first.header.Get("Idempotency-Replayed") != "" ||
+		first.header.Get("ETag") != again.header.Get("ETag") {
 		t.Errorf("first %d %s, again %d %s", first.status, first.body, again.status, again.body)
 	}
 	if now, _ := get[incident](d, call{method: "GET", path: path, token: "viewer"}); now.Attempts != 1 {
@@ -83,10 +87,18 @@ func TestAnActionWithAKeyHappensOnce(t *testing.T) {
 	changed.header = matching(2)
 	changed.header.Set("Idempotency-Key", "key-1")
 	d.requireProblem("another request", d.do(changed), http.StatusConflict)
-	d.requireProblem("without the key", d.do(call{method: "POST", path: path + "/reprocess", token: "operator", header: matching(1)}), http.StatusConflict)
+	d.requireProblem(
+		"without the key",
+		d.do(call{method: "POST", path: path + "/reprocess", token: "operator", header: matching(1)}),
+		http.StatusConflict,
+	)
 	// A refusal is not kept: the same key works once it may.
 	stop := http.Header{"If-Match": {`"9"`}, "Idempotency-Key": {"key-2"}}
-	d.requireProblem("a stale stop", d.do(call{method: "POST", path: path + "/stop", token: "operator", header: stop}), http.StatusConflict)
+	d.requireProblem(
+		"a stale stop",
+		d.do(call{method: "POST", path: path + "/stop", token: "operator", header: stop}),
+		http.StatusConflict,
+	)
 	stop = http.Header{"If-Match": {`"2"`}, "Idempotency-Key": {"key-2"}}
 	if a := d.do(call{method: "POST", path: path + "/stop", token: "operator", header: stop}); a.status != 200 {
 		t.Errorf("stop: %d %s", a.status, a.body)
@@ -98,7 +110,10 @@ func TestAnActionWithAKeyHappensOnce(t *testing.T) {
 func TestAnIncidentIsFoundRepairedAndTold(t *testing.T) {
 	t.Parallel()
 	d := deploy(t)
-	page, _ := get[struct{ Incidents []incident }](d, call{method: "GET", path: "/incidents?open=true&cause=failed", token: "viewer"})
+	page, _ := get[struct{ Incidents []incident }](
+		d,
+		call{method: "GET", path: "/incidents?open=true&cause=failed", token: "viewer"},
+	)
 	if len(page.Incidents) != 1 {
 		t.Fatalf("%d incidents", len(page.Incidents))
 	}
@@ -110,20 +125,27 @@ func TestAnIncidentIsFoundRepairedAndTold(t *testing.T) {
 		t.Errorf("count = %+v", count)
 	}
 	path := "/incidents/" + page.Incidents[0].ID
-	asked, answered := get[incident](d, call{method: "POST", path: path + "/reprocess", token: "operator", header: matching(page.Incidents[0].Revision)})
+	asked, answered := get[incident](
+		d,
+		call{method: "POST", path: path + "/reprocess", token: "operator", header: matching(page.Incidents[0].Revision)},
+	)
 	if asked.State != "reprocessing" || answered.header.Get("ETag") != `"2"` {
 		t.Errorf("asked = %+v", asked)
 	}
 	attempts, _ := get[struct {
 		Attempts []struct{ Operator, Delivery string }
 	}](d, call{method: "GET", path: path + "/attempts", token: "viewer"})
-	if len(attempts.Attempts) != 1 || attempts.Attempts[0].Operator != "token:operator" || attempts.Attempts[0].Delivery != "waiting" {
+	if len(attempts.Attempts) != 1 || attempts.Attempts[0].Operator != "token:operator" ||
+		attempts.Attempts[0].Delivery != "waiting" {
 		t.Errorf("attempts = %+v", attempts)
 	}
 	get[incident](d, call{method: "POST", path: path + "/try_now", token: "operator", header: matching(2)})
 	get[incident](d, call{method: "POST", path: path + "/stop", token: "operator", header: matching(2)})
 	get[incident](d, call{method: "POST", path: path + "/note", token: "operator", body: `{"note":"the customer called"}`})
-	closed, _ := get[incident](d, call{method: "POST", path: path + "/close", token: "operator", body: `{"note":"refunded"}`, header: matching(3)})
+	closed, _ := get[incident](
+		d,
+		call{method: "POST", path: path + "/close", token: "operator", body: `{"note":"refunded"}`, header: matching(3)},
+	)
 	if closed.State != "closed" {
 		t.Errorf("closed = %+v", closed)
 	}
@@ -168,8 +190,16 @@ func TestAPlanOverTheAPI(t *testing.T) {
 	if p.Size != 2 {
 		t.Fatalf("plan = %+v", p)
 	}
-	d.requireProblem("another count", d.do(call{method: "POST", path: "/plans/" + p.ID + "/start", token: "operator", body: `{"count":3}`}), 422)
-	d.requireProblem("an empty filter", d.do(call{method: "POST", path: "/plans", token: "operator", body: `{"action":"reprocess","filter":{}}`}), 422)
+	d.requireProblem(
+		"another count",
+		d.do(call{method: "POST", path: "/plans/" + p.ID + "/start", token: "operator", body: `{"count":3}`}),
+		422,
+	)
+	d.requireProblem(
+		"an empty filter",
+		d.do(call{method: "POST", path: "/plans", token: "operator", body: `{"action":"reprocess","filter":{}}`}),
+		422,
+	)
 	get[plan](d, call{method: "POST", path: "/plans/" + p.ID + "/start", token: "operator", body: `{"count":2}`})
 	if _, err := d.st.Incidents.Plans.Run(t.Context()); err != nil {
 		t.Fatal(err)
@@ -179,7 +209,11 @@ func TestAPlanOverTheAPI(t *testing.T) {
 		t.Errorf("results = %+v", p.Results)
 	}
 	d.requireProblem("stopping what is done", d.do(call{method: "POST", path: "/plans/" + p.ID + "/stop", token: "operator"}), 409)
-	if i := fine[engine.Incident](t)(d.engines["default"].Incident(t.Context(), d.incidents["default"].ID)); i.ClosedBy != "token:operator" {
+	if i := fine[engine.Incident](
+		t,
+	)(
+		d.engines["default"].Incident(t.Context(), d.incidents["default"].ID),
+	); i.ClosedBy != "token:operator" {
 		t.Errorf("closed by %s", i.ClosedBy)
 	}
 }

@@ -44,17 +44,28 @@ func newRoom(d web.Deps) *room {
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
 			OpenAPI: "3.1.0",
-			Info: &huma.Info{Title: "SendPromptly admin API", Version: "1", Description: "Incidents, effects, plans, projects and people of a deployment. " +
-				"Every answer to a wrong request is problem+json of at most 4 KiB and repeats nothing of it."},
+			Info: &huma.Info{
+				Title:   "SendPromptly admin API",
+				Version: "1",
+				Description: "Incidents, effects, plans, projects and people of a deployment. " +
+					"Every answer to a wrong request is problem+json of at most 4 KiB and repeats nothing of it.",
+			},
 			Servers: []*huma.Server{{URL: d.Base.Path(Prefix)}},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer),
 				SecuritySchemes: map[string]*huma.SecurityScheme{
-					"token": {Type: "http", Scheme: "bearer", Description: "An API token: spadmin token create. A session of the console serves too, from its own site."},
+					"token": {
+						Type:        "http",
+						Scheme:      "bearer",
+						Description: "An API token: spadmin token create. A session of the console serves too, from its own site.",
+					},
 				},
 			},
 		},
-		Formats:                      map[string]huma.Format{"application/json": format, "json": format}, // the second is for problem+json
+		Formats: map[string]huma.Format{
+			"application/json": format,
+			"json":             format,
+		}, // the second is for problem+json
 		DefaultFormat:                "application/json",
 		RejectUnknownQueryParameters: true,
 		Transformers:                 []huma.Transformer{humble},
@@ -116,11 +127,17 @@ func (r *room) describe(op operation) huma.Operation {
 // table of routes, which guards it.
 func (r *room) Handle(op *huma.Operation, handler func(huma.Context)) {
 	line, _ := op.Metadata["line"].(operation)
-	strict := &strict{registry: r.api.OpenAPI().Components.Schemas, op: op, next: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
-		handler(humago.NewContext(op, q, w))
-	})}
-	r.routes = append(r.routes, web.Route{Pattern: op.Method + " " + Prefix + op.Path, Kind: web.API, Role: line.role, Recent: line.recent,
-		Stream: line.stream, MaxBody: maxBody, Handler: strict})
+	strict := &strict{
+		registry: r.api.OpenAPI().Components.Schemas,
+		op:       op,
+		next: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+			handler(humago.NewContext(op, q, w))
+		}),
+	}
+	r.routes = append(r.routes, web.Route{
+		Pattern: op.Method + " " + Prefix + op.Path, Kind: web.API, Role: line.role, Recent: line.recent,
+		Stream: line.stream, MaxBody: maxBody, Handler: strict,
+	})
 }
 
 // ServeHTTP implements [huma.Adapter]; the table of routes serves instead.

@@ -30,7 +30,12 @@ func TestTheDocumentedCommandsWork(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), within)
 		command := exec.CommandContext(ctx, "sh", "-c", strings.Replace(block.Text, "curl ", "exec curl"+status+" ", 1))
-		command.Env = append(command.Environ(), "BASE="+d.server.URL+apiRoot, "TOKEN="+d.tokens["operator"], "INCIDENT="+string(d.incidents["default"].ID))
+		command.Env = append(
+			command.Environ(),
+			"BASE="+d.server.URL+apiRoot,
+			"TOKEN="+d.tokens["operator"],
+			"INCIDENT="+string(d.incidents["default"].ID),
+		)
 		out, err := command.Output()
 		cancel()
 		switch {

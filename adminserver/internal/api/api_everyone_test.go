@@ -53,17 +53,35 @@ func (d *deployment) things(project string) things {
 	incident := d.incidents[project]
 	key, _, err := d.st.Access.Keys.Create(d.t.Context(), project, "k", "ada")
 	fine[int](d.t)(0, err)
-	plan := fine[incidents.Plan](d.t)(d.st.Incidents.Plans.Create(d.t.Context(), project, incidents.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}}, "ada"))
-	view := fine[incidents.SavedView](d.t)(d.st.Incidents.Views.Save(d.t.Context(), project, "night", engine.IncidentFilter{Open: true}, "ada"))
-	proof, _, err := d.st.Evidence.Proofs.Issue(d.t.Context(), evidence.ProofRequest{Incident: incident.ID, Project: project, By: "ada", Issuer: d.server.URL},
-		func(evidence.ProofClaims) (string, error) { return "token", nil })
+	plan := fine[incidents.Plan](
+		d.t,
+	)(
+		d.st.Incidents.Plans.Create(
+			d.t.Context(),
+			project,
+			incidents.PlanRequest{Action: "reprocess", Filter: engine.IncidentFilter{Open: true}},
+			"ada",
+		),
+	)
+	view := fine[incidents.SavedView](
+		d.t,
+	)(
+		d.st.Incidents.Views.Save(d.t.Context(), project, "night", engine.IncidentFilter{Open: true}, "ada"),
+	)
+	proof, _, err := d.st.Evidence.Proofs.Issue(
+		d.t.Context(),
+		evidence.ProofRequest{Incident: incident.ID, Project: project, By: "ada", Issuer: d.server.URL},
+		func(evidence.ProofClaims) (string, error) { return "token", nil },
+	)
 	fine[int](d.t)(0, err)
 	token, _, err := d.st.Access.Tokens.Create(d.t.Context(), "viewer", "t", project, 0, "ada")
 	fine[int](d.t)(0, err)
 	_, err = d.st.Access.Operators.Invite(d.t.Context(), "eve@example.com", "viewer", "ada")
 	fine[int](d.t)(0, err)
-	return things{"incidents": string(incident.ID), "effects": string(incident.EffectID), "plans": plan.ID, "views": view.ID, "tokens": token.ID,
-		"{name}": project, "{key}": key.ID, "{jti}": proof.JTI, "{email}": "eve@example.com"}
+	return things{
+		"incidents": string(incident.ID), "effects": string(incident.EffectID), "plans": plan.ID, "views": view.ID, "tokens": token.ID,
+		"{name}": project, "{key}": key.ID, "{jti}": proof.JTI, "{email}": "eve@example.com",
+	}
 }
 
 // at fills a path's places.
@@ -82,11 +100,20 @@ func (l line) at(of things) string {
 
 // bodies are valid ones, so that only the caller is what is wrong.
 var bodies = map[string]string{
-	"incidents-close": `{"note":"n"}`, "incidents-reopen": `{"note":"n"}`, "incidents-note": `{"note":"n"}`, "proofs-create": `{}`,
-	"plans-create": `{"action":"close","filter":{"open":true},"note":"n"}`,
-	"plans-start":  `{"count":1}`, "views-save": `{"name":"n","filter":{"open":true}}`, "projects-create": `{"name":"new"}`, "projects-set": `{"public_name":"x"}`,
-	"projects-rotate-callback-secret": `{"overlap_seconds":60}`, "keys-create": `{"label":"l"}`, "operators-invite": `{"email":"new@example.com","role":"admin"}`,
-	"operators-set": `{"role":"admin"}`, "tokens-create": `{"role":"admin","label":"l"}`,
+	"incidents-close":                 `{"note":"n"}`,
+	"incidents-reopen":                `{"note":"n"}`,
+	"incidents-note":                  `{"note":"n"}`,
+	"proofs-create":                   `{}`,
+	"plans-create":                    `{"action":"close","filter":{"open":true},"note":"n"}`,
+	"plans-start":                     `{"count":1}`,
+	"views-save":                      `{"name":"n","filter":{"open":true}}`,
+	"projects-create":                 `{"name":"new"}`,
+	"projects-set":                    `{"public_name":"x"}`,
+	"projects-rotate-callback-secret": `{"overlap_seconds":60}`,
+	"keys-create":                     `{"label":"l"}`,
+	"operators-invite":                `{"email":"new@example.com","role":"admin"}`,
+	"operators-set":                   `{"role":"admin"}`,
+	"tokens-create":                   `{"role":"admin","label":"l"}`,
 }
 
 func (l line) call(t *testing.T, of things, token string) call {
@@ -114,7 +141,8 @@ func TestNobodyDoesWhatTheyMayNot(t *testing.T) {
 				d.requireProblem(l.id+" by "+token, d.do(l.call(t, mine, token)), http.StatusForbidden)
 			}
 		}
-		if strings.Contains(l.path, "{") || strings.HasPrefix(l.path, "/operators") || strings.HasPrefix(l.path, "/tokens") || l.id == "projects-create" {
+		if strings.Contains(l.path, "{") || strings.HasPrefix(l.path, "/operators") || strings.HasPrefix(l.path, "/tokens") ||
+			l.id == "projects-create" {
 			d.requireProblem(l.id+" by another project's admin", d.do(l.call(t, mine, "other")), http.StatusNotFound, http.StatusForbidden)
 		} else if l.id != "projects-list" {
 			c := l.call(t, mine, "other")
@@ -139,7 +167,8 @@ func TestListsHoldNothingOfAnotherProject(t *testing.T) {
 	mine := d.things("default")
 	d.things("other")
 	for _, l := range spec(t) {
-		if l.method != http.MethodGet || strings.Contains(l.path, "{") || l.id == "events-stream" || l.path == "/operators" || l.path == "/tokens" {
+		if l.method != http.MethodGet || strings.Contains(l.path, "{") || l.id == "events-stream" || l.path == "/operators" ||
+			l.path == "/tokens" {
 			continue
 		}
 		a := d.do(call{method: l.method, path: l.path, token: "other"})
@@ -162,15 +191,29 @@ func TestWhoMayDoes(t *testing.T) {
 	mine := d.things("default")
 	for _, l := range spec(t) {
 		switch l.id {
-		case "events-stream", "incidents-try_now", "proofs-create", "plans-start", "plans-stop", "incidents-close", "incidents-reopen", "incidents-stop", "tokens-revoke", "operators-remove",
-			"operators-set", "operators-invite", "keys-revoke":
+		case "events-stream",
+			"incidents-try_now",
+			"proofs-create",
+			"plans-start",
+			"plans-stop",
+			"incidents-close",
+			"incidents-reopen",
+			"incidents-stop",
+			"tokens-revoke",
+			"operators-remove",
+			"operators-set",
+			"operators-invite",
+			"keys-revoke":
 			continue // they need a state, a key or an order of their own: see the tests beside this one
 		}
 		before := d.traces("token:admin")
 		if a := d.do(l.call(t, mine, "admin")); a.status < 200 || a.status > 299 {
 			t.Errorf("%s: %d: %s", l.id, a.status, a.body)
 		}
-		if after := d.traces("token:admin"); l.method != http.MethodGet && after == before || l.method == http.MethodGet && after != before {
+		if after := d.traces(
+			"token:admin",
+		); l.method != http.MethodGet && after == before ||
+			l.method == http.MethodGet && after != before {
 			t.Errorf("%s leaves %d traces of its actor", l.id, after-before)
 		}
 	}

@@ -52,9 +52,34 @@ func forms(t *testing.T) (map[string]operationForm, map[string]schema) {
 }
 
 // hostile are texts that a database, a path, a header or a page may stumble over.
-var hostile = []string{"\x00", "a\x00b", "\xff\xfe", "\xed\xa0\x80", "\u202e", "%", "..", "../..", "'", "\\", "' OR 1=1 --", "<script>alert(1)</script>", "$1", "{}", "[]", "-1",
-	"9223372036854775808", "1e999", "NaN", "infinity", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59+24:00", "\r\nX-Injected: 1", strings.Repeat("a", 64), strings.Repeat("é", 200),
-	strings.Repeat("x", 5000)}
+var hostile = []string{
+	"\x00",
+	"a\x00b",
+	"\xff\xfe",
+	"\xed\xa0\x80",
+	"\u202e",
+	"%",
+	"..",
+	"../..",
+	"'",
+	"\\",
+	"' OR 1=1 --",
+	"<script>alert(1)</script>",
+	"$1",
+	"{}",
+	"[]",
+	"-1",
+	"9223372036854775808",
+	"1e999",
+	"NaN",
+	"infinity",
+	"0001-01-01T00:00:00Z",
+	"9999-12-31T23:59:59+24:00",
+	"\r\nX-Injected: 1",
+	strings.Repeat("a", 64),
+	strings.Repeat("é", 200),
+	strings.Repeat("x", 5000),
+}
 
 // paths are those of an operation with a hostile text in each place of path and query.
 func (l line) paths(of things, form operationForm) (paths []string) {
@@ -154,7 +179,8 @@ func TestNoInputIsAFailureOfOurs(t *testing.T) {
 			c.method, c.token, c.header = l.method, "admin", http.Header{"If-Match": {"*"}}
 			a := d.do(c)
 			sent++
-			if a.status >= 500 || a.status >= 400 && (len(a.body) > 4<<10 || strings.Contains(string(a.body), "<script>")) || a.header.Get("X-Injected") != "" {
+			if a.status >= 500 || a.status >= 400 && (len(a.body) > 4<<10 || strings.Contains(string(a.body), "<script>")) ||
+				a.header.Get("X-Injected") != "" {
 				t.Errorf("%s %.200s %.200s: %d %.300s", l.method, c.path, c.body, a.status, a.body)
 			}
 		}

@@ -57,13 +57,30 @@ func TestParametersOfEveryListFollowOneRule(t *testing.T) {
 		same   bool
 	}{
 		{"empty", func(parameter) bool { return true }, []string{""}, 200, true},
-		{"an offset of a day", func(p parameter) bool { return p.Schema.Format == "date-time" }, []string{
-			"2026-01-02T00:00:00+24:00", "2026-01-02T00:00:00-24:00", "2026-01-02T00:00:00+99:00", "x", "2026-01-02", "1969-12-31T23:59:59Z",
-		}, 422, false},
+		{
+			"an offset of a day",
+			func(p parameter) bool { return p.Schema.Format == "date-time" },
+			[]string{
+				"2026-01-02T00:00:00+24:00",
+				"2026-01-02T00:00:00-24:00",
+				"2026-01-02T00:00:00+99:00",
+				"x",
+				"2026-01-02",
+				"1969-12-31T23:59:59Z",
+			},
+			422,
+			false,
+		},
 		{"a wide offset", func(p parameter) bool { return p.Schema.Format == "date-time" }, []string{
 			"2026-01-02T00:00:00+23:59", "2026-01-02T00:00:00-23:59",
 		}, 200, false},
-		{"a number", func(p parameter) bool { return p.Name == "limit" }, []string{"0", "-1", "501", "x", "1.5", "1e1", "0x1", "\u0661"}, 422, false},
+		{
+			"a number",
+			func(p parameter) bool { return p.Name == "limit" },
+			[]string{"0", "-1", "501", "x", "1.5", "1e1", "0x1", "\u0661"},
+			422,
+			false,
+		},
 		{"an id", func(p parameter) bool { return p.Name == "cursor" || p.Name == "incident" }, []string{
 			incident, strings.ToUpper(incident),
 		}, 200, false},
@@ -113,7 +130,10 @@ func TestIDsInPathsAreTakenInAnyCase(t *testing.T) {
 		for name, id := range mine {
 			upper[name] = strings.ToUpper(id)
 		}
-		if got := d.do(call{method: l.method, path: l.at(upper), token: "admin"}); got.status != 200 || string(got.body) != string(want.body) {
+		if got := d.do(
+			call{method: l.method, path: l.at(upper), token: "admin"},
+		); got.status != 200 ||
+			string(got.body) != string(want.body) {
 			t.Errorf("%s: %d: %s\nwant %s", l.id, got.status, got.body, want.body)
 		}
 	}

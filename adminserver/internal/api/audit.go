@@ -16,22 +16,28 @@ type AuditPage struct {
 }
 
 func addAuditLog(r *room) {
-	line := operation{method: http.MethodGet, path: "/audit", id: "audit-list", tag: "People", role: identity.Admin,
-		title: "Read what operators did outside of timelines, newest first", errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet, path: "/audit", id: "audit-list", tag: "People", role: identity.Admin,
+		title: "Read what operators did outside of timelines, newest first", errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		Project string `query:"project" maxLength:"63" doc:"Absent: all that the caller sees."`
 		Actor   string `query:"actor" maxLength:"255"`
 		Action  string `query:"action" maxLength:"64" doc:"The beginning of an action: operator. finds all of them."`
 		Cursor  string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
 		Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
-	}) (*reply[AuditPage], error) {
+	},
+	) (*reply[AuditPage], error) {
 		who := identity.From(ctx)
 		if in.Project == "" {
 			in.Project = who.Project
 		} else if !who.Sees(in.Project) {
 			return nil, engine.ErrNotFound
 		}
-		page, err := r.Projects.Audit.List(ctx, projects.AuditFilter{Project: in.Project, Actor: in.Actor, Action: in.Action, Before: in.Cursor, Limit: in.Limit})
+		page, err := r.Projects.Audit.List(
+			ctx,
+			projects.AuditFilter{Project: in.Project, Actor: in.Actor, Action: in.Action, Before: in.Cursor, Limit: in.Limit},
+		)
 		return &reply[AuditPage]{AuditPage{append([]projects.AuditEntry{}, page.Entries...), page.Next}}, err
 	})
 }

@@ -48,14 +48,25 @@ func (r *room) effectIn(ctx context.Context, id string) (string, error) {
 }
 
 func addEffects(r *room) {
-	line := operation{method: http.MethodGet, path: "/effects", id: "effects-list", tag: "Effects", role: identity.Viewer,
-		title: "Find effects by any id, newest first", text: "Whether or not they have an incident: did it arrive?", errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/effects",
+		id:     "effects-list",
+		tag:    "Effects",
+		role:   identity.Viewer,
+		title:  "Find effects by any id, newest first",
+		text:   "Whether or not they have an incident: did it arrive?",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *effectsInput) (*reply[EffectPage], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		page, err := r.Incidents.Effects.List(ctx, incidents.EffectFilter{Project: project, Term: in.Q, Before: engine.EffectID(in.Cursor), Limit: in.Limit})
+		page, err := r.Incidents.Effects.List(
+			ctx,
+			incidents.EffectFilter{Project: project, Term: in.Q, Before: engine.EffectID(in.Cursor), Limit: in.Limit},
+		)
 		made := wire.List(page.Effects, func(e incidents.Effect) wire.Effect { return wire.NewEffect(project, e) })
 		return &reply[EffectPage]{EffectPage{made, string(page.Next)}}, err
 	})

@@ -37,20 +37,31 @@ type eventsInput struct {
 }
 
 func addEvents(r *room) {
-	line := operation{method: http.MethodGet, path: "/events", id: "events-stream", tag: "Changes", role: identity.Viewer, stream: true,
-		title: "Follow what changes, as server-sent events",
+	line := operation{
+		method: http.MethodGet,
+		path:   "/events",
+		id:     "events-stream",
+		tag:    "Changes",
+		role:   identity.Viewer,
+		stream: true,
+		title:  "Follow what changes, as server-sent events",
 		text: "Every change comes at least once, also one that commits late; around a long transaction some come again after a reconnect. " +
 			"The stream ends after 5 minutes: connect again with the last id.",
-		errors: []int{http.StatusNotFound, http.StatusServiceUnavailable}}
+		errors: []int{http.StatusNotFound, http.StatusServiceUnavailable},
+	}
 	op := r.describe(line)
-	op.Responses["200"] = &huma.Response{Description: "A stream of events; the data of each is a Change.", Content: map[string]*huma.MediaType{
-		"text/event-stream": {Schema: r.api.OpenAPI().Components.Schemas.Schema(typeOf[Change](), true, "Change")}}}
+	op.Responses["200"] = &huma.Response{
+		Description: "A stream of events; the data of each is a Change.",
+		Content: map[string]*huma.MediaType{
+			"text/event-stream": {Schema: r.api.OpenAPI().Components.Schemas.Schema(typeOf[Change](), true, "Change")},
+		},
+	}
 	huma.Register(r.api, op, func(ctx context.Context, in *eventsInput) (*huma.StreamResponse, error) {
 		f, err := r.newStream(ctx, in)
 		if err != nil {
 			return nil, r.say(ctx, err)
 		}
-		return &huma.StreamResponse{Body: func(c huma.Context) {
+		return &huma.StreamResponse{Body: func(c huma.Context) { //nolint:contextcheck // huma hands on the same context
 			_, w := humago.Unwrap(c)
 			f.run(c.Context(), w)
 		}}, nil

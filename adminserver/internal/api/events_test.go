@@ -121,8 +121,16 @@ func TestTheStreamTellsEachProjectItsOwn(t *testing.T) {
 		t.Errorf("in the stream of one project: %+v", e)
 	}
 	_ = second
-	d.requireProblem("a project that does not exist for them", d.do(call{method: "GET", path: "/events?project=default", token: "other"}), 404)
-	d.requireProblem("a project that does not exist", d.do(call{method: "GET", path: "/events?project=nosuch", token: "viewer"}), 404)
+	d.requireProblem(
+		"a project that does not exist for them",
+		d.do(call{method: "GET", path: "/events?project=default", token: "other"}),
+		404,
+	)
+	d.requireProblem(
+		"a project that does not exist",
+		d.do(call{method: "GET", path: "/events?project=nosuch", token: "viewer"}),
+		404,
+	)
 }
 
 // A change that commits late comes too, on the open stream and on one that

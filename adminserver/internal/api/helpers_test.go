@@ -55,8 +55,10 @@ func deploy(t *testing.T) *deployment {
 // deployOn takes any migrated database.
 func deployOn(t *testing.T, db *enginetest.Database) *deployment {
 	t.Helper()
-	d := &deployment{Database: db, t: t, st: fine[*rooms.Rooms](t)(rooms.Open(db.Pool, "")), log: &bytes.Buffer{}, tokens: map[string]string{},
-		incidents: map[string]engine.Incident{}, engines: map[string]*engine.Engine{}}
+	d := &deployment{
+		Database: db, t: t, st: fine[*rooms.Rooms](t)(rooms.Open(db.Pool, "")), log: &bytes.Buffer{}, tokens: map[string]string{},
+		incidents: map[string]engine.Incident{}, engines: map[string]*engine.Engine{},
+	}
 	url := "https://shop.example/repair"
 	for _, name := range []string{"default", "other"} {
 		if name != "default" {
@@ -87,8 +89,10 @@ func deployOn(t *testing.T, db *enginetest.Database) *deployment {
 func (d *deployment) serve() {
 	d.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
-	s, err := adminserver.New(d.t.Context(), adminserver.Config{Pool: d.Pool, BaseURL: "http://" + server.Listener.Addr().String(),
-		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: slog.New(slog.NewTextHandler(d.log, nil))})
+	s, err := adminserver.New(d.t.Context(), adminserver.Config{
+		Pool: d.Pool, BaseURL: "http://" + server.Listener.Addr().String(),
+		AllowNetworks: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Logger: slog.New(slog.NewTextHandler(d.log, nil)),
+	})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -127,7 +131,11 @@ type answer struct {
 
 func (d *deployment) do(c call) answer {
 	d.t.Helper()
-	request := fine[*http.Request](d.t)(http.NewRequestWithContext(d.t.Context(), c.method, d.server.URL+apiRoot+c.path, bytes.NewReader([]byte(c.body))))
+	request := fine[*http.Request](
+		d.t,
+	)(
+		http.NewRequestWithContext(d.t.Context(), c.method, d.server.URL+apiRoot+c.path, bytes.NewReader([]byte(c.body))),
+	)
 	if c.body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}

@@ -40,9 +40,11 @@ func (f FilterQuery) filter() (engine.IncidentFilter, error) {
 			return engine.IncidentFilter{}, &engine.FieldError{Field: bound.field, Reason: reason}
 		}
 	}
-	return engine.IncidentFilter{Open: f.Open, State: wire.State(f.State), Cause: engine.Cause(f.Cause), Provider: f.Provider, EventType: f.EventType,
+	return engine.IncidentFilter{
+		Open: f.Open, State: wire.State(f.State), Cause: engine.Cause(f.Cause), Provider: f.Provider, EventType: f.EventType,
 		Effect: f.EffectType, Version: f.Version, Term: f.Term, Subject: f.Reference, Customer: f.Customer,
-		OpenedAfter: f.OpenedAfter.UTC(), OpenedBefore: f.OpenedBefore.UTC(), Text: f.Text}, nil
+		OpenedAfter: f.OpenedAfter.UTC(), OpenedBefore: f.OpenedBefore.UTC(), Text: f.Text,
+	}, nil
 }
 
 type incidentsInput struct {
@@ -74,8 +76,10 @@ type incidentReply struct {
 func etag(revision int) string { return `"` + strconv.Itoa(revision) + `"` }
 
 func addIncidents(r *room) {
-	line := operation{method: http.MethodGet, path: "/incidents", id: "incidents-list", tag: "Incidents", role: identity.Viewer,
-		title: "List incidents, newest first", errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet, path: "/incidents", id: "incidents-list", tag: "Incidents", role: identity.Viewer,
+		title: "List incidents, newest first", errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *incidentsInput) (*reply[wire.IncidentPage], error) {
 		project, e, err := r.engineFor(ctx, in.Project)
 		if err != nil {
@@ -93,7 +97,8 @@ func addIncidents(r *room) {
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
 		FilterQuery
-	}) (*reply[IncidentCount], error) {
+	},
+	) (*reply[IncidentCount], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err

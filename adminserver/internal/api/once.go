@@ -28,7 +28,13 @@ type done[T any] struct {
 // once does an action in one transaction together with its answer, so that the
 // same key gets that answer again. asked is everything that makes the request
 // what it is: another one with the same key is refused. Without a key it is just done.
-func once[T any](ctx context.Context, r *room, key, project, action string, asked any, do func(tx pgx.Tx) (T, error)) (out done[T], err error) {
+func once[T any](
+	ctx context.Context,
+	r *room,
+	key, project, action string,
+	asked any,
+	do func(tx pgx.Tx) (T, error),
+) (out done[T], err error) {
 	if key == "" {
 		err = pgx.BeginTxFunc(ctx, r.Pool, pg.ReadCommitted, func(tx pgx.Tx) (err error) {
 			out.Body, err = do(tx)
@@ -41,7 +47,9 @@ func once[T any](ctx context.Context, r *room, key, project, action string, aske
 		return out, err
 	}
 	hash := sha256.Sum256(whole)
-	answer, err := r.Access.Idempotency.Once(ctx, access.IdempotencyKey{Project: project, Endpoint: "admin:" + action, Key: key, BodyHash: hash[:]},
+	answer, err := r.Access.Idempotency.Once(
+		ctx,
+		access.IdempotencyKey{Project: project, Endpoint: "admin:" + action, Key: key, BodyHash: hash[:]},
 		func(tx pgx.Tx) (int, []byte, error) {
 			body, err := do(tx)
 			if err != nil {
@@ -49,7 +57,8 @@ func once[T any](ctx context.Context, r *room, key, project, action string, aske
 			}
 			text, err := json.Marshal(body)
 			return http.StatusOK, text, err
-		})
+		},
+	)
 	if err != nil {
 		return out, err
 	}

@@ -38,7 +38,14 @@ func noID(err error) error {
 }
 
 func addPeople(r *room) {
-	line := operation{method: http.MethodGet, path: "/operators", id: "operators-list", tag: "People", role: identity.Admin, title: "List operators"}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/operators",
+		id:     "operators-list",
+		tag:    "People",
+		role:   identity.Admin,
+		title:  "List operators",
+	}
 	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Operators], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
@@ -46,30 +53,59 @@ func addPeople(r *room) {
 		all, err := r.Access.Operators.List(ctx)
 		return &reply[wire.Operators]{wire.Operators{Operators: append([]access.OperatorAccount{}, all...)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/operators", id: "operators-invite", tag: "People", role: identity.Admin, recent: true,
-		status: http.StatusCreated, title: "Invite an operator", text: "One who is there gets the role and a new link.", errors: withBody}
+	line = operation{
+		method: http.MethodPost,
+		path:   "/operators",
+		id:     "operators-invite",
+		tag:    "People",
+		role:   identity.Admin,
+		recent: true,
+		status: http.StatusCreated,
+		title:  "Invite an operator",
+		text:   "One who is there gets the role and a new link.",
+		errors: withBody,
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body Invitation
-	}) (*reply[wire.LoginLink], error) {
+	},
+	) (*reply[wire.LoginLink], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		token, err := r.Access.Operators.Invite(ctx, in.Body.Email, in.Body.Role, identity.From(ctx).Actor())
 		return &reply[wire.LoginLink]{wire.LoginLink{URL: r.Base.URL("/login/" + token)}}, err
 	})
-	line = operation{method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: identity.Admin, recent: true,
-		status: http.StatusNoContent, title: "Change an operator's role", errors: withBody}
+	changePeople(r)
+}
+
+// changePeople are the operations on an operator who is there.
+func changePeople(r *room) {
+	line := operation{
+		method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: identity.Admin, recent: true,
+		status: http.StatusNoContent, title: "Change an operator's role", errors: withBody,
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		OperatorPath
 		Body NewRole
-	}) (*struct{}, error) {
+	},
+	) (*struct{}, error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		return nil, r.Access.Operators.SetRole(ctx, in.Email, in.Body.Role, identity.From(ctx).Actor())
 	})
-	line = operation{method: http.MethodDelete, path: "/operators/{email}", id: "operators-remove", tag: "People", role: identity.Admin, recent: true,
-		status: http.StatusNoContent, title: "Remove an operator", text: "Their sessions end at once.", errors: []int{http.StatusNotFound}}
+	line = operation{
+		method: http.MethodDelete,
+		path:   "/operators/{email}",
+		id:     "operators-remove",
+		tag:    "People",
+		role:   identity.Admin,
+		recent: true,
+		status: http.StatusNoContent,
+		title:  "Remove an operator",
+		text:   "Their sessions end at once.",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *OperatorPath) (*struct{}, error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
@@ -87,7 +123,14 @@ type NewToken struct {
 }
 
 func addTokens(r *room) {
-	line := operation{method: http.MethodGet, path: "/tokens", id: "tokens-list", tag: "People", role: identity.Admin, title: "List API tokens"}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/tokens",
+		id:     "tokens-list",
+		tag:    "People",
+		role:   identity.Admin,
+		title:  "List API tokens",
+	}
 	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Tokens], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
@@ -95,23 +138,36 @@ func addTokens(r *room) {
 		all, err := r.Access.Tokens.List(ctx)
 		return &reply[wire.Tokens]{wire.Tokens{Tokens: append([]access.Token{}, all...)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: identity.Admin, recent: true,
-		status: http.StatusCreated, title: "Create an API token", errors: withBody}
+	line = operation{
+		method: http.MethodPost, path: "/tokens", id: "tokens-create", tag: "People", role: identity.Admin, recent: true,
+		status: http.StatusCreated, title: "Create an API token", errors: withBody,
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewToken
-	}) (*reply[wire.TokenWithSecret], error) {
+	},
+	) (*reply[wire.TokenWithSecret], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
 		b := in.Body
-		token, secret, err := r.Access.Tokens.Create(ctx, b.Role, b.Label, b.Project, time.Duration(b.ExpiresSeconds)*time.Second, identity.From(ctx).Actor())
+		token, secret, err := r.Access.Tokens.Create(
+			ctx,
+			b.Role,
+			b.Label,
+			b.Project,
+			time.Duration(b.ExpiresSeconds)*time.Second,
+			identity.From(ctx).Actor(),
+		)
 		return &reply[wire.TokenWithSecret]{wire.TokenWithSecret{Token: token, Secret: secret}}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/tokens/{id}", id: "tokens-revoke", tag: "People", role: identity.Admin, recent: true,
-		status: http.StatusNoContent, title: "Revoke an API token", errors: []int{http.StatusNotFound}}
+	line = operation{
+		method: http.MethodDelete, path: "/tokens/{id}", id: "tokens-revoke", tag: "People", role: identity.Admin, recent: true,
+		status: http.StatusNoContent, title: "Revoke an API token", errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		ID string `path:"id" maxLength:"36"`
-	}) (*struct{}, error) {
+	},
+	) (*struct{}, error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}

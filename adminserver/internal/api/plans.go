@@ -29,8 +29,19 @@ type Filter struct {
 }
 
 func (f Filter) filter() (engine.IncidentFilter, error) {
-	q := FilterQuery{Open: f.Open, State: f.State, Cause: f.Cause, Provider: f.Provider, EventType: f.EventType, EffectType: f.EffectType, Version: f.Version,
-		Term: f.Term, Reference: f.Reference, Customer: f.Customer, Text: f.Text}
+	q := FilterQuery{
+		Open:       f.Open,
+		State:      f.State,
+		Cause:      f.Cause,
+		Provider:   f.Provider,
+		EventType:  f.EventType,
+		EffectType: f.EffectType,
+		Version:    f.Version,
+		Term:       f.Term,
+		Reference:  f.Reference,
+		Customer:   f.Customer,
+		Text:       f.Text,
+	}
 	if f.OpenedAfter != nil {
 		q.OpenedAfter = *f.OpenedAfter
 	}
@@ -41,9 +52,21 @@ func (f Filter) filter() (engine.IncidentFilter, error) {
 }
 
 func newFilter(f engine.IncidentFilter) Filter {
-	return Filter{Open: f.Open, State: wire.StateName(f.State), Cause: string(f.Cause), Provider: f.Provider,
-		EventType: f.EventType, EffectType: f.Effect,
-		Version: f.Version, Term: f.Term, Reference: f.Subject, Customer: f.Customer, OpenedAfter: wire.At(f.OpenedAfter), OpenedBefore: wire.At(f.OpenedBefore), Text: f.Text}
+	return Filter{
+		Open:         f.Open,
+		State:        wire.StateName(f.State),
+		Cause:        string(f.Cause),
+		Provider:     f.Provider,
+		EventType:    f.EventType,
+		EffectType:   f.Effect,
+		Version:      f.Version,
+		Term:         f.Term,
+		Reference:    f.Subject,
+		Customer:     f.Customer,
+		OpenedAfter:  wire.At(f.OpenedAfter),
+		OpenedBefore: wire.At(f.OpenedBefore),
+		Text:         f.Text,
+	}
 }
 
 // Plan is a bulk action over a frozen set of incidents.
@@ -69,13 +92,36 @@ type PlanProgress struct {
 	Incidents int    `json:"incidents"`
 }
 
-var planResults = []string{"waiting", "in_flight", "applied", "failed", "missing", "gave_up", "closed", "changed", "refused", "error", "stopped"}
+var planResults = []string{
+	"waiting",
+	"in_flight",
+	"applied",
+	"failed",
+	"missing",
+	"gave_up",
+	"closed",
+	"changed",
+	"refused",
+	"error",
+	"stopped",
+}
 
 func newPlan(p incidents.Plan) Plan {
-	made := Plan{ID: p.ID, Project: p.Project, Action: p.Action, Filter: newFilter(p.Filter), Note: p.Note, Size: p.Size, CreatedAt: p.CreatedAt.UTC(),
-		CreatedBy: string(p.CreatedBy), StartedAt: wire.At(p.StartedAt), StartedBy: string(p.StartedBy),
+	made := Plan{
+		ID:         p.ID,
+		Project:    p.Project,
+		Action:     p.Action,
+		Filter:     newFilter(p.Filter),
+		Note:       p.Note,
+		Size:       p.Size,
+		CreatedAt:  p.CreatedAt.UTC(),
+		CreatedBy:  string(p.CreatedBy),
+		StartedAt:  wire.At(p.StartedAt),
+		StartedBy:  string(p.StartedBy),
 		FinishedAt: wire.At(p.FinishedAt),
-		StoppedBy:  string(p.StoppedBy), Results: []PlanProgress{}}
+		StoppedBy:  string(p.StoppedBy),
+		Results:    []PlanProgress{},
+	}
 	for _, result := range planResults {
 		if n := p.Results[result]; n > 0 {
 			made.Results = append(made.Results, PlanProgress{result, n})
@@ -112,8 +158,15 @@ func (r *room) planIn(ctx context.Context, id string) (string, error) {
 }
 
 func addPlans(r *room) {
-	line := operation{method: http.MethodGet, path: "/plans", id: "plans-list", tag: "Plans", role: identity.Viewer, title: "List the newest 50 plans",
-		errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/plans",
+		id:     "plans-list",
+		tag:    "Plans",
+		role:   identity.Viewer,
+		title:  "List the newest 50 plans",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[Plans], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
@@ -135,14 +188,22 @@ func addPlans(r *room) {
 }
 
 func planActions(r *room) {
-	line := operation{method: http.MethodPost, path: "/plans", id: "plans-create", tag: "Plans", role: identity.Operator, status: http.StatusCreated,
+	line := operation{
+		method: http.MethodPost,
+		path:   "/plans",
+		id:     "plans-create",
+		tag:    "Plans",
+		role:   identity.Operator,
+		status: http.StatusCreated,
 		title:  "Freeze a set of incidents for a bulk action",
 		text:   "Nothing happens to them until the plan is started. It then acts on each incident only if that is still as it was, and keeps few callbacks of a project going at once.",
-		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}
+		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
 		Body PlanRequest
-	}) (*reply[Plan], error) {
+	},
+	) (*reply[Plan], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
@@ -160,7 +221,8 @@ func planActions(r *room) {
 	add(r, line, func(ctx context.Context, in *struct {
 		PlanPath
 		Body PlanCount
-	}) (*reply[Plan], error) {
+	},
+	) (*reply[Plan], error) {
 		project, err := r.planIn(ctx, in.ID)
 		if err != nil {
 			return nil, err
@@ -169,7 +231,10 @@ func planActions(r *room) {
 		return &reply[Plan]{newPlan(p)}, err
 	})
 	line.path, line.id, line.title = "/plans/{id}/stop", "plans-stop", "End a plan"
-	line.text, line.errors = "The incidents that it has not reached stay as they are; attempts in flight go on.", []int{http.StatusNotFound, http.StatusConflict}
+	line.text, line.errors = "The incidents that it has not reached stay as they are; attempts in flight go on.", []int{
+		http.StatusNotFound,
+		http.StatusConflict,
+	}
 	add(r, line, func(ctx context.Context, in *PlanPath) (*reply[Plan], error) {
 		project, err := r.planIn(ctx, in.ID)
 		if err != nil {

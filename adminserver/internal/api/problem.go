@@ -81,11 +81,15 @@ func unmarshal(data []byte, v any) error {
 // problems are the answers of an operation to what is wrong, for the spec.
 func problems(registry huma.Registry, op operation) map[string]*huma.Response {
 	schema := registry.Schema(typeOf[web.Problem](), true, "Problem")
-	statuses := append([]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError}, op.errors...)
+	statuses := append(
+		[]int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError},
+		op.errors...)
 	responses := map[string]*huma.Response{}
 	for _, status := range statuses {
-		responses[strconv.Itoa(status)] = &huma.Response{Description: http.StatusText(status),
-			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schema}}}
+		responses[strconv.Itoa(status)] = &huma.Response{
+			Description: http.StatusText(status),
+			Content:     map[string]*huma.MediaType{"application/problem+json": {Schema: schema}},
+		}
 	}
 	return responses
 }

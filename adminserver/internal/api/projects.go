@@ -32,10 +32,24 @@ type Settings struct {
 }
 
 func (s Settings) settings() projects.Settings {
-	return projects.Settings{Mode: s.Mode, Timeout: duration(s.TimeoutSeconds), RepairURL: s.RepairURL, SignaturePrefix: s.SignaturePrefix,
-		PublicName: s.PublicName, SupportContact: s.SupportContact, Snapshots: s.Snapshots, Suspended: s.Suspended,
-		AlertAfterFailed: duration(s.AlertAfterFailed), AlertAfterMissing: duration(s.AlertAfterMissing), Retention: duration(s.Retention),
-		AlertEmail: s.AlertEmail, AlertSlack: s.AlertSlack, AlertWebhook: s.AlertWebhook}
+	return projects.Settings{
+		Mode:            s.Mode,
+		Timeout:         duration(s.TimeoutSeconds),
+		RepairURL:       s.RepairURL,
+		SignaturePrefix: s.SignaturePrefix,
+		PublicName:      s.PublicName,
+		SupportContact:  s.SupportContact,
+		Snapshots:       s.Snapshots,
+		Suspended:       s.Suspended,
+		AlertAfterFailed: duration(
+			s.AlertAfterFailed,
+		),
+		AlertAfterMissing: duration(s.AlertAfterMissing),
+		Retention:         duration(s.Retention),
+		AlertEmail:        s.AlertEmail,
+		AlertSlack:        s.AlertSlack,
+		AlertWebhook:      s.AlertWebhook,
+	}
 }
 
 func duration(seconds *float64) *time.Duration {
@@ -79,7 +93,14 @@ func (r *room) inPath(ctx context.Context, p ProjectPath) (string, error) {
 }
 
 func addProjects(r *room) {
-	line := operation{method: http.MethodGet, path: "/projects", id: "projects-list", tag: "Projects", role: identity.Viewer, title: "List projects"}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/projects",
+		id:     "projects-list",
+		tag:    "Projects",
+		role:   identity.Viewer,
+		title:  "List projects",
+	}
 	add(r, line, func(ctx context.Context, _ *struct{}) (*reply[wire.Projects], error) {
 		all, err := r.Projects.List(ctx)
 		seen := []projects.Project{}
@@ -103,11 +124,14 @@ func addProjects(r *room) {
 }
 
 func projectChanges(r *room) {
-	line := operation{method: http.MethodPost, path: "/projects", id: "projects-create", tag: "Projects", role: identity.Admin, recent: true,
-		status: http.StatusCreated, title: "Create a project", errors: withBody}
+	line := operation{
+		method: http.MethodPost, path: "/projects", id: "projects-create", tag: "Projects", role: identity.Admin, recent: true,
+		status: http.StatusCreated, title: "Create a project", errors: withBody,
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		Body NewProject
-	}) (*reply[wire.ProjectWithSecret], error) {
+	},
+	) (*reply[wire.ProjectWithSecret], error) {
 		if err := everywhere(ctx); err != nil {
 			return nil, err
 		}
@@ -118,7 +142,8 @@ func projectChanges(r *room) {
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Settings
-	}) (*reply[projects.Project], error) {
+	},
+	) (*reply[projects.Project], error) {
 		name, err := r.inPath(ctx, in.ProjectPath)
 		if err != nil {
 			return nil, err
@@ -134,7 +159,8 @@ func projectChanges(r *room) {
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Rotation
-	}) (*reply[CallbackSecret], error) {
+	},
+	) (*reply[CallbackSecret], error) {
 		name, err := r.inPath(ctx, in.ProjectPath)
 		if err != nil {
 			return nil, err

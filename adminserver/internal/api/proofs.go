@@ -21,43 +21,80 @@ type ProofRequest struct {
 }
 
 func addProofs(r *room) {
-	line := operation{method: http.MethodGet, path: "/proofs", id: "proofs-list", tag: "Proofs", role: identity.Viewer, title: "List issued proofs, newest first",
-		errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/proofs",
+		id:     "proofs-list",
+		tag:    "Proofs",
+		role:   identity.Viewer,
+		title:  "List issued proofs, newest first",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
 		Incident string `query:"incident" maxLength:"36"`
 		Cursor   string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
 		Limit    int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
-	}) (*reply[wire.Proofs], error) {
+	},
+	) (*reply[wire.Proofs], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		page, err := r.Evidence.Proofs.List(ctx, evidence.ProofFilter{Project: project, Incident: engine.IncidentID(in.Incident), Before: in.Cursor, Limit: in.Limit})
+		page, err := r.Evidence.Proofs.List(
+			ctx,
+			evidence.ProofFilter{Project: project, Incident: engine.IncidentID(in.Incident), Before: in.Cursor, Limit: in.Limit},
+		)
 		return &reply[wire.Proofs]{wire.Proofs{Proofs: append([]evidence.Proof{}, page.Proofs...), NextCursor: page.Next}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/incidents/{id}/proofs", id: "proofs-create", tag: "Proofs", role: identity.Operator, status: http.StatusCreated,
-		title: "Issue a proof link", errors: append([]int{http.StatusConflict}, withBody...)}
+	changeProofs(r)
+}
+
+// changeProofs are the operations that issue and revoke.
+func changeProofs(r *room) {
+	line := operation{
+		method: http.MethodPost,
+		path:   "/incidents/{id}/proofs",
+		id:     "proofs-create",
+		tag:    "Proofs",
+		role:   identity.Operator,
+		status: http.StatusCreated,
+		title:  "Issue a proof link",
+		errors: append([]int{http.StatusConflict}, withBody...),
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
 		Body ProofRequest
-	}) (*reply[wire.ProofWithLink], error) {
+	},
+	) (*reply[wire.ProofWithLink], error) {
 		project, _, err := r.incidentIn(ctx, in.ID)
 		if err != nil {
 			return nil, err
 		}
-		proof, link, err := r.IssueProof(ctx, evidence.ProofRequest{Incident: engine.IncidentID(in.ID), Project: project, Audience: in.Body.Audience,
-			For: time.Duration(in.Body.ForSeconds) * time.Second, By: identity.From(ctx).Actor()})
+		proof, link, err := r.IssueProof(ctx, evidence.ProofRequest{
+			Incident: engine.IncidentID(in.ID), Project: project, Audience: in.Body.Audience,
+			For: time.Duration(in.Body.ForSeconds) * time.Second, By: identity.From(ctx).Actor(),
+		})
 		if errors.Is(err, proofkeys.ErrNoKey) {
 			err = web.New(http.StatusConflict, "this server has no key to sign proofs with")
 		}
 		return &reply[wire.ProofWithLink]{wire.ProofWithLink{Proof: proof, URL: link}}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/proofs/{jti}", id: "proofs-revoke", tag: "Proofs", role: identity.Operator, status: http.StatusNoContent,
-		title: "Revoke a proof", text: "At once and for ever.", errors: []int{http.StatusNotFound}}
+	line = operation{
+		method: http.MethodDelete,
+		path:   "/proofs/{jti}",
+		id:     "proofs-revoke",
+		tag:    "Proofs",
+		role:   identity.Operator,
+		status: http.StatusNoContent,
+		title:  "Revoke a proof",
+		text:   "At once and for ever.",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		JTI string `path:"jti" maxLength:"36"`
-	}) (*struct{}, error) {
+	},
+	) (*struct{}, error) {
 		proof, err := r.Evidence.Proofs.Get(ctx, in.JTI)
 		if _, err := located(ctx, proof.Project, err); err != nil {
 			return nil, err

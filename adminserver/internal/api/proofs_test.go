@@ -14,10 +14,14 @@ func TestTheListAndTheTimelineSpellAHashAsTheTokenDoes(t *testing.T) {
 	d := deploy(t)
 	id := d.incidents["default"].ID
 	var want string
-	_, _, err := d.st.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: id, By: "ada", Issuer: "https://ops.example.com"}, func(c evidence.ProofClaims) (string, error) {
-		want = base64.RawURLEncoding.EncodeToString(c.HeadHash)
-		return "token", nil
-	})
+	_, _, err := d.st.Evidence.Proofs.Issue(
+		t.Context(),
+		evidence.ProofRequest{Incident: id, By: "ada", Issuer: "https://ops.example.com"},
+		func(c evidence.ProofClaims) (string, error) {
+			want = base64.RawURLEncoding.EncodeToString(c.HeadHash)
+			return "token", nil
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -40,8 +40,10 @@ type EngineHealth struct {
 }
 
 func newEngine(e checks.EngineHealth) EngineHealth {
-	return EngineHealth{ID: e.ID, Version: e.Version, Host: e.Host, StartedAt: e.StartedAt.UTC(), SeenAt: e.SeenAt.UTC(), Alive: e.Alive,
-		LastSweepAt: wire.At(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked}
+	return EngineHealth{
+		ID: e.ID, Version: e.Version, Host: e.Host, StartedAt: e.StartedAt.UTC(), SeenAt: e.SeenAt.UTC(), Alive: e.Alive,
+		LastSweepAt: wire.At(e.LastSweepAt), LagSeconds: e.Lag.Seconds(), OverdueLocked: e.OverdueLocked,
+	}
 }
 
 // Bucket is what happened in one span of time.
@@ -59,8 +61,15 @@ type Statistics struct {
 }
 
 func addStatistics(r *room) {
-	line := operation{method: http.MethodGet, path: "/overview", id: "overview-get", tag: "Statistics", role: identity.Viewer, title: "Read how a project stands",
-		errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet,
+		path:   "/overview",
+		id:     "overview-get",
+		tag:    "Statistics",
+		role:   identity.Viewer,
+		title:  "Read how a project stands",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[Overview], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
@@ -71,9 +80,20 @@ func addStatistics(r *room) {
 			return nil, err
 		}
 		running, err := r.Checks.Engines(ctx)
-		return &reply[Overview]{Overview{Owed: o.Owed, Overdue: o.Overdue, Open: o.Open, OpenFailed: o.OpenByCause[engine.CauseFailed],
-			OpenMissing: o.OpenByCause[engine.CauseMissing], Reprocessing: o.Reprocessing, Recovered: o.RecoveredToday,
-			MedianRecoverySeconds: o.MedianRecovery.Seconds(), CallbacksWaiting: o.CallbacksWaiting, Engines: wire.List(running, newEngine)}}, err
+		return &reply[Overview]{
+			Overview{
+				Owed:                  o.Owed,
+				Overdue:               o.Overdue,
+				Open:                  o.Open,
+				OpenFailed:            o.OpenByCause[engine.CauseFailed],
+				OpenMissing:           o.OpenByCause[engine.CauseMissing],
+				Reprocessing:          o.Reprocessing,
+				Recovered:             o.RecoveredToday,
+				MedianRecoverySeconds: o.MedianRecovery.Seconds(),
+				CallbacksWaiting:      o.CallbacksWaiting,
+				Engines:               wire.List(running, newEngine),
+			},
+		}, err
 	})
 	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"
 	line.text = "Receipts, incidents opened, recoveries and closings, a moment after they happened."
@@ -81,12 +101,18 @@ func addStatistics(r *room) {
 		InProject
 		Minutes int `query:"minutes" minimum:"1" maximum:"50400" default:"1440" doc:"How far back, at most 35 days."`
 		Step    int `query:"step_minutes" minimum:"1" maximum:"1440" default:"30" doc:"The width of a bucket. At most 2,000 buckets."`
-	}) (*reply[Statistics], error) {
+	},
+	) (*reply[Statistics], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
 		}
-		series, err := r.Incidents.Statistics.Series(ctx, project, time.Duration(in.Minutes)*time.Minute, time.Duration(in.Step)*time.Minute)
+		series, err := r.Incidents.Statistics.Series(
+			ctx,
+			project,
+			time.Duration(in.Minutes)*time.Minute,
+			time.Duration(in.Step)*time.Minute,
+		)
 		return &reply[Statistics]{Statistics{wire.List(series, func(b incidents.Bucket) Bucket {
 			return Bucket{b.At.UTC(), b.Receipts, b.Failures, b.Recoveries, b.Closed}
 		})}}, err

@@ -67,7 +67,8 @@ func (s *strict) check(r *http.Request) error {
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if charset := params["charset"]; err != nil || kind != "application/json" || charset != "" && charset != "utf-8" && charset != "UTF-8" {
+	if charset := params["charset"]; err != nil || kind != "application/json" ||
+		charset != "" && charset != "utf-8" && charset != "UTF-8" {
 		return web.New(http.StatusUnsupportedMediaType, "say Content-Type: application/json")
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {

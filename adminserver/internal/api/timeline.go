@@ -34,10 +34,27 @@ type Callback struct {
 }
 
 func newAttempt(a incidents.AttemptHistory) Attempt {
-	return Attempt{Number: a.Number, ReplayID: a.ReplayID, Operator: string(a.Operator), RequestedAt: a.RequestedAt.UTC(), FinishedAt: wire.At(a.FinishedAt),
-		Result: a.Result, Delivery: a.Delivery, Tries: a.Tries, NextAt: wire.At(a.NextAt), Callbacks: wire.List(a.Callbacks, func(c incidents.Callback) Callback {
-			return Callback{At: c.At.UTC(), URL: c.URL, Status: c.Status, DurationMS: c.Duration.Milliseconds(), Answer: c.Answer, Error: c.Error}
-		})}
+	return Attempt{
+		Number:      a.Number,
+		ReplayID:    a.ReplayID,
+		Operator:    string(a.Operator),
+		RequestedAt: a.RequestedAt.UTC(),
+		FinishedAt:  wire.At(a.FinishedAt),
+		Result:      a.Result,
+		Delivery:    a.Delivery,
+		Tries:       a.Tries,
+		NextAt:      wire.At(a.NextAt),
+		Callbacks: wire.List(a.Callbacks, func(c incidents.Callback) Callback {
+			return Callback{
+				At:         c.At.UTC(),
+				URL:        c.URL,
+				Status:     c.Status,
+				DurationMS: c.Duration.Milliseconds(),
+				Answer:     c.Answer,
+				Error:      c.Error,
+			}
+		}),
+	}
 }
 
 // Attempts are an incident's newest attempts, newest first.
@@ -50,7 +67,8 @@ func timeline(r *room, line operation) {
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
 		After int64 `query:"after" default:"-1" minimum:"-1" doc:"next_after of the page before."`
-	}) (*reply[wire.Timeline], error) {
+	},
+	) (*reply[wire.Timeline], error) {
 		_, e, err := r.incidentIn(ctx, in.ID)
 		if err != nil {
 			return nil, err

@@ -35,8 +35,10 @@ type ViewRequest struct {
 }
 
 func addViews(r *room) {
-	line := operation{method: http.MethodGet, path: "/views", id: "views-list", tag: "Saved views", role: identity.Viewer, title: "List saved views",
-		errors: []int{http.StatusNotFound}}
+	line := operation{
+		method: http.MethodGet, path: "/views", id: "views-list", tag: "Saved views", role: identity.Viewer, title: "List saved views",
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[SavedViews], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
@@ -45,12 +47,20 @@ func addViews(r *room) {
 		all, err := r.Incidents.Views.List(ctx, project)
 		return &reply[SavedViews]{SavedViews{wire.List(all, newView)}}, err
 	})
-	line = operation{method: http.MethodPost, path: "/views", id: "views-save", tag: "Saved views", role: identity.Operator, title: "Keep a filter by name",
-		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}}
+	line = operation{
+		method: http.MethodPost,
+		path:   "/views",
+		id:     "views-save",
+		tag:    "Saved views",
+		role:   identity.Operator,
+		title:  "Keep a filter by name",
+		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
 		Body ViewRequest
-	}) (*reply[SavedView], error) {
+	},
+	) (*reply[SavedView], error) {
 		project, err := r.project(ctx, in.Project)
 		if err != nil {
 			return nil, err
@@ -62,11 +72,20 @@ func addViews(r *room) {
 		v, err := r.Incidents.Views.Save(ctx, project, in.Body.Name, f, identity.From(ctx).Actor())
 		return &reply[SavedView]{newView(v)}, err
 	})
-	line = operation{method: http.MethodDelete, path: "/views/{id}", id: "views-delete", tag: "Saved views", role: identity.Operator, title: "Delete a saved view",
-		status: http.StatusNoContent, errors: []int{http.StatusNotFound}}
+	line = operation{
+		method: http.MethodDelete,
+		path:   "/views/{id}",
+		id:     "views-delete",
+		tag:    "Saved views",
+		role:   identity.Operator,
+		title:  "Delete a saved view",
+		status: http.StatusNoContent,
+		errors: []int{http.StatusNotFound},
+	}
 	add(r, line, func(ctx context.Context, in *struct {
 		ID string `path:"id" maxLength:"36"`
-	}) (*struct{}, error) {
+	},
+	) (*struct{}, error) {
 		name, err := r.Incidents.ProjectOfView(ctx, in.ID)
 		project, err := located(ctx, name, err)
 		if err != nil {

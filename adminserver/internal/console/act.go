@@ -20,10 +20,14 @@ type action struct {
 }
 
 var forms = []action{
-	{actions.Reprocess, "Reprocess is asked for. The callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
-		_, err := v.engine.Reprocess(v.ctx(), id, v.who.Actor(), seen)
-		return err
-	}},
+	{
+		actions.Reprocess,
+		"Reprocess is asked for. The callback goes out at once.",
+		func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+			_, err := v.engine.Reprocess(v.ctx(), id, v.who.Actor(), seen)
+			return err
+		},
+	},
 	{actions.Stop, "The attempt is stopped.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
 		return err
@@ -84,8 +88,12 @@ func refusal(err error, seen string) (*web.Problem, bool) {
 	case errors.As(err, &field):
 		problem.Detail = "Nothing was done: the " + field.Field + " " + field.Reason + "."
 	case errors.As(err, &refused) && refused.Changed && knownState(seen) && string(refused.State) != seen:
-		problem.Detail = fmt.Sprintf("Nothing was done: it was %s when you looked, and is %s now. The timeline says what happened meanwhile; "+
-			"what you typed is still here.", wire.StateName(engine.State(seen)), wire.StateName(refused.State))
+		problem.Detail = fmt.Sprintf(
+			"Nothing was done: it was %s when you looked, and is %s now. The timeline says what happened meanwhile; "+
+				"what you typed is still here.",
+			wire.StateName(engine.State(seen)),
+			wire.StateName(refused.State),
+		)
 	case errors.As(err, &refused) && refused.Changed:
 		problem.Detail = "Nothing was done: it changed after you looked. The timeline says what happened meanwhile; what you typed is still here."
 	case errors.As(err, &refused):
@@ -106,12 +114,18 @@ func knownState(s string) bool {
 // that a link cannot put words into our mouth.
 var notices = func() map[string]string {
 	said := map[string]string{
-		"view": "The view is saved.", "view-deleted": "The view is gone.",
-		"plan-started": "The plan is started.", "plan-stopped": "The plan is stopped. What it had not reached stays as it is.",
-		"project": "The settings are saved.", "operator": "The operator’s role is changed.", "operator-removed": "The operator is gone.",
-		"proof-revoked": "The proof link is dead.",
-		"key-revoked":   "The key is revoked.", "token-revoked": "The token is revoked.",
-		"alert": "The destination is saved.", "alert-removed": "The destination is gone.",
+		"view":             "The view is saved.",
+		"view-deleted":     "The view is gone.",
+		"plan-started":     "The plan is started.",
+		"plan-stopped":     "The plan is stopped. What it had not reached stays as it is.",
+		"project":          "The settings are saved.",
+		"operator":         "The operator’s role is changed.",
+		"operator-removed": "The operator is gone.",
+		"proof-revoked":    "The proof link is dead.",
+		"key-revoked":      "The key is revoked.",
+		"token-revoked":    "The token is revoked.",
+		"alert":            "The destination is saved.",
+		"alert-removed":    "The destination is gone.",
 	}
 	for _, a := range forms {
 		said[a.name] = a.done

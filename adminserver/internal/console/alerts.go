@@ -29,8 +29,10 @@ func (c *console) setAlerts(v *visit) error {
 	}
 	project, err := v.Projects.Set(v.ctx(), v.project, settings, v.AllowNetworks, v.who.Actor())
 	if err == nil && project.AlertWebhookSecret != "" {
-		return v.showOnce(shownOnce{Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
-			What: "Alerts to it are signed with this, after Standard Webhooks."})
+		return v.showOnce(shownOnce{
+			Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
+			What: "Alerts to it are signed with this, after Standard Webhooks.",
+		})
 	}
 	return v.afterwards(err, done)
 }

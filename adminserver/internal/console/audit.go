@@ -18,7 +18,10 @@ type auditPage struct {
 func (c *console) audit(v *visit) error {
 	q := v.r.URL.Query()
 	data := auditPage{Actor: strings.TrimSpace(q.Get("actor")), Action: strings.TrimSpace(q.Get("action"))}
-	found, err := v.Projects.Audit.List(v.ctx(), projects.AuditFilter{Project: v.who.Project, Actor: data.Actor, Action: data.Action, Before: q.Get("before")})
+	found, err := v.Projects.Audit.List(
+		v.ctx(),
+		projects.AuditFilter{Project: v.who.Project, Actor: data.Actor, Action: data.Action, Before: q.Get("before")},
+	)
 	if err != nil {
 		return err
 	}

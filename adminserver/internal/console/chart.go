@@ -44,8 +44,10 @@ func newChart(name string, series []incidents.Bucket, count func(incidents.Bucke
 		if n > 0 {
 			height = max(height, 2) // one is seen beside a thousand
 		}
-		c.Bars = append(c.Bars, bar{X: i * barWidth, Y: chartHeight - height, Height: height,
-			Says: fmt.Sprintf("%s UTC: %s %s", b.At.UTC().Format("2 Jan 15:04"), thousands(n), name)})
+		c.Bars = append(c.Bars, bar{
+			X: i * barWidth, Y: chartHeight - height, Height: height,
+			Says: fmt.Sprintf("%s UTC: %s %s", b.At.UTC().Format("2 Jan 15:04"), thousands(n), name),
+		})
 	}
 	if len(series) > 0 {
 		c.Since, c.Until = series[0].At, series[len(series)-1].At

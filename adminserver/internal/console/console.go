@@ -33,7 +33,10 @@ func Routes(d web.Deps, test TestAlerts) []web.Route {
 	for _, r := range c.table() {
 		routes = append(routes, web.Route{Pattern: r.pattern, Role: r.role, Recent: r.recent, Handler: c.page(r.handle)})
 	}
-	return append(routes, web.Route{Pattern: "GET /events", Role: identity.Viewer, Stream: true, Handler: http.HandlerFunc(c.events)})
+	return append(
+		routes,
+		web.Route{Pattern: "GET /events", Role: identity.Viewer, Stream: true, Handler: http.HandlerFunc(c.events)},
+	)
 }
 
 // Problems answers people with a page of the console where something went wrong

@@ -34,8 +34,28 @@ func TestNobodyGetsPastTheTableOfRoutes(t *testing.T) {
 	s := newSite(t)
 	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
 	fill := strings.NewReplacer("{id}", string(incident.ID), "{name}", "billing", "{jti}", string(incident.ID), "{$}", "")
-	form := url.Values{"project": {"billing"}, "revision": {"1"}, "note": {"n"}, "name": {"n"}, "label": {"n"}, "email": {"a@example.com"}, "role": {"admin"},
-		"days": {"1"}, "action": {"close"}, "timeout": {"1"}, "alert_after_failed": {"1"}, "alert_after_missing": {"1"}, "retention_days": {"0"}, "channel": {"email"}, "target": {"a@example.com"}, "overlap_hours": {"1"}}
+	form := url.Values{
+		"project": {
+			"billing",
+		},
+		"revision": {"1"},
+		"note":     {"n"},
+		"name":     {"n"},
+		"label":    {"n"},
+		"email":    {"a@example.com"},
+		"role":     {"admin"},
+		"days": {
+			"1",
+		},
+		"action":              {"close"},
+		"timeout":             {"1"},
+		"alert_after_failed":  {"1"},
+		"alert_after_missing": {"1"},
+		"retention_days":      {"0"},
+		"channel":             {"email"},
+		"target":              {"a@example.com"},
+		"overlap_hours":       {"1"},
+	}
 	before := s.changes()
 	for _, route := range console.Routes(web.Deps{}, nil) {
 		method, pattern, _ := strings.Cut(route.Pattern, " ")
@@ -58,7 +78,16 @@ func TestNobodyGetsPastTheTableOfRoutes(t *testing.T) {
 		if got := s.do(shopOnly, method, path, form); got.status != http.StatusNotFound {
 			t.Errorf("%s by who sees another project: %d", route.Pattern, got.status)
 		}
-		if got := s.do(admin, method, path, form, "Sec-Fetch-Site", "cross-site", "Origin", "https://elsewhere.example"); got.status != http.StatusForbidden {
+		if got := s.do(
+			admin,
+			method,
+			path,
+			form,
+			"Sec-Fetch-Site",
+			"cross-site",
+			"Origin",
+			"https://elsewhere.example",
+		); got.status != http.StatusForbidden {
 			t.Errorf("%s from another site: %d", route.Pattern, got.status)
 		}
 		if route.Recent {
@@ -79,14 +108,26 @@ func TestAReprocessIsAskedForAndResolves(t *testing.T) {
 	s := newSite(t)
 	incident := s.fail("billing", invoice("evt_1", "acct_1"), "card network timeout")
 	path := "/incidents/" + string(incident.ID)
-	s.has(s.get(operator, path), "49.00\u00a0EUR", "Their credits have not been added.", "card network timeout", "Reprocess asks the app")
+	s.has(
+		s.get(operator, path),
+		"49.00\u00a0EUR",
+		"Their credits have not been added.",
+		"card network timeout",
+		"Reprocess asks the app",
+	)
 	to := s.post(operator, path+"/reprocess", url.Values{"revision": {fmt.Sprint(incident.Revision)}, "state": {"failed"}})
 	s.has(s.get(operator, to), "The callback goes out at once.", "A repair is under way.", "Stop the attempt")
 	if _, err := enginetest.Deliver(t.Context(), s.engines["billing"]); err != nil {
 		t.Fatal(err)
 	}
 	s.db.RequireSound()
-	s.has(s.get(viewer, path), "Their credits have been added.", "olga@example.com", "Answered <strong>200</strong>", "Nothing is left to do")
+	s.has(
+		s.get(viewer, path),
+		"Their credits have been added.",
+		"olga@example.com",
+		"Answered <strong>200</strong>",
+		"Nothing is left to do",
+	)
 	s.has(s.get(viewer, "/effects?q=in_evt_1"), "Yes, it arrived.")
 }
 
@@ -126,7 +167,12 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 		t.Errorf("without a note: %d", got.status)
 	}
 	seen.Set("note", "the refund bounced")
-	s.has(s.get(operator, s.post(operator, path+"/reopen", seen)), "The incident is open again.", "Incident reopened", "the refund bounced")
+	s.has(
+		s.get(operator, s.post(operator, path+"/reopen", seen)),
+		"The incident is open again.",
+		"Incident reopened",
+		"the refund bounced",
+	)
 	got := s.do(admin, http.MethodPost, path+"/reopen", seen)
 	if got.status != http.StatusConflict {
 		t.Errorf("reopening what was reopened since: %d", got.status)
@@ -143,14 +189,25 @@ func TestAPlanActsOnTheFrozenSetOnceItsCountIsGivenBack(t *testing.T) {
 	}
 	s.fail("billing", invoice("evt_other", "acct_2"), "boom")
 	s.has(s.get(operator, "/incidents?project=billing&q=acct_1"), "Act on all 3 that match")
-	if got := s.do(operator, http.MethodPost, "/plans", url.Values{"project": {"billing"}, "action": {"close"}, "show": {"all"}, "note": {"n"}}); got.status != http.StatusUnprocessableEntity {
+	if got := s.do(
+		operator,
+		http.MethodPost,
+		"/plans",
+		url.Values{"project": {"billing"}, "action": {"close"}, "show": {"all"}, "note": {"n"}},
+	); got.status != http.StatusUnprocessableEntity {
 		t.Errorf("a plan over everything: %d", got.status)
 	}
 	to := s.post(operator, "/plans", url.Values{"project": {"billing"}, "action": {"reprocess"}, "show": {"open"}, "q": {"acct_1"}})
 	plan, _, _ := strings.Cut(to, "?")
 	s.fail("billing", invoice("evt_late", "acct_1"), "boom")
 	s.has(s.get(operator, to), "Reprocess 3 incidents", "Type 3 to start")
-	if got := s.do(operator, http.MethodPost, plan+"/start", url.Values{"project": {"billing"}, "count": {"4"}}); got.status < 400 || !strings.Contains(got.body, `value="4"`) {
+	if got := s.do(
+		operator,
+		http.MethodPost,
+		plan+"/start",
+		url.Values{"project": {"billing"}, "count": {"4"}},
+	); got.status < 400 ||
+		!strings.Contains(got.body, `value="4"`) {
 		t.Errorf("another count: %d", got.status)
 	}
 	s.post(operator, plan+"/start", url.Values{"project": {"billing"}, "count": {"3"}})
@@ -196,7 +253,11 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	const path = "/projects/billing/alerts"
-	s.has(s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})), "oncall@example.com", "The destination is saved.")
+	s.has(
+		s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})),
+		"oncall@example.com",
+		"The destination is saved.",
+	)
 	s.post(admin, path, url.Values{"channel": {"slack"}, "target": {"http://127.0.0.1:1/services/T0/B0/secret"}})
 	got := s.do(admin, http.MethodPost, path, url.Values{"channel": {"webhook"}, "target": {"http://127.0.0.1:1/hook"}})
 	s.has(got.body, "whsec_", "shown this once")
@@ -243,7 +304,12 @@ func TestSharingAProofWithoutAKeySaysSo(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
-	got := s.do(operator, http.MethodPost, "/incidents/"+string(incident.ID)+"/proof", url.Values{"days": {"7"}, "audience": {"ticket 4711"}})
+	got := s.do(
+		operator,
+		http.MethodPost,
+		"/incidents/"+string(incident.ID)+"/proof",
+		url.Values{"days": {"7"}, "audience": {"ticket 4711"}},
+	)
 	if got.status != http.StatusUnprocessableEntity {
 		t.Errorf("%d", got.status)
 	}
@@ -287,14 +353,31 @@ func TestSavedViewsComeBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	s.fail("billing", invoice("evt_1", "acct_1"), "boom")
-	to := s.post(operator, "/views", url.Values{"project": {"billing"}, "name": {"Card trouble"}, "show": {"failed"}, "effect": {"credit_grant"}, "from": {"2026-01-01"}, "to": {"2099-12-31"}})
+	to := s.post(
+		operator,
+		"/views",
+		url.Values{
+			"project": {"billing"},
+			"name":    {"Card trouble"},
+			"show":    {"failed"},
+			"effect":  {"credit_grant"},
+			"from":    {"2026-01-01"},
+			"to":      {"2099-12-31"},
+		},
+	)
 	page := s.get(viewer, to)
 	s.has(page, "Card trouble", "The view is saved.", "acct_1")
 	id := regexp.MustCompile(`/views/([0-9a-f-]{36})/delete`).FindStringSubmatch(s.get(operator, to))
 	if id == nil {
 		t.Fatal("the view cannot be removed where it is shown")
 	}
-	if page := s.get(operator, s.post(operator, "/views/"+id[1]+"/delete", url.Values{"project": {"billing"}})); strings.Contains(page, "Card trouble") {
+	if page := s.get(
+		operator,
+		s.post(operator, "/views/"+id[1]+"/delete", url.Values{"project": {"billing"}}),
+	); strings.Contains(
+		page,
+		"Card trouble",
+	) {
 		t.Error("the view is still there")
 	}
 }

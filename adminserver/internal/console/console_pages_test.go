@@ -12,24 +12,64 @@ import (
 
 // pagesOf are all pages of a site with an incident in billing.
 func pagesOf(incident engine.Incident, plan string) []string {
-	return []string{"/", "/incidents", "/incidents?show=all&q=in_", "/incidents?show=closed&cause=failed&from=2026-01-01&to=2099-01-01", "/incidents/" + string(incident.ID),
-		"/effects", "/effects?q=" + url.QueryEscape(incident.Subject), "/effects?q=nobody", "/effects/" + string(incident.EffectID), "/plans", "/plans/" + plan,
-		"/projects", "/projects/billing", "/projects/shop", "/audit", "/audit?actor=nobody"}
+	return []string{
+		"/",
+		"/incidents",
+		"/incidents?show=all&q=in_",
+		"/incidents?show=closed&cause=failed&from=2026-01-01&to=2099-01-01",
+		"/incidents/" + string(incident.ID),
+		"/effects",
+		"/effects?q=" + url.QueryEscape(incident.Subject),
+		"/effects?q=nobody",
+		"/effects/" + string(incident.EffectID),
+		"/plans",
+		"/plans/" + plan,
+		"/projects",
+		"/projects/billing",
+		"/projects/shop",
+		"/audit",
+		"/audit?actor=nobody",
+	}
 }
 
 // probes are texts that would do something in a page that wrote them as they are.
-var probes = []string{`<sp-probe>`, `"'><sp-probe x="`, `" spx="`, `' spx='`, `javascript:sp_probe()`, "\u202eprobe\u202c", `{{sp_probe}}`, `</title><sp-probe>`, `&lt;sp-probe&gt;`, "]]><sp-probe>"}
+var probes = []string{
+	`<sp-probe>`,
+	`"'><sp-probe x="`,
+	`" spx="`,
+	`' spx='`,
+	`javascript:sp_probe()`,
+	"\u202eprobe\u202c",
+	`{{sp_probe}}`,
+	`</title><sp-probe>`,
+	`&lt;sp-probe&gt;`,
+	"]]><sp-probe>",
+}
 
-var dangerous = regexp.MustCompile(`(?i)<sp-probe|["'] spx=|(href|src|action|formaction)="\s*javascript:|\son[a-z]+\s*=|\sstyle\s*=|<style|<script(?:[^>]*)>[^<]`)
+var dangerous = regexp.MustCompile(
+	`(?i)<sp-probe|["'] spx=|(href|src|action|formaction)="\s*javascript:|\son[a-z]+\s*=|\sstyle\s*=|<style|<script(?:[^>]*)>[^<]`,
+)
 
 func TestNoFieldThatReachesAPageDoesAnythingThere(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	var paths []string
 	for i, probe := range probes {
-		a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: "evt" + strings.ReplaceAll(probe, " ", "_"), Effect: "eff" + strings.ReplaceAll(probe, " ", "_")},
-			EventType: probe, Subject: probe, Customer: probe, Merchant: probe, SourceEvent: strings.ReplaceAll(probe, " ", "_"), Version: probe,
-			Objects: []string{strings.ReplaceAll(probe, " ", "_")}, Amount: engine.Money{Minor: int64(i), Currency: "JPY"}}
+		a := engine.Acceptance{
+			Key: engine.Key{
+				Provider: "stripe",
+				EventID:  "evt" + strings.ReplaceAll(probe, " ", "_"),
+				Effect:   "eff" + strings.ReplaceAll(probe, " ", "_"),
+			},
+			EventType:   probe,
+			Subject:     probe,
+			Customer:    probe,
+			Merchant:    probe,
+			SourceEvent: strings.ReplaceAll(probe, " ", "_"),
+			Version:     probe,
+			Objects:     []string{strings.ReplaceAll(probe, " ", "_")},
+			Amount:      engine.Money{Minor: int64(i), Currency: "JPY"},
+		}
 		incident := s.fail("billing", a, probe)
 		by := probe + "/admin//recent"
 		if strings.Contains(probe, "/") {
@@ -39,16 +79,36 @@ func TestNoFieldThatReachesAPageDoesAnythingThere(t *testing.T) {
 		s.post(by, "/incidents/"+string(incident.ID)+"/note", revision)
 		s.post(by, "/incidents/"+string(incident.ID)+"/close", revision)
 		s.post(by, "/views", url.Values{"project": {"billing"}, "name": {probe}, "q": {probe}})
-		plan := s.post(by, "/plans", url.Values{"project": {"billing"}, "action": {"reprocess"}, "show": {"closed"}, "q": {probe}, "note": {probe}})
+		plan := s.post(
+			by,
+			"/plans",
+			url.Values{"project": {"billing"}, "action": {"reprocess"}, "show": {"closed"}, "q": {probe}, "note": {probe}},
+		)
 		plan, _, _ = strings.Cut(strings.TrimPrefix(plan, "/plans/"), "?")
 		paths = append(paths, pagesOf(incident, plan)...)
-		paths = append(paths, "/incidents?project=billing&show=all&q="+url.QueryEscape(probe)+"&effect="+url.QueryEscape(probe), "/audit?actor="+url.QueryEscape(probe))
-		settings := url.Values{"public_name": {probe}, "support_contact": {probe}, "timeout": {"30"}, "alert_after_failed": {"2"}, "alert_after_missing": {"0"}, "retention_days": {"0"}}
+		paths = append(
+			paths,
+			"/incidents?project=billing&show=all&q="+url.QueryEscape(probe)+"&effect="+url.QueryEscape(probe),
+			"/audit?actor="+url.QueryEscape(probe),
+		)
+		settings := url.Values{
+			"public_name":         {probe},
+			"support_contact":     {probe},
+			"timeout":             {"30"},
+			"alert_after_failed":  {"2"},
+			"alert_after_missing": {"0"},
+			"retention_days":      {"0"},
+		}
 		s.post(by, "/projects/billing/settings", settings)
 		if got := s.do(by, http.MethodPost, "/projects/billing/keys", url.Values{"label": {probe}}); got.status != http.StatusOK {
 			t.Errorf("a key labelled %q: %d", probe, got.status)
 		}
-		if got := s.do(by, http.MethodPost, "/tokens", url.Values{"label": {probe}, "role": {"viewer"}, "days": {"1"}}); got.status != http.StatusOK {
+		if got := s.do(
+			by,
+			http.MethodPost,
+			"/tokens",
+			url.Values{"label": {probe}, "role": {"viewer"}, "days": {"1"}},
+		); got.status != http.StatusOK {
 			t.Errorf("a token labelled %q: %d", probe, got.status)
 		}
 	}
@@ -66,9 +126,17 @@ func TestNoFieldThatReachesAPageDoesAnythingThere(t *testing.T) {
 func TestNULAndBrokenTextAreRefusedWithAPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	for _, path := range []string{"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense", "/incidents?from=yesterday",
-		"/incidents?before=1", "/incidents?q=" + strings.Repeat("x", 300)} {
-		if got := s.do(admin, http.MethodGet, path, nil); got.status != http.StatusUnprocessableEntity || !strings.Contains(got.body, "<h1>") {
+	for _, path := range []string{
+		"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense", "/incidents?from=yesterday",
+		"/incidents?before=1", "/incidents?q=" + strings.Repeat("x", 300),
+	} {
+		if got := s.do(
+			admin,
+			http.MethodGet,
+			path,
+			nil,
+		); got.status != http.StatusUnprocessableEntity ||
+			!strings.Contains(got.body, "<h1>") {
 			t.Errorf("GET %s: %d", path, got.status)
 		}
 	}
@@ -85,8 +153,10 @@ func TestAnotherProjectDoesNotExist(t *testing.T) {
 	incident := s.fail("billing", invoice("evt_1", "acct_1"), "boom")
 	plan := s.post(admin, "/plans", url.Values{"project": {"billing"}, "action": {"reprocess"}, "show": {"open"}})
 	plan, _, _ = strings.Cut(plan, "?")
-	for _, path := range []string{"/incidents/" + string(incident.ID), "/effects/" + string(incident.EffectID), "/effects/" + string(incident.EffectID) + "?project=billing", plan,
-		plan + "?project=billing", "/projects/billing", "/?project=billing", "/operators", "/events?project=billing"} {
+	for _, path := range []string{
+		"/incidents/" + string(incident.ID), "/effects/" + string(incident.EffectID), "/effects/" + string(incident.EffectID) + "?project=billing", plan,
+		plan + "?project=billing", "/projects/billing", "/?project=billing", "/operators", "/events?project=billing",
+	} {
 		if got := s.do(shopOnly, http.MethodGet, path, nil); got.status != http.StatusNotFound {
 			t.Errorf("GET %s: %d for who sees another project", path, got.status)
 		}
@@ -96,7 +166,12 @@ func TestAnotherProjectDoesNotExist(t *testing.T) {
 			t.Errorf("GET %s tells of another project", path)
 		}
 	}
-	if got := s.do(admin, http.MethodGet, "/incidents/"+string(incident.ID)+"?project=shop", nil); got.status != http.StatusNotFound {
+	if got := s.do(
+		admin,
+		http.MethodGet,
+		"/incidents/"+string(incident.ID)+"?project=shop",
+		nil,
+	); got.status != http.StatusNotFound {
 		t.Errorf("an incident under another project's name: %d", got.status)
 	}
 }
@@ -114,7 +189,11 @@ func TestPagesShowWhatTheRoleMayDo(t *testing.T) {
 		t.Error("an operator is shown an admin's forms")
 	}
 	s.has(s.get(admin, "/projects/billing"), "/projects/billing/keys", "/projects/billing/settings", "/projects/billing/secret")
-	if page := s.get(stale, "/projects/billing"); strings.Contains(page, "/projects/billing/keys") || !strings.Contains(page, "last 15 minutes") {
+	if page := s.get(
+		stale,
+		"/projects/billing",
+	); strings.Contains(page, "/projects/billing/keys") ||
+		!strings.Contains(page, "last 15 minutes") {
 		t.Error("an old login is shown the forms of keys")
 	}
 	if got := s.do(operator, http.MethodGet, "/operators", nil); got.status != http.StatusForbidden {

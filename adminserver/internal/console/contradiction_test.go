@@ -10,7 +10,11 @@ import (
 func TestARepairIsContradictedByWhatUndidIt(t *testing.T) {
 	t.Parallel()
 	later := func(effect string, state engine.State) incidents.RelatedEffect {
-		return incidents.RelatedEffect{Effect: incidents.Effect{Acceptance: engine.Acceptance{Key: engine.Key{Effect: effect}}, State: state}, SameSubject: true, Later: true}
+		return incidents.RelatedEffect{
+			Effect:      incidents.Effect{Acceptance: engine.Acceptance{Key: engine.Key{Effect: effect}}, State: state},
+			SameSubject: true,
+			Later:       true,
+		}
 	}
 	earlier := later("access_revocation", engine.StateApplied)
 	earlier.Later = false

@@ -40,7 +40,10 @@ func (c *console) effects(v *visit) error {
 	q := v.r.URL.Query()
 	data := effectsPage{Q: strings.TrimSpace(q.Get("q"))}
 	if data.Q != "" || q.Get("before") != "" {
-		found, err := v.Incidents.Effects.List(v.ctx(), incidents.EffectFilter{Project: v.project, Term: data.Q, Before: engine.EffectID(q.Get("before")), Limit: answersShown})
+		found, err := v.Incidents.Effects.List(
+			v.ctx(),
+			incidents.EffectFilter{Project: v.project, Term: data.Q, Before: engine.EffectID(q.Get("before")), Limit: answersShown},
+		)
 		if err != nil {
 			return err
 		}
@@ -101,7 +104,11 @@ func (c *console) effect(v *visit) error {
 	if data.Related, err = v.Incidents.Effects.Related(v.ctx(), v.project, effect.ID); err != nil {
 		return err
 	}
-	return v.render(http.StatusOK, "effect", page{Title: strings.TrimSpace(data.Story.Who + " " + effect.Acceptance.Effect), Nav: "Effects", Live: true, Data: data})
+	return v.render(
+		http.StatusOK,
+		"effect",
+		page{Title: strings.TrimSpace(data.Story.Who + " " + effect.Acceptance.Effect), Nav: "Effects", Live: true, Data: data},
+	)
 }
 
 func (v *visit) moments(id engine.EffectID) ([]moment, bool, error) {

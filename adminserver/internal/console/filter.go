@@ -26,9 +26,11 @@ type filter struct {
 
 // readFilter reads a filter from a query or a form.
 func readFilter(q url.Values) (f filter, err error) {
-	f = filter{Show: q.Get("show"), Q: q.Get("q"), Cause: q.Get("cause"), Provider: q.Get("provider"), EventType: q.Get("event_type"),
+	f = filter{
+		Show: q.Get("show"), Q: q.Get("q"), Cause: q.Get("cause"), Provider: q.Get("provider"), EventType: q.Get("event_type"),
 		Effect: q.Get("effect"), Version: q.Get("version"), Customer: q.Get("customer"), Subject: q.Get("reference"),
-		From: q.Get("from"), To: q.Get("to"), Before: q.Get("before")}
+		From: q.Get("from"), To: q.Get("to"), Before: q.Get("before"),
+	}
 	if f.Show == "" {
 		f.Show = "open"
 	}
@@ -61,8 +63,19 @@ func (f filter) Pairs() [][2]string {
 	if show == "open" {
 		show = ""
 	}
-	all := [][2]string{{"show", show}, {"q", f.Q}, {"cause", f.Cause}, {"provider", f.Provider}, {"event_type", f.EventType}, {"effect", f.Effect},
-		{"version", f.Version}, {"customer", f.Customer}, {"reference", f.Subject}, {"from", f.From}, {"to", f.To}}
+	all := [][2]string{
+		{"show", show},
+		{"q", f.Q},
+		{"cause", f.Cause},
+		{"provider", f.Provider},
+		{"event_type", f.EventType},
+		{"effect", f.Effect},
+		{"version", f.Version},
+		{"customer", f.Customer},
+		{"reference", f.Subject},
+		{"from", f.From},
+		{"to", f.To},
+	}
 	return slices.DeleteFunc(all, func(p [2]string) bool { return p[1] == "" })
 }
 
@@ -84,8 +97,19 @@ func (f filter) Detailed() bool {
 
 // asked is what the engine is asked.
 func (f filter) asked() engine.IncidentFilter {
-	asked := engine.IncidentFilter{Cause: engine.Cause(f.Cause), Provider: f.Provider, EventType: f.EventType, Effect: f.Effect, Version: f.Version,
-		Customer: f.Customer, Subject: f.Subject, OpenedAfter: f.from, OpenedBefore: f.to, Text: f.Q, Before: engine.IncidentID(f.Before)}
+	asked := engine.IncidentFilter{
+		Cause:        engine.Cause(f.Cause),
+		Provider:     f.Provider,
+		EventType:    f.EventType,
+		Effect:       f.Effect,
+		Version:      f.Version,
+		Customer:     f.Customer,
+		Subject:      f.Subject,
+		OpenedAfter:  f.from,
+		OpenedBefore: f.to,
+		Text:         f.Q,
+		Before:       engine.IncidentID(f.Before),
+	}
 	switch f.Show {
 	case "open":
 		asked.Open = true
@@ -98,8 +122,10 @@ func (f filter) asked() engine.IncidentFilter {
 
 // filterOf is the other way round, for a filter that the store kept.
 func filterOf(kept engine.IncidentFilter) filter {
-	f := filter{Show: "all", Q: kept.Text, Cause: string(kept.Cause), Provider: kept.Provider, EventType: kept.EventType, Effect: kept.Effect,
-		Version: kept.Version, Customer: kept.Customer, Subject: kept.Subject}
+	f := filter{
+		Show: "all", Q: kept.Text, Cause: string(kept.Cause), Provider: kept.Provider, EventType: kept.EventType, Effect: kept.Effect,
+		Version: kept.Version, Customer: kept.Customer, Subject: kept.Subject,
+	}
 	if kept.Term != "" { // kept by the API: a text finds terms too
 		f.Q = kept.Term
 	}

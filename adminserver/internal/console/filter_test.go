@@ -9,8 +9,21 @@ import (
 
 func TestAFilterStandsInTheURLAsAWhole(t *testing.T) {
 	t.Parallel()
-	query := url.Values{"show": {"failed"}, "q": {"in_1"}, "cause": {"failed"}, "provider": {"stripe"}, "event_type": {"invoice.paid"}, "effect": {"credit_grant"},
-		"version": {"1"}, "customer": {"cus_1"}, "reference": {"acct_1"}, "from": {"2026-01-01"}, "to": {"2026-01-31"}}
+	query := url.Values{
+		"show": {
+			"failed",
+		},
+		"q":          {"in_1"},
+		"cause":      {"failed"},
+		"provider":   {"stripe"},
+		"event_type": {"invoice.paid"},
+		"effect":     {"credit_grant"},
+		"version":    {"1"},
+		"customer":   {"cus_1"},
+		"reference":  {"acct_1"},
+		"from":       {"2026-01-01"},
+		"to":         {"2026-01-31"},
+	}
 	f, err := readFilter(query)
 	if err != nil {
 		t.Fatal(err)

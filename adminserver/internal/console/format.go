@@ -19,8 +19,16 @@ func clockTime(t time.Time, class, layout string) template.HTML {
 		return "—"
 	}
 	t = t.UTC()
-	return template.HTML(`<time class="` + class + `" datetime="` + t.Format(time.RFC3339Nano) + `" title="` + t.Format("2006-01-02 15:04:05.000 UTC") + `">` +
-		t.Format(layout) + `</time>`)
+	return template.HTML(
+		`<time class="` + class + `" datetime="` + t.Format(
+			time.RFC3339Nano,
+		) + `" title="` + t.Format(
+			"2006-01-02 15:04:05.000 UTC",
+		) + `">` +
+			t.Format(
+				layout,
+			) + `</time>`,
+	)
 }
 
 // when is a moment to the second.

@@ -52,7 +52,9 @@ func newSite(t *testing.T) *site {
 		s.addProject(project)
 	}
 	s.keys = t.TempDir()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.Load().ServeHTTP(w, r) }))
+	server := httptest.NewUnstartedServer(
+		http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.handler.Load().ServeHTTP(w, r) }),
+	)
 	s.url = "http://" + server.Listener.Addr().String() + prefix
 	s.restart()
 	server.Start()
@@ -63,9 +65,11 @@ func newSite(t *testing.T) *site {
 // restart makes another admin server in place of the one before.
 func (s *site) restart() {
 	t := s.t
-	admin, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback,
+	admin, err := adminserver.New(t.Context(), adminserver.Config{
+		Pool: s.db.Pool, BaseURL: s.url, AllowNetworks: loopback,
 		Authenticate: whoever, ProofKeys: s.keys,
-		Logger: slog.New(slog.DiscardHandler)})
+		Logger: slog.New(slog.DiscardHandler),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +86,13 @@ func (s *site) addProject(project string) {
 		s.engines[project].RepairHandler(func(context.Context, pgx.Tx, engine.Repair) error { return s.broken }).ServeHTTP(w, r)
 	}))
 	s.t.Cleanup(endpoint.Close)
-	if _, _, err := s.store.Projects.Create(s.t.Context(), project, projects.Settings{RepairURL: &endpoint.URL}, loopback, "test"); err != nil {
+	if _, _, err := s.store.Projects.Create(
+		s.t.Context(),
+		project,
+		projects.Settings{RepairURL: &endpoint.URL},
+		loopback,
+		"test",
+	); err != nil {
 		s.t.Fatal(err)
 	}
 	s.engines[project] = s.db.Engine(engine.Config{Project: project, AllowNetworks: loopback})
@@ -202,8 +212,15 @@ func (s *site) index() {
 
 // invoice is an ordinary acceptance.
 func invoice(event, subject string) engine.Acceptance {
-	return engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: subject,
-		Customer: "cus_" + subject, Amount: engine.Money{Minor: 4900, Currency: "EUR"}, Objects: []string{"in_" + event}, OccurredAt: time.Now()}
+	return engine.Acceptance{
+		Key:        engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"},
+		EventType:  "invoice.paid",
+		Subject:    subject,
+		Customer:   "cus_" + subject,
+		Amount:     engine.Money{Minor: 4900, Currency: "EUR"},
+		Objects:    []string{"in_" + event},
+		OccurredAt: time.Now(),
+	}
 }
 
 // has wants texts in a page.

@@ -101,6 +101,8 @@ func (v *visit) showIncident(status int, incident engine.Incident, data incident
 	}
 	data.Story = tell(incident.Acceptance, incident.State, incident.Cause, incident.ErrorMessage)
 	data.Next = whatNext(incident, data.Attempts, data.RepairURL)
-	return v.render(status, "incident", page{Title: strings.TrimSpace(data.Story.Who + " " + incident.Effect), Nav: "Incidents", Live: true,
-		Only: string(incident.ID), Problem: problem, Data: data})
+	return v.render(status, "incident", page{
+		Title: strings.TrimSpace(data.Story.Who + " " + incident.Effect), Nav: "Incidents", Live: true,
+		Only: string(incident.ID), Problem: problem, Data: data,
+	})
 }

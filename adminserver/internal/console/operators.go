@@ -57,8 +57,10 @@ func (v *visit) showLoginLink(link string, err error) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "Login link", Secret: v.Base.URL("/login/" + link), Back: v.link("/operators"),
-		What: "It logs " + v.email() + " in, once, within 15 minutes. Send it to nobody else."})
+	return v.showOnce(shownOnce{
+		Title: "Login link", Secret: v.Base.URL("/login/" + link), Back: v.link("/operators"),
+		What: "It logs " + v.email() + " in, once, within 15 minutes. Send it to nobody else.",
+	})
 }
 
 func (c *console) invite(v *visit) error {
@@ -90,8 +92,10 @@ func (c *console) createToken(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "Token " + token.Label, Secret: secret, Back: v.link("/operators"),
-		What: "It is the bearer token of the admin API, and logs in on the login page."})
+	return v.showOnce(shownOnce{
+		Title: "Token " + token.Label, Secret: secret, Back: v.link("/operators"),
+		What: "It is the bearer token of the admin API, and logs in on the login page.",
+	})
 }
 
 func (c *console) revokeToken(v *visit) error {

@@ -40,7 +40,12 @@ func (v *visit) openElsewhere() (found []elsewhere, err error) {
 			continue
 		}
 		e := elsewhere{Name: name, Link: v.link("/", "project", name)}
-		if e.Open, e.Capped, err = v.Incidents.Count(v.ctx(), name, engine.IncidentFilter{Open: true}, incidents.QuickCount); err != nil {
+		if e.Open, e.Capped, err = v.Incidents.Count(
+			v.ctx(),
+			name,
+			engine.IncidentFilter{Open: true},
+			incidents.QuickCount,
+		); err != nil {
 			return nil, err
 		}
 		if e.Open > 0 {
@@ -76,8 +81,10 @@ func (c *console) overview(v *visit) error {
 	if err != nil {
 		return err
 	}
-	data := overviewPage{Overview: overview, Failed: overview.OpenByCause[engine.CauseFailed], Missing: overview.OpenByCause[engine.CauseMissing],
-		Here: v.Base.String(), RepairURL: project.RepairURL != ""}
+	data := overviewPage{
+		Overview: overview, Failed: overview.OpenByCause[engine.CauseFailed], Missing: overview.OpenByCause[engine.CauseMissing],
+		Here: v.Base.String(), RepairURL: project.RepairURL != "",
+	}
 	if data.Elsewhere, err = v.openElsewhere(); err != nil {
 		return err
 	}
@@ -94,7 +101,11 @@ func (c *console) overview(v *visit) error {
 		}
 		data.New = len(any.Effects) == 0
 	}
-	return v.render(http.StatusOK, "overview", page{Title: "Overview", Nav: "Overview", Live: true, All: true, Every: 15, Data: data})
+	return v.render(
+		http.StatusOK,
+		"overview",
+		page{Title: "Overview", Nav: "Overview", Live: true, All: true, Every: 15, Data: data},
+	)
 }
 
 // shares divides a bar of 100 between two causes.

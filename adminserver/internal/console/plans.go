@@ -28,8 +28,19 @@ type result struct {
 }
 
 // outcomes are the results of a plan, with the state that colours each.
-var outcomes = [][2]string{{"applied", "applied"}, {"in_flight", "reprocessing"}, {"waiting", "awaiting"}, {"failed", "failed"}, {"missing", "missing"},
-	{"gave_up", "failed"}, {"closed", "closed"}, {"changed", "closed"}, {"refused", "missing"}, {"error", "failed"}, {"stopped", "closed"}}
+var outcomes = [][2]string{
+	{"applied", "applied"},
+	{"in_flight", "reprocessing"},
+	{"waiting", "awaiting"},
+	{"failed", "failed"},
+	{"missing", "missing"},
+	{"gave_up", "failed"},
+	{"closed", "closed"},
+	{"changed", "closed"},
+	{"refused", "missing"},
+	{"error", "failed"},
+	{"stopped", "closed"},
+}
 
 // Started, Running and Done say where the plan stands.
 func (p planPage) Started() bool { return !p.StartedAt.IsZero() }
@@ -51,8 +62,10 @@ func (p planPage) Waiting() bool { return !p.Started() && p.StoppedBy == "" && p
 type plansPage struct{ Plans []planPage }
 
 // filterWords are the fields of a filter in words.
-var filterWords = map[string]string{"show": "State", "q": "Search", "cause": "Cause", "provider": "Provider", "event_type": "Event type", "effect": "Effect",
-	"version": "Version", "customer": "Customer", "reference": "Reference", "from": "Opened from", "to": "Opened until"}
+var filterWords = map[string]string{
+	"show": "State", "q": "Search", "cause": "Cause", "provider": "Provider", "event_type": "Event type", "effect": "Effect",
+	"version": "Version", "customer": "Customer", "reference": "Reference", "from": "Opened from", "to": "Opened until",
+}
 
 func newPlanPage(v *visit, p incidents.Plan) planPage {
 	f := filterOf(p.Filter)
@@ -109,8 +122,10 @@ func (c *console) makePlan(v *visit) error {
 	if err != nil {
 		return err
 	}
-	plan, err := v.Incidents.Plans.Create(v.ctx(), v.project, incidents.PlanRequest{Action: v.r.PostFormValue("action"), Filter: f.asked(),
-		Note: strings.TrimSpace(v.r.PostFormValue("note"))}, v.who.Actor())
+	plan, err := v.Incidents.Plans.Create(v.ctx(), v.project, incidents.PlanRequest{
+		Action: v.r.PostFormValue("action"), Filter: f.asked(),
+		Note: strings.TrimSpace(v.r.PostFormValue("note")),
+	}, v.who.Actor())
 	if err != nil {
 		return err
 	}

@@ -68,8 +68,10 @@ func (c *console) createProject(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "Project " + name, What: "Its callback secret. The app’s repair endpoint verifies callbacks with it.", Secret: secret,
-		Back: v.link("/projects/" + name)})
+	return v.showOnce(shownOnce{
+		Title: "Project " + name, What: "Its callback secret. The app’s repair endpoint verifies callbacks with it.", Secret: secret,
+		Back: v.link("/projects/" + name),
+	})
 }
 
 // projectPage is one project with its keys.
@@ -126,13 +128,20 @@ func (c *console) setProject(v *visit) error {
 	form := v.r.PostForm
 	text := func(name string) *string { s := strings.TrimSpace(form.Get(name)); return &s }
 	tick := func(name string) *bool { on := form.Get(name) != ""; return &on }
-	settings := projects.Settings{Mode: text("mode"), PublicName: text("public_name"), SupportContact: text("support_contact"),
-		SignaturePrefix: tick("signature_prefix"), Snapshots: tick("snapshots")}
-	for name, to := range map[string]**time.Duration{"timeout": &settings.Timeout, "alert_after_failed": &settings.AlertAfterFailed,
-		"alert_after_missing": &settings.AlertAfterMissing} {
+	settings := projects.Settings{
+		Mode: text("mode"), PublicName: text("public_name"), SupportContact: text("support_contact"),
+		SignaturePrefix: tick("signature_prefix"), Snapshots: tick("snapshots"),
+	}
+	for name, to := range map[string]**time.Duration{
+		"timeout": &settings.Timeout, "alert_after_failed": &settings.AlertAfterFailed,
+		"alert_after_missing": &settings.AlertAfterMissing,
+	} {
 		minutes, err := strconv.ParseFloat(form.Get(name), 64)
 		if err != nil || minutes < 0 || minutes > 1e6 {
-			return v.showProject(http.StatusUnprocessableEntity, "Nothing was saved: "+strings.ReplaceAll(name, "_", " ")+" must be a number of minutes.")
+			return v.showProject(
+				http.StatusUnprocessableEntity,
+				"Nothing was saved: "+strings.ReplaceAll(name, "_", " ")+" must be a number of minutes.",
+			)
 		}
 		d := time.Duration(minutes * float64(time.Minute))
 		*to = &d
@@ -165,8 +174,10 @@ func (c *console) rotateSecret(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "A new callback secret", Secret: secret, Back: v.link("/projects/" + v.project),
-		What: "Callbacks are signed with it from now on, and with the older ones for " + strconv.Itoa(hours) + " hours more."})
+	return v.showOnce(shownOnce{
+		Title: "A new callback secret", Secret: secret, Back: v.link("/projects/" + v.project),
+		What: "Callbacks are signed with it from now on, and with the older ones for " + strconv.Itoa(hours) + " hours more.",
+	})
 }
 
 func (c *console) createKey(v *visit) error {
@@ -177,8 +188,10 @@ func (c *console) createKey(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "API key " + key.Label, Secret: secret, Back: v.link("/projects/" + v.project),
-		What: "An app of project " + v.project + " sends it as its bearer token when it reports receipts and results over HTTP."})
+	return v.showOnce(shownOnce{
+		Title: "API key " + key.Label, Secret: secret, Back: v.link("/projects/" + v.project),
+		What: "An app of project " + v.project + " sends it as its bearer token when it reports receipts and results over HTTP.",
+	})
 }
 
 func (c *console) revokeKey(v *visit) error {

@@ -51,8 +51,10 @@ func (c *console) share(v *visit) error {
 	if err != nil || days < 1 || days > 90 {
 		return refuse("Nothing was shared: the days must be a number from 1 to 90.")
 	}
-	_, link, err := v.IssueProof(v.ctx(), evidence.ProofRequest{Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
-		Audience: audience, By: v.who.Actor()})
+	_, link, err := v.IssueProof(v.ctx(), evidence.ProofRequest{
+		Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
+		Audience: audience, By: v.who.Actor(),
+	})
 	if errors.Is(err, proofs.ErrNoKey) {
 		return refuse("Nothing was shared: the server has no key to sign with. Its folder of keys gets one by spadmin proof keys new.")
 	}
@@ -66,8 +68,10 @@ func (c *console) share(v *visit) error {
 	if err != nil {
 		return err
 	}
-	return v.showOnce(shownOnce{Title: "Proof link", Secret: link, Picture: template.HTML(picture), Back: v.link("/incidents/" + string(incident.ID)),
-		What: "Whoever has it can read this effect’s timeline for " + strconv.Itoa(days) + " days, and nothing else."})
+	return v.showOnce(shownOnce{
+		Title: "Proof link", Secret: link, Picture: template.HTML(picture), Back: v.link("/incidents/" + string(incident.ID)),
+		What: "Whoever has it can read this effect’s timeline for " + strconv.Itoa(days) + " days, and nothing else.",
+	})
 }
 
 // revokeProof ends a proof of this incident.

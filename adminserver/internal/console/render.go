@@ -20,7 +20,18 @@ var sources embed.FS
 var pages = parse()
 
 func parse() map[string]*template.Template {
-	funcs := template.FuncMap{"when": when, "short": short, "ago": ago, "money": money, "spell": spell, "took": took, "thousands": thousands, "minutes": minutes, "days": days, "list": list}
+	funcs := template.FuncMap{
+		"when":      when,
+		"short":     short,
+		"ago":       ago,
+		"money":     money,
+		"spell":     spell,
+		"took":      took,
+		"thousands": thousands,
+		"minutes":   minutes,
+		"days":      days,
+		"list":      list,
+	}
 	layout := template.Must(template.New("").Funcs(funcs).ParseFS(sources, "templates/layout.html", "templates/parts.html"))
 	entries, err := sources.ReadDir("templates")
 	if err != nil {
@@ -57,7 +68,12 @@ type menuItem struct{ Name, Path, Key string }
 
 // Menu lists where the visitor may go.
 func (p page) Menu() []menuItem {
-	items := []menuItem{{"Overview", "/", "g"}, {"Incidents", "/incidents", "i"}, {"Effects", "/effects", ""}, {"Projects", "/projects", ""}}
+	items := []menuItem{
+		{"Overview", "/", "g"},
+		{"Incidents", "/incidents", "i"},
+		{"Effects", "/effects", ""},
+		{"Projects", "/projects", ""},
+	}
 	if p.v.who.May(identity.Admin) && p.v.who.Project == "" {
 		items = append(items, menuItem{"Operators", "/operators", ""})
 	}

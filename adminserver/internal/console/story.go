@@ -156,19 +156,33 @@ func whatNext(i engine.Incident, attempts []incidents.AttemptHistory, repairURL 
 		if i.ResolvedAt.IsZero() {
 			return next{What: "Nothing is left to do: a success came after it was closed."}
 		}
-		return next{What: "Nothing is left to do: it resolved", Until: i.ResolvedAt, After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + "."}
+		return next{
+			What:  "Nothing is left to do: it resolved",
+			Until: i.ResolvedAt,
+			After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + ".",
+		}
 	case engine.StateClosed:
-		return next{What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reopen and Reprocess open it again."}
+		return next{
+			What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reopen and Reprocess open it again.",
+		}
 	}
 	if !repairURL {
-		return next{What: "Nothing happens by itself: the project has no repair URL, so Reprocess has nowhere to go. A success that the app reports resolves it."}
+		return next{
+			What: "Nothing happens by itself: the project has no repair URL, so Reprocess has nowhere to go. A success that the app reports resolves it.",
+		}
 	}
-	return next{What: "Nothing happens by itself. A success that the app reports resolves it at any time; Reprocess asks the app to repair it."}
+	return next{
+		What: "Nothing happens by itself. A success that the app reports resolves it at any time; Reprocess asks the app to repair it.",
+	}
 }
 
 // inFlight says where the callback of the attempt stands.
 func inFlight(i engine.Incident, attempts []incidents.AttemptHistory) next {
-	n := next{What: "The signed callback goes out to the app. Without a success by", Until: i.DueAt, After: "the attempt counts as missing."}
+	n := next{
+		What:  "The signed callback goes out to the app. Without a success by",
+		Until: i.DueAt,
+		After: "the attempt counts as missing.",
+	}
 	if len(attempts) == 0 {
 		return n
 	}
@@ -176,8 +190,13 @@ func inFlight(i engine.Incident, attempts []incidents.AttemptHistory) next {
 	case last.Delivery == "accepted":
 		n.What = "The app answered the callback and owes the outcome. Without a success by"
 	case last.Delivery == "waiting" && last.Tries > 0:
-		n = next{What: "The app could not be reached or asked for patience. Callback " + strconv.Itoa(last.Tries+1) + " goes out", Until: last.NextAt,
-			After: "unless an outcome comes first."}
+		n = next{
+			What: "The app could not be reached or asked for patience. Callback " + strconv.Itoa(
+				last.Tries+1,
+			) + " goes out",
+			Until: last.NextAt,
+			After: "unless an outcome comes first.",
+		}
 	}
 	return n
 }

@@ -37,15 +37,31 @@ type moment struct {
 
 // sayings say in plain words what each kind of entry means.
 var sayings = map[engine.Kind]string{
-	"receipt": "The app took the work on", "duplicate": "The same event was received again", "mismatch": "Received again with other facts",
-	"success": "The effect was applied", "failure": "An attempt failed", "deadline": "The deadline passed without an outcome",
-	"opened": "Incident opened", "reprocess": "Reprocess asked for", "callback": "Repair callback", "accepted": "The repair endpoint queued the repair",
-	"gave_up": "The callback gave up", "stopped": "The attempt was stopped", "resolved": "Incident resolved", "closed": "Incident closed",
-	"reopened": "Incident reopened", "note": "Note", "alert": "Alert sent", "proof": "Proof link issued", "erased": "Personal data erased",
+	"receipt":   "The app took the work on",
+	"duplicate": "The same event was received again",
+	"mismatch":  "Received again with other facts",
+	"success":   "The effect was applied",
+	"failure":   "An attempt failed",
+	"deadline":  "The deadline passed without an outcome",
+	"opened":    "Incident opened",
+	"reprocess": "Reprocess asked for",
+	"callback":  "Repair callback",
+	"accepted":  "The repair endpoint queued the repair",
+	"gave_up":   "The callback gave up",
+	"stopped":   "The attempt was stopped",
+	"resolved":  "Incident resolved",
+	"closed":    "Incident closed",
+	"reopened":  "Incident reopened",
+	"note":      "Note",
+	"alert":     "Alert sent",
+	"proof":     "Proof link issued",
+	"erased":    "Personal data erased",
 }
 
-var minorKinds = map[engine.Kind]bool{"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true,
-	"alert": true, "proof": true, "opened": true, "resolved": true}
+var minorKinds = map[engine.Kind]bool{
+	"duplicate": true, "mismatch": true, "callback": true, "accepted": true, "note": true,
+	"alert": true, "proof": true, "opened": true, "resolved": true,
+}
 
 // draw prepares entries for the page, oldest first.
 func draw(entries []engine.Entry) []moment {

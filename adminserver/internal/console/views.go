@@ -34,7 +34,13 @@ func (c *console) saveView(v *visit) error {
 	if err != nil {
 		return err
 	}
-	if _, err := v.Incidents.Views.Save(v.ctx(), v.project, strings.TrimSpace(v.r.PostFormValue("name")), f.asked(), v.who.Actor()); err != nil {
+	if _, err := v.Incidents.Views.Save(
+		v.ctx(),
+		v.project,
+		strings.TrimSpace(v.r.PostFormValue("name")),
+		f.asked(),
+		v.who.Actor(),
+	); err != nil {
 		return err
 	}
 	v.redirect("/incidents", "view", "", f.Values()...)

@@ -11,7 +11,8 @@ import (
 func TestDecodeKeepsMembersAsTheyWereWritten(t *testing.T) {
 	t.Parallel()
 	members, err := decode([]byte(` {"a": 1.50, "b" :{"c": [ ] }, "d\u0065":"x"} `), 3)
-	if err != nil || len(members) != 3 || string(members["a"]) != "1.50" || string(members["b"]) != `{"c": [ ] }` || string(members["de"]) != `"x"` {
+	if err != nil || len(members) != 3 || string(members["a"]) != "1.50" || string(members["b"]) != `{"c": [ ] }` ||
+		string(members["de"]) != `"x"` {
 		t.Errorf("%v, %v", members, err)
 	}
 	if _, err := decode([]byte(`{"a":1,"b":2,"c":3,"d":4}`), 3); !errors.Is(err, errTooManyFields) {
@@ -41,8 +42,10 @@ func TestNestingIsBounded(t *testing.T) {
 // Whatever decode takes, encoding/json reads alike: an object in UTF-8 whose
 // members are those that it has.
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{`{}`, `{"a":1}`, `{"a":1,"a":2}`, `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d"}`, `{"a":{"b":[{"c":null}]}}`, `{"a":{"b":1,"b":1}}`,
-		"\xef\xbb\xbf{}", `{} {}`, `[]`, `{"a":1e999}`, `{"\u0061":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":[[],[{}],{"x":[]}]}`, `{"a":"\\ud800"}`} {
+	for _, seed := range []string{
+		`{}`, `{"a":1}`, `{"a":1,"a":2}`, `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d"}`, `{"a":{"b":[{"c":null}]}}`, `{"a":{"b":1,"b":1}}`,
+		"\xef\xbb\xbf{}", `{} {}`, `[]`, `{"a":1e999}`, `{"\u0061":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":[[],[{}],{"x":[]}]}`, `{"a":"\\ud800"}`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -65,7 +68,8 @@ func FuzzDecode(f *testing.F) {
 			if string(reference[name]) != string(value) {
 				t.Fatalf("%q is %s, encoding/json has %s", name, value, reference[name])
 			}
-			if strings.ContainsRune(name, utf8.RuneError) != strings.Contains(string(body), "\uFFFD") && !strings.Contains(strings.ToLower(string(body)), `\ufffd`) {
+			if strings.ContainsRune(name, utf8.RuneError) != strings.Contains(string(body), "\uFFFD") &&
+				!strings.Contains(strings.ToLower(string(body)), `\ufffd`) {
 				t.Fatalf("a name was mended: %q", name)
 			}
 		}
@@ -74,7 +78,11 @@ func FuzzDecode(f *testing.F) {
 
 // No body makes reading a receipt or a result panic, and no answer repeats it.
 func FuzzForms(f *testing.F) {
-	f.Add([]byte(`{"provider":"stripe","provider_event_id":"evt_1","event_type":"invoice.paid","effect_type":"credit_grant","internal_reference":"a","occurred_at":"2026-03-01T12:00:00Z"}`))
+	f.Add(
+		[]byte(
+			`{"provider":"stripe","provider_event_id":"evt_1","event_type":"invoice.paid","effect_type":"credit_grant","internal_reference":"a","occurred_at":"2026-03-01T12:00:00Z"}`,
+		),
+	)
 	f.Add([]byte(`{"event_id":"0190a000-0000-7000-8000-000000000000","status":"failed","error_message":"x"}`))
 	f.Add([]byte(`{"provider":{},"amount":1e3,"currency":[],"livemode":"x","payload":1,"timeout_minutes":-1}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -82,7 +90,10 @@ func FuzzForms(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if a, err := readReceipt(members); err == nil && (a.EventID == "" || a.Provider == "" || a.Effect == "" || a.OccurredAt.IsZero()) {
+		if a, err := readReceipt(
+			members,
+		); err == nil &&
+			(a.EventID == "" || a.Provider == "" || a.Effect == "" || a.OccurredAt.IsZero()) {
 			t.Fatalf("a receipt without a key: %+v", a)
 		}
 		_, err = readResult(members)

@@ -67,8 +67,10 @@ func TestAWrongReceiptIsRefusedByTheNamesOfItsFields(t *testing.T) {
 		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid"}},
 		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": "shop.example.com"}},
 		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": ".myshopify.com"}},
-		{"merchant", map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": "a.myshopify.com",
-			"merchant": "b.myshopify.com"}},
+		{"merchant", map[string]any{
+			"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": "a.myshopify.com",
+			"merchant": "b.myshopify.com",
+		}},
 		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid", "merchant": "a.myshopify.com"}},
 		{"merchant", map[string]any{"merchant": strings.Repeat("m", 256)}},
 		{"source_event_id", map[string]any{"source_event_id": "evt 1"}},
@@ -123,7 +125,9 @@ func TestAWrongResultIsRefusedByTheNamesOfItsFields(t *testing.T) {
 	// The id of one effect with the name of another.
 	one := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": "evt_2"})}).accepted(t)
-	got := s.send(request{path: "/api/v1/result", body: result(map[string]any{"event_id": one.EventID, "provider_event_id": "evt_2"})})
+	got := s.send(
+		request{path: "/api/v1/result", body: result(map[string]any{"event_id": one.EventID, "provider_event_id": "evt_2"})},
+	)
 	if got.status != 422 || got.fields() != "provider_event_id" {
 		t.Errorf("%d %s", got.status, got.body)
 	}

@@ -70,8 +70,10 @@ func start(t testing.TB, limits adminserver.IngestLimits) *server {
 			t.Fatal(err)
 		}
 	}
-	handler, err := adminserver.New(t.Context(), adminserver.Config{Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.PartIngest},
-		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &s.log), nil)), IngestLimits: limits})
+	handler, err := adminserver.New(t.Context(), adminserver.Config{
+		Pool: s.db.Pool, BaseURL: "http://127.0.0.1", Only: []adminserver.Part{adminserver.PartIngest},
+		SecretKey: secretKey, Logger: slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &s.log), nil)), IngestLimits: limits,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,12 @@ func (s *server) try(q request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	header := map[string]string{"Authorization": "Bearer " + s.keys["default"], "Idempotency-Key": <-keys, "Content-Type": "application/json", "Accept": "application/json"}
+	header := map[string]string{
+		"Authorization":   "Bearer " + s.keys["default"],
+		"Idempotency-Key": <-keys,
+		"Content-Type":    "application/json",
+		"Accept":          "application/json",
+	}
 	maps.Copy(header, q.header)
 	for name, value := range header {
 		if value != "" {
@@ -166,8 +173,10 @@ func (a answer) fields() string {
 
 // receipt is a correct body with members changed; nil takes one away.
 func receipt(change map[string]any) string {
-	return body(map[string]any{"provider": "stripe", "provider_event_id": "evt_1", "event_type": "invoice.paid", "effect_type": "credit_grant",
-		"internal_reference": "acct_1", "occurred_at": "2026-03-01T12:00:00Z"}, change)
+	return body(map[string]any{
+		"provider": "stripe", "provider_event_id": "evt_1", "event_type": "invoice.paid", "effect_type": "credit_grant",
+		"internal_reference": "acct_1", "occurred_at": "2026-03-01T12:00:00Z",
+	}, change)
 }
 
 func result(change map[string]any) string {

@@ -220,11 +220,18 @@ func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 	case errors.Is(err, access.ErrIdempotencyConflict):
 		return fail("idempotency_conflict", "This Idempotency-Key was used with another body within the last 24 hours.")
 	case errors.Is(err, access.ErrIdempotencyBusy):
-		return &problem{code: "idempotency_conflict", message: "A request with this Idempotency-Key is still running: ask again.", retryAfter: time.Second}
+		return &problem{
+			code:       "idempotency_conflict",
+			message:    "A request with this Idempotency-Key is still running: ask again.",
+			retryAfter: time.Second,
+		}
 	}
 	if r.Context().Err() == nil {
 		a.cfg.Logger.ErrorContext(r.Context(), "sendpromptly: a request of the ingest API failed",
 			"request_id", web.RequestID(r.Context()), "endpoint", endpoint, "error", err)
 	}
-	return fail("internal_error", "Something went wrong on this side. It is safe to send the request again with the same Idempotency-Key.")
+	return fail(
+		"internal_error",
+		"Something went wrong on this side. It is safe to send the request again with the same Idempotency-Key.",
+	)
 }

@@ -84,8 +84,12 @@ func TestAClientThatNeverEndsItsBodyIsAnsweredInTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = connection.Close() }()
-	if _, err := fmt.Fprintf(connection, "POST /api/v1/receipt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n"+
-		"Accept: application/json\r\nContent-Length: 1000\r\n\r\n{", s.keys["default"]); err != nil {
+	if _, err := fmt.Fprintf(
+		connection,
+		"POST /api/v1/receipt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n"+
+			"Accept: application/json\r\nContent-Length: 1000\r\n\r\n{",
+		s.keys["default"],
+	); err != nil {
 		t.Fatal(err)
 	}
 	if err := connection.SetReadDeadline(time.Now().Add(15 * time.Second)); err != nil {

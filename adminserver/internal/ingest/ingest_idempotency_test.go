@@ -22,7 +22,8 @@ func TestTheSameKeyAndBodyGetTheSameBytesAgain(t *testing.T) {
 	first := s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: withKey("one")})
 	first.accepted(t)
 	again := s.send(request{path: "/v1/receipt", body: receipt(nil), header: withKey("one")})
-	if again.status != 202 || again.body != first.body || again.header.Get("Idempotent-Replayed") != "true" || first.header.Get("Idempotent-Replayed") != "" {
+	if again.status != 202 || again.body != first.body || again.header.Get("Idempotent-Replayed") != "true" ||
+		first.header.Get("Idempotent-Replayed") != "" {
 		t.Errorf("again: %d %s (%q), first %s", again.status, again.body, again.header.Get("Idempotent-Replayed"), first.body)
 	}
 	if kinds, err := s.db.Kinds(evt1); err != nil || len(kinds) != 1 {
@@ -34,8 +35,10 @@ func TestTheSameKeyAndBodyGetTheSameBytesAgain(t *testing.T) {
 	}
 	// The endpoint and the project keep keys apart.
 	s.send(request{path: "/api/v1/result", body: result(nil), header: withKey("one")}).accepted(t)
-	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"version": "2"}),
-		header: map[string]string{"Idempotency-Key": "one", "Authorization": "Bearer " + s.keys["other"]}}).accepted(t)
+	s.send(request{
+		path: "/api/v1/receipt", body: receipt(map[string]any{"version": "2"}),
+		header: map[string]string{"Idempotency-Key": "one", "Authorization": "Bearer " + s.keys["other"]},
+	}).accepted(t)
 }
 
 func TestARefusalIsNotKept(t *testing.T) {
@@ -164,13 +167,18 @@ func TestACrashInFlightLeavesNothing(t *testing.T) {
 	defer func() { _ = crashing.Rollback(t.Context()) }()
 	// What the server does, up to the moment before its commit.
 	var verdict string
-	if err := crashing.QueryRow(t.Context(), "SELECT verdict FROM sendpromptly.begin_idempotent('default', 'receipt', 'one', '\\x00')").Scan(&verdict); err != nil || verdict != "new" {
+	if err := crashing.QueryRow(t.Context(), "SELECT verdict FROM sendpromptly.begin_idempotent('default', 'receipt', 'one', '\\x00')").
+		Scan(&verdict); err != nil ||
+		verdict != "new" {
 		t.Fatalf("%s, %v", verdict, err)
 	}
 	if _, err := crashing.Exec(t.Context(), "SELECT sendpromptly.accept('stripe', 'evt_1', 'credit_grant')"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := crashing.Exec(t.Context(), "SELECT sendpromptly.keep_answer('default', 'receipt', 'one', '\\x00', 202, '{}')"); err != nil {
+	if _, err := crashing.Exec(
+		t.Context(),
+		"SELECT sendpromptly.keep_answer('default', 'receipt', 'one', '\\x00', 202, '{}')",
+	); err != nil {
 		t.Fatal(err)
 	}
 	q := request{path: "/api/v1/receipt", body: receipt(nil), header: withKey("one")}

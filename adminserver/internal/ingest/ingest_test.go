@@ -55,15 +55,28 @@ func TestAReceiptIsKeptAndItsSecondIsADuplicate(t *testing.T) {
 func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
-	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "shopify", "event_type": "orders/paid",
-		"effect_type": "access_unlock", "shopify_shop_domain": "MyStore.myshopify.com", "timeout_minutes": 90, "amount": -1999, "currency": "eur",
-		"customer": "cus_1", "version": "v42", "occurred_at": "2026-03-01T13:30:00.5+01:30", "livemode": true,
-		"payload": map[string]any{"id": 9007199254740993}, "merchant": "mystore.myshopify.com", "source_event_id": "evt_source",
-		"objects": []string{"1001", "#1"}})}).accepted(t)
+	got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{
+		"provider":            "shopify",
+		"event_type":          "orders/paid",
+		"effect_type":         "access_unlock",
+		"shopify_shop_domain": "MyStore.myshopify.com",
+		"timeout_minutes":     90,
+		"amount":              -1999,
+		"currency":            "eur",
+		"customer":            "cus_1",
+		"version":             "v42",
+		"occurred_at":         "2026-03-01T13:30:00.5+01:30",
+		"livemode":            true,
+		"payload":             map[string]any{"id": 9007199254740993},
+		"merchant":            "mystore.myshopify.com",
+		"source_event_id":     "evt_source",
+		"objects":             []string{"1001", "#1"},
+	})}).accepted(t)
 	var row string
 	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant, amount, currency, customer, version,
 		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at, source_event, objects)
-		FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).Scan(&row)
+		FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).
+		Scan(&row)
 	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|" +
 		"01:30:00|evt_source|{1001,#1}"
 	if err != nil || row != want {
@@ -114,8 +127,10 @@ func TestAFailureThatOpensAnIncidentIsLoggedOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
-	failed := request{path: "/api/v1/result", body: result(map[string]any{"status": "failed"}),
-		header: map[string]string{"Idempotency-Key": "failed-1"}}
+	failed := request{
+		path: "/api/v1/result", body: result(map[string]any{"status": "failed"}),
+		header: map[string]string{"Idempotency-Key": "failed-1"},
+	}
 	for range 2 {
 		s.send(failed).accepted(t)
 	}
@@ -132,7 +147,8 @@ func TestAFailureThatOpensAnIncidentIsLoggedOnce(t *testing.T) {
 func TestAnyOtherProviderHasItsOwnTypes(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
-	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "paddle", "event_type": "transaction completed", "effect_type": "send_book"})}).accepted(t)
+	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "paddle", "event_type": "transaction completed", "effect_type": "send_book"})}).
+		accepted(t)
 	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)
 	s.db.RequireApplied(engine.Key{Provider: "paddle", EventID: "evt_1", Effect: "send_book"})
 }
@@ -170,7 +186,8 @@ func TestAResultNamesItsEffectInAnyOfTheWays(t *testing.T) {
 		t.Run(fmt.Sprint(change), func(t *testing.T) {
 			event := "evt_way_" + string(rune('a'+i))
 			got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": event})}).accepted(t)
-			filled := strings.NewReplacer("EVENT", event, "evt_1", event, `"ID"`, `"`+strings.ToUpper(got.EventID)+`"`).Replace(result(change))
+			filled := strings.NewReplacer("EVENT", event, "evt_1", event, `"ID"`, `"`+strings.ToUpper(got.EventID)+`"`).
+				Replace(result(change))
 			done := s.send(request{path: "/v1/result", body: filled}).accepted(t)
 			if done.EventID != got.EventID || done.Status != "success" {
 				t.Errorf("%s: %+v", filled, done)
@@ -185,13 +202,16 @@ func TestAFailedResultOpensAnIncidentAndASuccessResolvesIt(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
-	done := s.send(request{path: "/api/v1/result", body: result(map[string]any{"status": "failed", "error_code": "no_account",
-		"error_message": "account \x00 is gone " + strings.Repeat("é", 3000)})}).accepted(t)
+	done := s.send(request{path: "/api/v1/result", body: result(map[string]any{
+		"status": "failed", "error_code": "no_account",
+		"error_message": "account \x00 is gone " + strings.Repeat("é", 3000),
+	})}).accepted(t)
 	if done.Status != "failed" {
 		t.Errorf("answered %+v", done)
 	}
 	incident := s.db.RequireIncident(evt1, engine.CauseFailed)
-	if incident.ErrorCode != "no_account" || !strings.HasPrefix(incident.ErrorMessage, "account  is gone é") || utf8.RuneCountInString(incident.ErrorMessage) != 2000 {
+	if incident.ErrorCode != "no_account" || !strings.HasPrefix(incident.ErrorMessage, "account  is gone é") ||
+		utf8.RuneCountInString(incident.ErrorMessage) != 2000 {
 		t.Errorf("incident: %q %q", incident.ErrorCode, incident.ErrorMessage)
 	}
 	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)
@@ -228,7 +248,8 @@ func TestAResultThatFitsSeveralEffectsNamesWhatIsMissing(t *testing.T) {
 			}
 		}
 	}
-	s.send(request{path: "/api/v1/result", body: result(map[string]any{"provider": "stripe", "effect_type": "credit_grant"})}).accepted(t)
+	s.send(request{path: "/api/v1/result", body: result(map[string]any{"provider": "stripe", "effect_type": "credit_grant"})}).
+		accepted(t)
 	s.db.RequireApplied(evt1)
 	s.db.RequireState(engine.Key{Provider: "paddle", EventID: "evt_1", Effect: "credit_grant"}, engine.StateAwaiting)
 }
@@ -237,8 +258,12 @@ func TestAnotherProjectsEventDoesNotExist(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
 	got := s.send(request{path: "/api/v1/receipt", body: receipt(nil)}).accepted(t)
-	for _, change := range []map[string]any{{}, {"provider_event_id": nil, "event_id": got.EventID}, {"status": "failed"},
-		{"provider_event_id": nil, "event_id": "00000000-0000-7000-8000-000000000000"}} {
+	for _, change := range []map[string]any{
+		{},
+		{"provider_event_id": nil, "event_id": got.EventID},
+		{"status": "failed"},
+		{"provider_event_id": nil, "event_id": "00000000-0000-7000-8000-000000000000"},
+	} {
 		a := s.send(request{path: "/api/v1/result", body: result(change), header: s.as("other")})
 		if a.status != 404 || a.code() != "not_found" {
 			t.Errorf("%v: %d %s", change, a.status, a.body)
@@ -251,7 +276,9 @@ func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
 	live := s.as("other")
-	if got := s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": false}), header: live}); got.fields() != "livemode" {
+	if got := s.send(
+		request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": false}), header: live},
+	); got.fields() != "livemode" {
 		t.Errorf("a test event in a live project: %d %s", got.status, got.body)
 	}
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"livemode": true}), header: live}).accepted(t)

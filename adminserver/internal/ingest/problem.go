@@ -39,7 +39,11 @@ func fail(code, message string) *problem { return &problem{code: code, message: 
 
 // invalid is a validation_error about one field, or about the body as a whole.
 func invalid(field, reason string) *problem {
-	return &problem{code: "validation_error", message: "The body is not valid: details says where.", details: map[string][]string{field: {reason}}}
+	return &problem{
+		code:    "validation_error",
+		message: "The body is not valid: details says where.",
+		details: map[string][]string{field: {reason}},
+	}
 }
 
 // body is the error in its envelope.

@@ -70,8 +70,13 @@ func TestEveryFormOfJSONIsAccepted(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
 	for _, header := range []map[string]string{
-		{"Accept": "*/*"}, {"Accept": "application/*"}, {"Accept": "application/problem+json"}, {"Accept": "text/html, application/json;q=0.1"},
-		{"Content-Type": "application/json; charset=UTF-8"}, {"Content-Type": "application/vnd.api+json"}, {"Authorization": "bearer " + s.keys["default"]},
+		{"Accept": "*/*"},
+		{"Accept": "application/*"},
+		{"Accept": "application/problem+json"},
+		{"Accept": "text/html, application/json;q=0.1"},
+		{"Content-Type": "application/json; charset=UTF-8"},
+		{"Content-Type": "application/vnd.api+json"},
+		{"Authorization": "bearer " + s.keys["default"]},
 	} {
 		s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: header}).accepted(t)
 	}
@@ -109,7 +114,10 @@ func TestTheChecksComeInTheirOrder(t *testing.T) {
 	s = start(t, adminserver.IngestLimits{})
 	used := map[string]string{"Idempotency-Key": "used"}
 	s.send(request{path: "/api/v1/receipt", body: receipt(nil), header: used}).accepted(t)
-	if got := s.send(request{path: "/api/v1/receipt", body: "not json", header: used}); got.status != 409 || got.code() != "idempotency_conflict" {
+	if got := s.send(
+		request{path: "/api/v1/receipt", body: "not json", header: used},
+	); got.status != 409 ||
+		got.code() != "idempotency_conflict" {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 }
@@ -134,7 +142,8 @@ func TestWhatFailsHereIsAnInternalErrorWithoutDetails(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := s.send(request{path: "/api/v1/receipt", body: receipt(nil)})
-	if got.status != 500 || got.code() != "internal_error" || strings.Contains(got.body, "gone") || strings.Contains(got.body, "42P01") {
+	if got.status != 500 || got.code() != "internal_error" || strings.Contains(got.body, "gone") ||
+		strings.Contains(got.body, "42P01") {
 		t.Errorf("%d %s", got.status, got.body)
 	}
 	if n := s.count("SELECT count(*) FROM sendpromptly.effects"); n != 0 {

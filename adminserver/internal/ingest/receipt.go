@@ -22,11 +22,20 @@ const (
 
 var (
 	eventTypes = map[string][]string{
-		stripe: {"checkout.session.completed", "invoice.paid", "customer.subscription.deleted", "customer.subscription.updated",
-			"charge.refunded", "charge.dispute.created"},
+		stripe: {
+			"checkout.session.completed", "invoice.paid", "customer.subscription.deleted", "customer.subscription.updated",
+			"charge.refunded", "charge.dispute.created",
+		},
 		shopify: {"orders/paid", "orders/fulfilled", "customers/create", "checkouts/create"},
 	}
-	effectTypes = []string{"access_unlock", "credit_grant", "seat_update", "subscription_state_apply", "access_revocation", "credit_deduction"}
+	effectTypes = []string{
+		"access_unlock",
+		"credit_grant",
+		"seat_update",
+		"subscription_state_apply",
+		"access_revocation",
+		"credit_deduction",
+	}
 )
 
 // maxTimeoutMinutes is 30 days.
@@ -35,8 +44,10 @@ const maxTimeoutMinutes = 30 * 24 * 60
 // readReceipt reads a receipt's body. The error names every wrong field.
 func readReceipt(members object) (engine.Acceptance, error) {
 	f := newForm(members)
-	a := engine.Acceptance{Subject: f.short("internal_reference", 255), OccurredAt: f.moment("occurred_at"),
-		Customer: f.short("customer", 255), Version: f.short("version", 128), Payload: f.nested("payload")}
+	a := engine.Acceptance{
+		Subject: f.short("internal_reference", 255), OccurredAt: f.moment("occurred_at"),
+		Customer: f.short("customer", 255), Version: f.short("version", 128), Payload: f.nested("payload"),
+	}
 	a.Provider = f.provider()
 	f.required("provider", a.Provider)
 	a.EventID = f.eventID(a.Provider)

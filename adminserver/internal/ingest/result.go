@@ -16,9 +16,17 @@ import (
 // readResult reads a result's body. The error names every wrong field.
 func readResult(members object) (incidents.Outcome, error) {
 	f := newForm(members)
-	o := incidents.Outcome{EffectID: engine.EffectID(f.effectID()), Provider: f.provider(), Effect: f.name("effect_type", 64), ReplayID: f.name("replay_id", 64),
+	o := incidents.Outcome{
+		EffectID: engine.EffectID(
+			f.effectID(),
+		),
+		Provider: f.provider(),
+		Effect:   f.name("effect_type", 64),
+		ReplayID: f.name("replay_id", 64),
 		// What went wrong is worth more than its form: it is cut, never refused.
-		ErrorCode: input.Cut(f.text("error_code"), input.TypeLimit), ErrorMessage: input.Cut(f.text("error_message"), input.NoteLimit)}
+		ErrorCode:    input.Cut(f.text("error_code"), input.TypeLimit),
+		ErrorMessage: input.Cut(f.text("error_message"), input.NoteLimit),
+	}
 	id, older := f.name("provider_event_id", 255), f.name("stripe_event_id", 255)
 	if older != "" {
 		switch {
@@ -67,7 +75,11 @@ func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller ac
 	var ambiguous *incidents.AmbiguousError
 	switch {
 	case errors.As(err, &ambiguous):
-		several := &problem{code: "validation_error", message: "The event owes several effects: name the one that this result is about.", details: map[string][]string{}}
+		several := &problem{
+			code:    "validation_error",
+			message: "The event owes several effects: name the one that this result is about.",
+			details: map[string][]string{},
+		}
 		for _, field := range ambiguous.Missing {
 			several.details[field] = []string{"is required: the event owes several effects"}
 		}

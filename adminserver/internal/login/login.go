@@ -49,8 +49,10 @@ func New(cfg Config) (*Login, error) {
 	l := &Login{Config: cfg, sessions: scs.New(), mailing: make(chan struct{}, 4)}
 	l.sessions.Store, l.sessions.Codec = cfg.Access.Sessions, codec{}
 	l.sessions.Lifetime, l.sessions.IdleTimeout = sessionLife, access.SessionIdle
-	l.sessions.Cookie = scs.SessionCookie{Name: l.cookieName("sendpromptly"), HttpOnly: true, Path: l.cookiePath(),
-		SameSite: http.SameSiteLaxMode, Secure: cfg.Base.Secure()}
+	l.sessions.Cookie = scs.SessionCookie{
+		Name: l.cookieName("sendpromptly"), HttpOnly: true, Path: l.cookiePath(),
+		SameSite: http.SameSiteLaxMode, Secure: cfg.Base.Secure(),
+	}
 	if cfg.OIDC.Enabled() {
 		l.provider = newProvider(cfg.OIDC, cfg.AllowNetworks, cfg.Base.URL("/login/oidc/callback"))
 	}

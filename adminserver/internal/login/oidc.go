@@ -97,8 +97,10 @@ func (p *provider) discover(ctx context.Context) (*oidc.Provider, oauth2.Config,
 		}
 		p.found = found
 	}
-	return p.found, oauth2.Config{ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: p.found.Endpoint(),
-		RedirectURL: p.redirect, Scopes: append([]string{oidc.ScopeOpenID}, p.cfg.Scopes...)}, nil
+	return p.found, oauth2.Config{
+		ClientID: p.cfg.ClientID, ClientSecret: p.cfg.ClientSecret, Endpoint: p.found.Endpoint(),
+		RedirectURL: p.redirect, Scopes: append([]string{oidc.ScopeOpenID}, p.cfg.Scopes...),
+	}, nil
 }
 
 func (p *provider) with(ctx context.Context) context.Context {
@@ -120,12 +122,19 @@ func (l *Login) toProvider(w http.ResponseWriter, r *http.Request) {
 	}
 	t := trip{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Next: local(r.URL.Query().Get("next"))}
 	l.setTrip(w, strings.Join([]string{t.State, t.Nonce, t.Verifier, url.QueryEscape(t.Next)}, "."), tripSeconds)
-	http.Redirect(w, r, exchange.AuthCodeURL(t.State, oidc.Nonce(t.Nonce), oauth2.S256ChallengeOption(t.Verifier)), http.StatusSeeOther)
+	http.Redirect(
+		w,
+		r,
+		exchange.AuthCodeURL(t.State, oidc.Nonce(t.Nonce), oauth2.S256ChallengeOption(t.Verifier)),
+		http.StatusSeeOther,
+	)
 }
 
 func (l *Login) setTrip(w http.ResponseWriter, value string, seconds int) {
-	http.SetCookie(w, &http.Cookie{Name: l.cookieName("sendpromptly-oidc"), Value: value, Path: l.cookiePath(), MaxAge: seconds,
-		HttpOnly: true, Secure: l.Base.Secure(), SameSite: http.SameSiteLaxMode})
+	http.SetCookie(w, &http.Cookie{
+		Name: l.cookieName("sendpromptly-oidc"), Value: value, Path: l.cookiePath(), MaxAge: seconds,
+		HttpOnly: true, Secure: l.Base.Secure(), SameSite: http.SameSiteLaxMode,
+	})
 }
 
 func (l *Login) readTrip(r *http.Request) (trip, bool) {

@@ -56,7 +56,11 @@ func (l *Login) show(w http.ResponseWriter, r *http.Request, status int, name st
 // fail answers what should not have happened.
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	l.Logger.ErrorContext(r.Context(), "sendpromptly: a login failed", "request_id", web.RequestID(r.Context()), "error", err)
-	http.Error(w, "Something went wrong. Try again; the log has the details under "+web.RequestID(r.Context())+".", http.StatusInternalServerError)
+	http.Error(
+		w,
+		"Something went wrong. Try again; the log has the details under "+web.RequestID(r.Context())+".",
+		http.StatusInternalServerError,
+	)
 }
 
 // page is the login page, also for who is logged in and must prove it again.
@@ -83,7 +87,12 @@ func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
 	if email := strings.TrimSpace(r.PostForm.Get("email")); email != "" && l.Mail.Enabled() {
 		l.mailLink(r, email)
 		// The same words, at the same moment, whoever asked.
-		l.showLogin(w, r, http.StatusOK, view{Next: next, Notice: "If this address may log in, a link is on its way. It works once, for 15 minutes."})
+		l.showLogin(
+			w,
+			r,
+			http.StatusOK,
+			view{Next: next, Notice: "If this address may log in, a link is on its way. It works once, for 15 minutes."},
+		)
 		return
 	}
 	token, now, err := l.Access.Tokens.LogIn(r.Context(), strings.TrimSpace(r.PostForm.Get("token")))
@@ -134,15 +143,23 @@ func (l *Login) sendLink(ctx context.Context, typed string) error {
 	if err != nil {
 		return err
 	}
-	return l.Mail.Send(ctx, mail.Message{To: []string{account.Email}, Subject: "Your login link for SendPromptly",
+	return l.Mail.Send(ctx, mail.Message{
+		To: []string{account.Email}, Subject: "Your login link for SendPromptly",
 		Text: "Somebody asked for a link to log in at " + l.Base.String() + ".\n\n" + l.Base.URL("/login/"+secret) +
-			"\n\nIt works once, for 15 minutes. If it was not you, do nothing.\n"})
+			"\n\nIt works once, for 15 minutes. If it was not you, do nothing.\n",
+	})
 }
 
 // confirm shows a button for a one-time link. It looks nothing up, so that the
 // previews of mail programs use nothing up.
 func (l *Login) confirm(w http.ResponseWriter, r *http.Request) {
-	l.show(w, r, http.StatusOK, "confirm.html", view{Title: "Log in", Action: l.Base.Path("/login/" + url.PathEscape(r.PathValue("token")))})
+	l.show(
+		w,
+		r,
+		http.StatusOK,
+		"confirm.html",
+		view{Title: "Log in", Action: l.Base.Path("/login/" + url.PathEscape(r.PathValue("token")))},
+	)
 }
 
 // useLink logs in by a one-time link.
@@ -150,7 +167,12 @@ func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
 	login, err := l.Access.Operators.UseLink(r.Context(), r.PathValue("token"))
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		l.showLogin(w, r, http.StatusUnauthorized, view{Problem: "This link was used, or it is older than 15 minutes. Ask for another: spadmin operator login EMAIL prints one."})
+		l.showLogin(
+			w,
+			r,
+			http.StatusUnauthorized,
+			view{Problem: "This link was used, or it is older than 15 minutes. Ask for another: spadmin operator login EMAIL prints one."},
+		)
 	case err != nil:
 		l.fail(w, r, err)
 	default:
@@ -162,8 +184,11 @@ func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
 // lead elsewhere.
 func local(next string) string {
 	u, err := url.Parse(next)
-	if err != nil || slices.Contains(strings.Split(u.Path, "/"), "..") || u.Scheme != "" || u.Host != "" || u.User != nil || len(next) > 2000 || !strings.HasPrefix(next, "/") ||
-		strings.HasPrefix(next, "//") || strings.ContainsFunc(next, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) {
+	if err != nil || slices.Contains(strings.Split(u.Path, "/"), "..") || u.Scheme != "" || u.Host != "" || u.User != nil ||
+		len(next) > 2000 ||
+		!strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") ||
+		strings.ContainsFunc(next, func(c rune) bool { return c <= ' ' || c == '\\' || c == 0x7f }) {
 		return "/"
 	}
 	return next

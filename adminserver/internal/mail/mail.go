@@ -92,7 +92,12 @@ func (s SMTP) Send(ctx context.Context, m Message) error {
 		options = append(options, gomail.WithTLSPolicy(gomail.TLSMandatory))
 	}
 	if s.Username != "" {
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(s.Username), gomail.WithPassword(s.Password))
+		options = append(
+			options,
+			gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover),
+			gomail.WithUsername(s.Username),
+			gomail.WithPassword(s.Password),
+		)
 	}
 	client, err := gomail.NewClient(host, options...)
 	if err != nil {

@@ -42,7 +42,8 @@ func New(d web.Deps, registry *prometheus.Registry) (*Metrics, error) {
 	}
 	m := &Metrics{Deps: d, registry: registry, requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "sendpromptly_http_request_duration_seconds", Help: "What the server answered, by route.",
-		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10}}, []string{"route", "method", "status"})}
+		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+	}, []string{"route", "method", "status"})}
 	if err := registry.Register(m.requests); err != nil {
 		return nil, err
 	}
@@ -69,14 +70,25 @@ func (m *Metrics) Step() web.Step {
 // Routes is /metrics. It is open to this machine, and to whoever has a token.
 func (m *Metrics) Routes() []web.Route {
 	serve := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askWithin})
-	return []web.Route{{Pattern: "GET /metrics", Kind: web.API, Anywhere: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if who := identity.From(r.Context()); !who.May(identity.Viewer) && !web.FromLoopback(r) || who.Project != "" {
-			w.Header().Set("WWW-Authenticate", "Bearer")
-			web.WriteProblem(w, r, web.New(http.StatusUnauthorized, "metrics need a token of all projects: spadmin token create --role viewer"))
-			return
-		}
-		serve.ServeHTTP(w, r)
-	})}}
+	return []web.Route{
+		{
+			Pattern:  "GET /metrics",
+			Kind:     web.API,
+			Anywhere: true,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if who := identity.From(r.Context()); !who.May(identity.Viewer) && !web.FromLoopback(r) || who.Project != "" {
+					w.Header().Set("WWW-Authenticate", "Bearer")
+					web.WriteProblem(
+						w,
+						r,
+						web.New(http.StatusUnauthorized, "metrics need a token of all projects: spadmin token create --role viewer"),
+					)
+					return
+				}
+				serve.ServeHTTP(w, r)
+			}),
+		},
+	}
 }
 
 // gauge describes a metric without labels.
@@ -94,8 +106,13 @@ var (
 	sweep     = gauge("sweep_duration_seconds", "The longest last sweep of the running engines.")
 	opened    = gauge("incidents_opened_total", "Incidents that opened since this server began to count.")
 	resolved  = gauge("incidents_resolved_total", "Incidents that a success resolved since this server began to count.")
-	callbacks = prometheus.NewDesc("sendpromptly_callbacks_total", "Callbacks sent since this server began to count, by what came of them.", []string{"outcome"}, nil)
-	up        = gauge("database_up", "1 if the database answered this scrape; without it the others are absent.")
+	callbacks = prometheus.NewDesc(
+		"sendpromptly_callbacks_total",
+		"Callbacks sent since this server began to count, by what came of them.",
+		[]string{"outcome"},
+		nil,
+	)
+	up = gauge("database_up", "1 if the database answered this scrape; without it the others are absent.")
 )
 
 // Describe implements prometheus.Collector.

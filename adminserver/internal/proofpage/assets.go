@@ -20,7 +20,10 @@ type asset struct {
 	content    []byte
 }
 
-var assets = []asset{newAsset("proof.css", "text/css; charset=utf-8", styleSheet), newAsset("proof.js", "text/javascript; charset=utf-8", script)}
+var assets = []asset{
+	newAsset("proof.css", "text/css; charset=utf-8", styleSheet),
+	newAsset("proof.js", "text/javascript; charset=utf-8", script),
+}
 
 func newAsset(name, kind string, content []byte) asset {
 	hash := sha256.Sum256(content)

@@ -58,7 +58,13 @@ func TestAPanicGivesThePlaceBack(t *testing.T) {
 func TestAddressesAreCountedApart(t *testing.T) {
 	t.Parallel()
 	l := newLimits()
-	one, neighbour, other := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2"), netip.MustParseAddr("2001:db8:0:1::1")
+	one, neighbour, other := netip.MustParseAddr(
+		"2001:db8::1",
+	), netip.MustParseAddr(
+		"2001:db8::2",
+	), netip.MustParseAddr(
+		"2001:db8:0:1::1",
+	)
 	for range burst {
 		l.allow(one)
 	}

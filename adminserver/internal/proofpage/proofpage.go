@@ -85,7 +85,14 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodGet && !isPreview(r) {
 		if err := p.Evidence.Proofs.CountView(r.Context(), proof.JTI); err != nil {
-			p.Logger.WarnContext(r.Context(), "sendpromptly: a view of a proof was not counted", "request_id", web.RequestID(r.Context()), "error", err)
+			p.Logger.WarnContext(
+				r.Context(),
+				"sendpromptly: a view of a proof was not counted",
+				"request_id",
+				web.RequestID(r.Context()),
+				"error",
+				err,
+			)
 		}
 	}
 	p.write(w, r, http.StatusOK, "page.html", v)
@@ -194,8 +201,10 @@ func (p *proofPage) bundle(w http.ResponseWriter, r *http.Request) {
 func bundled(exported []evidence.ExportedEntry) []proofs.Entry {
 	entries := make([]proofs.Entry, len(exported))
 	for i, e := range exported {
-		entries[i] = proofs.Entry{Seq: e.Seq, Kind: e.Kind, At: e.At, State: string(e.State), Cause: string(e.Cause), Provider: e.Provider,
-			EventType: e.EventType, Effect: e.Effect, EffectID: string(e.EffectID), Hash: fixed(e.Hash)}
+		entries[i] = proofs.Entry{
+			Seq: e.Seq, Kind: e.Kind, At: e.At, State: string(e.State), Cause: string(e.Cause), Provider: e.Provider,
+			EventType: e.EventType, Effect: e.Effect, EffectID: string(e.EffectID), Hash: fixed(e.Hash),
+		}
 		for _, f := range e.Hidden {
 			field := proofs.Field{Name: f.Name, Commitment: fixed(f.Commitment)}
 			if f.Salt != nil {
@@ -250,7 +259,10 @@ func (p *proofPage) write(w http.ResponseWriter, r *http.Request, status int, na
 // browser calls itself Mozilla, for reasons of the last century; most programs do not.
 func isPreview(r *http.Request) bool {
 	for _, name := range []string{"Purpose", "Sec-Purpose", "X-Purpose", "X-Moz"} {
-		if value := strings.ToLower(r.Header.Get(name)); strings.Contains(value, "prefetch") || strings.Contains(value, "preview") || strings.Contains(value, "prerender") {
+		if value := strings.ToLower(
+			r.Header.Get(name),
+		); strings.Contains(value, "prefetch") || strings.Contains(value, "preview") ||
+			strings.Contains(value, "prerender") {
 			return true
 		}
 	}

@@ -30,11 +30,14 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	if _, err := s.deps.Evidence.Proofs.Revoke(t.Context(), revoked.JTI, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	_, neverIssued, err := s.deps.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: s.server.URL},
+	_, neverIssued, err := s.deps.Evidence.Proofs.Issue(
+		t.Context(),
+		evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: s.server.URL},
 		func(c evidence.ProofClaims) (string, error) {
 			c.Incident = "01a20a17-009a-71c6-8eae-a46dc2e0fc74"
 			return s.sign(c), nil
-		})
+		},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,11 +46,22 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	moved, movedLink := s.issue(i)
 	s.exec("UPDATE sendpromptly.proofs SET head_hash = sha256(head_hash) WHERE jti = $1", moved.JTI)
 	ended, endedLink := s.issue(i)
-	s.exec("UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 days' WHERE jti = $1", ended.JTI)
+	s.exec(
+		"UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 days' WHERE jti = $1",
+		ended.JTI,
+	)
 	if ended, err = s.deps.Evidence.Proofs.Get(t.Context(), ended.JTI); err != nil {
 		t.Fatal(err)
 	}
-	claims := evidence.ProofClaims{Issuer: ended.Issuer, Incident: ended.Incident, JTI: ended.JTI, IssuedAt: ended.IssuedAt, ExpiresAt: ended.ExpiresAt, HeadSeq: ended.HeadSeq, HeadHash: ended.HeadHash}
+	claims := evidence.ProofClaims{
+		Issuer:    ended.Issuer,
+		Incident:  ended.Incident,
+		JTI:       ended.JTI,
+		IssuedAt:  ended.IssuedAt,
+		ExpiresAt: ended.ExpiresAt,
+		HeadSeq:   ended.HeadSeq,
+		HeadHash:  ended.HeadHash,
+	}
 	expired := s.sign(claims)
 	claims.Issuer, claims.IssuedAt, claims.ExpiresAt = "https://other.example.com", time.Now(), time.Now().Add(time.Hour)
 	elsewhere := s.sign(claims)
@@ -61,12 +75,31 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	flipped := live[:len(live)-10] + "AAAA" + live[len(live)-6:]
 	foreign := s.foreign(claims)
 	return live, map[string]string{
-		"expired": s.server.URL + "/p/" + expired, "with other times": endedLink, "with another head": movedLink, "of another server": s.server.URL + "/p/" + elsewhere, "from the future": s.server.URL + "/p/" + future,
-		"of no proof": s.server.URL + "/p/" + forgotten, "of another key": s.server.URL + "/p/" + foreign,
-		"revoked": revokedLink, "never issued": s.server.URL + "/p/" + neverIssued, "not as issued": staleLink, "without its signature": unsigned, "flipped": flipped,
-		"the other's signature": unsigned + other[strings.LastIndexByte(other, '.')+1:], "empty": s.server.URL + "/p/", "padded": live + "=", "dotted": s.server.URL + "/p/a.b.c",
-		"a path": s.server.URL + "/p/..%2f..%2fetc", "large": s.server.URL + "/p/" + strings.Repeat("a", 9000), "another part": live + "/other.json", "a slash after": live + "/", "more parts": live + "/a/b", "a slash after the bundle": live + "/proof.json/",
-		"no such file": s.server.URL + "/p/assets/none.css", "NUL": s.server.URL + "/p/%00", "a revoked bundle": revokedLink + "/proof.json",
+		"expired":                  s.server.URL + "/p/" + expired,
+		"with other times":         endedLink,
+		"with another head":        movedLink,
+		"of another server":        s.server.URL + "/p/" + elsewhere,
+		"from the future":          s.server.URL + "/p/" + future,
+		"of no proof":              s.server.URL + "/p/" + forgotten,
+		"of another key":           s.server.URL + "/p/" + foreign,
+		"revoked":                  revokedLink,
+		"never issued":             s.server.URL + "/p/" + neverIssued,
+		"not as issued":            staleLink,
+		"without its signature":    unsigned,
+		"flipped":                  flipped,
+		"the other's signature":    unsigned + other[strings.LastIndexByte(other, '.')+1:],
+		"empty":                    s.server.URL + "/p/",
+		"padded":                   live + "=",
+		"dotted":                   s.server.URL + "/p/a.b.c",
+		"a path":                   s.server.URL + "/p/..%2f..%2fetc",
+		"large":                    s.server.URL + "/p/" + strings.Repeat("a", 9000),
+		"another part":             live + "/other.json",
+		"a slash after":            live + "/",
+		"more parts":               live + "/a/b",
+		"a slash after the bundle": live + "/proof.json/",
+		"no such file":             s.server.URL + "/p/assets/none.css",
+		"NUL":                      s.server.URL + "/p/%00",
+		"a revoked bundle":         revokedLink + "/proof.json",
 	}
 }
 
@@ -150,7 +183,10 @@ func TestTheAnswerSaysWhatBrowsersMayDo(t *testing.T) {
 					t.Errorf("%s: %s is %q", url, header, got.header.Get(header))
 				}
 			}
-			if policy := got.header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || strings.Contains(policy, "http") {
+			if policy := got.header.Get(
+				"Content-Security-Policy",
+			); strings.Contains(policy, "unsafe") ||
+				strings.Contains(policy, "http") {
 				t.Errorf("policy %q", policy)
 			}
 			if got.header.Get("Set-Cookie") != "" {
@@ -187,7 +223,10 @@ func TestNoTokenIsLogged(t *testing.T) {
 	}
 	token := strings.TrimPrefix(live, s.server.URL+"/p/")
 	for _, path := range []string{token, token + "/", token + "/proof.json", token + "/proof.json/", "short-token", "short-token/", "short-token/a/b"} {
-		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+"/p/"+path, nil))
+		handler.ServeHTTP(
+			httptest.NewRecorder(),
+			httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+"/p/"+path, nil),
+		)
 	}
 	s.exec("DROP TABLE sendpromptly.seals CASCADE") // an error of ours names no token either
 	handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), http.MethodGet, live, nil))
@@ -210,10 +249,22 @@ func TestPreviewsChangeNothing(t *testing.T) {
 	if head.status != 200 || head.body != "" {
 		t.Errorf("HEAD: %d", head.status)
 	}
-	for _, header := range [][2]string{{"Purpose", "prefetch"}, {"Sec-Purpose", "prefetch;prerender"}, {"X-Moz", "prefetch"}, {"X-Purpose", "preview"},
-		{"User-Agent", "Slackbot-LinkExpanding 1.0"}, {"User-Agent", "facebookexternalhit/1.1"}, {"User-Agent", "WhatsApp/2.23"}, {"User-Agent", "TelegramBot (like TwitterBot)"},
-		{"User-Agent", "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"}, {"User-Agent", "Mozilla/5.0 (compatible; vkShare; +http://vk.com/dev/Share)"},
-		{"User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0)"}, {"User-Agent", "Iframely/1.3.1"}, {"User-Agent", "curl/8.5.0"}, {"User-Agent", ""}} {
+	for _, header := range [][2]string{
+		{"Purpose", "prefetch"},
+		{"Sec-Purpose", "prefetch;prerender"},
+		{"X-Moz", "prefetch"},
+		{"X-Purpose", "preview"},
+		{"User-Agent", "Slackbot-LinkExpanding 1.0"},
+		{"User-Agent", "facebookexternalhit/1.1"},
+		{"User-Agent", "WhatsApp/2.23"},
+		{"User-Agent", "TelegramBot (like TwitterBot)"},
+		{"User-Agent", "Mozilla/5.0 (Windows NT 6.1; WOW64) SkypeUriPreview Preview/0.5"},
+		{"User-Agent", "Mozilla/5.0 (compatible; vkShare; +http://vk.com/dev/Share)"},
+		{"User-Agent", "Mozilla/5.0 (compatible; bingbot/2.0)"},
+		{"User-Agent", "Iframely/1.3.1"},
+		{"User-Agent", "curl/8.5.0"},
+		{"User-Agent", ""},
+	} {
 		s.ask(http.MethodGet, link, header[0], header[1]).require(t, 200)
 	}
 	s.ask(http.MethodGet, link+"/proof.json", "User-Agent", "Mozilla/5.0 (iPhone)").require(t, 200)
@@ -256,20 +307,41 @@ const canary = "canary-xqz"
 func TestNothingButTheListIsShown(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: canary + "-event", Effect: "credit_grant"}, EventType: "invoice.paid",
+	a := engine.Acceptance{
+		Key: engine.Key{Provider: "stripe", EventID: canary + "-event", Effect: "credit_grant"}, EventType: "invoice.paid",
 		Subject: canary + "-subject", Merchant: canary + "-shop.myshopify.com",
 		SourceEvent: canary + "-source", Customer: canary + "-customer", Version: canary + "-version",
-		Objects: []string{canary + "-object"}, Amount: engine.Money{Minor: 987654321, Currency: "EUR"}}
-	i := s.incident(a)
-	s.exec(`UPDATE sendpromptly.projects SET repair_url = 'https://' || $1 || '-repair.example', name = $1 || '-project', public_name = 'Acme'`, canary)
-	s.exec(`UPDATE sendpromptly.incidents SET closed_by = $1, note = $1, error_code = $1, error_message = $1, replay_id = gen_random_uuid()`, canary)
-	for _, kind := range []string{"receipt", "duplicate", "mismatch", "success", "failure", "deadline", "opened", "reprocess", "callback", "accepted", "gave_up",
-		"stopped", "resolved", "closed", "reopened", "note", "alert", "proof", "erased", canary} {
-		s.exec(`INSERT INTO sendpromptly.entries (effect_id, project_id, at, kind, actor, replay_id, error_code, error_message, note, url, status, duration_ms, answer)
-			SELECT i.effect_id, 1, now(), CASE WHEN $2 = $1 THEN 'unheard_of' ELSE $2 END, $1, $1, $1, $1, $1, 'https://' || $1, 987654321, 987654321, $1 FROM sendpromptly.incidents AS i`, canary, kind)
+		Objects: []string{canary + "-object"}, Amount: engine.Money{Minor: 987654321, Currency: "EUR"},
 	}
-	s.exec(`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now(), convert_to($2, 'UTF8'))`, i.EffectID, canary)
-	_, link, err := s.deps.IssueProof(t.Context(), evidence.ProofRequest{Incident: i.ID, By: canary + "-issuer", Audience: canary + "-audience"})
+	i := s.incident(a)
+	s.exec(
+		`UPDATE sendpromptly.projects SET repair_url = 'https://' || $1 || '-repair.example', name = $1 || '-project', public_name = 'Acme'`,
+		canary,
+	)
+	s.exec(
+		`UPDATE sendpromptly.incidents SET closed_by = $1, note = $1, error_code = $1, error_message = $1, replay_id = gen_random_uuid()`,
+		canary,
+	)
+	for _, kind := range []string{
+		"receipt", "duplicate", "mismatch", "success", "failure", "deadline", "opened", "reprocess", "callback", "accepted", "gave_up",
+		"stopped", "resolved", "closed", "reopened", "note", "alert", "proof", "erased", canary,
+	} {
+		s.exec(
+			`INSERT INTO sendpromptly.entries (effect_id, project_id, at, kind, actor, replay_id, error_code, error_message, note, url, status, duration_ms, answer)
+			SELECT i.effect_id, 1, now(), CASE WHEN $2 = $1 THEN 'unheard_of' ELSE $2 END, $1, $1, $1, $1, $1, 'https://' || $1, 987654321, 987654321, $1 FROM sendpromptly.incidents AS i`,
+			canary,
+			kind,
+		)
+	}
+	s.exec(
+		`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now(), convert_to($2, 'UTF8'))`,
+		i.EffectID,
+		canary,
+	)
+	_, link, err := s.deps.IssueProof(
+		t.Context(),
+		evidence.ProofRequest{Incident: i.ID, By: canary + "-issuer", Audience: canary + "-audience"},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -98,7 +98,11 @@ func (s *site) incident(a engine.Acceptance) engine.Incident {
 }
 
 func credits(event string) engine.Acceptance {
-	return engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "account_12345"}
+	return engine.Acceptance{
+		Key:       engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"},
+		EventType: "invoice.paid",
+		Subject:   "account_12345",
+	}
 }
 
 func (s *site) succeed(k engine.Key) {
@@ -170,15 +174,23 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	name, contact := "Acme Credits", "help@acme.example"
-	if _, err := s.deps.Projects.Set(t.Context(), "default", projects.Settings{PublicName: &name, SupportContact: &contact}, nil, "ada"); err != nil {
+	if _, err := s.deps.Projects.Set(
+		t.Context(),
+		"default",
+		projects.Settings{PublicName: &name, SupportContact: &contact},
+		nil,
+		"ada",
+	); err != nil {
 		t.Fatal(err)
 	}
 	i := s.incident(credits("evt_1"))
 	_, link := s.issue(i)
-	s.get(link).require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are on it", "Your credits have not been added yet", "ac•••••45",
-		"Everything up to entry 3 is exactly what was proven on", "A paid invoice", "Stripe")
+	s.get(link).
+		require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are on it", "Your credits have not been added yet", "ac•••••45",
+			"Everything up to entry 3 is exactly what was proven on", "A paid invoice", "Stripe")
 	s.succeed(i.Key)
-	s.get(link).require(t, 200, "<h1>Your credits were added <span>on <time", "The case is settled", "Everything up to entry 3 is exactly what was proven on")
+	s.get(link).
+		require(t, 200, "<h1>Your credits were added <span>on <time", "The case is settled", "Everything up to entry 3 is exactly what was proven on")
 	if strings.Contains(s.get(link).body, "was changed") {
 		t.Error("it warns of nothing")
 	}
@@ -211,7 +223,12 @@ func TestAlterationsSinceTheProofAreShown(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := s.get(link)
-			got.require(t, 200, "Entries have been removed or altered since this link was made", "The record below was changed after this link was made")
+			got.require(
+				t,
+				200,
+				"Entries have been removed or altered since this link was made",
+				"The record below was changed after this link was made",
+			)
 			if strings.Contains(got.body, "exactly what was proven") {
 				t.Error("it says both")
 			}
@@ -251,7 +268,11 @@ func TestAnErasedCustomerLeavesAValidPage(t *testing.T) {
 	i := s.incident(credits("evt_1"))
 	_, link := s.issue(i)
 	s.succeed(i.Key)
-	if erased, err := s.deps.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Subject: "account_12345", By: "ada"}); err != nil || erased.Effects != 1 {
+	if erased, err := s.deps.Evidence.Erase(
+		t.Context(),
+		evidence.EraseRequest{Project: "default", Subject: "account_12345", By: "ada"},
+	); err != nil ||
+		erased.Effects != 1 {
 		t.Fatal(erased, err)
 	}
 	got := s.get(link)
@@ -351,8 +372,10 @@ func TestANewKeyIsKnownAtOnce(t *testing.T) {
 // sign signs claims, also false ones.
 func (s *site) sign(c evidence.ProofClaims) string {
 	s.t.Helper()
-	token, err := s.deps.Proofs.Signer().Sign(proofs.Grant{Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
-		Head: proofs.Head{Seq: c.HeadSeq, Hash: [32]byte(c.HeadHash)}})
+	token, err := s.deps.Proofs.Signer().Sign(proofs.Grant{
+		Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
+		Head: proofs.Head{Seq: c.HeadSeq, Hash: [32]byte(c.HeadHash)},
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -74,15 +74,20 @@ func momentOf(t time.Time) moment {
 
 // redact copies what a customer may see.
 func redact(p projects.Project, i engine.Incident, entries []engine.Entry, more bool, proof evidence.Proof, holds bool) page {
-	v := page{Name: publicName(p), Contact: contactOf(p.SupportContact), State: stateOf(i), More: more, Expires: momentOf(proof.ExpiresAt),
-		Proven: proven{Seq: proof.HeadSeq, At: momentOf(proof.IssuedAt), Holds: holds, Fingerprint: grouped(proof.HeadHash)}}
+	v := page{
+		Name: publicName(p), Contact: contactOf(p.SupportContact), State: stateOf(i), More: more, Expires: momentOf(proof.ExpiresAt),
+		Proven: proven{Seq: proof.HeadSeq, At: momentOf(proof.IssuedAt), Holds: holds, Fingerprint: grouped(proof.HeadHash)},
+	}
 	if i.State == engine.StateApplied {
 		v.Done = momentOf(appliedAt(i, entries))
 	}
 	v.Facts = facts(i)
 	for _, e := range entries {
 		tone, text := sentence(e.Kind, i)
-		v.Entries = append(v.Entries, line{Number: e.Seq, Tone: tone, Text: text, At: momentOf(e.At), Head: e.Seq > 0 && e.Seq == proof.HeadSeq})
+		v.Entries = append(
+			v.Entries,
+			line{Number: e.Seq, Tone: tone, Text: text, At: momentOf(e.At), Head: e.Seq > 0 && e.Seq == proof.HeadSeq},
+		)
 	}
 	return v
 }

@@ -62,8 +62,10 @@ func (p *proofPage) verify(token string, now time.Time) (proofs.Grant, error) {
 
 // issued says whether the token says what was issued under its id.
 func issued(p evidence.Proof, g proofs.Grant) bool {
-	return string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.ExpiresAt.Equal(g.ExpiresAt) && p.IssuedAt.Equal(g.IssuedAt) &&
-		p.HeadSeq == g.Head.Seq && string(p.HeadHash) == string(g.Head.Hash[:])
+	return string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.ExpiresAt.Equal(g.ExpiresAt) &&
+		p.IssuedAt.Equal(g.IssuedAt) &&
+		p.HeadSeq == g.Head.Seq &&
+		string(p.HeadHash) == string(g.Head.Hash[:])
 }
 
 // alive says whether the proof still holds.

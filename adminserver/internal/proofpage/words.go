@@ -16,7 +16,11 @@ var effects = map[string]effect{
 	"seat_update":              {"Your seats were updated", "Your seats have not been updated yet", "your seats"},
 	"subscription_state_apply": {"Your subscription was updated", "Your subscription has not been updated yet", "your subscription"},
 	"access_revocation":        {"The access was ended", "The access has not been ended yet", "the end of the access"},
-	"credit_deduction":         {"The credits were taken back", "The credits have not been taken back yet", "the credits to take back"},
+	"credit_deduction": {
+		"The credits were taken back",
+		"The credits have not been taken back yet",
+		"the credits to take back",
+	},
 }
 
 // otherEffect stands for types that only the app knows.
@@ -40,10 +44,16 @@ func providerName(provider string) string {
 
 // events are the provider's event types as a customer would say them.
 var events = map[string]string{
-	"checkout.session.completed": "a completed checkout", "invoice.paid": "a paid invoice",
-	"customer.subscription.updated": "a changed subscription", "customer.subscription.deleted": "an ended subscription",
-	"charge.refunded": "a refund", "charge.dispute.created": "a disputed payment",
-	"orders/paid": "a paid order", "orders/fulfilled": "a fulfilled order", "customers/create": "a new customer", "checkouts/create": "a new checkout",
+	"checkout.session.completed":    "a completed checkout",
+	"invoice.paid":                  "a paid invoice",
+	"customer.subscription.updated": "a changed subscription",
+	"customer.subscription.deleted": "an ended subscription",
+	"charge.refunded":               "a refund",
+	"charge.dispute.created":        "a disputed payment",
+	"orders/paid":                   "a paid order",
+	"orders/fulfilled":              "a fulfilled order",
+	"customers/create":              "a new customer",
+	"checkouts/create":              "a new checkout",
 }
 
 func eventName(eventType string) string {
@@ -79,7 +89,11 @@ func stateOf(i engine.Incident) state {
 	case engine.StateFailed, engine.StateMissing:
 		return state{toneWait, "We are on it", e.notYet + ". Our team knows, and this page will say when it is done."}
 	case engine.StateClosed:
-		return state{tonePlain, "Our team settled this another way", e.notYet + ", and our team has closed the case. Ask us if you do not know why."}
+		return state{
+			tonePlain,
+			"Our team settled this another way",
+			e.notYet + ", and our team has closed the case. Ask us if you do not know why.",
+		}
 	}
 	return state{toneWait, "We are on it", e.notYet + "."}
 }

@@ -17,7 +17,9 @@ func WriteProblem(w http.ResponseWriter, _ *http.Request, p *Problem) {
 
 // wireCodes are the error codes of the ingest API that do not need its room.
 var wireCodes = map[int]string{
-	http.StatusNotFound: "not_found", http.StatusMethodNotAllowed: "not_found", http.StatusRequestEntityTooLarge: "payload_too_large",
+	http.StatusNotFound:              "not_found",
+	http.StatusMethodNotAllowed:      "not_found",
+	http.StatusRequestEntityTooLarge: "payload_too_large",
 }
 
 // writeWire answers callers of the ingest API where its room was not reached.

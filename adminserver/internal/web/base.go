@@ -22,7 +22,8 @@ type Base struct {
 // ParseBase reads a base URL such as https://ops.example.com/sendpromptly.
 func ParseBase(raw string) (Base, error) {
 	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
+		u.User != nil {
 		return Base{}, &engine.FieldError{Field: "base_url", Reason: "must be an absolute http or https URL without a query"}
 	}
 	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""

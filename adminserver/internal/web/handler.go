@@ -57,8 +57,10 @@ func NewHandler(o Options, routes []Route) (*Handler, error) {
 	if o.Closing == nil {
 		o.Closing = context.Background()
 	}
-	h := &Handler{Options: o, mux: http.NewServeMux(), anywhere: map[string]bool{}, table: routes, origin: http.NewCrossOriginProtection(),
-		streams: streams{open: map[string]int{}}}
+	h := &Handler{
+		Options: o, mux: http.NewServeMux(), anywhere: map[string]bool{}, table: routes, origin: http.NewCrossOriginProtection(),
+		streams: streams{open: map[string]int{}},
+	}
 	// Behind a proxy the Host may differ from what the browser sees.
 	if err := h.origin.AddTrustedOrigin(o.Base.origin()); err != nil {
 		return nil, err
@@ -97,7 +99,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	e := h.begin(w, r, to.route)
 	defer e.end()
 	setHeaders(e.seen.Header(), h.Base.Secure())
-	inner = inner.WithContext(e.ctx)
+	inner = inner.WithContext(e.ctx) //nolint:contextcheck // the request's, with its span
 	if !matched {
 		h.unmatched(e.seen, inner, below, to.route.Kind)
 		return

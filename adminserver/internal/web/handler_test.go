@@ -21,16 +21,20 @@ func site(t *testing.T, base string, log io.Writer, routes ...Route) *Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	people := map[string]identity.Identity{"viewer": {Name: "v", Role: identity.Viewer}, "admin": {Name: "a", Role: identity.Admin},
-		"recent": {Name: "r", Role: identity.Admin, Recent: true}}
-	h, err := NewHandler(Options{Base: parsed, Logger: slog.New(slog.NewTextHandler(log, nil)), LoginPath: "/login",
+	people := map[string]identity.Identity{
+		"viewer": {Name: "v", Role: identity.Viewer}, "admin": {Name: "a", Role: identity.Admin},
+		"recent": {Name: "r", Role: identity.Admin, Recent: true},
+	}
+	h, err := NewHandler(Options{
+		Base: parsed, Logger: slog.New(slog.NewTextHandler(log, nil)), LoginPath: "/login",
 		Authenticate: func(r *http.Request) (identity.Identity, bool, error) {
 			if r.Header.Get("X-Who") == "broken" {
 				return identity.Identity{}, false, errors.New("the database is away")
 			}
 			who, ok := people[r.Header.Get("X-Who")]
 			return who, ok, nil
-		}}, routes)
+		},
+	}, routes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,15 +70,25 @@ func TestARouteKeepsOutWhomItIsNotFor(t *testing.T) {
 		headers           []string
 		status            int
 	}{
-		{"GET", "/page", "", nil, 303}, {"GET", "/page", "viewer", nil, 200}, {"GET", "/page", "broken", nil, 503},
-		{"POST", "/act", "", nil, 401}, {"POST", "/act", "viewer", nil, 403}, {"POST", "/act", "admin", nil, 200},
+		{"GET", "/page", "", nil, 303},
+		{"GET", "/page", "viewer", nil, 200},
+		{"GET", "/page", "broken", nil, 503},
+		{"POST", "/act", "", nil, 401},
+		{"POST", "/act", "viewer", nil, 403},
+		{"POST", "/act", "admin", nil, 200},
 		{"POST", "/act", "admin", []string{"Sec-Fetch-Site: cross-site"}, 403},
 		{"POST", "/act", "admin", []string{"Origin: https://evil.example"}, 403},
 		{"POST", "/act", "admin", []string{"Origin: http://ops.example.com"}, 200},
-		{"POST", "/keys", "admin", nil, 403}, {"POST", "/keys", "recent", nil, 200},
-		{"GET", "/api/admin/v1/things", "", nil, 401}, {"GET", "/api/admin/v1/things", "viewer", nil, 200},
-		{"GET", "/open", "", nil, 200}, {"GET", "/open", "broken", nil, 200},
-		{"DELETE", "/page", "admin", nil, 405}, {"GET", "/nothing", "admin", nil, 404}, {"GET", "//page", "admin", nil, 404}, {"GET", "/page/", "admin", nil, 404},
+		{"POST", "/keys", "admin", nil, 403},
+		{"POST", "/keys", "recent", nil, 200},
+		{"GET", "/api/admin/v1/things", "", nil, 401},
+		{"GET", "/api/admin/v1/things", "viewer", nil, 200},
+		{"GET", "/open", "", nil, 200},
+		{"GET", "/open", "broken", nil, 200},
+		{"DELETE", "/page", "admin", nil, 405},
+		{"GET", "/nothing", "admin", nil, 404},
+		{"GET", "//page", "admin", nil, 404},
+		{"GET", "/page/", "admin", nil, 404},
 	} {
 		w := ask(h, test.method, test.path, append(test.headers, "X-Who: "+test.who)...)
 		if w.Code != test.status {
@@ -97,8 +111,10 @@ func TestARouteKeepsOutWhomItIsNotFor(t *testing.T) {
 func TestErrorsHaveTheFormOfTheirNeighbours(t *testing.T) {
 	t.Parallel()
 	h := site(t, "http://ops.example.com", io.Discard, Route{Pattern: "POST /api/v1/receipt", Kind: Wire, Handler: said("{}")})
-	for path, kind := range map[string]string{"/api/admin/v1/x": "application/problem+json", "/api/v1/x": "application/json",
-		"/v1/receipt": "application/json", "/x": "text/html; charset=utf-8"} {
+	for path, kind := range map[string]string{
+		"/api/admin/v1/x": "application/problem+json", "/api/v1/x": "application/json",
+		"/v1/receipt": "application/json", "/x": "text/html; charset=utf-8",
+	} {
 		w := ask(h, "GET", path)
 		if w.Code != 404 || w.Header().Get("Content-Type") != kind || w.Body.Len() > 4096 {
 			t.Errorf("%s: %d %s, %d bytes", path, w.Code, w.Header().Get("Content-Type"), w.Body.Len())
@@ -113,8 +129,10 @@ func TestThePrefixIsTakenAwayAndProbesNeedNone(t *testing.T) {
 	})
 	h := site(t, "https://ops.example.com/a%20b", io.Discard, Route{Pattern: "GET /{$}", Handler: path},
 		Route{Pattern: "GET /incidents/{id}", Handler: path}, Route{Pattern: "GET /healthz", Probe: true, Handler: path})
-	for target, want := range map[string]string{"/a%20b": "/ ", "/a%20b/": "/ ", "/a%20b/incidents/1": "/incidents/1 1",
-		"/a%20b/incidents/x%2Fy": "/incidents/x/y x/y", "/healthz": "/healthz ", "/a%20b/healthz": "/healthz "} {
+	for target, want := range map[string]string{
+		"/a%20b": "/ ", "/a%20b/": "/ ", "/a%20b/incidents/1": "/incidents/1 1",
+		"/a%20b/incidents/x%2Fy": "/incidents/x/y x/y", "/healthz": "/healthz ", "/a%20b/healthz": "/healthz ",
+	} {
 		if w := ask(h, "GET", target); w.Code != 200 || w.Body.String() != want {
 			t.Errorf("%s: %d %q", target, w.Code, w.Body.String())
 		}
@@ -166,8 +184,10 @@ func TestStreamsEndWhenTheServerCloses(t *testing.T) {
 		t.Fatal(err)
 	}
 	closing, closeAll := context.WithCancel(t.Context())
-	h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Closing: closing,
-		Authenticate: func(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil }},
+	h, err := NewHandler(Options{
+		Base: base, Logger: slog.New(slog.DiscardHandler), Closing: closing,
+		Authenticate: func(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil },
+	},
 		[]Route{{Pattern: "GET /events", Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(200)
 			closeAll()

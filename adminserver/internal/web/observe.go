@@ -59,8 +59,10 @@ func Client(ctx context.Context) netip.Addr {
 
 // begin gives the request an id and a span, in the caller's trace where there is one.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, route Route) *exchange {
-	e := &exchange{h: h, request: r, route: route, seen: &recorder{ResponseWriter: w}, id: strings.ToLower(rand.Text()[:16]),
-		began: time.Now(), span: noop.Span{}}
+	e := &exchange{
+		h: h, request: r, route: route, seen: &recorder{ResponseWriter: w}, id: strings.ToLower(rand.Text()[:16]),
+		began: time.Now(), span: noop.Span{},
+	}
 	e.ctx = context.WithValue(r.Context(), exchangeKey{}, e)
 	if h.Tracer != nil {
 		e.ctx = otel.GetTextMapPropagator().Extract(e.ctx, propagation.HeaderCarrier(r.Header))
@@ -96,8 +98,10 @@ func (e *exchange) report() {
 		e.seen.status = http.StatusOK
 	}
 	status, took, route := e.seen.status, time.Since(e.began), e.route.path()
-	attrs := []slog.Attr{slog.String("request_id", e.id), slog.String("method", method(e.request)), slog.String("route", route),
-		slog.Int("status", status), slog.Int64("bytes", e.seen.bytes), slog.Duration("took", took)}
+	attrs := []slog.Attr{
+		slog.String("request_id", e.id), slog.String("method", method(e.request)), slog.String("route", route),
+		slog.Int("status", status), slog.Int64("bytes", e.seen.bytes), slog.Duration("took", took),
+	}
 	if client := ClientAddress(e.request, e.h.TrustedProxies); client.IsValid() {
 		attrs = append(attrs, slog.String("client", client.String()))
 	}

@@ -51,8 +51,10 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	}
 	kept := &tracer{}
 	var within trace.Span
-	h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Tracer: kept,
-		Authenticate: func(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil }},
+	h, err := NewHandler(Options{
+		Base: base, Logger: slog.New(slog.DiscardHandler), Tracer: kept,
+		Authenticate: func(*http.Request) (identity.Identity, bool, error) { return identity.Identity{}, false, nil },
+	},
 		[]Route{{Pattern: "GET /login/{token}", Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			within = trace.SpanFromContext(r.Context())
 		})}})
@@ -61,7 +63,8 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 	}
 	ask(h, "GET", "/login/hunter2?code=hunter2")
 	ask(h, "GET", "/nothing/hunter2")
-	if len(kept.spans) != 2 || kept.spans[0].name != "GET /login/{token}" || kept.spans[1].name != "GET" || within != trace.Span(kept.spans[0]) {
+	if len(kept.spans) != 2 || kept.spans[0].name != "GET /login/{token}" || kept.spans[1].name != "GET" ||
+		within != trace.Span(kept.spans[0]) {
 		t.Fatalf("%+v", kept.spans)
 	}
 	for _, s := range kept.spans {
@@ -70,7 +73,8 @@ func TestEachRequestIsASpanNamedByItsRoute(t *testing.T) {
 				t.Errorf("%s holds a secret", a.Key)
 			}
 		}
-		if !s.ended || !slices.ContainsFunc(s.attributes, func(a attribute.KeyValue) bool { return a.Key == "http.response.status_code" }) {
+		if !s.ended ||
+			!slices.ContainsFunc(s.attributes, func(a attribute.KeyValue) bool { return a.Key == "http.response.status_code" }) {
 			t.Errorf("%+v", s)
 		}
 	}

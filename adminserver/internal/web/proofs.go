@@ -15,8 +15,10 @@ func (d Deps) IssueProof(ctx context.Context, r evidence.ProofRequest) (evidence
 	}
 	r.Issuer = d.Base.String()
 	proof, token, err := d.Evidence.Proofs.Issue(ctx, r, func(c evidence.ProofClaims) (string, error) {
-		return d.Proofs.Signer().Sign(proofs.Grant{Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
-			Head: proofs.Head{Seq: c.HeadSeq, Hash: [32]byte(c.HeadHash)}})
+		return d.Proofs.Signer().Sign(proofs.Grant{
+			Issuer: c.Issuer, Incident: string(c.Incident), ID: c.JTI, IssuedAt: c.IssuedAt, ExpiresAt: c.ExpiresAt,
+			Head: proofs.Head{Seq: c.HeadSeq, Hash: [32]byte(c.HeadHash)},
+		})
 	})
 	if err != nil {
 		return evidence.Proof{}, "", err

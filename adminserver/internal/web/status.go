@@ -57,7 +57,12 @@ func Describe(err error) *Problem {
 	case errors.Is(err, engine.ErrNotFound):
 		return New(http.StatusNotFound, "")
 	case errors.As(err, &field):
-		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: field.Field + " " + field.Reason, Field: field.Field}
+		return &Problem{
+			Status: http.StatusUnprocessableEntity,
+			Title:  "Not valid",
+			Detail: field.Field + " " + field.Reason,
+			Field:  field.Field,
+		}
 	case errors.As(err, &invalid):
 		return &Problem{Status: http.StatusUnprocessableEntity, Title: "Not valid", Detail: invalid.Error(), Field: invalid.Field}
 	case errors.As(err, &refused):

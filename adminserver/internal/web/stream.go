@@ -59,7 +59,7 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 	defer g.h.streams.leave(who.Name)
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
-	defer context.AfterFunc(g.h.Closing, cancel)()
+	defer context.AfterFunc(g.h.Closing, cancel)() //nolint:contextcheck // the server's end, not the request's
 	deadlines(w, time.Time{}, time.Time{})
 	r = r.WithContext(ctx)
 	go g.watch(r.Clone(ctx), who, cancel) // a request of its own: the app may parse it
@@ -89,7 +89,7 @@ func (g *guarded) watch(r *http.Request, who identity.Identity, end context.Canc
 			return
 		case <-ticker.C:
 		}
-		now, known, err := g.ask(r)
+		now, known, err := g.ask(r) //nolint:contextcheck // it is in the request
 		if err == nil && (!known || !now.May(g.route.Role) || now.Name != who.Name || now.Project != who.Project) {
 			end()
 		}

@@ -49,7 +49,9 @@ func (d *door) authenticate(r *http.Request) (identity.Identity, bool, error) {
 }
 
 func newDoor() *door {
-	return &door{known: map[string]identity.Identity{"ada": {Name: "ada", Role: identity.Operator}, "bob": {Name: "bob", Role: identity.Viewer}}}
+	return &door{
+		known: map[string]identity.Identity{"ada": {Name: "ada", Role: identity.Operator}, "bob": {Name: "bob", Role: identity.Viewer}},
+	}
 }
 
 // listening mounts one stream for operators, which says hello and goes on.
@@ -59,11 +61,13 @@ func (d *door) listening(t *testing.T, role identity.Role) *Handler {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Authenticate: d.authenticate}, []Route{{Pattern: "GET /events", Role: role,
+	h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Authenticate: d.authenticate}, []Route{{
+		Pattern: "GET /events", Role: role,
 		Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_, _ = io.WriteString(w, "hello")
 			<-r.Context().Done()
-		})}})
+		}),
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,8 +76,10 @@ func (d *door) listening(t *testing.T, role identity.Role) *Handler {
 
 func TestAStreamEndsWithTheAccessOfItsReader(t *testing.T) {
 	t.Parallel()
-	for why, now := range map[string]identity.Identity{"removed": {}, "of a lower role": {Name: "ada", Role: identity.Viewer},
-		"of one project now": {Name: "ada", Role: identity.Operator, Project: "billing"}} {
+	for why, now := range map[string]identity.Identity{
+		"removed": {}, "of a lower role": {Name: "ada", Role: identity.Viewer},
+		"of one project now": {Name: "ada", Role: identity.Operator, Project: "billing"},
+	} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
@@ -208,8 +214,9 @@ func TestAStreamOutlivesTheTimesOfOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
-		h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Authenticate: newDoor().authenticate}, []Route{{Pattern: "GET /events",
-			Role: identity.Viewer, Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, err := NewHandler(Options{Base: base, Logger: slog.New(slog.DiscardHandler), Authenticate: newDoor().authenticate}, []Route{{
+			Pattern: "GET /events",
+			Role:    identity.Viewer, Stream: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				for _, word := range []string{"first", "last"} {
 					_, _ = io.WriteString(w, word+"\n")
 					_ = http.NewResponseController(w).Flush()
@@ -219,7 +226,8 @@ func TestAStreamOutlivesTheTimesOfOthers(t *testing.T) {
 						return
 					}
 				}
-			})}})
+			}),
+		}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -252,8 +260,20 @@ func TestWorkHasItsTimeAndStreamsHaveNone(t *testing.T) {
 		end, has := r.Context().Deadline()
 		bounded[r.URL.Path] = has && time.Until(end) < answerWithin
 	})
-	h := site(t, "http://ops.example.com", io.Discard, Route{Pattern: "GET /page", Handler: note}, Route{Pattern: "GET /v1/receipt", Kind: Wire, Handler: note},
-		Route{Pattern: "GET /api/admin/v1/things", Kind: API, Role: identity.Viewer, Handler: note}, Route{Pattern: "GET /events", Stream: true, Handler: note})
+	h := site(
+		t,
+		"http://ops.example.com",
+		io.Discard,
+		Route{Pattern: "GET /page", Handler: note},
+		Route{Pattern: "GET /v1/receipt", Kind: Wire, Handler: note},
+		Route{
+			Pattern: "GET /api/admin/v1/things",
+			Kind:    API,
+			Role:    identity.Viewer,
+			Handler: note,
+		},
+		Route{Pattern: "GET /events", Stream: true, Handler: note},
+	)
 	for path, want := range map[string]bool{"/page": true, "/v1/receipt": true, "/api/admin/v1/things": true, "/events": false} {
 		if ask(h, "GET", path, "X-Who: viewer"); bounded[path] != want {
 			t.Errorf("%s: bounded %v", path, bounded[path])
@@ -265,8 +285,10 @@ func TestWorkHasItsTimeAndStreamsHaveNone(t *testing.T) {
 // however the base URL was written.
 func TestTheSiteItselfIsNoOtherSite(t *testing.T) {
 	t.Parallel()
-	for base, origin := range map[string]string{"https://Ops.Example.com:443": "https://ops.example.com", "http://ops.example.com:80/below": "http://ops.example.com",
-		"https://ops.example.com:8443": "https://ops.example.com:8443"} {
+	for base, origin := range map[string]string{
+		"https://Ops.Example.com:443": "https://ops.example.com", "http://ops.example.com:80/below": "http://ops.example.com",
+		"https://ops.example.com:8443": "https://ops.example.com:8443",
+	} {
 		prefix := strings.TrimPrefix(base, "http://ops.example.com:80")
 		if prefix == base {
 			prefix = ""

@@ -28,14 +28,23 @@ func (s *Stage) openAdmin(ctx context.Context, logger *slog.Logger) error {
 	if _, err := proofs.Folder(folder).New(); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
 	s.atClose(func(context.Context) error { _ = listener.Close(); return nil }) // the server has closed it already
 	s.AdminURL = "http://" + listener.Addr().String()
-	s.admin, err = adminserver.New(ctx, adminserver.Config{Pool: s.Pool, BaseURL: s.AdminURL,
-		Only: []adminserver.Part{adminserver.PartConsole, adminserver.PartProof}, ProofKeys: folder, AllowNetworks: loopback, Logger: logger})
+	s.admin, err = adminserver.New(ctx, adminserver.Config{
+		Pool:    s.Pool,
+		BaseURL: s.AdminURL,
+		Only: []adminserver.Part{
+			adminserver.PartConsole,
+			adminserver.PartProof,
+		},
+		ProofKeys:     folder,
+		AllowNetworks: loopback,
+		Logger:        logger,
+	})
 	if err != nil {
 		return err
 	}

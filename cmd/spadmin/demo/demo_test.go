@@ -57,12 +57,24 @@ var want = []struct {
 	cause             engine.Cause
 	kinds             string
 }{
-	{"checkout.session.completed", "access_unlock", engine.CauseMissing, "receipt deadline opened reprocess success resolved callback"},
+	{
+		"checkout.session.completed",
+		"access_unlock",
+		engine.CauseMissing,
+		"receipt deadline opened reprocess success resolved callback",
+	},
 	{"orders/paid", "access_unlock", engine.CauseMissing, "receipt deadline opened reprocess callback success resolved"},
 	{"invoice.paid", "credit_grant", engine.CauseFailed, "receipt failure opened reprocess success resolved callback"},
-	{"customers/create", "access_unlock", engine.CauseMissing, "receipt duplicate deadline opened reprocess callback success resolved"},
-	{"customer.subscription.updated", "subscription_state_apply", engine.CauseFailed,
-		"receipt failure opened reprocess note callback success resolved callback"},
+	{
+		"customers/create",
+		"access_unlock",
+		engine.CauseMissing,
+		"receipt duplicate deadline opened reprocess callback success resolved",
+	},
+	{
+		"customer.subscription.updated", "subscription_state_apply", engine.CauseFailed,
+		"receipt failure opened reprocess note callback success resolved callback",
+	},
 	{"orders/fulfilled", "access_unlock", engine.CauseMissing, "receipt deadline opened success resolved"},
 }
 
@@ -135,7 +147,8 @@ func TestABrokenShopIsNotApplauded(t *testing.T) {
 		}
 	}
 	for _, step := range missing.Steps {
-		if strings.HasPrefix(step, "The worker dies") || strings.HasPrefix(step, "The shop's own") || strings.HasPrefix(step, "The success") {
+		if strings.HasPrefix(step, "The worker dies") || strings.HasPrefix(step, "The shop's own") ||
+			strings.HasPrefix(step, "The success") {
 			t.Errorf("this went well: %s", step)
 		}
 	}

@@ -21,7 +21,11 @@ func (sc *scene) noWorker(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Access: true}); err != nil {
 		return err
 	}
-	sc.tell.line("%s buys lifetime access for %s. Today's deploy stopped the workers of billing and started none.", sc.customer, dollars(sc.event.cents))
+	sc.tell.line(
+		"%s buys lifetime access for %s. Today's deploy stopped the workers of billing and started none.",
+		sc.customer,
+		dollars(sc.event.cents),
+	)
 	sc.service().StopWorkers()
 	back := sync.OnceFunc(func() { sc.service().StartWorkers(workers) })
 	defer back()
@@ -61,7 +65,11 @@ func (sc *scene) deadWorker(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{}); err != nil {
 		return err
 	}
-	sc.tell.line("%s buys a course for %s. A worker takes the job, and the kernel kills it for its memory.", sc.customer, dollars(sc.event.cents))
+	sc.tell.line(
+		"%s buys a course for %s. A worker takes the job, and the kernel kills it for its memory.",
+		sc.customer,
+		dollars(sc.event.cents),
+	)
 	died, spare := killNextWorker(sc.service())
 	defer spare()
 	if err := sc.deliver(ctx); err != nil {
@@ -99,7 +107,11 @@ func (sc *scene) refusedWrite(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Credits: credits}); err != nil {
 		return err
 	}
-	sc.tell.line("%s pays %s for 9,900 credits. Last night's migration added CHECK (credits <= 5000).", sc.customer, dollars(sc.event.cents))
+	sc.tell.line(
+		"%s pays %s for 9,900 credits. Last night's migration added CHECK (credits <= 5000).",
+		sc.customer,
+		dollars(sc.event.cents),
+	)
 	if _, err := sc.Pool.Exec(ctx, "ALTER TABLE shop.accounts ADD CONSTRAINT credits_cap CHECK (credits <= 5000)"); err != nil {
 		return err
 	}
@@ -152,7 +164,13 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sc.tell.voice(sc.providersLog(), "%s  %s in %s: will be sent again", sc.event.eventType, colour.Bad.Render("500"), millis(d.took))
+	sc.tell.voice(
+		sc.providersLog(),
+		"%s  %s in %s: will be sent again",
+		sc.event.eventType,
+		colour.Bad.Render("500"),
+		millis(d.took),
+	)
 	if err := index.Commit(ctx); err != nil {
 		return err
 	}
@@ -221,7 +239,11 @@ func (sc *scene) lateSuccess(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Access: true}); err != nil {
 		return err
 	}
-	sc.tell.line("%s's order for %s ships. Somebody is at lunch, with a transaction on her account open in psql.", sc.customer, dollars(sc.event.cents))
+	sc.tell.line(
+		"%s's order for %s ships. Somebody is at lunch, with a transaction on her account open in psql.",
+		sc.customer,
+		dollars(sc.event.cents),
+	)
 	psql, err := sc.Pool.Begin(ctx)
 	if err != nil {
 		return err

@@ -61,7 +61,13 @@ func (s *Stage) checkBooks(ctx context.Context) []error {
 		}
 	}
 	if len(wrong) == 0 {
-		s.tell.voice(theShop, "%s %d effects, each applied exactly once; %d accounts, every balance right", colour.Good.Render("✓"), len(s.sent), len(s.expected))
+		s.tell.voice(
+			theShop,
+			"%s %d effects, each applied exactly once; %d accounts, every balance right",
+			colour.Good.Render("✓"),
+			len(s.sent),
+			len(s.expected),
+		)
 	}
 	return wrong
 }
@@ -101,7 +107,15 @@ func (s *Stage) table(scenes []*scene) {
 		if !sc.incident.ResolvedAt.IsZero() {
 			resolved = s.tell.at(sc.incident.ResolvedAt)
 		}
-		row(lipgloss.NewStyle(), sc.short, sc.event.eventType, string(sc.incident.Cause), s.tell.at(sc.incident.OpenedAt), resolved, sc.how())
+		row(
+			lipgloss.NewStyle(),
+			sc.short,
+			sc.event.eventType,
+			string(sc.incident.Cause),
+			s.tell.at(sc.incident.OpenedAt),
+			resolved,
+			sc.how(),
+		)
 	}
 }
 
@@ -132,7 +146,12 @@ func (s *Stage) moral(scenes []*scene) {
 		}
 	}
 	s.tell.line("")
-	s.tell.line("%s  %d events, each answered %s in the end.", column("What the providers' logs saw", 29), len(s.sent), colour.Good.Render("200 OK"))
+	s.tell.line(
+		"%s  %d events, each answered %s in the end.",
+		column("What the providers' logs saw", 29),
+		len(s.sent),
+		colour.Good.Render("200 OK"),
+	)
 	s.tell.line("%s  %s %s", column("What SendPromptly saw", 29), colour.Bad.Render(fmt.Sprintf("%d incidents.", incidents)),
 		colour.Good.Render(fmt.Sprintf("%d resolved, each effect applied exactly once.", resolved)))
 }
@@ -144,7 +163,11 @@ func (sc *scene) showTimeline(ctx context.Context) error {
 		return err
 	}
 	sc.tell.line("")
-	sc.tell.line("%s  %s", colour.Strong.Render("The timeline of "+sc.customer+"'s effect"), colour.Quiet.Render("append-only; every entry is hashed together with the one before it"))
+	sc.tell.line(
+		"%s  %s",
+		colour.Strong.Render("The timeline of "+sc.customer+"'s effect"),
+		colour.Quiet.Render("append-only; every entry is hashed together with the one before it"),
+	)
 	for _, entry := range entries {
 		sc.tell.line("%s", strings.TrimRight(fmt.Sprintf("%3d  %s  %s  %s", entry.Seq, colour.Quiet.Render(sc.tell.at(entry.At)),
 			column(colour.Strong.Render(string(entry.Kind)), 9), sc.details(entry)), " "))

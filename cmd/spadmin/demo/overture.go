@@ -107,7 +107,16 @@ func (s *Stage) goodDay(ctx context.Context) error {
 			return fmt.Errorf("project %s has %d incidents, want none", project, len(page.Incidents))
 		}
 	}
-	s.tell.say("%s", colour.Good.Render(fmt.Sprintf("%d effects owed, %d applied, no incident. Nobody is woken up. Most days look like this.", len(s.sent), len(s.sent))))
+	s.tell.say(
+		"%s",
+		colour.Good.Render(
+			fmt.Sprintf(
+				"%d effects owed, %d applied, no incident. Nobody is woken up. Most days look like this.",
+				len(s.sent),
+				len(s.sent),
+			),
+		),
+	)
 	return nil
 }
 
@@ -194,7 +203,13 @@ func (s *Stage) forgery(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.tell.say("%s  %s  %s in %5s  %s", column("nobody", 7), column("invoice.paid, forged", 29), colour.Waiting.Render("400   "), millis(d.took),
-		colour.Quiet.Render("the signature is wrong: nothing is owed"))
+	s.tell.say(
+		"%s  %s  %s in %5s  %s",
+		column("nobody", 7),
+		column("invoice.paid, forged", 29),
+		colour.Waiting.Render("400   "),
+		millis(d.took),
+		colour.Quiet.Render("the signature is wrong: nothing is owed"),
+	)
 	return nil
 }

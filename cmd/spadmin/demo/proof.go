@@ -31,13 +31,22 @@ func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) 
 		return err
 	}
 	s.tell.line("")
-	s.tell.line("%s  %s", colour.Strong.Render(of.customer+" asks what became of the money."), colour.Quiet.Render("ada@example.com sends a link: read-only, no login, no names, no error texts."))
+	s.tell.line(
+		"%s  %s",
+		colour.Strong.Render(of.customer+" asks what became of the money."),
+		colour.Quiet.Render("ada@example.com sends a link: read-only, no login, no names, no error texts."),
+	)
 	bundle, err := checkOffline(ctx, s.AdminURL, link, of.incident.ID)
 	if err != nil {
 		return fmt.Errorf("the proof of %s's incident: %w", of.customer, err)
 	}
 	report.ProofURL, report.Proof.Valid = link, true
-	s.tell.voice("anybody", "%s checked offline with the public key alone: the signature, and %d sealed entries", colour.Good.Render("✓"), len(bundle.Entries))
+	s.tell.voice(
+		"anybody",
+		"%s checked offline with the public key alone: the signature, and %d sealed entries",
+		colour.Good.Render("✓"),
+		len(bundle.Entries),
+	)
 	s.tell.line("")
 	s.tell.line("%s", colour.Named.Render(link))
 	return nil

@@ -98,7 +98,14 @@ func (sc *scene) sealedIncident(ctx context.Context) (Incident, error) {
 	if err != nil {
 		return Incident{}, err
 	}
-	incident := Incident{ID: i.ID, Provider: i.Provider, EventType: i.EventType, EffectType: i.Effect, Cause: i.Cause, OpenedAt: i.OpenedAt.UTC()}
+	incident := Incident{
+		ID:         i.ID,
+		Provider:   i.Provider,
+		EventType:  i.EventType,
+		EffectType: i.Effect,
+		Cause:      i.Cause,
+		OpenedAt:   i.OpenedAt.UTC(),
+	}
 	if !i.ResolvedAt.IsZero() {
 		at := i.ResolvedAt.UTC()
 		incident.ResolvedAt = &at

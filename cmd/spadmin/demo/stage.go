@@ -77,8 +77,10 @@ type Stage struct {
 // Open builds the stage. The caller closes it; after an error there is nothing
 // to close.
 func Open(ctx context.Context, options Options) (*Stage, error) {
-	s := &Stage{tell: newNarrator(options.Story), Engines: map[string]*engine.Engine{}, services: map[string]*shop.Service{},
-		expected: map[string]shop.Account{}, command: cmp.Or(options.Command, "spadmin")}
+	s := &Stage{
+		tell: newNarrator(options.Story), Engines: map[string]*engine.Engine{}, services: map[string]*shop.Service{},
+		expected: map[string]shop.Account{}, command: cmp.Or(options.Command, "spadmin"),
+	}
 	logger := options.Logger
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
@@ -157,7 +159,7 @@ func (s *Stage) openShop(ctx context.Context, logger *slog.Logger, wrap func(htt
 	if s.store, err = rooms.Open(s.Pool, ""); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -177,12 +179,20 @@ func (s *Stage) openShop(ctx context.Context, logger *slog.Logger, wrap func(htt
 // openService creates a project and starts its engine and its workers.
 func (s *Stage) openService(ctx context.Context, project string, logger *slog.Logger) error {
 	repairURL, mode, owed := s.BaseURL+repairPath(project), "test", timeout
-	settings := projects.Settings{Mode: &mode, Timeout: &owed, RepairURL: &repairURL, PublicName: &publicName, SupportContact: &supportContact}
+	settings := projects.Settings{
+		Mode:           &mode,
+		Timeout:        &owed,
+		RepairURL:      &repairURL,
+		PublicName:     &publicName,
+		SupportContact: &supportContact,
+	}
 	if _, _, err := s.store.Projects.Create(ctx, project, settings, loopback, ada); err != nil {
 		return err
 	}
-	effects, err := engine.New(ctx, s.Pool, engine.Config{Project: project, SweepInterval: sweepInterval,
-		AllowNetworks: loopback, Logger: logger})
+	effects, err := engine.New(ctx, s.Pool, engine.Config{
+		Project: project, SweepInterval: sweepInterval,
+		AllowNetworks: loopback, Logger: logger,
+	})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,10 @@ import (
 // reader to repair, and tells what becomes of it.
 func (s *Stage) Stay(ctx context.Context) error {
 	s.tell.heading("Now you")
-	s.tell.line("One more worker dies, with the order of acct_you. In %d s you will have an incident of your own …", int(timeout.Seconds()))
+	s.tell.line(
+		"One more worker dies, with the order of acct_you. In %d s you will have an incident of your own …",
+		int(timeout.Seconds()),
+	)
 	incident, err := s.loseOne(ctx)
 	if ctx.Err() != nil {
 		return nil
@@ -29,7 +32,10 @@ func (s *Stage) Stay(ctx context.Context) error {
 		return err
 	}
 	s.tell.line("")
-	s.tell.line("It is open. Press Reprocess in the console (%s lets you in if you are not):", colour.Quiet.Render("the second link"))
+	s.tell.line(
+		"It is open. Press Reprocess in the console (%s lets you in if you are not):",
+		colour.Quiet.Render("the second link"),
+	)
 	s.tell.line("")
 	s.tell.line("  %s", colour.Named.Render(s.AdminURL+"/incidents/"+string(incident.ID)))
 	s.tell.line("  %s", colour.Named.Render(s.loginURL(link)))

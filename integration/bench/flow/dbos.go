@@ -52,8 +52,10 @@ func (d *dbosFlows) settle(context.Context) error {
 // buildDBOS starts a workflow for each flow after the first transaction, because DBOS starts none within an app's
 // transaction; the outcome is sent in the second one.
 func buildDBOS(ctx context.Context, pool *pg.Pool) (*System, error) {
-	dctx, err := dbos.NewContext(ctx, dbos.Config{AppName: "bench", SystemDBPool: pool.Pool, DatabaseSchema: dbosSchema,
-		Logger: slog.New(slog.DiscardHandler), ApplicationVersion: "bench"})
+	dctx, err := dbos.NewContext(ctx, dbos.Config{
+		AppName: "bench", SystemDBPool: pool.Pool, DatabaseSchema: dbosSchema,
+		Logger: slog.New(slog.DiscardHandler), ApplicationVersion: "bench",
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,8 @@ func buildDBOS(ctx context.Context, pool *pg.Pool) (*System, error) {
 	second := plain(pool, writeCredits, func(_ context.Context, tx pgx.Tx, f *Flow) error {
 		return dbos.Send(dctx, f.Key.EventID, "success", dbosTopic, dbos.WithSendTransaction(tx))
 	})
-	return &System{Baseline: Bare, Schema: dbosSchema, Settle: flows.settle,
+	return &System{
+		Baseline: Bare, Schema: dbosSchema, Settle: flows.settle,
 		First: func(ctx context.Context, f *Flow) error {
 			if err := order(ctx, f); err != nil {
 				return err

@@ -14,7 +14,13 @@ func TestFlowsAreDistinctAndTheSameEveryTime(t *testing.T) {
 		}
 		seen[f.Key.EventID] = true
 	}
-	if a, b := New(7).Acceptance(), New(7).Acceptance(); a.EventID != b.EventID || a.Customer != b.Customer || a.Objects[1] != b.Objects[1] {
+	if a, b := New(
+		7,
+	).Acceptance(),
+		New(
+			7,
+		).Acceptance(); a.EventID != b.EventID || a.Customer != b.Customer ||
+		a.Objects[1] != b.Objects[1] {
 		t.Errorf("%v and %v", a, b)
 	}
 	if a := New(7).Acceptance(); a.Objects[0][4:] == a.Objects[1][4:] || a.EventID[5:] == a.Objects[0][4:] {

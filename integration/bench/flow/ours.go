@@ -35,8 +35,10 @@ func buildPlain(ctx context.Context, pool *pg.Pool) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &System{Baseline: Bare, Schema: Schema, First: plain(pool, writeOrder, accept(e)),
-		Second: plain(pool, writeCredits, func(ctx context.Context, tx pgx.Tx, f *Flow) error { return e.Succeed(ctx, tx, f.Key) })}, nil
+	return &System{
+		Baseline: Bare, Schema: Schema, First: plain(pool, writeOrder, accept(e)),
+		Second: plain(pool, writeCredits, func(ctx context.Context, tx pgx.Tx, f *Flow) error { return e.Succeed(ctx, tx, f.Key) }),
+	}, nil
 }
 
 // buildBatched queues both into the app's own batch. Its baseline is the app that batches too.
@@ -45,9 +47,11 @@ func buildBatched(ctx context.Context, pool *pg.Pool) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &System{Baseline: BareBatched, Schema: Schema,
-		First:  batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error { return e.QueueAccept(b, f.Acceptance(), nil) }),
-		Second: batched(pool, queueCredits, func(b *pgx.Batch, f *Flow) error { return e.QueueSucceed(b, f.Key) })}, nil
+	return &System{
+		Baseline: BareBatched, Schema: Schema,
+		First:  batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error { return e.QueueAccept(b, f.Acceptance(), nil) }), //nolint:contextcheck // it is called within the batch
+		Second: batched(pool, queueCredits, func(b *pgx.Batch, f *Flow) error { return e.QueueSucceed(b, f.Key) }),
+	}, nil
 }
 
 // buildApply lets Apply run the second transaction.
@@ -56,8 +60,10 @@ func buildApply(ctx context.Context, pool *pg.Pool) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &System{Baseline: Bare, Schema: Schema, First: plain(pool, writeOrder, accept(e)),
+	return &System{
+		Baseline: Bare, Schema: Schema, First: plain(pool, writeOrder, accept(e)),
 		Second: func(ctx context.Context, f *Flow) error {
 			return e.Apply(ctx, f.Key, func(ctx context.Context, tx pgx.Tx) error { return writeCredits(ctx, tx, f) })
-		}}, nil
+		},
+	}, nil
 }

@@ -44,7 +44,12 @@ func newRiver(ctx context.Context, pool *pg.Pool) (*river.Client[pgx.Tx], error)
 // schedule inserts a job that is due at the deadline.
 func schedule(client *river.Client[pgx.Tx]) step {
 	return func(ctx context.Context, tx pgx.Tx, f *Flow) error {
-		inserted, err := client.InsertTx(ctx, tx, checkArgs{f.Key.EventID, f.Key.Effect}, &river.InsertOpts{ScheduledAt: time.Now().Add(Timeout)})
+		inserted, err := client.InsertTx(
+			ctx,
+			tx,
+			checkArgs{f.Key.EventID, f.Key.Effect},
+			&river.InsertOpts{ScheduledAt: time.Now().Add(Timeout)},
+		)
 		if err != nil {
 			return err
 		}
@@ -58,11 +63,13 @@ func buildRiverCancel(ctx context.Context, pool *pg.Pool) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &System{Baseline: Bare, Schema: riverSchema, First: plain(pool, writeOrder, schedule(client)),
+	return &System{
+		Baseline: Bare, Schema: riverSchema, First: plain(pool, writeOrder, schedule(client)),
 		Second: plain(pool, writeCredits, func(ctx context.Context, tx pgx.Tx, f *Flow) error {
 			_, err := client.JobCancelTx(ctx, tx, f.handle.(int64))
 			return err
-		})}, nil
+		}),
+	}, nil
 }
 
 func buildRiverDelete(ctx context.Context, pool *pg.Pool) (*System, error) {
@@ -70,9 +77,11 @@ func buildRiverDelete(ctx context.Context, pool *pg.Pool) (*System, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &System{Baseline: Bare, Schema: riverSchema, First: plain(pool, writeOrder, schedule(client)),
+	return &System{
+		Baseline: Bare, Schema: riverSchema, First: plain(pool, writeOrder, schedule(client)),
 		Second: plain(pool, writeCredits, func(ctx context.Context, tx pgx.Tx, f *Flow) error {
 			_, err := client.JobDeleteTx(ctx, tx, f.handle.(int64))
 			return err
-		})}, nil
+		}),
+	}, nil
 }

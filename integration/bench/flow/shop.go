@@ -68,7 +68,11 @@ func plain(pool *pg.Pool, app, added step) func(ctx context.Context, f *Flow) er
 }
 
 // batched sends the app's statements, and what queue adds, as one batch between BEGIN and COMMIT.
-func batched(pool *pg.Pool, app func(*pgx.Batch, *Flow), queue func(*pgx.Batch, *Flow) error) func(ctx context.Context, f *Flow) error {
+func batched(
+	pool *pg.Pool,
+	app func(*pgx.Batch, *Flow),
+	queue func(*pgx.Batch, *Flow) error,
+) func(ctx context.Context, f *Flow) error {
 	return func(ctx context.Context, f *Flow) error {
 		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 			batch := &pgx.Batch{}

@@ -25,9 +25,26 @@ var Stated = map[string]string{
 }
 
 // Told are the settings that a reader of the figures wants to know.
-var Told = []string{"server_version", "shared_buffers", "work_mem", "effective_cache_size", "max_connections", "wal_level", "fsync",
-	"synchronous_commit", "full_page_writes", "wal_compression", "max_wal_size", "checkpoint_timeout", "maintenance_work_mem", "autovacuum",
-	"random_page_cost", "jit", "data_checksums", "huge_pages"}
+var Told = []string{
+	"server_version",
+	"shared_buffers",
+	"work_mem",
+	"effective_cache_size",
+	"max_connections",
+	"wal_level",
+	"fsync",
+	"synchronous_commit",
+	"full_page_writes",
+	"wal_compression",
+	"max_wal_size",
+	"checkpoint_timeout",
+	"maintenance_work_mem",
+	"autovacuum",
+	"random_page_cost",
+	"jit",
+	"data_checksums",
+	"huge_pages",
+}
 
 // Server is the run's Postgres.
 type Server struct {
@@ -121,7 +138,8 @@ func (s *Server) Settings(ctx context.Context) (map[string]string, error) {
 
 // DiskBytes is what the databases and the log take now.
 func (s *Server) DiskBytes(ctx context.Context) (bytes int64, err error) {
-	err = s.admin.QueryRow(ctx, `SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir())`).Scan(&bytes)
+	err = s.admin.QueryRow(ctx, `SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir())`).
+		Scan(&bytes)
 	return bytes, err
 }
 

@@ -26,7 +26,10 @@ func TestAReportReadBackShowsTheSame(t *testing.T) {
 	if got.String() != want.String() {
 		t.Errorf("read back:\n%s\nwritten:\n%s", &got, &want)
 	}
-	if !strings.Contains(got.String(), "| throughput_ratio_8 | ours_batched | 0.900 [0.850, 0.950] | x bare_batched | ≥ 0.880 | yes |") ||
+	if !strings.Contains(
+		got.String(),
+		"| throughput_ratio_8 | ours_batched | 0.900 [0.850, 0.950] | x bare_batched | ≥ 0.880 | yes |",
+	) ||
 		!strings.Contains(got.String(), "| wal_added | ours_plain | 812.4 | bytes per flow over bare | ≤ 800 | NO |") {
 		t.Errorf("%s", &got)
 	}

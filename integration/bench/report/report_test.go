@@ -72,8 +72,13 @@ func TestEveryRoundHasEverySystemOnceAndNoneAlwaysFollowsTheSame(t *testing.T) {
 
 func rows() *Report {
 	r := &Report{Settings: map[string]any{"fsync": "on"}}
-	r.Add(Row{Name: "wal_added", System: "ours_plain", Value: 812.4, Unit: "bytes per flow over bare", Target: AtMost(800), Exact: true})
-	r.AddSeries(Row{Name: "throughput_ratio_8", System: "ours_batched", Unit: "x bare_batched", Target: AtLeast(0.88)}, []float64{0.9, 0.8, 1})
+	r.Add(
+		Row{Name: "wal_added", System: "ours_plain", Value: 812.4, Unit: "bytes per flow over bare", Target: AtMost(800), Exact: true},
+	)
+	r.AddSeries(
+		Row{Name: "throughput_ratio_8", System: "ours_batched", Unit: "x bare_batched", Target: AtLeast(0.88)},
+		[]float64{0.9, 0.8, 1},
+	)
 	r.Add(Row{Name: "sweep_open_1", System: "ours", Value: 123456.7, Unit: "incidents/s"})
 	r.Add(Row{Name: "not_measured", System: "ours", Value: math.NaN()})
 	r.AddSeries(Row{Name: "not_measured_either", System: "ours"}, nil)
@@ -131,7 +136,8 @@ func TestFile(t *testing.T) {
 	if first := file.Rows[0]; first["target"] != 800.0 || first["met"] != false || first["exact"] != true {
 		t.Errorf("%v", first)
 	}
-	if second, q1 := file.Rows[1], file.Rows[2]; second["met"] != true || q1["name"] != "throughput_ratio_8_q1" || q1["target"] != nil ||
+	if second, q1 := file.Rows[1], file.Rows[2]; second["met"] != true || q1["name"] != "throughput_ratio_8_q1" ||
+		q1["target"] != nil ||
 		math.Abs(q1["value"].(float64)-0.85) > 1e-9 {
 		t.Errorf("%v, then %v", second, q1)
 	}

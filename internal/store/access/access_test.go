@@ -23,8 +23,10 @@ func TestEveryChangeOfAccessIsInTheAuditLogWithoutItsSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = must[string](t)(st.Access.Operators.Invite(ctx, "bob@example.com", "viewer", "ada@example.com"))
-	for _, err := range []error{st.Access.Keys.Revoke(ctx, "default", key.ID, "ada@example.com"), st.Access.Tokens.Revoke(ctx, token.ID, "ada@example.com"),
-		st.Access.Operators.SetRole(ctx, "bob@example.com", "operator", "ada@example.com"), st.Access.Operators.Remove(ctx, "bob@example.com", "ada@example.com")} {
+	for _, err := range []error{
+		st.Access.Keys.Revoke(ctx, "default", key.ID, "ada@example.com"), st.Access.Tokens.Revoke(ctx, token.ID, "ada@example.com"),
+		st.Access.Operators.SetRole(ctx, "bob@example.com", "operator", "ada@example.com"), st.Access.Operators.Remove(ctx, "bob@example.com", "ada@example.com"),
+	} {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +52,13 @@ func TestEveryChangeOfAccessIsInTheAuditLogWithoutItsSecret(t *testing.T) {
 	if got := strings.Join(actions, ", "); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if page := must[projects.AuditPage](t)(st.Projects.Audit.List(ctx, projects.AuditFilter{Project: "default", Action: "key."})); len(page.Entries) != 2 {
+	if page := must[projects.AuditPage](
+		t,
+	)(
+		st.Projects.Audit.List(ctx, projects.AuditFilter{Project: "default", Action: "key."}),
+	); len(
+		page.Entries,
+	) != 2 {
 		t.Errorf("of the project's keys: %+v", page.Entries)
 	}
 }

@@ -47,7 +47,10 @@ type KeyOwner struct {
 // Create adds an API key. Its secret, sk_ and 40 characters, is returned
 // once: it is not shown again.
 func (k *APIKeys) Create(ctx context.Context, project, label string, by engine.Operator) (APIKey, string, error) {
-	if err := errors.Join(store.Invalid("label", input.Label(label, input.NameLimit)), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
+	if err := errors.Join(
+		store.Invalid("label", input.Label(label, input.NameLimit)),
+		store.Invalid("by", input.Label(string(by), input.NameLimit)),
+	); err != nil {
 		return APIKey{}, "", err
 	}
 	projectID, err := k.projects.ID(ctx, project)
@@ -57,7 +60,11 @@ func (k *APIKeys) Create(ctx context.Context, project, label string, by engine.O
 	secret, hash, ending := newSecret(apiKeyPrefix)
 	var row dbsqlc.APIKey
 	err = k.db.InTx(ctx, func(tx pgx.Tx) error {
-		row, err = k.db.Queries.KeyCreate(ctx, tx, dbsqlc.KeyCreateParams{ProjectID: projectID, KeyHash: hash, Ending: ending, Label: label, CreatedBy: string(by)})
+		row, err = k.db.Queries.KeyCreate(
+			ctx,
+			tx,
+			dbsqlc.KeyCreateParams{ProjectID: projectID, KeyHash: hash, Ending: ending, Label: label, CreatedBy: string(by)},
+		)
 		if err != nil {
 			return err
 		}
@@ -130,6 +137,8 @@ func (k *APIKeys) Owner(ctx context.Context, secret string) (KeyOwner, error) {
 }
 
 func newAPIKey(row dbsqlc.APIKey) APIKey {
-	return APIKey{ID: row.KeyID, Label: row.Label, Ending: row.Ending, CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy,
-		LastUsedAt: pg.Value(row.LastUsedAt), RevokedAt: pg.Value(row.RevokedAt)}
+	return APIKey{
+		ID: row.KeyID, Label: row.Label, Ending: row.Ending, CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy,
+		LastUsedAt: pg.Value(row.LastUsedAt), RevokedAt: pg.Value(row.RevokedAt),
+	}
 }

@@ -49,7 +49,11 @@ var (
 //
 // Errors: [ErrIdempotencyConflict], [ErrIdempotencyBusy], [engine.ErrNotFound] for an
 // unknown project, and whatever work returns.
-func (i *Idempotency) Once(ctx context.Context, k IdempotencyKey, work func(tx pgx.Tx) (status int, body []byte, err error)) (Answer, error) {
+func (i *Idempotency) Once(
+	ctx context.Context,
+	k IdempotencyKey,
+	work func(tx pgx.Tx) (status int, body []byte, err error),
+) (Answer, error) {
 	var answer Answer
 	// The verdict counts on a fresh snapshot for each statement.
 	err := i.db.InTx(ctx, func(tx pgx.Tx) error {
@@ -76,8 +80,10 @@ func (i *Idempotency) Once(ctx context.Context, k IdempotencyKey, work func(tx p
 		if answer.Status < 200 || answer.Status > 299 {
 			return errNotKept
 		}
-		return i.db.Queries.IdempotencyKeep(ctx, tx, dbsqlc.IdempotencyKeepParams{Project: k.Project, Endpoint: k.Endpoint, Key: k.Key,
-			BodyHash: k.BodyHash, Status: answer.Status, Answer: answer.Body})
+		return i.db.Queries.IdempotencyKeep(ctx, tx, dbsqlc.IdempotencyKeepParams{
+			Project: k.Project, Endpoint: k.Endpoint, Key: k.Key,
+			BodyHash: k.BodyHash, Status: answer.Status, Answer: answer.Body,
+		})
 	})
 	if errors.Is(err, errNotKept) {
 		return answer, nil

@@ -28,7 +28,11 @@ func TestOnlyTheWorkOfASuccessIsKept(t *testing.T) {
 			work := func(status int, fault error) func(pgx.Tx) (int, []byte, error) {
 				return func(tx pgx.Tx) (int, []byte, error) {
 					calls++
-					_, err := tx.Exec(t.Context(), "INSERT INTO sendpromptly.audit VALUES (1, gen_random_uuid(), now(), 'ada', 'test', $1)", project)
+					_, err := tx.Exec(
+						t.Context(),
+						"INSERT INTO sendpromptly.audit VALUES (1, gen_random_uuid(), now(), 'ada', 'test', $1)",
+						project,
+					)
 					return status, []byte("answer"), errors.Join(err, fault)
 				}
 			}
@@ -51,12 +55,21 @@ func TestOnlyTheWorkOfASuccessIsKept(t *testing.T) {
 				t.Errorf("another body: %v", err)
 			}
 			var rows int
-			if err := db.Pool.QueryRow(t.Context(), "SELECT count(*) FROM sendpromptly.audit WHERE subject = $1", project).Scan(&rows); err != nil || rows != 1 || calls != 3 {
+			if err := db.Pool.QueryRow(t.Context(), "SELECT count(*) FROM sendpromptly.audit WHERE subject = $1", project).
+				Scan(&rows); err != nil || rows != 1 ||
+				calls != 3 {
 				t.Errorf("%d rows of %d calls, %v", rows, calls, err)
 			}
 		})
 	}
-	if _, err := st.Access.Idempotency.Once(t.Context(), access.IdempotencyKey{Project: "nobody", Endpoint: "test", Key: "one"}, nil); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := st.Access.Idempotency.Once(
+		t.Context(),
+		access.IdempotencyKey{Project: "nobody", Endpoint: "test", Key: "one"},
+		nil,
+	); !errors.Is(
+		err,
+		engine.ErrNotFound,
+	) {
 		t.Errorf("an unknown project: %v", err)
 	}
 }

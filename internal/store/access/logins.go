@@ -118,13 +118,18 @@ func (o *Operators) logIn(ctx context.Context, tx pgx.Tx, email, how string) (Lo
 	if err != nil {
 		return Login{}, store.OrNotFound(err, "operator "+email)
 	}
-	return Login{newOperatorAccount(row), pg.Value(row.LastLoginAt)}, o.audit.Add(ctx, tx, 0, engine.Operator(email), "operator.login", email, how)
+	err = o.audit.Add(ctx, tx, 0, engine.Operator(email), "operator.login", email, how)
+	return Login{newOperatorAccount(row), pg.Value(row.LastLoginAt)}, err
 }
 
 // Session reads the operator who logged in at a moment. It returns
 // [engine.ErrNotFound] where the operator was removed since, or the login is 12 hours
 // old. recent says that the login is not older than 15 minutes.
-func (o *Operators) Session(ctx context.Context, email string, loggedInAt time.Time) (who OperatorAccount, recent bool, err error) {
+func (o *Operators) Session(
+	ctx context.Context,
+	email string,
+	loggedInAt time.Time,
+) (who OperatorAccount, recent bool, err error) {
 	row, err := o.db.Queries.OperatorSession(ctx, o.db.Pool, dbsqlc.OperatorSessionParams{Email: email, LoggedInAt: loggedInAt})
 	if err != nil {
 		return OperatorAccount{}, false, store.OrNotFound(err, "session")

@@ -65,7 +65,11 @@ func TestASessionEndsWithItsOperatorAndItsHours(t *testing.T) {
 	t.Parallel()
 	db, st := open(t)
 	ctx := t.Context()
-	login := must[access.Login](t)(st.Access.Operators.UseLink(ctx, must[string](t)(st.Access.Operators.Invite(ctx, "ada@example.com", "viewer", "spadmin"))))
+	login := must[access.Login](
+		t,
+	)(
+		st.Access.Operators.UseLink(ctx, must[string](t)(st.Access.Operators.Invite(ctx, "ada@example.com", "viewer", "spadmin"))),
+	)
 	if who, recent, err := st.Access.Operators.Session(ctx, login.Email, login.At); err != nil || !recent || who.Role != "viewer" {
 		t.Errorf("%+v, %v, %v", who, recent, err)
 	}
@@ -80,7 +84,11 @@ func TestASessionEndsWithItsOperatorAndItsHours(t *testing.T) {
 	if _, _, err := st.Access.Operators.Session(ctx, login.Email, login.At); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("12 hours later: %v", err)
 	}
-	login = must[access.Login](t)(st.Access.Operators.UseLink(ctx, must[string](t)(st.Access.Operators.CreateLink(ctx, login.Email, "spadmin"))))
+	login = must[access.Login](
+		t,
+	)(
+		st.Access.Operators.UseLink(ctx, must[string](t)(st.Access.Operators.CreateLink(ctx, login.Email, "spadmin"))),
+	)
 	_ = must[string](t)(st.Access.Operators.Invite(ctx, "bob@example.com", "admin", "spadmin"))
 	if err := st.Access.Operators.Remove(ctx, login.Email, "bob"); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,11 @@ func (o *Operators) Invite(ctx context.Context, email, role string, by engine.Op
 				return err
 			}
 		}
-		if _, err := o.db.Queries.OperatorInvite(ctx, tx, dbsqlc.OperatorInviteParams{Email: email, Role: role, CreatedBy: string(by)}); err != nil {
+		if _, err := o.db.Queries.OperatorInvite(
+			ctx,
+			tx,
+			dbsqlc.OperatorInviteParams{Email: email, Role: role, CreatedBy: string(by)},
+		); err != nil {
 			return err
 		}
 		if err := o.audit.Add(ctx, tx, 0, by, "operator.invite", email, role); err != nil {
@@ -178,5 +182,12 @@ func (o *Operators) Configured(ctx context.Context) (bool, error) {
 }
 
 func newOperatorAccount(row dbsqlc.OperatorRow) OperatorAccount {
-	return OperatorAccount{Email: row.Email, Role: row.Role, Vouched: row.Vouched, CreatedAt: row.CreatedAt, CreatedBy: row.CreatedBy, LastLoginAt: pg.Value(row.LastLoginAt)}
+	return OperatorAccount{
+		Email:       row.Email,
+		Role:        row.Role,
+		Vouched:     row.Vouched,
+		CreatedAt:   row.CreatedAt,
+		CreatedBy:   row.CreatedBy,
+		LastLoginAt: pg.Value(row.LastLoginAt),
+	}
 }

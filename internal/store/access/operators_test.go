@@ -14,8 +14,10 @@ func TestTheOnlyAdminStays(t *testing.T) {
 	ctx := t.Context()
 	_ = must[string](t)(st.Access.Operators.Invite(ctx, "ada@example.com", "admin", "spadmin"))
 	_, invite := st.Access.Operators.Invite(ctx, "ada@example.com", "viewer", "ada")
-	for what, err := range map[string]error{"removed": st.Access.Operators.Remove(ctx, "ada@example.com", "ada"),
-		"demoted": st.Access.Operators.SetRole(ctx, "ada@example.com", "viewer", "ada"), "demoted by an invitation": invite} {
+	for what, err := range map[string]error{
+		"removed": st.Access.Operators.Remove(ctx, "ada@example.com", "ada"),
+		"demoted": st.Access.Operators.SetRole(ctx, "ada@example.com", "viewer", "ada"), "demoted by an invitation": invite,
+	} {
 		var field *engine.FieldError
 		if !errors.As(err, &field) {
 			t.Errorf("the only admin is %s: %v", what, err)
@@ -32,7 +34,13 @@ func TestWhatIsNoAddressOrRoleIsRefused(t *testing.T) {
 	_, st := open(t)
 	for _, email := range []string{"", "ada", "@example.com", "ada@", "a b@example.com", "ada@example.com\n", "<ada@example.com>", "a\x00@b", strings.Repeat("a", 250) + "@example.com"} {
 		var field *engine.FieldError
-		if _, err := st.Access.Operators.Invite(t.Context(), email, "viewer", "spadmin"); !errors.As(err, &field) && email != "ada@example.com\n" {
+		if _, err := st.Access.Operators.Invite(
+			t.Context(),
+			email,
+			"viewer",
+			"spadmin",
+		); !errors.As(err, &field) &&
+			email != "ada@example.com\n" {
 			t.Errorf("%q: %v", email, err)
 		}
 	}

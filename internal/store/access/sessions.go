@@ -42,7 +42,11 @@ func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, foun
 // CommitCtx writes a session that ends at a moment of this machine's clock,
 // which is kept as a distance from now by the database's.
 func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, end time.Time) error {
-	return s.db.Queries.SessionSave(ctx, s.db.Pool, dbsqlc.SessionSaveParams{SessionHash: hashOf(token), Data: data, Lifetime: pg.Interval(time.Until(end))})
+	return s.db.Queries.SessionSave(
+		ctx,
+		s.db.Pool,
+		dbsqlc.SessionSaveParams{SessionHash: hashOf(token), Data: data, Lifetime: pg.Interval(time.Until(end))},
+	)
 }
 
 // DeleteCtx ends a session. An unknown one is no error.

@@ -45,8 +45,17 @@ type Token struct {
 // Create adds a token. project "" is for all projects, and a lifetime of 0
 // never ends. The secret, spt_ and 40 characters, is returned once: it is not
 // shown again.
-func (t *Tokens) Create(ctx context.Context, role, label, project string, lifetime time.Duration, by engine.Operator) (Token, string, error) {
-	if err := errors.Join(checkRole(role), store.Invalid("label", input.Label(label, input.NameLimit)), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
+func (t *Tokens) Create(
+	ctx context.Context,
+	role, label, project string,
+	lifetime time.Duration,
+	by engine.Operator,
+) (Token, string, error) {
+	if err := errors.Join(
+		checkRole(role),
+		store.Invalid("label", input.Label(label, input.NameLimit)),
+		store.Invalid("by", input.Label(string(by), input.NameLimit)),
+	); err != nil {
 		return Token{}, "", err
 	}
 	if lifetime < 0 || lifetime > 10*365*24*time.Hour {
@@ -155,6 +164,16 @@ func (t *Tokens) Session(ctx context.Context, tokenID string, loggedInAt time.Ti
 }
 
 func newToken(row dbsqlc.Token, project string) Token {
-	return Token{ID: row.TokenID, Label: row.Label, Role: row.Role, Project: project, Ending: row.Ending, CreatedAt: row.CreatedAt,
-		CreatedBy: row.CreatedBy, ExpiresAt: pg.Value(row.ExpiresAt), LastUsedAt: pg.Value(row.LastUsedAt), RevokedAt: pg.Value(row.RevokedAt)}
+	return Token{
+		ID:         row.TokenID,
+		Label:      row.Label,
+		Role:       row.Role,
+		Project:    project,
+		Ending:     row.Ending,
+		CreatedAt:  row.CreatedAt,
+		CreatedBy:  row.CreatedBy,
+		ExpiresAt:  pg.Value(row.ExpiresAt),
+		LastUsedAt: pg.Value(row.LastUsedAt),
+		RevokedAt:  pg.Value(row.RevokedAt),
+	}
 }

@@ -58,7 +58,12 @@ func TestATokenHoldsUntilItsEnd(t *testing.T) {
 	if _, _, err := st.Access.Tokens.Find(ctx, secret); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("revoked: %v", err)
 	}
-	if all := must[[]access.Token](t)(st.Access.Tokens.List(ctx)); len(all) != 2 || all[0].RevokedAt.IsZero() || all[1].Project != "default" {
+	if all := must[[]access.Token](
+		t,
+	)(
+		st.Access.Tokens.List(ctx),
+	); len(all) != 2 || all[0].RevokedAt.IsZero() ||
+		all[1].Project != "default" {
 		t.Errorf("%+v", all)
 	}
 }

@@ -35,7 +35,12 @@ func newArchiveFile(folder, project string) (*archiveFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &archiveFile{folder: folder, file: file, sum: sha256.New(), manifest: Manifest{Format: 1, Project: project, State: stateWritten, Stayed: []string{}}}
+	a := &archiveFile{
+		folder:   folder,
+		file:     file,
+		sum:      sha256.New(),
+		manifest: Manifest{Format: 1, Project: project, State: stateWritten, Stayed: []string{}},
+	}
 	a.buffer = bufio.NewWriter(io.MultiWriter(file, a.sum))
 	a.zip = gzip.NewWriter(a.buffer)
 	return a, nil

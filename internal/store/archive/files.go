@@ -55,7 +55,13 @@ const (
 
 // archive first finishes what an earlier run began in the folder, then writes
 // and removes file by file until nothing is old enough.
-func (a *Archive) archive(ctx context.Context, o RetainOptions, before time.Time, pace *retention.Pace, report *RetainReport) error {
+func (a *Archive) archive(
+	ctx context.Context,
+	o RetainOptions,
+	before time.Time,
+	pace *retention.Pace,
+	report *RetainReport,
+) error {
 	if o.PerFile == 0 {
 		o.PerFile = perFile
 	}
@@ -108,7 +114,14 @@ func (a *Archive) finishBegun(ctx context.Context, o RetainOptions, pace *retent
 }
 
 // writeFile writes one file and its manifest. No ids come back where nothing was left to write.
-func (a *Archive) writeFile(ctx context.Context, o RetainOptions, before time.Time, pace *retention.Pace, after string, report *RetainReport) (m Manifest, ids []string, last string, err error) {
+func (a *Archive) writeFile(
+	ctx context.Context,
+	o RetainOptions,
+	before time.Time,
+	pace *retention.Pace,
+	after string,
+	report *RetainReport,
+) (m Manifest, ids []string, last string, err error) {
 	out, err := newArchiveFile(o.Archive, o.Project)
 	if err != nil {
 		return m, nil, after, err
@@ -151,14 +164,25 @@ func (a *Archive) writeFile(ctx context.Context, o RetainOptions, before time.Ti
 }
 
 // removeArchived removes what a file holds and completes its manifest.
-func (a *Archive) removeArchived(ctx context.Context, o RetainOptions, pace *retention.Pace, m Manifest, ids []string, report *RetainReport) error {
+func (a *Archive) removeArchived(
+	ctx context.Context,
+	o RetainOptions,
+	pace *retention.Pace,
+	m Manifest,
+	ids []string,
+	report *RetainReport,
+) error {
 	m.Stayed = []string{}
 	for len(ids) > 0 {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		var rows []dbsqlc.EffectsForgetRow
-		params := dbsqlc.EffectsForgetParams{Project: o.Project, SettledBefore: m.SettledBefore, EffectIds: ids[:min(retention.Batch, len(ids))]}
+		params := dbsqlc.EffectsForgetParams{
+			Project:       o.Project,
+			SettledBefore: m.SettledBefore,
+			EffectIds:     ids[:min(retention.Batch, len(ids))],
+		}
 		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
 			// Once begun it is not interrupted: the next run would find the rows held and take them for effects that stayed.
 			begun, stop := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
@@ -192,5 +216,10 @@ var errTampered = errors.New("is not as its manifest says: nothing was removed; 
 
 // fileName is made of the project, the first receipt's time and its effect's id.
 func fileName(project string, at time.Time, id string) string {
-	return fmt.Sprintf("sendpromptly-%s-%s-%s.jsonl.gz", project, at.UTC().Format("20060102T150405Z"), strings.ReplaceAll(id, "-", "")[16:])
+	return fmt.Sprintf(
+		"sendpromptly-%s-%s-%s.jsonl.gz",
+		project,
+		at.UTC().Format("20060102T150405Z"),
+		strings.ReplaceAll(id, "-", "")[16:],
+	)
 }

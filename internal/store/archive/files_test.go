@@ -83,7 +83,11 @@ func TestAnArchiveHoldsSealedTimelines(t *testing.T) {
 	db.Travel(keep + time.Hour)
 	s := needs(rooms.Open(db.Pool, ""))(t)
 	folder := filepath.Join(t.TempDir(), "archive")
-	needs(s.Archive.Retain(t.Context(), archive.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, FullSpeed: true}))(t)
+	needs(
+		s.Archive.Retain(t.Context(), archive.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, FullSpeed: true}),
+	)(
+		t,
+	)
 	lines := archiveLines(t, folder)
 	for event, want := range map[string]struct{ entries, seals int }{
 		"evt_plain":  {0, 0},
@@ -111,12 +115,21 @@ func TestAPoisonousEffectNeverWedgesAnArchive(t *testing.T) {
 	do(t, db, "SELECT sendpromptly.seal(1, $1)", id["evt_0010"])
 	do(t, db, "DELETE FROM sendpromptly.chains WHERE effect_id = $1", id["evt_0010"]) // somebody meddled with it
 	do(t, db, "DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", id["evt_0010"])
-	do(t, db, `CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`)
-	do(t, db, `CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id = 'evt_0003') EXECUTE FUNCTION public.poison()`)
+	do(
+		t,
+		db,
+		`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`,
+	)
+	do(
+		t,
+		db,
+		`CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id = 'evt_0003') EXECUTE FUNCTION public.poison()`,
+	)
 	folder := filepath.Join(t.TempDir(), "archive")
 	options := archive.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, FullSpeed: true}
 	report, err := s.Archive.Retain(t.Context(), options)
-	if err != nil || report.Removed != 43 || len(report.Archives) != 1 || !slices.Equal(report.Archives[0].Stayed, []string{id["evt_0003"]}) {
+	if err != nil || report.Removed != 43 || len(report.Archives) != 1 ||
+		!slices.Equal(report.Archives[0].Stayed, []string{id["evt_0003"]}) {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	if left := eventsLeft(t, db); !slices.Equal(left, []string{"evt_0003", "evt_0010"}) {
@@ -127,7 +140,8 @@ func TestAPoisonousEffectNeverWedgesAnArchive(t *testing.T) {
 	}
 	for event, want := range map[string]string{"evt_0003": "retention could not remove the effect", "evt_0010": "retention could not archive the effect"} {
 		var note, why string
-		err := db.Pool.QueryRow(t.Context(), "SELECT note, error_message FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'note'", id[event]).Scan(&note, &why)
+		err := db.Pool.QueryRow(t.Context(), "SELECT note, error_message FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'note'", id[event]).
+			Scan(&note, &why)
 		if err != nil || note != want || why == "" {
 			t.Errorf("%s: %q, %q, %v", event, note, why, err)
 		}
@@ -145,7 +159,12 @@ func TestAnArchivePassesByAChainThatSomebodyHolds(t *testing.T) {
 	other := needs(db.Pool.Begin(t.Context()))(t)
 	defer func() { _ = other.Rollback(t.Context()) }()
 	needs(other.Exec(t.Context(), "SELECT 1 FROM sendpromptly.chains WHERE effect_id = $1 FOR UPDATE", all[10]))(t)
-	options := archive.RetainOptions{Project: "default", OlderThan: keep, Archive: filepath.Join(t.TempDir(), "archive"), FullSpeed: true}
+	options := archive.RetainOptions{
+		Project:   "default",
+		OlderThan: keep,
+		Archive:   filepath.Join(t.TempDir(), "archive"),
+		FullSpeed: true,
+	}
 	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	if report, err := s.Archive.Retain(ctx, options); err != nil || report.Removed != 11 {

@@ -79,7 +79,10 @@ func (a *Archive) Retain(ctx context.Context, o RetainOptions) (RetainReport, er
 	case o.OlderThan == 0:
 		return report, &engine.FieldError{Field: "older_than", Reason: "is needed: the project has no retention of its own"}
 	case o.OlderThan < retention.Least:
-		return report, &engine.FieldError{Field: "older_than", Reason: "must be 840h (35 days) at least: providers redeliver events for 30 days"}
+		return report, &engine.FieldError{
+			Field:  "older_than",
+			Reason: "must be 840h (35 days) at least: providers redeliver events for 30 days",
+		}
 	case o.PerFile < 0:
 		return report, &engine.FieldError{Field: "per_file", Reason: "must not be negative"}
 	}

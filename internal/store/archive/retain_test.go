@@ -251,7 +251,8 @@ func TestAnEffectThatChangedAfterItWasWrittenStays(t *testing.T) {
 	}
 	db.Travel(keep + time.Hour) // the duplicate is old too by now, but the file knows nothing of it
 	report, err := s.Archive.Retain(t.Context(), options)
-	if err != nil || len(report.Archives) != 2 || !slices.Equal(report.Archives[0].Stayed, []string{all[1]}) || report.Archives[1].Effects != 1 {
+	if err != nil || len(report.Archives) != 2 || !slices.Equal(report.Archives[0].Stayed, []string{all[1]}) ||
+		report.Archives[1].Effects != 1 {
 		t.Fatalf("%+v, %v", report, err)
 	}
 	if got := archived(t, folder); !slices.Equal(got, all) {

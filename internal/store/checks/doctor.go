@@ -84,15 +84,24 @@ func (c *Checks) schemaDrift(ctx context.Context) ([]Finding, error) {
 	}
 	var findings []Finding
 	for _, line := range missingFrom(expectedSchema(), have) {
-		findings = append(findings, Finding{"schema", LevelProblem, "missing or changed: " + line, "spadmin migrate sql prints the definition"})
+		findings = append(
+			findings,
+			Finding{"schema", LevelProblem, "missing or changed: " + line, "spadmin migrate sql prints the definition"},
+		)
 	}
 	for _, line := range missingFrom(have, expectedSchema()) {
 		if strings.HasPrefix(line, "public may execute") {
 			name := strings.TrimPrefix(line, "public may execute ")
-			findings = append(findings, Finding{"roles", LevelProblem, line, "REVOKE EXECUTE ON FUNCTION sendpromptly." + name + " FROM PUBLIC;"})
+			findings = append(
+				findings,
+				Finding{"roles", LevelProblem, line, "REVOKE EXECUTE ON FUNCTION sendpromptly." + name + " FROM PUBLIC;"},
+			)
 			continue
 		}
-		findings = append(findings, Finding{"schema", LevelWarning, "not ours: " + line, "drop it, or keep it if you added it on purpose"})
+		findings = append(
+			findings,
+			Finding{"schema", LevelWarning, "not ours: " + line, "drop it, or keep it if you added it on purpose"},
+		)
 	}
 	if len(findings) == 0 {
 		findings = []Finding{ok("schema", "functions, columns and indexes are as released")}
@@ -124,7 +133,14 @@ func (c *Checks) clock(ctx context.Context) ([]Finding, error) {
 	}
 	// Postgres is the only clock of the engine; the app's matters for reading times.
 	if drift := time.Since(state.Now).Abs(); drift > 30*time.Second {
-		return []Finding{{"clock", LevelWarning, fmt.Sprintf("this machine and Postgres differ by %s", drift.Round(time.Second)), "synchronise both with NTP"}}, nil
+		return []Finding{
+			{
+				"clock",
+				LevelWarning,
+				fmt.Sprintf("this machine and Postgres differ by %s", drift.Round(time.Second)),
+				"synchronise both with NTP",
+			},
+		}, nil
 	}
 	return []Finding{ok("clock", "Postgres's own, and this machine agrees")}, nil
 }
@@ -149,8 +165,10 @@ func (c *Checks) roles(ctx context.Context) ([]Finding, error) {
 	var findings []Finding
 	for _, role := range []string{"sendpromptly_app", "sendpromptly_engine", "sendpromptly_operator"} {
 		if !slices.Contains(have, role) {
-			findings = append(findings, Finding{"roles", LevelWarning, "role " + role + " does not exist",
-				"spadmin migrate grants; where that may not create roles: CREATE ROLE " + role + " NOLOGIN; first"})
+			findings = append(findings, Finding{
+				"roles", LevelWarning, "role " + role + " does not exist",
+				"spadmin migrate grants; where that may not create roles: CREATE ROLE " + role + " NOLOGIN; first",
+			})
 		}
 	}
 	if len(findings) == 0 {
@@ -170,17 +188,47 @@ func (c *Checks) server(ctx context.Context) ([]Finding, error) {
 		findings[0] = Finding{"settings", LevelProblem, "PostgreSQL is older than 15", "upgrade Postgres"}
 	}
 	if state.Encoding != "UTF8" {
-		findings = append(findings, Finding{"settings", LevelProblem, "the database's encoding is " + state.Encoding, "create the database with ENCODING 'UTF8'"})
+		findings = append(
+			findings,
+			Finding{"settings", LevelProblem, "the database's encoding is " + state.Encoding, "create the database with ENCODING 'UTF8'"},
+		)
 	}
 	if state.Autovacuum != "on" {
-		findings = append(findings, Finding{"settings", LevelProblem, "autovacuum is off: the table of owed deadlines will bloat", "ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf();"})
+		findings = append(
+			findings,
+			Finding{
+				"settings",
+				LevelProblem,
+				"autovacuum is off: the table of owed deadlines will bloat",
+				"ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf();",
+			},
+		)
 	}
 	if state.Fsync != "on" {
-		findings = append(findings, Finding{"settings", LevelWarning, "fsync is off: a crash loses what was acknowledged", "ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf();"})
+		findings = append(
+			findings,
+			Finding{
+				"settings",
+				LevelWarning,
+				"fsync is off: a crash loses what was acknowledged",
+				"ALTER SYSTEM SET fsync = on; SELECT pg_reload_conf();",
+			},
+		)
 	}
 	if state.OldestTransaction > 3600 {
-		findings = append(findings, Finding{"settings", LevelWarning, fmt.Sprintf("a transaction has been open for %s: dead rows stay, and if it wrote, sealing waits for it",
-			pg.FromSeconds(state.OldestTransaction).Round(time.Minute)), "SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start LIMIT 1;"})
+		findings = append(
+			findings,
+			Finding{
+				"settings",
+				LevelWarning,
+				fmt.Sprintf(
+					"a transaction has been open for %s: dead rows stay, and if it wrote, sealing waits for it",
+					pg.FromSeconds(state.OldestTransaction).
+						Round(time.Minute),
+				),
+				"SELECT pid, xact_start, query FROM pg_stat_activity ORDER BY xact_start LIMIT 1;",
+			},
+		)
 	}
 	return findings, nil
 }
@@ -216,16 +264,22 @@ func (c *Checks) secrets(ctx context.Context) ([]Finding, error) {
 	}
 	var findings []Finding
 	if plain > 0 {
-		findings = append(findings, Finding{"secrets", LevelWarning, fmt.Sprintf("%d callback secrets are stored plain", plain),
-			"set SENDPROMPTLY_SECRET_KEY, then spadmin project set NAME --rotate-callback-secret"})
+		findings = append(findings, Finding{
+			"secrets", LevelWarning, fmt.Sprintf("%d callback secrets are stored plain", plain),
+			"set SENDPROMPTLY_SECRET_KEY, then spadmin project set NAME --rotate-callback-secret",
+		})
 	}
 	if shut > 0 {
-		findings = append(findings, Finding{"secrets", LevelProblem, fmt.Sprintf("%d callback secrets are sealed and do not open with the key that is set here", shut),
-			"set SENDPROMPTLY_SECRET_KEY to the key that every engine has"})
+		findings = append(findings, Finding{
+			"secrets", LevelProblem, fmt.Sprintf("%d callback secrets are sealed and do not open with the key that is set here", shut),
+			"set SENDPROMPTLY_SECRET_KEY to the key that every engine has",
+		})
 	}
 	if without > 0 {
-		findings = append(findings, Finding{"secrets", LevelProblem, fmt.Sprintf("%d projects have a repair URL but no callback secret", without),
-			"spadmin project set NAME --rotate-callback-secret"})
+		findings = append(findings, Finding{
+			"secrets", LevelProblem, fmt.Sprintf("%d projects have a repair URL but no callback secret", without),
+			"spadmin project set NAME --rotate-callback-secret",
+		})
 	}
 	if len(findings) == 0 {
 		findings = []Finding{ok("secrets", fmt.Sprintf("%d callback secrets, all sealed", len(rows)))}
@@ -246,12 +300,21 @@ func (c *Checks) engines(ctx context.Context) ([]Finding, error) {
 		}
 		alive++
 		if e.OverdueLocked > 0 {
-			findings = append(findings, Finding{"engines", LevelWarning, fmt.Sprintf("engine on %s: %d overdue effects are locked by their workers", e.Host, e.OverdueLocked),
-				"call Succeed last in the effect's transaction, or use Apply"})
+			findings = append(findings, Finding{
+				"engines", LevelWarning, fmt.Sprintf("engine on %s: %d overdue effects are locked by their workers", e.Host, e.OverdueLocked),
+				"call Succeed last in the effect's transaction, or use Apply",
+			})
 		}
 	}
 	if alive == 0 {
-		return []Finding{{"engines", LevelProblem, "no engine has been running for 30 seconds: nothing looks for deadlines", "run engine.Run in your app, or spadmin run"}}, nil
+		return []Finding{
+			{
+				"engines",
+				LevelProblem,
+				"no engine has been running for 30 seconds: nothing looks for deadlines",
+				"run engine.Run in your app, or spadmin run",
+			},
+		}, nil
 	}
 	return append(findings, ok("engines", fmt.Sprintf("%d running", alive))), nil
 }
@@ -263,13 +326,32 @@ func (c *Checks) backlog(ctx context.Context) ([]Finding, error) {
 	}
 	findings := []Finding{ok("backlog", capped(counts.Owed)+" effects owed")}
 	if counts.Overdue > 0 {
-		findings = append(findings, Finding{"backlog", LevelProblem, capped(counts.Overdue) + " effects are overdue without an incident", "spadmin sweep"})
+		findings = append(
+			findings,
+			Finding{"backlog", LevelProblem, capped(counts.Overdue) + " effects are overdue without an incident", "spadmin sweep"},
+		)
 	}
 	if counts.SetAside > 0 {
-		findings = append(findings, Finding{"backlog", LevelProblem, capped(counts.SetAside) + " overdue effects were set aside: their incidents could not be opened", "SELECT effect_id, poisoned FROM sendpromptly.owed WHERE poisoned IS NOT NULL;"})
+		findings = append(
+			findings,
+			Finding{
+				"backlog",
+				LevelProblem,
+				capped(counts.SetAside) + " overdue effects were set aside: their incidents could not be opened",
+				"SELECT effect_id, poisoned FROM sendpromptly.owed WHERE poisoned IS NOT NULL;",
+			},
+		)
 	}
 	if counts.Deferred > 0 {
-		findings = append(findings, Finding{"backlog", LevelWarning, capped(counts.Deferred) + " failures wait for a locked effect", "SELECT * FROM sendpromptly.deferred_failures ORDER BY at;"})
+		findings = append(
+			findings,
+			Finding{
+				"backlog",
+				LevelWarning,
+				capped(counts.Deferred) + " failures wait for a locked effect",
+				"SELECT * FROM sendpromptly.deferred_failures ORDER BY at;",
+			},
+		)
 	}
 	return findings, nil
 }

@@ -13,15 +13,29 @@ func (c *Checks) alerts(ctx context.Context) ([]Finding, error) {
 	}
 	var findings []Finding
 	if counts.GaveUp > 0 {
-		findings = append(findings, Finding{"alerts", LevelProblem, fmt.Sprintf("%d alerts of the last week were given up", counts.GaveUp),
-			"spadmin alert test --project NAME shows what is wrong; SELECT channel, error, made_at FROM sendpromptly.alerts WHERE state = 'gave_up';"})
+		findings = append(findings, Finding{
+			"alerts",
+			LevelProblem,
+			fmt.Sprintf("%d alerts of the last week were given up", counts.GaveUp),
+			"spadmin alert test --project NAME shows what is wrong; SELECT channel, error, made_at FROM sendpromptly.alerts WHERE state = 'gave_up';",
+		})
 	}
 	if counts.Late > 0 {
-		findings = append(findings, Finding{"alerts", LevelWarning, fmt.Sprintf("%d alerts have been tried for over an hour", counts.Late),
-			"spadmin alert test --project NAME shows what is wrong"})
+		findings = append(findings, Finding{
+			"alerts", LevelWarning, fmt.Sprintf("%d alerts have been tried for over an hour", counts.Late),
+			"spadmin alert test --project NAME shows what is wrong",
+		})
 	}
 	if counts.Unsent > 0 {
-		findings = append(findings, Finding{"alerts", LevelProblem, capped(counts.Unsent) + " incidents wait to be alerted: no server sends alerts", "run spadmin serve"})
+		findings = append(
+			findings,
+			Finding{
+				"alerts",
+				LevelProblem,
+				capped(counts.Unsent) + " incidents wait to be alerted: no server sends alerts",
+				"run spadmin serve",
+			},
+		)
 	}
 	if len(findings) == 0 {
 		findings = []Finding{ok("alerts", "nothing waits")}

@@ -27,8 +27,10 @@ func (c *Checks) Engines(ctx context.Context) ([]EngineHealth, error) {
 	rows, err := c.db.Queries.EngineList(ctx, c.db.Pool)
 	var engines []EngineHealth
 	for _, r := range rows {
-		engines = append(engines, EngineHealth{ID: r.EngineID, Version: r.Version, Host: r.Host, StartedAt: r.StartedAt, SeenAt: r.SeenAt,
-			Alive: r.Alive, LastSweepAt: pg.Value(r.LastSweepAt), Lag: pg.FromSeconds(r.LagSeconds), OverdueLocked: r.OverdueLocked})
+		engines = append(engines, EngineHealth{
+			ID: r.EngineID, Version: r.Version, Host: r.Host, StartedAt: r.StartedAt, SeenAt: r.SeenAt,
+			Alive: r.Alive, LastSweepAt: pg.Value(r.LastSweepAt), Lag: pg.FromSeconds(r.LagSeconds), OverdueLocked: r.OverdueLocked,
+		})
 	}
 	return engines, err
 }

@@ -64,7 +64,11 @@ type check struct {
 func (c *Checks) checks(ctx context.Context, tx pgx.Tx, grace time.Duration) []check {
 	q := c.db.Queries
 	return []check{
-		{"S2", "no incident opened before its deadline or beside a success", func() ([]string, error) { return q.VerifyS2(ctx, tx, maxRows) }},
+		{
+			"S2",
+			"no incident opened before its deadline or beside a success",
+			func() ([]string, error) { return q.VerifyS2(ctx, tx, maxRows) },
+		},
 		{"S3", "at most one incident per effect", func() ([]string, error) { return q.VerifyS3(ctx, tx, maxRows) }},
 		{"S5", "nothing open beside a success, nothing overdue without an incident", func() ([]string, error) {
 			return q.VerifyS5(ctx, tx, dbsqlc.VerifyS5Params{Grace: pg.Interval(grace), MaxRows: maxRows})

@@ -29,8 +29,10 @@ func (c *Checks) Vitals(ctx context.Context) (Vitals, error) {
 	if err != nil {
 		return Vitals{}, err
 	}
-	return Vitals{Owed: row.Owed, Overdue: row.Overdue, OverdueLocked: row.OverdueLocked, CallbacksWaiting: row.CallbacksWaiting,
-		Engines: row.Engines, Lag: pg.FromSeconds(row.LagSeconds), Sweep: pg.FromSeconds(row.SweepSeconds)}, nil
+	return Vitals{
+		Owed: row.Owed, Overdue: row.Overdue, OverdueLocked: row.OverdueLocked, CallbacksWaiting: row.CallbacksWaiting,
+		Engines: row.Engines, Lag: pg.FromSeconds(row.LagSeconds), Sweep: pg.FromSeconds(row.SweepSeconds),
+	}, nil
 }
 
 // Counts are what happened, from some moment on.

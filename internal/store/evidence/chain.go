@@ -90,8 +90,10 @@ func walk(c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow) (heads, []ChainFindi
 
 // entryOf is what an entry is hashed as.
 func entryOf(row dbsqlc.SealListRow) chain.Entry {
-	e := chain.Entry{Seq: row.Seq, Kind: row.Kind, At: row.At, State: row.State, Cause: row.Cause, Provider: row.Provider, EventType: row.EventType,
-		Effect: row.Effect, EffectID: row.EffectID, Fields: row.Fields, Commitments: row.Commitments}
+	e := chain.Entry{
+		Seq: row.Seq, Kind: row.Kind, At: row.At, State: row.State, Cause: row.Cause, Provider: row.Provider, EventType: row.EventType,
+		Effect: row.Effect, EffectID: row.EffectID, Fields: row.Fields, Commitments: row.Commitments,
+	}
 	switch row.EntryID {
 	case 0:
 		e.State, e.Cause = stateAwaiting, nil
@@ -121,7 +123,19 @@ func hiddenIntact(c dbsqlc.ChainListRow, row dbsqlc.SealListRow) bool {
 }
 
 // keptFields are those that erasing keeps, with their salts.
-var keptFields = []string{"event_id", "occurred_at", "deadline", "amount", "currency", "version", "source_event", "actor", "replay_id", "status", "duration_ms"}
+var keptFields = []string{
+	"event_id",
+	"occurred_at",
+	"deadline",
+	"amount",
+	"currency",
+	"version",
+	"source_event",
+	"actor",
+	"replay_id",
+	"status",
+	"duration_ms",
+}
 
 // fieldSalt is the salt of the i-th hidden field; nil where it was erased.
 func fieldSalt(c dbsqlc.ChainListRow, row dbsqlc.SealListRow, i int) []byte {

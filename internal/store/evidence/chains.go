@@ -95,7 +95,14 @@ func byProject(chains []dbsqlc.ChainListRow) map[int][]dbsqlc.ChainListRow {
 }
 
 // verifyPage walks some chains of one project.
-func (cs *Chains) verifyPage(ctx context.Context, db dbsqlc.DBTX, report *ChainReport, project int, name string, chains []dbsqlc.ChainListRow) error {
+func (cs *Chains) verifyPage(
+	ctx context.Context,
+	db dbsqlc.DBTX,
+	report *ChainReport,
+	project int,
+	name string,
+	chains []dbsqlc.ChainListRow,
+) error {
 	ids := make([]string, len(chains))
 	for i, c := range chains {
 		ids[i] = c.EffectID
@@ -119,8 +126,10 @@ func (cs *Chains) verifyPage(ctx context.Context, db dbsqlc.DBTX, report *ChainR
 		good, found := walk(c, sealed[c.EffectID])
 		for _, p := range proven[c.EffectID] {
 			if !good.proves(p.HeadSeq, p.HeadHash) {
-				found = append(found, ChainFinding{EffectID: c.EffectID, Seq: p.HeadSeq, Kind: FindingProof, JTI: p.Jti,
-					Problem: fmt.Sprintf("the %d entries that proof %s was issued for are no longer what they were", p.HeadSeq, p.Jti)})
+				found = append(found, ChainFinding{
+					EffectID: c.EffectID, Seq: p.HeadSeq, Kind: FindingProof, JTI: p.Jti,
+					Problem: fmt.Sprintf("the %d entries that proof %s was issued for are no longer what they were", p.HeadSeq, p.Jti),
+				})
 			}
 		}
 		for i := range found {
@@ -159,7 +168,10 @@ func (cs *Chains) StillProven(ctx context.Context, p Proof) (bool, error) {
 }
 
 // chainOf reads the chain of one incident in one snapshot.
-func (cs *Chains) chainOf(ctx context.Context, incident engine.IncidentID) (c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow, err error) {
+func (cs *Chains) chainOf(
+	ctx context.Context,
+	incident engine.IncidentID,
+) (c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow, err error) {
 	if err := store.Invalid("incident", input.UUID(string(incident))); err != nil {
 		return c, nil, err
 	}

@@ -42,36 +42,101 @@ func (m mutator) value(column string) any {
 
 func (m mutator) next() mutation {
 	effect, place := m.effects[m.IntN(len(m.effects))], m.IntN(8)
-	seal := fmt.Sprintf("s.effect_id = $1 AND s.seq = 1 + %d %% (SELECT max(seq) FROM sendpromptly.seals WHERE effect_id = $1)", place)
-	entry := fmt.Sprintf("n.effect_id = $1 AND n.entry_id = (SELECT s.entry_id FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.entry_id > 1 ORDER BY s.seq OFFSET %d LIMIT 1)", place%4)
+	seal := fmt.Sprintf(
+		"s.effect_id = $1 AND s.seq = 1 + %d %% (SELECT max(seq) FROM sendpromptly.seals WHERE effect_id = $1)",
+		place,
+	)
+	entry := fmt.Sprintf(
+		"n.effect_id = $1 AND n.entry_id = (SELECT s.entry_id FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.entry_id > 1 ORDER BY s.seq OFFSET %d LIMIT 1)",
+		place%4,
+	)
 	switch m.IntN(14) {
 	case 0, 1:
-		column := m.pick("kind", "state", "cause", "actor", "replay_id", "error_code", "error_message", "note", "url", "status", "duration_ms", "answer")
+		column := m.pick(
+			"kind",
+			"state",
+			"cause",
+			"actor",
+			"replay_id",
+			"error_code",
+			"error_message",
+			"note",
+			"url",
+			"status",
+			"duration_ms",
+			"answer",
+		)
 		return mutation{"UPDATE sendpromptly.entries AS n SET " + column + " = $2 WHERE " + entry, []any{effect, m.value(column)}}
 	case 2:
-		return mutation{fmt.Sprintf("UPDATE sendpromptly.entries AS n SET at = at + %d * interval '1 microsecond' WHERE %s", 1+m.IntN(1e9), entry), []any{effect}}
+		return mutation{
+			fmt.Sprintf("UPDATE sendpromptly.entries AS n SET at = at + %d * interval '1 microsecond' WHERE %s", 1+m.IntN(1e9), entry),
+			[]any{effect},
+		}
 	case 3:
 		return mutation{"DELETE FROM sendpromptly.entries AS n WHERE " + entry, []any{effect}}
 	case 4, 5:
-		column := m.pick("provider", "effect", "event_id", "event_type", "subject", "merchant", "currency", "customer", "version", "objects", "source_event", "amount")
+		column := m.pick(
+			"provider",
+			"effect",
+			"event_id",
+			"event_type",
+			"subject",
+			"merchant",
+			"currency",
+			"customer",
+			"version",
+			"objects",
+			"source_event",
+			"amount",
+		)
 		return mutation{"UPDATE sendpromptly.effects SET " + column + " = $2 WHERE effect_id = $1", []any{effect, m.value(column)}}
 	case 6:
 		column := m.pick("accepted_at", "deadline", "occurred_at")
-		return mutation{fmt.Sprintf("UPDATE sendpromptly.effects SET %s = %s + %d * interval '1 microsecond' WHERE effect_id = $1", column, column, 1+m.IntN(1e9)), []any{effect}}
+		return mutation{
+			fmt.Sprintf(
+				"UPDATE sendpromptly.effects SET %s = %s + %d * interval '1 microsecond' WHERE effect_id = $1",
+				column,
+				column,
+				1+m.IntN(1e9),
+			),
+			[]any{effect},
+		}
 	case 7:
-		return mutation{"UPDATE sendpromptly.effects SET " + m.pick("accepted_at", "deadline") + " = 'infinity' WHERE effect_id = $1", []any{effect}}
+		return mutation{
+			"UPDATE sendpromptly.effects SET " + m.pick("accepted_at", "deadline") + " = 'infinity' WHERE effect_id = $1",
+			[]any{effect},
+		}
 	case 8:
 		return mutation{"DELETE FROM sendpromptly.seals AS s WHERE " + seal, []any{effect}}
 	case 9:
-		change := m.pick("hash = sha256(hash)", "fields = fields || 'x'::text", "commitments = commitments || sha256('x')", "commitments = '{}'", "fields = '{}'",
-			"entry_id = entry_id + 1", "seq = seq + 100", "hash = ''")
+		change := m.pick(
+			"hash = sha256(hash)",
+			"fields = fields || 'x'::text",
+			"commitments = commitments || sha256('x')",
+			"commitments = '{}'",
+			"fields = '{}'",
+			"entry_id = entry_id + 1",
+			"seq = seq + 100",
+			"hash = ''",
+		)
 		if strings.HasSuffix(change, "'{}'") {
 			seal += " AND s.fields <> '{}'"
 		}
 		return mutation{"UPDATE sendpromptly.seals AS s SET " + change + " WHERE " + seal, []any{effect}}
 	case 10:
-		return mutation{"UPDATE sendpromptly.chains SET " + m.pick("hash = sha256(hash)", "seq = seq + 1", "seq = seq - 1", "salt = sha256(salt)", "salt = NULL", "erased = 1", "erased = 100") +
-			" WHERE effect_id = $1", []any{effect}}
+		return mutation{
+			"UPDATE sendpromptly.chains SET " + m.pick(
+				"hash = sha256(hash)",
+				"seq = seq + 1",
+				"seq = seq - 1",
+				"salt = sha256(salt)",
+				"salt = NULL",
+				"erased = 1",
+				"erased = 100",
+			) +
+				" WHERE effect_id = $1",
+			[]any{effect},
+		}
 	case 11: // the end cut off, and the head moved back
 		return mutation{`WITH cut AS (DELETE FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.seq > 2 RETURNING s.entry_id),
 			gone AS (DELETE FROM sendpromptly.entries AS n WHERE n.effect_id = $1 AND n.entry_id IN (SELECT c.entry_id FROM cut AS c))
@@ -82,8 +147,11 @@ func (m mutator) next() mutation {
 			WHERE s.effect_id = $1 AND o.effect_id = $1 AND s.seq IN (%d, %d) AND o.seq = %d - s.seq`, m.pick("", ", fields = o.fields, commitments = o.commitments",
 			", fields = o.fields, commitments = o.commitments, hash = o.hash"), a, a+1, 2*a+1), []any{effect}}
 	}
-	return mutation{m.pick("DELETE FROM sendpromptly.chains WHERE effect_id = $1", "DELETE FROM sendpromptly.effects WHERE effect_id = $1",
-		"DELETE FROM sendpromptly.entries WHERE effect_id = $1", "DELETE FROM sendpromptly.seals WHERE effect_id = $1"), []any{effect}}
+	return mutation{
+		m.pick("DELETE FROM sendpromptly.chains WHERE effect_id = $1", "DELETE FROM sendpromptly.effects WHERE effect_id = $1",
+			"DELETE FROM sendpromptly.entries WHERE effect_id = $1", "DELETE FROM sendpromptly.seals WHERE effect_id = $1"),
+		[]any{effect},
+	}
 }
 
 var errUndo = errors.New("undo")
@@ -178,7 +246,9 @@ func TestAChainThatWasCutAndSealedAgainContradictsItsProof(t *testing.T) {
 		t.Fatal(err)
 	}
 	report, err := w.store.Evidence.Chains.Verify(t.Context())
-	if err != nil || len(report.Findings) != 1 || report.Findings[0].Kind != evidence.FindingProof || report.Findings[0].JTI != p.JTI || report.Findings[0].Project != "default" {
+	if err != nil || len(report.Findings) != 1 || report.Findings[0].Kind != evidence.FindingProof ||
+		report.Findings[0].JTI != p.JTI ||
+		report.Findings[0].Project != "default" {
 		t.Errorf("%+v, %v", report, err)
 	}
 	if report.Chains != 2 || report.Proofs != 2 || report.Entries < 4 {
@@ -202,7 +272,9 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 	}
 	erasedWithout := `WITH emptied AS (UPDATE sendpromptly.effects SET subject = '', customer = '', objects = '' WHERE effect_id = $1),
 		marked AS (UPDATE sendpromptly.chains SET erased = %d WHERE effect_id = $1)
-		` + seal("salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)")
+		` + seal(
+		"salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)",
+	)
 	for _, c := range []struct{ sql, kind, problem string }{
 		{"DELETE FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'failure'", evidence.FindingRemoved, "was removed from the timeline"},
 		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", evidence.FindingRemoved, "after entry 1 comes entry 3"},
@@ -215,7 +287,8 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 			err := pgx.BeginFunc(t.Context(), w.db.Pool, func(tx pgx.Tx) error {
 				_, err := within(t.Context(), tx, mutation{c.sql, []any{i.EffectID}}, func(sp pgx.Tx) error {
 					report, err := w.store.Evidence.Chains.VerifyWithin(t.Context(), sp)
-					if err == nil && (report.Found == 0 || report.Findings[0].Kind != c.kind || !strings.Contains(report.Findings[0].Problem, c.problem)) {
+					if err == nil &&
+						(report.Found == 0 || report.Findings[0].Kind != c.kind || !strings.Contains(report.Findings[0].Problem, c.problem)) {
 						t.Errorf("%s: %+v, want %s: %s", c.sql, report.Findings, c.kind, c.problem)
 					}
 					return err
@@ -249,7 +322,9 @@ func TestTheWalkMissesNoChain(t *testing.T) {
 	if _, _, err := w.store.Projects.Create(t.Context(), "second", projects.Settings{}, nil, "ada"); err != nil {
 		t.Fatal(err)
 	}
-	w.exec(`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', project => p.name) FROM generate_series(1, 301) AS n, sendpromptly.projects AS p`)
+	w.exec(
+		`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', project => p.name) FROM generate_series(1, 301) AS n, sendpromptly.projects AS p`,
+	)
 	w.exec(`SELECT sendpromptly.seal(e.project_id, e.effect_id) FROM sendpromptly.effects AS e`)
 	report, err := w.store.Evidence.Chains.Verify(t.Context())
 	if err != nil || !report.OK || report.Chains != 602 || report.Entries != 602 {

@@ -55,7 +55,13 @@ func (e *Evidence) Erase(ctx context.Context, r EraseRequest) (Erased, error) {
 	if _, err := e.projects.ID(ctx, r.Project); err != nil {
 		return Erased{}, err
 	}
-	params := dbsqlc.CustomerEraseParams{Project: r.Project, Customer: pg.Optional(r.Customer), Subject: pg.Optional(r.Subject), Operator: string(r.By), Batch: eraseBatch}
+	params := dbsqlc.CustomerEraseParams{
+		Project:  r.Project,
+		Customer: pg.Optional(r.Customer),
+		Subject:  pg.Optional(r.Subject),
+		Operator: string(r.By),
+		Batch:    eraseBatch,
+	}
 	var total Erased
 	// What a worker holds is waited for last, one by one, while nothing else is held.
 	for _, params.Patient = range []bool{false, true} {

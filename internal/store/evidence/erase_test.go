@@ -18,7 +18,10 @@ import (
 // places finds the tables of the whole schema in which a text stands, also as bytes.
 func (w *world) places(text string) []string {
 	w.t.Helper()
-	rows, err := w.db.Pool.Query(w.t.Context(), "SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r'")
+	rows, err := w.db.Pool.Query(
+		w.t.Context(),
+		"SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r'",
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -28,7 +31,11 @@ func (w *world) places(text string) []string {
 	}
 	var found []string
 	for _, table := range tables {
-		if w.count("SELECT count(*) FROM sendpromptly."+table+" AS t WHERE t::text ILIKE $1 OR t::text ILIKE $2", "%"+text+"%", fmt.Sprintf("%%%x%%", text)) > 0 {
+		if w.count(
+			"SELECT count(*) FROM sendpromptly."+table+" AS t WHERE t::text ILIKE $1 OR t::text ILIKE $2",
+			"%"+text+"%",
+			fmt.Sprintf("%%%x%%", text),
+		) > 0 {
 			found = append(found, table)
 		}
 	}
@@ -44,8 +51,11 @@ func (w *world) stranger(event, name string) engine.Incident {
 	if err := w.engine.CloseIncident(w.t.Context(), i.ID, "ada@example.com", "told "+name); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, _, err := w.store.Evidence.Proofs.Issue(w.t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada@example.com", Issuer: "x", Audience: "for " + name},
-		func(evidence.ProofClaims) (string, error) { return "t", nil }); err != nil {
+	if _, _, err := w.store.Evidence.Proofs.Issue(
+		w.t.Context(),
+		evidence.ProofRequest{Incident: i.ID, By: "ada@example.com", Issuer: "x", Audience: "for " + name},
+		func(evidence.ProofClaims) (string, error) { return "t", nil },
+	); err != nil {
 		w.t.Fatal(err)
 	}
 	w.exec(`WITH made AS (INSERT INTO sendpromptly.plans (project_id, plan_id, action, filter, note, size, created_at, created_by)
@@ -77,7 +87,10 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 			if found := w.places("zelda"); len(found) < 4 {
 				t.Fatalf("the name stands only in %v", found)
 			}
-			erased, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Customer: "cus_zelda", By: "ada@example.com"})
+			erased, err := w.store.Evidence.Erase(
+				t.Context(),
+				evidence.EraseRequest{Project: "default", Customer: "cus_zelda", By: "ada@example.com"},
+			)
 			if err != nil || erased.Effects != 1 || erased.Open != 0 {
 				t.Fatalf("Erase = %+v, %v", erased, err)
 			}
@@ -96,7 +109,9 @@ func TestErasingLeavesNothingAndBreaksNothing(t *testing.T) {
 			if kinds[len(kinds)-1] != "erased" {
 				t.Errorf("timeline %v", kinds)
 			}
-			if n := w.count("SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'erase' AND a.actor = 'ada@example.com'"); n != 1 {
+			if n := w.count(
+				"SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'erase' AND a.actor = 'ada@example.com'",
+			); n != 1 {
 				t.Errorf("%d audit entries", n)
 			}
 			if _, err := enginetest.Index(t.Context(), w.engine); err != nil || len(w.places("zelda")) > 0 {
@@ -127,11 +142,18 @@ func TestErasingReachesWhatIsKeptForAWhile(t *testing.T) {
 	}
 	w.exec(`INSERT INTO sendpromptly.nonces (project_id, nonce, replay_id, body_hash, status, answer, expires_at)
 		VALUES (1, 'n', $1, sha256('the body names zelda'), 200, 'done for zelda', now() + interval '1 day')`, attempt.ReplayID)
-	w.exec(`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now() + interval '1 day', 'zelda')`, i.EffectID)
+	w.exec(
+		`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now() + interval '1 day', 'zelda')`,
+		i.EffectID,
+	)
 	if found := w.places("zelda"); len(found) < 6 {
 		t.Fatalf("the name stands only in %v", found)
 	}
-	if erased, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Customer: "cus_zelda", By: "ada"}); err != nil || erased.Effects != 2 {
+	if erased, err := w.store.Evidence.Erase(
+		t.Context(),
+		evidence.EraseRequest{Project: "default", Customer: "cus_zelda", By: "ada"},
+	); err != nil ||
+		erased.Effects != 2 {
 		t.Fatalf("Erase = %+v, %v", erased, err)
 	}
 	if found := w.places("zelda"); len(found) > 0 {
@@ -201,7 +223,10 @@ func TestAnErasedChainIsStillGuarded(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.stranger("evt_1", "zelda")
-			if _, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Subject: "acct_zelda", By: "ada"}); err != nil {
+			if _, err := w.store.Evidence.Erase(
+				t.Context(),
+				evidence.EraseRequest{Project: "default", Subject: "acct_zelda", By: "ada"},
+			); err != nil {
 				t.Fatal(err)
 			}
 			w.requireChains()
@@ -252,7 +277,13 @@ func TestOnlyTheNamedPersonIsErased(t *testing.T) {
 			t.Errorf("%+v: %v", r, err)
 		}
 	}
-	if _, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "elsewhere", Customer: "cus_zelda", By: "ada"}); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := w.store.Evidence.Erase(
+		t.Context(),
+		evidence.EraseRequest{Project: "elsewhere", Customer: "cus_zelda", By: "ada"},
+	); !errors.Is(
+		err,
+		engine.ErrNotFound,
+	) {
 		t.Errorf("another project: %v", err)
 	}
 	erased, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Subject: "cus_zelda", By: "ada"})
@@ -268,8 +299,14 @@ func TestOnlyTheNamedPersonIsErased(t *testing.T) {
 func TestErasingGoesOnUntilNothingIsLeft(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.exec(`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', customer => 'cus_many') FROM generate_series(1, 250) AS n`)
-	if erased, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Customer: "cus_many", By: "ada"}); err != nil || erased.Effects != 250 || erased.Open != 250 {
+	w.exec(
+		`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', customer => 'cus_many') FROM generate_series(1, 250) AS n`,
+	)
+	if erased, err := w.store.Evidence.Erase(
+		t.Context(),
+		evidence.EraseRequest{Project: "default", Customer: "cus_many", By: "ada"},
+	); err != nil || erased.Effects != 250 ||
+		erased.Open != 250 {
 		t.Errorf("%+v, %v", erased, err)
 	}
 	if found := w.places("cus_many"); len(found) > 0 {
@@ -287,14 +324,22 @@ func TestErasingEmptiesEveryFilterOfTheName(t *testing.T) {
 	w.incident("evt_1", func(a *engine.Acceptance) { a.Customer = name })
 	w.incident("evt_2", func(a *engine.Acceptance) { a.Customer = "cus_other" })
 	for i, f := range []engine.IncidentFilter{{Open: true, Customer: strings.ToUpper(name)}, {Open: true, Term: name}, {Open: true, Customer: "cus_other", Version: "v1"}} {
-		if _, err := w.store.Incidents.Plans.Create(t.Context(), "default", incidents.PlanRequest{Action: "close", Note: "x", Filter: f}, "ada"); err != nil {
+		if _, err := w.store.Incidents.Plans.Create(
+			t.Context(),
+			"default",
+			incidents.PlanRequest{Action: "close", Note: "x", Filter: f},
+			"ada",
+		); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.store.Incidents.Views.Save(t.Context(), "default", fmt.Sprint("view ", i), f, "ada"); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Customer: name, By: "ada"}); err != nil {
+	if _, err := w.store.Evidence.Erase(
+		t.Context(),
+		evidence.EraseRequest{Project: "default", Customer: name, By: "ada"},
+	); err != nil {
 		t.Fatal(err)
 	}
 	plans, err := w.store.Incidents.Plans.List(t.Context(), "default") // the newest first

@@ -12,7 +12,9 @@ import (
 func TestErasingHoldsUpNobodyWhileItWaits(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.exec(`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', customer => 'cus_many') FROM generate_series(1, 5) AS n`)
+	w.exec(
+		`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', customer => 'cus_many') FROM generate_series(1, 5) AS n`,
+	)
 	worker := w.begin()
 	do := func(sql string, args ...any) {
 		t.Helper()

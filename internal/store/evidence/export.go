@@ -38,8 +38,26 @@ type HiddenField struct {
 // HiddenFields are the names of all hidden fields: of a receipt first, then of
 // every other entry.
 var HiddenFields = []string{
-	"event_id", "subject", "merchant", "occurred_at", "deadline", "amount", "currency", "customer", "version", "objects", "source_event",
-	"actor", "replay_id", "error_code", "error_message", "note", "url", "status", "duration_ms", "answer",
+	"event_id",
+	"subject",
+	"merchant",
+	"occurred_at",
+	"deadline",
+	"amount",
+	"currency",
+	"customer",
+	"version",
+	"objects",
+	"source_event",
+	"actor",
+	"replay_id",
+	"error_code",
+	"error_message",
+	"note",
+	"url",
+	"status",
+	"duration_ms",
+	"answer",
 }
 
 // disclosed are the hidden fields that every export discloses: times only.
@@ -50,7 +68,12 @@ var disclosed = []string{"occurred_at", "deadline"}
 // deadline, and those that disclose names; one that was erased stays hidden. It
 // seals nothing: an entry that is not yet sealed is left out. See
 // [Chains.StillProven] for whether they are intact.
-func (cs *Chains) Export(ctx context.Context, incident engine.IncidentID, uptoSeq int, disclose ...string) ([]ExportedEntry, error) {
+func (cs *Chains) Export(
+	ctx context.Context,
+	incident engine.IncidentID,
+	uptoSeq int,
+	disclose ...string,
+) ([]ExportedEntry, error) {
 	c, rows, err := cs.chainOf(ctx, incident)
 	if err != nil {
 		return nil, err
@@ -61,8 +84,17 @@ func (cs *Chains) Export(ctx context.Context, incident engine.IncidentID, uptoSe
 			break
 		}
 		e := entryOf(row)
-		out := ExportedEntry{Seq: row.Seq, Kind: e.Kind, State: engine.State(pg.Value(e.State)), Cause: engine.Cause(pg.Value(e.Cause)), Provider: e.Provider,
-			EventType: pg.Value(e.EventType), Effect: e.Effect, EffectID: engine.EffectID(e.EffectID), Hash: row.Hash}
+		out := ExportedEntry{
+			Seq:       row.Seq,
+			Kind:      e.Kind,
+			State:     engine.State(pg.Value(e.State)),
+			Cause:     engine.Cause(pg.Value(e.Cause)),
+			Provider:  e.Provider,
+			EventType: pg.Value(e.EventType),
+			Effect:    e.Effect,
+			EffectID:  engine.EffectID(e.EffectID),
+			Hash:      row.Hash,
+		}
 		if micros, err := strconv.ParseInt(e.At, 10, 64); err == nil {
 			out.At = time.UnixMicro(micros).UTC()
 		}

@@ -35,8 +35,15 @@ func newWorld(t *testing.T) *world {
 // incident makes an effect that was accepted and failed.
 func (w *world) incident(event string, set ...func(*engine.Acceptance)) engine.Incident {
 	w.t.Helper()
-	a := engine.Acceptance{Key: engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}, EventType: "invoice.paid", Subject: "acct_1",
-		Customer: "cus_1", Objects: []string{"in_1"}, Amount: engine.Money{Minor: 1999, Currency: "EUR"}, OccurredAt: time.Now().Add(-time.Minute)}
+	a := engine.Acceptance{
+		Key:        engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"},
+		EventType:  "invoice.paid",
+		Subject:    "acct_1",
+		Customer:   "cus_1",
+		Objects:    []string{"in_1"},
+		Amount:     engine.Money{Minor: 1999, Currency: "EUR"},
+		OccurredAt: time.Now().Add(-time.Minute),
+	}
 	for _, s := range set {
 		s(&a)
 	}
@@ -60,8 +67,11 @@ func (w *world) incident(event string, set ...func(*engine.Acceptance)) engine.I
 // issue issues a proof with a token that names its jti.
 func (w *world) issue(i engine.IncidentID) evidence.Proof {
 	w.t.Helper()
-	p, token, err := w.store.Evidence.Proofs.Issue(w.t.Context(), evidence.ProofRequest{Incident: i, By: "ada@example.com", Issuer: "https://ops.example.com"},
-		func(c evidence.ProofClaims) (string, error) { return "token of " + c.JTI, nil })
+	p, token, err := w.store.Evidence.Proofs.Issue(
+		w.t.Context(),
+		evidence.ProofRequest{Incident: i, By: "ada@example.com", Issuer: "https://ops.example.com"},
+		func(c evidence.ProofClaims) (string, error) { return "token of " + c.JTI, nil },
+	)
 	if err != nil {
 		w.t.Fatal(err)
 	}

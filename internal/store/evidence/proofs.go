@@ -83,15 +83,21 @@ type ProofClaims struct {
 // returns the token that sign makes of the claims. All of it is one transaction,
 // in which sign is called: an error of sign leaves nothing behind. An incident
 // that does not exist is [engine.ErrNotFound].
-func (p *Proofs) Issue(ctx context.Context, r ProofRequest, sign func(ProofClaims) (token string, err error)) (Proof, string, error) {
+func (p *Proofs) Issue(
+	ctx context.Context,
+	r ProofRequest,
+	sign func(ProofClaims) (token string, err error),
+) (Proof, string, error) {
 	if r.For == 0 {
 		r.For = DefaultProofLife
 	}
 	if err := r.check(); err != nil {
 		return Proof{}, "", err
 	}
-	params := dbsqlc.ProofIssueParams{IncidentID: string(r.Incident), Issuer: r.Issuer, Audience: pg.Optional(r.Audience),
-		Lifetime: pg.Interval(r.For.Truncate(time.Second)), Operator: string(r.By), Project: pg.Optional(r.Project)}
+	params := dbsqlc.ProofIssueParams{
+		IncidentID: string(r.Incident), Issuer: r.Issuer, Audience: pg.Optional(r.Audience),
+		Lifetime: pg.Interval(r.For.Truncate(time.Second)), Operator: string(r.By), Project: pg.Optional(r.Project),
+	}
 	var proof Proof
 	var token string
 	err := p.db.InTx(ctx, func(tx pgx.Tx) error {
@@ -102,8 +108,10 @@ func (p *Proofs) Issue(ctx context.Context, r ProofRequest, sign func(ProofClaim
 		if err != nil {
 			return err
 		}
-		token, err = sign(ProofClaims{Issuer: r.Issuer, Incident: r.Incident, JTI: row.Jti, IssuedAt: row.IssuedAt, ExpiresAt: row.ExpiresAt,
-			HeadSeq: row.HeadSeq, HeadHash: row.HeadHash})
+		token, err = sign(ProofClaims{
+			Issuer: r.Issuer, Incident: r.Incident, JTI: row.Jti, IssuedAt: row.IssuedAt, ExpiresAt: row.ExpiresAt,
+			HeadSeq: row.HeadSeq, HeadHash: row.HeadHash,
+		})
 		if err != nil {
 			return err
 		}
@@ -173,7 +181,12 @@ type ProofPage struct {
 
 // List pages through the proofs that were issued, newest first.
 func (p *Proofs) List(ctx context.Context, f ProofFilter) (ProofPage, error) {
-	params := dbsqlc.ProofListParams{Project: pg.Optional(f.Project), IncidentID: pg.Optional(string(f.Incident)), Before: f.Before, Page: f.Limit + 1}
+	params := dbsqlc.ProofListParams{
+		Project:    pg.Optional(f.Project),
+		IncidentID: pg.Optional(string(f.Incident)),
+		Before:     f.Before,
+		Page:       f.Limit + 1,
+	}
 	if f.Limit == 0 {
 		params.Page = 51
 	}
@@ -211,7 +224,14 @@ func (p *Proofs) Revoke(ctx context.Context, jti string, by engine.Operator) (Pr
 	if input.UUID(jti) != "" {
 		return Proof{}, &engine.FieldError{Field: "jti", Reason: input.NotAnID}
 	}
-	if _, err := p.db.Queries.ProofRevoke(ctx, p.db.Pool, dbsqlc.ProofRevokeParams{Jti: jti, Operator: string(by)}); errors.Is(err, pgx.ErrNoRows) {
+	if _, err := p.db.Queries.ProofRevoke(
+		ctx,
+		p.db.Pool,
+		dbsqlc.ProofRevokeParams{Jti: jti, Operator: string(by)},
+	); errors.Is(
+		err,
+		pgx.ErrNoRows,
+	) {
 		return Proof{}, store.NotFound("proof %s", jti)
 	} else if err != nil {
 		return Proof{}, err
@@ -228,10 +248,12 @@ func (p *Proofs) CountView(ctx context.Context, jti string) error {
 }
 
 func newProof(project string, p dbsqlc.Proof) Proof {
-	return Proof{JTI: p.Jti, Project: project, Incident: engine.IncidentID(p.IncidentID), Effect: engine.EffectID(p.EffectID), Issuer: p.Issuer,
+	return Proof{
+		JTI: p.Jti, Project: project, Incident: engine.IncidentID(p.IncidentID), Effect: engine.EffectID(p.EffectID), Issuer: p.Issuer,
 		Audience: pg.Value(p.Audience), IssuedBy: engine.Operator(p.IssuedBy), IssuedAt: p.IssuedAt.UTC(), ExpiresAt: p.ExpiresAt.UTC(),
 		RevokedAt: moment(p.RevokedAt), RevokedBy: engine.Operator(pg.Value(p.RevokedBy)), HeadSeq: p.HeadSeq, HeadHash: p.HeadHash,
-		Views: p.Views, LastView: moment(p.LastView)}
+		Views: p.Views, LastView: moment(p.LastView),
+	}
 }
 
 func moment(p *time.Time) time.Time {

@@ -19,8 +19,10 @@ func TestIssuingSealsTheChainAndLeavesItsTraces(t *testing.T) {
 	w := newWorld(t)
 	i := w.incident("evt_1")
 	var claims evidence.ProofClaims
-	p, token, err := w.store.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: i.ID, For: 36 * time.Hour, Audience: "the bank", By: "ada@example.com",
-		Issuer: "https://ops.example.com"}, func(c evidence.ProofClaims) (string, error) { claims = c; return "tok", nil })
+	p, token, err := w.store.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{
+		Incident: i.ID, For: 36 * time.Hour, Audience: "the bank", By: "ada@example.com",
+		Issuer: "https://ops.example.com",
+	}, func(c evidence.ProofClaims) (string, error) { claims = c; return "tok", nil })
 	if err != nil || token != "tok" {
 		t.Fatal(token, err)
 	}
@@ -28,19 +30,26 @@ func TestIssuingSealsTheChainAndLeavesItsTraces(t *testing.T) {
 	if err != nil || seq != p.HeadSeq+1 {
 		t.Fatalf("the head is entry %d, the chain ends at %d, want one more: the proof's own entry (%v)", p.HeadSeq, seq, err)
 	}
-	if hex.EncodeToString(hash) == hex.EncodeToString(p.HeadHash) || claims.HeadSeq != p.HeadSeq || string(claims.HeadHash) != string(p.HeadHash) {
+	if hex.EncodeToString(hash) == hex.EncodeToString(p.HeadHash) || claims.HeadSeq != p.HeadSeq ||
+		string(claims.HeadHash) != string(p.HeadHash) {
 		t.Errorf("heads differ: %+v, %+v", claims, p)
 	}
-	if claims.ExpiresAt.Sub(claims.IssuedAt) != 36*time.Hour || claims.IssuedAt.Nanosecond() != 0 || claims.JTI != p.JTI || claims.Incident != i.ID {
+	if claims.ExpiresAt.Sub(claims.IssuedAt) != 36*time.Hour || claims.IssuedAt.Nanosecond() != 0 || claims.JTI != p.JTI ||
+		claims.Incident != i.ID {
 		t.Errorf("claims %+v", claims)
 	}
 	if kinds, _ := w.db.Kinds(i.Key); kinds[len(kinds)-1] != "proof" {
 		t.Errorf("timeline %v", kinds)
 	}
-	if n := w.count("SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'proof.issue' AND a.actor = 'ada@example.com' AND a.subject = $1", p.JTI); n != 1 {
+	if n := w.count(
+		"SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'proof.issue' AND a.actor = 'ada@example.com' AND a.subject = $1",
+		p.JTI,
+	); n != 1 {
 		t.Errorf("%d audit entries", n)
 	}
-	if n := w.count("SELECT count(*) FROM sendpromptly.chains AS c WHERE sendpromptly.proof_bearing(c.project_id, c.effect_id)"); n != 1 {
+	if n := w.count(
+		"SELECT count(*) FROM sendpromptly.chains AS c WHERE sendpromptly.proof_bearing(c.project_id, c.effect_id)",
+	); n != 1 {
 		t.Errorf("%d effects bear a proof", n)
 	}
 	if still, err := w.store.Evidence.Chains.StillProven(t.Context(), p); !still || err != nil {
@@ -79,7 +88,11 @@ func TestAProofThatCannotBeSignedWasNeverIssued(t *testing.T) {
 	w := newWorld(t)
 	i := w.incident("evt_1")
 	broken := errors.New("the key is gone")
-	_, _, err := w.store.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "x"}, func(evidence.ProofClaims) (string, error) { return "", broken })
+	_, _, err := w.store.Evidence.Proofs.Issue(
+		t.Context(),
+		evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "x"},
+		func(evidence.ProofClaims) (string, error) { return "", broken },
+	)
 	if !errors.Is(err, broken) || w.count("SELECT count(*) FROM sendpromptly.proofs") != 0 {
 		t.Errorf("err = %v", err)
 	}
@@ -122,7 +135,8 @@ func TestAProofLivesUntilItExpiresOrIsRevoked(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	p := w.issue(w.incident("evt_1").ID)
-	if p.ExpiresAt.Sub(p.IssuedAt) != evidence.DefaultProofLife || !p.Live(p.IssuedAt) || p.Live(p.ExpiresAt) || p.Live(p.IssuedAt.Add(-time.Second)) {
+	if p.ExpiresAt.Sub(p.IssuedAt) != evidence.DefaultProofLife || !p.Live(p.IssuedAt) || p.Live(p.ExpiresAt) ||
+		p.Live(p.IssuedAt.Add(-time.Second)) {
 		t.Errorf("proof %+v", p)
 	}
 	revoked, err := w.store.Evidence.Proofs.Revoke(t.Context(), p.JTI, "bob@example.com")
@@ -158,14 +172,25 @@ func TestProofsAreListedNewestFirst(t *testing.T) {
 		}
 		return list, page.Next
 	}
-	if got, _ := jtis(evidence.ProofFilter{}); strings.Join(got, " ") != strings.Join([]string{third.JTI, second.JTI, first.JTI}, " ") {
+	if got, _ := jtis(
+		evidence.ProofFilter{},
+	); strings.Join(
+		got,
+		" ",
+	) != strings.Join(
+		[]string{third.JTI, second.JTI, first.JTI},
+		" ",
+	) {
 		t.Errorf("all: %v", got)
 	}
 	if got, _ := jtis(evidence.ProofFilter{Incident: one.ID}); len(got) != 2 {
 		t.Errorf("of one incident: %v", got)
 	}
 	got, next := jtis(evidence.ProofFilter{Limit: 2})
-	if rest, end := jtis(evidence.ProofFilter{Limit: 2, Before: next}); len(got) != 2 || len(rest) != 1 || rest[0] != first.JTI || end != "" {
+	if rest, end := jtis(
+		evidence.ProofFilter{Limit: 2, Before: next},
+	); len(got) != 2 || len(rest) != 1 || rest[0] != first.JTI ||
+		end != "" {
 		t.Errorf("pages: %v, %v, %q", got, rest, end)
 	}
 	if _, _, err := w.store.Projects.Create(t.Context(), "elsewhere", projects.Settings{}, nil, "ada"); err != nil {
@@ -174,7 +199,13 @@ func TestProofsAreListedNewestFirst(t *testing.T) {
 	if got, _ := jtis(evidence.ProofFilter{Project: "elsewhere"}); len(got) != 0 {
 		t.Errorf("of another project: %v", got)
 	}
-	if _, err := w.store.Evidence.Proofs.List(t.Context(), evidence.ProofFilter{Project: "nosuch"}); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := w.store.Evidence.Proofs.List(
+		t.Context(),
+		evidence.ProofFilter{Project: "nosuch"},
+	); !errors.Is(
+		err,
+		engine.ErrNotFound,
+	) {
 		t.Errorf("of a project that does not exist: %v", err)
 	}
 }
@@ -201,12 +232,16 @@ func TestIssuingHoldsTheEffect(t *testing.T) {
 	i := w.incident("evt_1")
 	w.exec("SELECT sendpromptly.succeed('stripe', 'evt_1')")
 	const forget = `SELECT cardinality(sendpromptly.forget(e.project_id, ARRAY[e.effect_id], 'infinity')) FROM sendpromptly.effects AS e`
-	_, _, err := w.store.Evidence.Proofs.Issue(t.Context(), evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "x"}, func(evidence.ProofClaims) (string, error) {
-		if n := w.count(forget); n != 0 {
-			t.Errorf("%d effects were removed while the proof was issued", n)
-		}
-		return "", errors.New("the key is gone")
-	})
+	_, _, err := w.store.Evidence.Proofs.Issue(
+		t.Context(),
+		evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "x"},
+		func(evidence.ProofClaims) (string, error) {
+			if n := w.count(forget); n != 0 {
+				t.Errorf("%d effects were removed while the proof was issued", n)
+			}
+			return "", errors.New("the key is gone")
+		},
+	)
 	if err == nil {
 		t.Fatal("a proof without a token")
 	}

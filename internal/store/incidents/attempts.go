@@ -56,25 +56,43 @@ func (i *Incidents) Attempts(ctx context.Context, project string, incident engin
 	if err != nil {
 		return nil, err
 	}
-	rows, err := i.db.Queries.AttemptList(ctx, i.db.Pool, dbsqlc.AttemptListParams{ProjectID: projectID, IncidentID: string(incident)})
+	rows, err := i.db.Queries.AttemptList(
+		ctx,
+		i.db.Pool,
+		dbsqlc.AttemptListParams{ProjectID: projectID, IncidentID: string(incident)},
+	)
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
-	entries, err := i.db.Queries.CallbackEntryList(ctx, i.db.Pool, dbsqlc.CallbackEntryListParams{ProjectID: projectID, EffectID: rows[0].EffectID})
+	entries, err := i.db.Queries.CallbackEntryList(
+		ctx,
+		i.db.Pool,
+		dbsqlc.CallbackEntryListParams{ProjectID: projectID, EffectID: rows[0].EffectID},
+	)
 	if err != nil {
 		return nil, err
 	}
 	callbacks := map[string][]Callback{}
 	for i := len(entries) - 1; i >= 0; i-- {
 		e := entries[i]
-		callbacks[pg.Value(e.ReplayID)] = append(callbacks[pg.Value(e.ReplayID)], Callback{At: e.At, URL: pg.Value(e.Url), Status: pg.Value(e.Status),
-			Duration: time.Duration(pg.Value(e.DurationMs)) * time.Millisecond, Answer: pg.Value(e.Answer), Error: pg.Value(e.ErrorMessage)})
+		callbacks[pg.Value(e.ReplayID)] = append(callbacks[pg.Value(e.ReplayID)], Callback{
+			At:     e.At,
+			URL:    pg.Value(e.Url),
+			Status: pg.Value(e.Status),
+			Duration: time.Duration(
+				pg.Value(e.DurationMs),
+			) * time.Millisecond,
+			Answer: pg.Value(e.Answer),
+			Error:  pg.Value(e.ErrorMessage),
+		})
 	}
 	attempts := make([]AttemptHistory, len(rows))
 	for i, r := range rows {
-		attempts[i] = AttemptHistory{Number: r.Attempt.Number, ReplayID: r.Attempt.ReplayID, Operator: engine.Operator(r.Attempt.Operator),
+		attempts[i] = AttemptHistory{
+			Number: r.Attempt.Number, ReplayID: r.Attempt.ReplayID, Operator: engine.Operator(r.Attempt.Operator),
 			RequestedAt: r.Attempt.RequestedAt, FinishedAt: pg.Value(r.Attempt.FinishedAt), Result: pg.Value(r.Attempt.Result),
-			Delivery: r.CallbackState, Tries: r.Try, Callbacks: callbacks[r.Attempt.ReplayID]}
+			Delivery: r.CallbackState, Tries: r.Try, Callbacks: callbacks[r.Attempt.ReplayID],
+		}
 		if r.CallbackState == "waiting" {
 			attempts[i].NextAt = r.NextAt
 		}

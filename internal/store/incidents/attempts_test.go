@@ -36,7 +36,9 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 		t.Fatalf("attempts = %+v", attempts)
 	}
 	a, c := attempts[0], attempts[0].Callbacks[0]
-	if a.ReplayID != asked.ReplayID || a.Operator != "ada" || a.Delivery != "waiting" || a.Tries != 1 || !a.NextAt.After(a.RequestedAt) || a.Result != "" {
+	if a.ReplayID != asked.ReplayID || a.Operator != "ada" || a.Delivery != "waiting" || a.Tries != 1 ||
+		!a.NextAt.After(a.RequestedAt) ||
+		a.Result != "" {
 		t.Errorf("attempt = %+v", a)
 	}
 	if c.Status != http.StatusBadGateway || c.Answer != "<b>the ledger is down</b>\n" || c.URL != endpoint.URL {

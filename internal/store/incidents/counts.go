@@ -17,7 +17,12 @@ const QuickCount = 10_000
 // the filter asks for state, cause and time only. Otherwise it looks at the
 // newest 10,000, and stops when a tenth of look fit. So it is as fast in a
 // million as in a thousand.
-func (i *Incidents) Count(ctx context.Context, project string, f engine.IncidentFilter, look int) (n int, capped bool, err error) {
+func (i *Incidents) Count(
+	ctx context.Context,
+	project string,
+	f engine.IncidentFilter,
+	look int,
+) (n int, capped bool, err error) {
 	filter, err := filterText(f)
 	if err != nil {
 		return 0, false, err
@@ -25,7 +30,11 @@ func (i *Incidents) Count(ctx context.Context, project string, f engine.Incident
 	if _, err := i.projects.ID(ctx, project); err != nil {
 		return 0, false, err
 	}
-	row, err := i.db.Queries.IncidentCount(ctx, i.db.Pool, dbsqlc.IncidentCountParams{Project: project, Filter: filter, Walk: min(look, CountCap)})
+	row, err := i.db.Queries.IncidentCount(
+		ctx,
+		i.db.Pool,
+		dbsqlc.IncidentCountParams{Project: project, Filter: filter, Walk: min(look, CountCap)},
+	)
 	return row.Fitting, row.Capped, err
 }
 

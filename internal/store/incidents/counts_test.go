@@ -15,9 +15,20 @@ import (
 func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.accept(engine.Acceptance{Key: credits("evt_1"), EventType: "invoice.paid", Subject: "Acct_1", Customer: "cus_1", Version: "v1", Objects: []string{"in_1"}})
-	s.accept(engine.Acceptance{Key: engine.Key{Provider: "shopify", EventID: "evt_2", Effect: "access_unlock"}, EventType: "orders/paid",
-		Subject: "acct_2", Customer: "cus_1", Version: "v2"})
+	s.accept(
+		engine.Acceptance{
+			Key:       credits("evt_1"),
+			EventType: "invoice.paid",
+			Subject:   "Acct_1",
+			Customer:  "cus_1",
+			Version:   "v1",
+			Objects:   []string{"in_1"},
+		},
+	)
+	s.accept(engine.Acceptance{
+		Key: engine.Key{Provider: "shopify", EventID: "evt_2", Effect: "access_unlock"}, EventType: "orders/paid",
+		Subject: "acct_2", Customer: "cus_1", Version: "v2",
+	})
 	s.accept(engine.Acceptance{Key: credits("evt_3"), Subject: "acct_3", Timeout: time.Minute})
 	one := s.failed(credits("evt_1"), "card_declined by the ledger")
 	two := s.failed(engine.Key{Provider: "shopify", EventID: "evt_2", Effect: "access_unlock"}, "timeout")
@@ -66,7 +77,15 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 			t.Errorf("%s: counted %d (capped %t), want %d: %v", name, n, capped, len(test.want), err)
 		}
 	}
-	if _, _, err := s.st.Incidents.Count(t.Context(), "nosuch", engine.IncidentFilter{}, incidents.CountCap); !errors.Is(err, engine.ErrNotFound) {
+	if _, _, err := s.st.Incidents.Count(
+		t.Context(),
+		"nosuch",
+		engine.IncidentFilter{},
+		incidents.CountCap,
+	); !errors.Is(
+		err,
+		engine.ErrNotFound,
+	) {
 		t.Errorf("unknown project: %v", err)
 	}
 	var field *engine.FieldError
@@ -122,10 +141,12 @@ func TestAClosedIncidentIsListedAsClosedAfterALateSuccess(t *testing.T) {
 func TestARareFilterGoesOnOverShortPages(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.exec(`WITH made AS (SELECT n, sendpromptly.uuid7(clock_timestamp() - interval '1 hour' + n * interval '1 ms') AS id FROM generate_series(1, 25000) AS n),
+	s.exec(
+		`WITH made AS (SELECT n, sendpromptly.uuid7(clock_timestamp() - interval '1 hour' + n * interval '1 ms') AS id FROM generate_series(1, 25000) AS n),
 		effects AS (INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, project_id, event_id, provider, effect, version)
 		  SELECT id, now(), now(), 1, 'evt_' || n, 's', 'g', CASE WHEN n IN (1, 12000) THEN 'rare' ELSE 'v1' END FROM made)
-		INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at) SELECT id, id, 1, 'failed', 'failed', now() FROM made`)
+		INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at) SELECT id, id, 1, 'failed', 'failed', now() FROM made`,
+	)
 	f, found, pages := engine.IncidentFilter{Version: "rare", Open: true}, 0, 0
 	for {
 		page := needs(s.e.Incidents(t.Context(), f))(t)

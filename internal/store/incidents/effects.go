@@ -141,8 +141,10 @@ func (e *Effects) Related(ctx context.Context, project string, effect engine.Eff
 	if err != nil {
 		return nil, err
 	}
-	rows, err := e.db.Queries.EffectListRelated(ctx, e.db.Pool, dbsqlc.EffectListRelatedParams{ProjectID: projectID, EventID: of.EventID,
-		Subject: of.Subject, Customer: of.Customer, EffectID: string(of.ID)})
+	rows, err := e.db.Queries.EffectListRelated(ctx, e.db.Pool, dbsqlc.EffectListRelatedParams{
+		ProjectID: projectID, EventID: of.EventID,
+		Subject: of.Subject, Customer: of.Customer, EffectID: string(of.ID),
+	})
 	if err != nil {
 		return nil, err
 	}

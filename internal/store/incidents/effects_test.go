@@ -17,8 +17,10 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	needs(first3(s.st.Projects.Create(t.Context(), "other", projects.Settings{}, nil, "ada")))(t)
-	plain := s.accept(engine.Acceptance{Key: credits("evt_1"), EventType: "invoice.paid", Subject: "Acct_1", Customer: "cus_1",
-		Objects: []string{"in_77", "pi_88"}, Amount: engine.Money{Minor: 500, Currency: "EUR"}})
+	plain := s.accept(engine.Acceptance{
+		Key: credits("evt_1"), EventType: "invoice.paid", Subject: "Acct_1", Customer: "cus_1",
+		Objects: []string{"in_77", "pi_88"}, Amount: engine.Money{Minor: 500, Currency: "EUR"},
+	})
 	broken := s.accept(engine.Acceptance{Key: credits("evt_2"), Subject: "acct_2", Customer: "cus_1"})
 	incident := s.failed(credits("evt_2"), "boom")
 	attempt := needs(s.e.Reprocess(t.Context(), incident.ID, "ada"))(t)
@@ -36,7 +38,13 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 		if fmt.Sprint(got) != fmt.Sprint(want) || page.Next != "" {
 			t.Errorf("%q finds %v, want %v", term, got, want)
 		}
-		if elsewhere := needs(s.st.Incidents.Effects.List(t.Context(), incidents.EffectFilter{Project: "other", Term: term}))(t); len(elsewhere.Effects) > 0 {
+		if elsewhere := needs(
+			s.st.Incidents.Effects.List(t.Context(), incidents.EffectFilter{Project: "other", Term: term}),
+		)(
+			t,
+		); len(
+			elsewhere.Effects,
+		) > 0 {
 			t.Errorf("%q finds effects of another project", term)
 		}
 	}
@@ -53,7 +61,13 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 	if _, err := s.st.Incidents.Effects.Get(t.Context(), "other", broken); !errors.Is(err, engine.ErrNotFound) {
 		t.Errorf("of another project: %v", err)
 	}
-	if _, err := s.st.Incidents.Effects.List(t.Context(), incidents.EffectFilter{Project: "nosuch"}); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := s.st.Incidents.Effects.List(
+		t.Context(),
+		incidents.EffectFilter{Project: "nosuch"},
+	); !errors.Is(
+		err,
+		engine.ErrNotFound,
+	) {
 		t.Errorf("unknown project: %v", err)
 	}
 }
@@ -99,8 +113,10 @@ func TestRelatedEffectsSayWhatTheyShare(t *testing.T) {
 	for _, r := range needs(s.st.Incidents.Effects.Related(t.Context(), "default", of))(t) {
 		got[r.EventID+" "+r.Key.Effect] = fmt.Sprintf("%t %t %t %t %s", r.SameEvent, r.SameSubject, r.SameCustomer, r.Later, r.State)
 	}
-	want := map[string]string{"evt_1 access_unlock": "true false false true awaiting", "evt_2 credit_grant": "false true false true applied",
-		"evt_3 credit_grant": "false false true true awaiting"}
+	want := map[string]string{
+		"evt_1 access_unlock": "true false false true awaiting", "evt_2 credit_grant": "false true false true applied",
+		"evt_3 credit_grant": "false false true true awaiting",
+	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("related = %v, want %v", got, want)
 	}

@@ -29,7 +29,11 @@ func (i *Incidents) ProjectOfView(ctx context.Context, view string) (string, err
 	return i.projectOf(ctx, "view", view, i.db.Queries.ViewProject)
 }
 
-func (i *Incidents) projectOf(ctx context.Context, what, id string, find func(context.Context, dbsqlc.DBTX, string) (string, error)) (string, error) {
+func (i *Incidents) projectOf(
+	ctx context.Context,
+	what, id string,
+	find func(context.Context, dbsqlc.DBTX, string) (string, error),
+) (string, error) {
 	if err := store.Invalid(what, input.UUID(id)); err != nil {
 		return "", err
 	}

@@ -78,12 +78,23 @@ func (r *Outcomes) Record(ctx context.Context, tx pgx.Tx, project string, o Outc
 
 func (r *Outcomes) record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (done Recorded, state string, err error) {
 	if o.Failed {
-		row, err := r.db.Queries.OutcomeFail(ctx, tx, dbsqlc.OutcomeFailParams{Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
-			ErrorCode: pg.Optional(o.ErrorCode), ErrorMessage: pg.Optional(o.ErrorMessage), ReplayID: pg.Optional(o.ReplayID), Project: project})
+		row, err := r.db.Queries.OutcomeFail(ctx, tx, dbsqlc.OutcomeFailParams{
+			Provider: pg.Optional(o.Provider),
+			EventID:  o.EventID,
+			Effect:   pg.Optional(o.Effect),
+			ErrorCode: pg.Optional(
+				o.ErrorCode,
+			),
+			ErrorMessage: pg.Optional(o.ErrorMessage),
+			ReplayID:     pg.Optional(o.ReplayID),
+			Project:      project,
+		})
 		return Recorded{EffectID: engine.EffectID(row.EffectID), Opened: opened.Failure(row.Opened)}, row.State, err
 	}
-	row, err := r.db.Queries.OutcomeSucceed(ctx, tx, dbsqlc.OutcomeSucceedParams{Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
-		ReplayID: pg.Optional(o.ReplayID), Project: project})
+	row, err := r.db.Queries.OutcomeSucceed(ctx, tx, dbsqlc.OutcomeSucceedParams{
+		Provider: pg.Optional(o.Provider), EventID: o.EventID, Effect: pg.Optional(o.Effect),
+		ReplayID: pg.Optional(o.ReplayID), Project: project,
+	})
 	return Recorded{EffectID: engine.EffectID(row.EffectID)}, row.State, err
 }
 
@@ -114,8 +125,10 @@ func (r *Outcomes) nameEffect(ctx context.Context, tx pgx.Tx, project string, o 
 
 // ambiguity says which field would tell the effects apart.
 func (r *Outcomes) ambiguity(ctx context.Context, tx pgx.Tx, project string, o Outcome) error {
-	spread, err := r.db.Queries.EventSpread(ctx, tx, dbsqlc.EventSpreadParams{Project: project, EventID: o.EventID,
-		Provider: pg.Optional(o.Provider), Effect: pg.Optional(o.Effect)})
+	spread, err := r.db.Queries.EventSpread(ctx, tx, dbsqlc.EventSpreadParams{
+		Project: project, EventID: o.EventID,
+		Provider: pg.Optional(o.Provider), Effect: pg.Optional(o.Effect),
+	})
 	if err != nil {
 		return err
 	}

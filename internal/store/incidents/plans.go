@@ -133,7 +133,11 @@ func (ps *Plans) Start(ctx context.Context, project, plan string, count int, by 
 		return Plan{}, &engine.FieldError{Field: "count", Reason: "is not the number of incidents in the plan"}
 	}
 	err = ps.change(ctx, p, "start", by, func(tx pgx.Tx, projectID int) (int64, error) {
-		return ps.db.Queries.PlanStart(ctx, tx, dbsqlc.PlanStartParams{Operator: string(by), ProjectID: projectID, PlanID: plan, Size: count})
+		return ps.db.Queries.PlanStart(
+			ctx,
+			tx,
+			dbsqlc.PlanStartParams{Operator: string(by), ProjectID: projectID, PlanID: plan, Size: count},
+		)
 	})
 	if err != nil {
 		return Plan{}, err
@@ -162,7 +166,13 @@ func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Opera
 }
 
 // change moves a plan on, with its audit entry; what moves no row is refused.
-func (ps *Plans) change(ctx context.Context, p Plan, what string, by engine.Operator, change func(tx pgx.Tx, projectID int) (int64, error)) error {
+func (ps *Plans) change(
+	ctx context.Context,
+	p Plan,
+	what string,
+	by engine.Operator,
+	change func(tx pgx.Tx, projectID int) (int64, error),
+) error {
 	if err := store.Invalid("by", input.Present(string(by), input.NameLimit)); err != nil {
 		return err
 	}
@@ -230,8 +240,10 @@ func (ps *Plans) List(ctx context.Context, project string) ([]Plan, error) {
 }
 
 func newPlan(project string, p dbsqlc.Plan) (Plan, error) {
-	plan := Plan{ID: p.PlanID, Project: project, Action: p.Action, Note: pg.Value(p.Note), Size: p.Size, CreatedAt: p.CreatedAt,
+	plan := Plan{
+		ID: p.PlanID, Project: project, Action: p.Action, Note: pg.Value(p.Note), Size: p.Size, CreatedAt: p.CreatedAt,
 		CreatedBy: engine.Operator(p.CreatedBy), StartedAt: pg.Value(p.StartedAt), StartedBy: engine.Operator(pg.Value(p.StartedBy)),
-		FinishedAt: pg.Value(p.FinishedAt), StoppedBy: engine.Operator(pg.Value(p.StoppedBy))}
+		FinishedAt: pg.Value(p.FinishedAt), StoppedBy: engine.Operator(pg.Value(p.StoppedBy)),
+	}
 	return plan, json.Unmarshal([]byte(p.Filter), &plan.Filter)
 }

@@ -63,7 +63,14 @@ func TestAPlanActsOnTheFrozenSet(t *testing.T) {
 	}
 	s.requireResults(p, map[string]int{"waiting": 4})
 	var field *engine.FieldError
-	if _, err := s.st.Incidents.Plans.Start(t.Context(), "default", p.ID, 3, "ada"); !errors.As(err, &field) || field.Field != "count" {
+	if _, err := s.st.Incidents.Plans.Start(
+		t.Context(),
+		"default",
+		p.ID,
+		3,
+		"ada",
+	); !errors.As(err, &field) ||
+		field.Field != "count" {
 		t.Fatalf("another count: %v", err)
 	}
 	needs(s.st.Incidents.Plans.Start(t.Context(), "default", p.ID, 4, "bob"))(t)
@@ -124,7 +131,9 @@ func TestAPoisonousIncidentNeverWedgesAPlan(t *testing.T) {
 			t.Parallel()
 			s := newShop(t)
 			made := s.incidents(3)
-			s.exec(`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`)
+			s.exec(
+				`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`,
+			)
 			s.exec(fmt.Sprintf(`CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW
 				WHEN (OLD.incident_id = '%s') EXECUTE FUNCTION public.poison()`, made[0].ID))
 			p := s.plan(incidents.PlanRequest{Action: action, Filter: engine.IncidentFilter{Open: true}, Note: "refunded"})
@@ -161,7 +170,13 @@ func TestWhatAPlanRefuses(t *testing.T) {
 		"a NUL":              {"note", incidents.PlanRequest{Action: "close", Filter: open, Note: "a\x00"}},
 	} {
 		var field *engine.FieldError
-		if _, err := s.st.Incidents.Plans.Create(t.Context(), "default", test.request, "ada"); !errors.As(err, &field) || field.Field != test.field {
+		if _, err := s.st.Incidents.Plans.Create(
+			t.Context(),
+			"default",
+			test.request,
+			"ada",
+		); !errors.As(err, &field) ||
+			field.Field != test.field {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -213,7 +228,9 @@ func TestTheSecondStarterIsToldSoAtEveryIsolationLevel(t *testing.T) {
 	s := newShop(t)
 	s.incidents(1)
 	p := s.plan(incidents.PlanRequest{Action: "close", Filter: engine.IncidentFilter{Open: true}, Note: "refunded"})
-	s.exec(`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''serializable''', current_database()); END $$`)
+	s.exec(
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''serializable''', current_database()); END $$`,
+	)
 	pool := needs(pgxpool.New(t.Context(), s.URL))(t)
 	t.Cleanup(pool.Close)
 	strict := needs(rooms.Open(pool, ""))(t)

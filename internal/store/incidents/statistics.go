@@ -66,8 +66,10 @@ func (s *Statistics) Overview(ctx context.Context, project string) (Overview, er
 	if err != nil {
 		return Overview{}, err
 	}
-	o := Overview{Owed: row.Owed, Overdue: row.Overdue, RecoveredToday: row.Recovered, CallbacksWaiting: row.CallbacksWaiting,
-		MedianRecovery: pg.FromSeconds(row.MedianSeconds), OpenByCause: map[engine.Cause]int{}}
+	o := Overview{
+		Owed: row.Owed, Overdue: row.Overdue, RecoveredToday: row.Recovered, CallbacksWaiting: row.CallbacksWaiting,
+		MedianRecovery: pg.FromSeconds(row.MedianSeconds), OpenByCause: map[engine.Cause]int{},
+	}
 	open, err := s.db.Queries.OpenCount(ctx, s.db.Pool, projectID)
 	if err != nil {
 		return Overview{}, err
@@ -117,7 +119,11 @@ func (s *Statistics) series(ctx context.Context, projectID int, span, step time.
 		buckets[i].At = last.Add(-time.Duration(len(buckets)-1-i) * step)
 		place[buckets[i].At] = i
 	}
-	rows, err := s.db.Queries.StatisticsList(ctx, s.db.Pool, dbsqlc.StatisticsListParams{Step: pg.Interval(step), ProjectID: projectID, Since: buckets[0].At})
+	rows, err := s.db.Queries.StatisticsList(
+		ctx,
+		s.db.Pool,
+		dbsqlc.StatisticsListParams{Step: pg.Interval(step), ProjectID: projectID, Since: buckets[0].At},
+	)
 	for _, r := range rows {
 		if i, ok := place[r.At.UTC()]; ok {
 			b := &buckets[i]

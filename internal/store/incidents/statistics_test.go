@@ -25,7 +25,8 @@ func TestTheOverviewTellsHowAProjectStands(t *testing.T) {
 	})
 	s.fold(func() bool { return true }) // a second pass must count nothing twice
 	o := needs(s.st.Incidents.Statistics.Overview(t.Context(), "default"))(t)
-	if o.Owed != 2 || o.Overdue != 1 || o.Open != 1 || o.OpenByCause[engine.CauseMissing] != 1 || o.Reprocessing != 1 || o.CallbacksWaiting != 1 {
+	if o.Owed != 2 || o.Overdue != 1 || o.Open != 1 || o.OpenByCause[engine.CauseMissing] != 1 || o.Reprocessing != 1 ||
+		o.CallbacksWaiting != 1 {
 		t.Errorf("overview = %+v", o)
 	}
 	if o.RecoveredToday != 1 || o.MedianRecovery < 2*time.Minute || o.MedianRecovery > 3*time.Minute {

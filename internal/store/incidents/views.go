@@ -71,7 +71,11 @@ func (v *Views) Save(ctx context.Context, project, name string, f engine.Inciden
 	}
 	var row dbsqlc.SavedView
 	err = v.db.InTx(ctx, func(tx pgx.Tx) error {
-		row, err = v.db.Queries.ViewSave(ctx, tx, dbsqlc.ViewSaveParams{ProjectID: projectID, Name: name, Filter: filter, Operator: string(by)})
+		row, err = v.db.Queries.ViewSave(
+			ctx,
+			tx,
+			dbsqlc.ViewSaveParams{ProjectID: projectID, Name: name, Filter: filter, Operator: string(by)},
+		)
 		if err != nil {
 			return err
 		}
@@ -88,7 +92,10 @@ func (v *Views) Save(ctx context.Context, project, name string, f engine.Inciden
 
 // Delete removes a saved view, or returns [engine.ErrNotFound].
 func (v *Views) Delete(ctx context.Context, project, view string, by engine.Operator) error {
-	if err := errors.Join(store.Invalid("view", input.UUID(view)), store.Invalid("by", input.Present(string(by), input.NameLimit))); err != nil {
+	if err := errors.Join(
+		store.Invalid("view", input.UUID(view)),
+		store.Invalid("by", input.Present(string(by), input.NameLimit)),
+	); err != nil {
 		return err
 	}
 	projectID, err := v.projects.ID(ctx, project)

@@ -11,10 +11,16 @@ import (
 func TestSavedViewsKeepAFilterByName(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	first := needs(s.st.Incidents.Views.Save(t.Context(), "default", "night", engine.IncidentFilter{Open: true, Provider: "stripe"}, "ada"))(t)
+	first := needs(
+		s.st.Incidents.Views.Save(t.Context(), "default", "night", engine.IncidentFilter{Open: true, Provider: "stripe"}, "ada"),
+	)(
+		t,
+	)
 	again := needs(s.st.Incidents.Views.Save(t.Context(), "default", "night", engine.IncidentFilter{Open: true}, "bob"))(t)
 	views := needs(s.st.Incidents.Views.List(t.Context(), "default"))(t)
-	if len(views) != 1 || views[0].ID != first.ID || again.ID != first.ID || views[0].Filter != (engine.IncidentFilter{Open: true}) || views[0].CreatedBy != "bob" {
+	if len(views) != 1 || views[0].ID != first.ID || again.ID != first.ID ||
+		views[0].Filter != (engine.IncidentFilter{Open: true}) ||
+		views[0].CreatedBy != "bob" {
 		t.Errorf("views = %+v", views)
 	}
 	needs(first3(s.st.Projects.Create(t.Context(), "other", projects.Settings{}, nil, "ada")))(t)

@@ -95,8 +95,10 @@ func (a *Alerts) Due(ctx context.Context, limit int) ([]AlertDelivery, error) {
 	err := a.db.InTx(ctx, func(tx pgx.Tx) error {
 		rows, err := a.db.Queries.AlertClaim(ctx, tx, limit)
 		for _, row := range rows {
-			due = append(due, AlertDelivery{ID: row.AlertID, Project: row.Project, Mode: row.Mode, Channel: row.Channel, Try: row.Try,
-				projectID: row.ProjectID, token: row.Token})
+			due = append(due, AlertDelivery{
+				ID: row.AlertID, Project: row.Project, Mode: row.Mode, Channel: row.Channel, Try: row.Try,
+				projectID: row.ProjectID, token: row.Token,
+			})
 		}
 		return err
 	})
@@ -112,13 +114,21 @@ func (a *Alerts) Content(ctx context.Context, d AlertDelivery) (AlertContent, er
 		return content, err
 	}
 	for _, g := range groups {
-		content.Groups = append(content.Groups, AlertGroup{Cause: engine.Cause(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
-			Incidents: g.Incidents, First: g.FirstAt, Last: g.LastAt})
+		content.Groups = append(content.Groups, AlertGroup{
+			Cause: engine.Cause(g.Cause), Provider: g.Provider, EventType: g.EventType, Effect: g.Effect,
+			Incidents: g.Incidents, First: g.FirstAt, Last: g.LastAt,
+		})
 	}
-	rows, err := a.db.Queries.AlertIncidentList(ctx, a.db.Pool, dbsqlc.AlertIncidentListParams{ProjectID: d.projectID, AlertID: d.ID, Page: 100})
+	rows, err := a.db.Queries.AlertIncidentList(
+		ctx,
+		a.db.Pool,
+		dbsqlc.AlertIncidentListParams{ProjectID: d.projectID, AlertID: d.ID, Page: 100},
+	)
 	for _, row := range rows {
-		content.Incidents = append(content.Incidents, AlertIncident{ID: engine.IncidentID(row.IncidentID), Cause: engine.Cause(row.Cause),
-			Provider: row.Provider, EventType: row.EventType, Effect: row.Effect, OpenedAt: row.OpenedAt})
+		content.Incidents = append(content.Incidents, AlertIncident{
+			ID: engine.IncidentID(row.IncidentID), Cause: engine.Cause(row.Cause),
+			Provider: row.Provider, EventType: row.EventType, Effect: row.Effect, OpenedAt: row.OpenedAt,
+		})
 	}
 	return content, err
 }
@@ -136,7 +146,14 @@ type AlertVerdict struct {
 // Mark records what came of a delivery. One whose lease ran out is
 // somebody else's by now: done is false, and nothing changes.
 func (a *Alerts) Mark(ctx context.Context, d AlertDelivery, o AlertVerdict) (done bool, err error) {
-	params := dbsqlc.AlertCompleteParams{ProjectID: d.projectID, AlertID: d.ID, Channel: d.Channel, Token: d.token, Error: pg.Optional(o.Problem), Dropped: o.Dropped}
+	params := dbsqlc.AlertCompleteParams{
+		ProjectID: d.projectID,
+		AlertID:   d.ID,
+		Channel:   d.Channel,
+		Token:     d.token,
+		Error:     pg.Optional(o.Problem),
+		Dropped:   o.Dropped,
+	}
 	if o.Problem != "" && o.RetryIn > 0 {
 		params.RetryIn = interval(&o.RetryIn)
 	}

@@ -19,8 +19,20 @@ func TestAStormsAlertReadsEachIncidentAFewTimes(t *testing.T) {
 	const storm = 1000
 	db := enginetest.New(t)
 	url := "https://ops.example.com/hook"
-	needs(needs(rooms.Open(db.Pool, ""))(t).Projects.Set(t.Context(), "default", projects.Settings{AlertWebhook: &url}, nil, "ada"))(t)
-	needs(db.Pool.Exec(t.Context(), "SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant') FROM generate_series(1, $1) AS n", storm))(t)
+	needs(
+		needs(rooms.Open(db.Pool, ""))(t).Projects.Set(t.Context(), "default", projects.Settings{AlertWebhook: &url}, nil, "ada"),
+	)(
+		t,
+	)
+	needs(
+		db.Pool.Exec(
+			t.Context(),
+			"SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant') FROM generate_series(1, $1) AS n",
+			storm,
+		),
+	)(
+		t,
+	)
 	db.Travel(31 * time.Minute)
 	needs(enginetest.Sweep(t.Context(), db.Engine(engine.Config{})))(t)
 

@@ -91,13 +91,19 @@ func (l *AuditLog) List(ctx context.Context, f AuditFilter) (AuditPage, error) {
 		page.Next = rows[limit-1].AuditID
 	}
 	for _, row := range rows {
-		page.Entries = append(page.Entries, AuditEntry{ID: row.AuditID, At: row.At, Actor: row.Actor, Action: row.Action,
-			Subject: row.Subject, Detail: pg.Value(row.Detail), Project: row.Project})
+		page.Entries = append(page.Entries, AuditEntry{
+			ID: row.AuditID, At: row.At, Actor: row.Actor, Action: row.Action,
+			Subject: row.Subject, Detail: pg.Value(row.Detail), Project: row.Project,
+		})
 	}
 	return page, nil
 }
 
 // Add enters what somebody did; project 0 is the deployment as a whole.
 func (l *AuditLog) Add(ctx context.Context, tx pgx.Tx, projectID int, by engine.Operator, action, subject, detail string) error {
-	return l.db.Queries.AuditAdd(ctx, tx, dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: action, Subject: subject, Detail: pg.Optional(detail)})
+	return l.db.Queries.AuditAdd(
+		ctx,
+		tx,
+		dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: action, Subject: subject, Detail: pg.Optional(detail)},
+	)
 }

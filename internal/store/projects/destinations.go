@@ -60,7 +60,9 @@ func (p *Projects) Destinations(ctx context.Context, project string) ([]Destinat
 	return list, nil
 }
 
-var errSealedDestination = errors.New("the alert destination is sealed and does not open: set SENDPROMPTLY_SECRET_KEY to the key that sealed it")
+var errSealedDestination = errors.New(
+	"the alert destination is sealed and does not open: set SENDPROMPTLY_SECRET_KEY to the key that sealed it",
+)
 
 func (p *Projects) openDestination(row dbsqlc.AlertDestination) (Destination, error) {
 	d := Destination{Channel: row.Channel, Target: string(row.Target), Secret: string(row.Secret), Shown: row.Shown}
@@ -97,7 +99,11 @@ func (p *Projects) setDestinations(ctx context.Context, tx pgx.Tx, projectID int
 		case d.target == nil:
 			continue
 		case *d.target == "":
-			err = p.db.Queries.AlertDestinationDelete(ctx, tx, dbsqlc.AlertDestinationDeleteParams{ProjectID: projectID, Channel: d.channel})
+			err = p.db.Queries.AlertDestinationDelete(
+				ctx,
+				tx,
+				dbsqlc.AlertDestinationDeleteParams{ProjectID: projectID, Channel: d.channel},
+			)
 		case d.channel == AlertWebhook:
 			var secret string
 			if secret, err = p.webhookSecret(ctx, tx, projectID); err == nil && secret == "" {
@@ -136,7 +142,12 @@ func (p *Projects) webhookSecret(ctx context.Context, tx pgx.Tx, projectID int) 
 }
 
 func (p *Projects) setDestination(ctx context.Context, tx pgx.Tx, projectID int, channel, target, secret string) error {
-	params := dbsqlc.AlertDestinationSetParams{ProjectID: projectID, Channel: channel, Target: []byte(target), Shown: shown(channel, target)}
+	params := dbsqlc.AlertDestinationSetParams{
+		ProjectID: projectID,
+		Channel:   channel,
+		Target:    []byte(target),
+		Shown:     shown(channel, target),
+	}
 	if secret != "" {
 		params.Secret = []byte(secret)
 	}

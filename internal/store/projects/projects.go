@@ -107,9 +107,18 @@ var (
 // once: it is not shown again. allow are the networks that URLs may name
 // although they are not public; by enters the audit log. A name that is taken or
 // wrong, and a setting that is, give a [*engine.FieldError].
-func (p *Projects) Create(ctx context.Context, name string, settings Settings, allow []netip.Prefix, by engine.Operator) (Project, string, error) {
+func (p *Projects) Create(
+	ctx context.Context,
+	name string,
+	settings Settings,
+	allow []netip.Prefix,
+	by engine.Operator,
+) (Project, string, error) {
 	if !projectName.MatchString(name) {
-		return Project{}, "", &engine.FieldError{Field: "name", Reason: "may hold 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit"}
+		return Project{}, "", &engine.FieldError{
+			Field:  "name",
+			Reason: "may hold 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit",
+		}
 	}
 	if err := p.checkSettings(settings, allow); err != nil {
 		return Project{}, "", err
@@ -142,7 +151,13 @@ func (p *Projects) Create(ctx context.Context, name string, settings Settings, a
 // it, this once. allow and by are as in [Projects.Create]. Errors: a
 // [*engine.FieldError] for the setting that is wrong, [engine.ErrNotFound] for the
 // project.
-func (p *Projects) Set(ctx context.Context, name string, settings Settings, allow []netip.Prefix, by engine.Operator) (Project, error) {
+func (p *Projects) Set(
+	ctx context.Context,
+	name string,
+	settings Settings,
+	allow []netip.Prefix,
+	by engine.Operator,
+) (Project, error) {
 	if err := p.checkSettings(settings, allow); err != nil {
 		return Project{}, err
 	}
@@ -180,7 +195,12 @@ func (p *Projects) CallbackSecretMissing(ctx context.Context, name string) (bool
 // RotateCallbackSecret makes a new secret, which signs from now on together
 // with the older ones; those retire after the overlap. The new one is returned
 // once: it is not shown again.
-func (p *Projects) RotateCallbackSecret(ctx context.Context, name string, overlap time.Duration, by engine.Operator) (string, error) {
+func (p *Projects) RotateCallbackSecret(
+	ctx context.Context,
+	name string,
+	overlap time.Duration,
+	by engine.Operator,
+) (string, error) {
 	if overlap < 0 || overlap > 90*24*time.Hour {
 		return "", &engine.FieldError{Field: "overlap", Reason: "must lie between 0 and 90 days"}
 	}
@@ -247,10 +267,30 @@ func (p *Projects) projectRow(ctx context.Context, name string) (dbsqlc.ProjectG
 
 // set writes settings, the change row and the audit entry. It returns the
 // secret of an alert webhook that is new.
-func (p *Projects) set(ctx context.Context, tx pgx.Tx, id int, name string, to Settings, action string, by engine.Operator) (alertSecret string, err error) {
-	params := dbsqlc.ProjectSetParams{ProjectID: id, Mode: to.Mode, RepairUrl: to.RepairURL, SignaturePrefix: to.SignaturePrefix,
-		PublicName: to.PublicName, SupportContact: to.SupportContact, Snapshots: to.Snapshots, Suspended: to.Suspended,
-		Timeout: interval(to.Timeout), AlertAfterFailed: interval(to.AlertAfterFailed), AlertAfterMissing: interval(to.AlertAfterMissing)}
+func (p *Projects) set(
+	ctx context.Context,
+	tx pgx.Tx,
+	id int,
+	name string,
+	to Settings,
+	action string,
+	by engine.Operator,
+) (alertSecret string, err error) {
+	params := dbsqlc.ProjectSetParams{
+		ProjectID:       id,
+		Mode:            to.Mode,
+		RepairUrl:       to.RepairURL,
+		SignaturePrefix: to.SignaturePrefix,
+		PublicName:      to.PublicName,
+		SupportContact:  to.SupportContact,
+		Snapshots:       to.Snapshots,
+		Suspended:       to.Suspended,
+		Timeout: interval(
+			to.Timeout,
+		),
+		AlertAfterFailed:  interval(to.AlertAfterFailed),
+		AlertAfterMissing: interval(to.AlertAfterMissing),
+	}
 	if params.Retention = interval(to.Retention); to.Retention != nil && *to.Retention == 0 {
 		params.Retention = new(string) // empty: for ever
 	}
@@ -319,11 +359,24 @@ func (p *Projects) checkSettings(to Settings, allow []netip.Prefix) error {
 
 func newProject(row dbsqlc.ProjectGetRow) Project {
 	p := row.Project
-	return Project{ID: p.ID, Name: p.Name, Mode: pg.Value(p.Mode), Timeout: pg.FromSeconds(row.TimeoutSeconds),
-		TimeoutSeconds: row.TimeoutSeconds, RepairURL: pg.Value(p.RepairUrl), SignaturePrefix: p.SignaturePrefix, PublicName: pg.Value(p.PublicName),
-		SupportContact: pg.Value(p.SupportContact), Snapshots: p.Snapshots, Suspended: p.Suspended, CreatedAt: p.CreatedAt,
-		AlertAfterFailed: row.AfterFailedSeconds, AlertAfterMissing: row.AfterMissingSeconds,
-		Retention: pg.FromSeconds(row.RetentionSeconds), RetentionSeconds: row.RetentionSeconds}
+	return Project{
+		ID:                p.ID,
+		Name:              p.Name,
+		Mode:              pg.Value(p.Mode),
+		Timeout:           pg.FromSeconds(row.TimeoutSeconds),
+		TimeoutSeconds:    row.TimeoutSeconds,
+		RepairURL:         pg.Value(p.RepairUrl),
+		SignaturePrefix:   p.SignaturePrefix,
+		PublicName:        pg.Value(p.PublicName),
+		SupportContact:    pg.Value(p.SupportContact),
+		Snapshots:         p.Snapshots,
+		Suspended:         p.Suspended,
+		CreatedAt:         p.CreatedAt,
+		AlertAfterFailed:  row.AfterFailedSeconds,
+		AlertAfterMissing: row.AfterMissingSeconds,
+		Retention:         pg.FromSeconds(row.RetentionSeconds),
+		RetentionSeconds:  row.RetentionSeconds,
+	}
 }
 
 // interval is nil for a setting that stays as it is.

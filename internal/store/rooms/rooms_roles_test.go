@@ -38,7 +38,11 @@ func (w *world) incident(event string) engine.Incident {
 	w.t.Helper()
 	k := engine.Key{Provider: "stripe", EventID: event, Effect: "credit_grant"}
 	err := pgx.BeginFunc(w.t.Context(), w.db.Pool, func(tx pgx.Tx) error {
-		_, err := w.engine.Accept(w.t.Context(), tx, engine.Acceptance{Key: k, Subject: "acct_1", Customer: "cus_1", Objects: []string{"in_1"}})
+		_, err := w.engine.Accept(
+			w.t.Context(),
+			tx,
+			engine.Acceptance{Key: k, Subject: "acct_1", Customer: "cus_1", Objects: []string{"in_1"}},
+		)
 		return err
 	})
 	if err == nil {
@@ -121,7 +125,11 @@ func TestTheAppsRoleMaySignal(t *testing.T) {
 		})},
 		{"a batch", inTx(func(tx pgx.Tx) error {
 			batch := &pgx.Batch{}
-			return errors.Join(e.QueueAccept(batch, engine.Acceptance{Key: k("5")}, nil), e.QueueSucceed(batch, k("5")), tx.SendBatch(ctx, batch).Close())
+			return errors.Join(
+				e.QueueAccept(batch, engine.Acceptance{Key: k("5")}, nil),
+				e.QueueSucceed(batch, k("5")),
+				tx.SendBatch(ctx, batch).Close(),
+			)
 		})},
 		{"Succeed", inTx(func(tx pgx.Tx) error { return e.Succeed(ctx, tx, k("1")) })},
 		{"Fail", func() error { return e.Fail(ctx, k("2"), errors.New("no such account")) }},
@@ -159,8 +167,11 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 		{"Close", func() error { return e.CloseIncident(ctx, i.ID, "ada", "refunded") }},
 		{"Reopen", func() error { return second(e.Reopen(ctx, i.ID, "ada", "not refunded after all")) }},
 		{"IssueProof", func() (err error) {
-			proof, _, err = st.Evidence.Proofs.Issue(ctx, evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "https://ops.example.com"},
-				func(evidence.ProofClaims) (string, error) { return "token", nil })
+			proof, _, err = st.Evidence.Proofs.Issue(
+				ctx,
+				evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "https://ops.example.com"},
+				func(evidence.ProofClaims) (string, error) { return "token", nil },
+			)
 			return err
 		}},
 		{"Proofs", func() error { return second(st.Evidence.Proofs.List(ctx, evidence.ProofFilter{})) }},

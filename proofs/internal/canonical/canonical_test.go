@@ -11,7 +11,12 @@ import (
 
 func TestEveryValueHasOneSpelling(t *testing.T) {
 	t.Parallel()
-	o := Object{"b": int64(0), "a": "é\u2028 <&> \"\\ \b\t\n\f\r\x00\x1f\x7f", "list": []any{}, "Z": Object{"n": int64(MaxInteger), "m": []any{"x", int64(1)}}}
+	o := Object{
+		"b":    int64(0),
+		"a":    "é\u2028 <&> \"\\ \b\t\n\f\r\x00\x1f\x7f",
+		"list": []any{},
+		"Z":    Object{"n": int64(MaxInteger), "m": []any{"x", int64(1)}},
+	}
 	const want = `{"Z":{"m":["x",1],"n":9007199254740991},"a":"é` + "\u2028" + ` <&> \"\\ \b\t\n\f\r\u0000\u001f` + "\x7f" + `","b":0,"list":[]}`
 	text := Encode(o)
 	if string(text) != want {

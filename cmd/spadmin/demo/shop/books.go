@@ -16,7 +16,14 @@ type execer interface {
 
 // CreateAccount signs a customer up.
 func CreateAccount(ctx context.Context, db execer, id string, a Account) error {
-	_, err := db.Exec(ctx, "INSERT INTO shop.accounts (id, credits, access, team) VALUES ($1, $2, $3, $4)", id, a.Credits, a.Access, a.Team)
+	_, err := db.Exec(
+		ctx,
+		"INSERT INTO shop.accounts (id, credits, access, team) VALUES ($1, $2, $3, $4)",
+		id,
+		a.Credits,
+		a.Access,
+		a.Team,
+	)
 	return err
 }
 
@@ -36,7 +43,8 @@ type Account struct {
 // Account reads one account, or pgx.ErrNoRows.
 func (b Books) Account(ctx context.Context, id string) (Account, error) {
 	var a Account
-	err := b.Pool.QueryRow(ctx, "SELECT credits, access, team FROM shop.accounts WHERE id = $1", id).Scan(&a.Credits, &a.Access, &a.Team)
+	err := b.Pool.QueryRow(ctx, "SELECT credits, access, team FROM shop.accounts WHERE id = $1", id).
+		Scan(&a.Credits, &a.Access, &a.Team)
 	return a, err
 }
 
@@ -64,7 +72,11 @@ type Job struct {
 // for each repair that was queued.
 func (b Books) Jobs(ctx context.Context, eventID string) ([]Job, error) {
 	// An error of Query comes out of the rows.
-	rows, _ := b.Pool.Query(ctx, "SELECT taken_at, done_at, coalesce(error, '') FROM shop.jobs WHERE event_id = $1 ORDER BY id", eventID)
+	rows, _ := b.Pool.Query(
+		ctx,
+		"SELECT taken_at, done_at, coalesce(error, '') FROM shop.jobs WHERE event_id = $1 ORDER BY id",
+		eventID,
+	)
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Job, error) {
 		var j Job
 		var taken, done *time.Time

@@ -16,7 +16,13 @@ func apply(ctx context.Context, tx pgx.Tx, t Task) error {
 	if err := change(ctx, tx, t); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, "INSERT INTO shop.history (account, event_id, event_type) VALUES ($1, $2, $3)", t.Account, t.EventID, t.EventType)
+	_, err := tx.Exec(
+		ctx,
+		"INSERT INTO shop.history (account, event_id, event_type) VALUES ($1, $2, $3)",
+		t.Account,
+		t.EventID,
+		t.EventType,
+	)
 	return err
 }
 

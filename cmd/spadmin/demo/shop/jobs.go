@@ -15,9 +15,20 @@ type job struct {
 
 // enqueue adds a job in the caller's transaction.
 func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, t Task) error {
-	_, err := tx.Exec(ctx, `INSERT INTO shop.jobs (service, provider, event_id, effect, event_type, account, object, cents, replay_id)
+	_, err := tx.Exec(
+		ctx,
+		`INSERT INTO shop.jobs (service, provider, event_id, effect, event_type, account, object, cents, replay_id)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-		s.name, t.Provider, t.EventID, t.Effect, t.EventType, t.Account, t.Object, t.Cents, t.ReplayID)
+		s.name,
+		t.Provider,
+		t.EventID,
+		t.Effect,
+		t.EventType,
+		t.Account,
+		t.Object,
+		t.Cents,
+		t.ReplayID,
+	)
 	return err
 }
 

@@ -65,7 +65,14 @@ func TestEveryEventTypeIsAppliedOnceHoweverOftenItIsDelivered(t *testing.T) {
 				db, s, books := newService(t)
 				open(t, db, "acct_1", Account{Credits: 1000})
 				for range 2 {
-					if got := post(t, s, provider, eventType, secret, samples.Values{EventID: "e1", Reference: "acct_1", Amount: 2000}); got != http.StatusOK {
+					if got := post(
+						t,
+						s,
+						provider,
+						eventType,
+						secret,
+						samples.Values{EventID: "e1", Reference: "acct_1", Amount: 2000},
+					); got != http.StatusOK {
 						t.Fatalf("answered %d", got)
 					}
 				}
@@ -124,7 +131,10 @@ func TestAFailureStaysWithTheJobAndGoesToTheEngine(t *testing.T) {
 	post(t, s, "stripe", "invoice.paid", secret, samples.Values{EventID: "e1", Reference: "acct_nobody"})
 	s.workOnce()
 	jobs, err := books.Jobs(t.Context(), "e1")
-	if want := []Job{{Taken: true, Done: true, Error: "account acct_nobody does not exist"}}; !slices.Equal(jobs, want) || err != nil {
+	if want := []Job{
+		{Taken: true, Done: true, Error: "account acct_nobody does not exist"},
+	}; !slices.Equal(jobs, want) ||
+		err != nil {
 		t.Errorf("jobs %+v, %v", jobs, err)
 	}
 	db.RequireIncident(engine.Key{Provider: "stripe", EventID: "e1", Effect: "credit_grant"}, engine.CauseFailed)
