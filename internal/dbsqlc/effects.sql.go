@@ -375,6 +375,66 @@ func (q *Queries) EffectList(ctx context.Context, db DBTX, arg EffectListParams)
 	return items, nil
 }
 
+const effectListAcceptedAgain = `-- name: EffectListAcceptedAgain :many
+SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, e.succeeded_at, e.occurred_at, e.amount, e.provider, e.effect, e.event_id, e.event_type, e.subject, e.merchant, e.currency, e.customer, e.version, e.objects, e.source_event, n.at, coalesce(n.note, '')::text AS note FROM sendpromptly.entries AS n
+JOIN sendpromptly.receipts AS e ON e.project_id = n.project_id AND e.effect_id = n.effect_id
+WHERE n.project_id = $1 AND n.kind = 'mismatch'
+ORDER BY n.entry_id DESC LIMIT $2::int
+`
+
+type EffectListAcceptedAgainParams struct {
+	ProjectID int
+	Most      int
+}
+
+type EffectListAcceptedAgainRow struct {
+	Effect Effect
+	At     time.Time
+	Note   string
+}
+
+// EffectListAcceptedAgain reads the newest receipts that came again with other facts, with their effects.
+func (q *Queries) EffectListAcceptedAgain(ctx context.Context, db DBTX, arg EffectListAcceptedAgainParams) ([]EffectListAcceptedAgainRow, error) {
+	rows, err := db.Query(ctx, effectListAcceptedAgain, arg.ProjectID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []EffectListAcceptedAgainRow
+	for rows.Next() {
+		var i EffectListAcceptedAgainRow
+		if err := rows.Scan(
+			&i.Effect.ProjectID,
+			&i.Effect.EffectID,
+			&i.Effect.AcceptedAt,
+			&i.Effect.Deadline,
+			&i.Effect.SucceededAt,
+			&i.Effect.OccurredAt,
+			&i.Effect.Amount,
+			&i.Effect.Provider,
+			&i.Effect.Effect,
+			&i.Effect.EventID,
+			&i.Effect.EventType,
+			&i.Effect.Subject,
+			&i.Effect.Merchant,
+			&i.Effect.Currency,
+			&i.Effect.Customer,
+			&i.Effect.Version,
+			&i.Effect.Objects,
+			&i.Effect.SourceEvent,
+			&i.At,
+			&i.Note,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const effectListLaterApplied = `-- name: EffectListLaterApplied :many
 SELECT e.provider::text AS provider, e.event_id, e.effect::text AS effect FROM sendpromptly.terms AS t
 JOIN sendpromptly.receipts AS e ON e.project_id = t.project_id AND e.effect_id = t.effect_id

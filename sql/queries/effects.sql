@@ -92,3 +92,10 @@ FROM (
 JOIN sendpromptly.receipts AS e ON e.project_id = sqlc.arg(project_id) AND e.effect_id = n.effect_id
 WHERE n.effect_id <> sqlc.arg(effect_id)::uuid
 ORDER BY e.effect_id DESC LIMIT 60;
+
+-- name: EffectListAcceptedAgain :many
+-- EffectListAcceptedAgain reads the newest receipts that came again with other facts, with their effects.
+SELECT sqlc.embed(e), n.at, coalesce(n.note, '')::text AS note FROM sendpromptly.entries AS n
+JOIN sendpromptly.receipts AS e ON e.project_id = n.project_id AND e.effect_id = n.effect_id
+WHERE n.project_id = sqlc.arg(project_id) AND n.kind = 'mismatch'
+ORDER BY n.entry_id DESC LIMIT sqlc.arg(most)::int;

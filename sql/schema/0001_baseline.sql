@@ -222,6 +222,9 @@ CREATE TABLE sendpromptly.entries (
 CREATE INDEX entries_source_event ON sendpromptly.entries (project_id, pg_catalog.lower(pg_catalog.substring(note, 'by source event (.+)$')))
   WHERE kind IN ('duplicate', 'mismatch') AND note IS NOT NULL;
 
+-- Receipts that came again with other facts, for the list of them: few, so the index costs other entries nothing.
+CREATE INDEX entries_mismatch ON sendpromptly.entries (project_id, entry_id) WHERE kind = 'mismatch';
+
 -- One chain an effect, made when it is first sealed. Erasing destroys the salt
 -- of all entries up to erased; the entries after it have the new one.
 CREATE TABLE sendpromptly.chains (

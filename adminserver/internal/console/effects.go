@@ -16,6 +16,8 @@ type effectsPage struct {
 	// Moments are the timeline where there is exactly one answer.
 	Moments []moment
 	More    bool
+	// Again are the newest receipts that came again with other facts, where nothing is looked up.
+	Again []incidents.AcceptedAgain
 	// Elsewhere are the other projects where the id is known; they are asked
 	// only where this one does not know it.
 	Elsewhere []tab
@@ -32,8 +34,11 @@ func newAnswer(e incidents.Effect) answer {
 	return answer{e, tell(e.Acceptance, e.State, engine.Cause(e.State), ""), arrived(e.State)}
 }
 
-// answersShown is a page of answers: more are no answer.
-const answersShown = 20
+// answersShown is a page of answers: more are no answer. againShown bounds the list of what was accepted again.
+const (
+	answersShown = 20
+	againShown   = 20
+)
 
 // effects looks up effects by any id that somebody holds.
 func (c *console) effects(v *visit) error {
@@ -62,6 +67,11 @@ func (c *console) effects(v *visit) error {
 			if data.Moments, data.More, err = v.moments(data.Answers[0].ID); err != nil {
 				return err
 			}
+		}
+	} else {
+		var err error
+		if data.Again, err = v.Incidents.Effects.AcceptedAgain(v.ctx(), v.project, againShown); err != nil {
+			return err
 		}
 	}
 	return v.render(http.StatusOK, "effects", page{Title: "Effects", Nav: "Effects", Data: data})

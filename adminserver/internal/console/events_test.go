@@ -59,9 +59,14 @@ func TestAnOpenPageHearsWhatChangesInItsProjectAndNothingElse(t *testing.T) {
 			t.Fatal("nothing was heard")
 		}
 	}
-	select {
-	case data := <-shop:
-		t.Errorf("another project heard %s", data)
-	default:
+	for waiting := true; waiting; {
+		select {
+		case data := <-shop:
+			if !strings.Contains(data, `"kind":"settings"`) { // its own making comes again, as above
+				t.Errorf("another project heard %s", data)
+			}
+		default:
+			waiting = false
+		}
 	}
 }

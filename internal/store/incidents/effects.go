@@ -162,6 +162,32 @@ func (e *Effects) Related(ctx context.Context, project string, effect engine.Eff
 	return related, nil
 }
 
+// AcceptedAgain is a receipt of a known key that differs from the first one, or came
+// for an effect that was closed. Nothing moved: an operator decides.
+type AcceptedAgain struct {
+	engine.Key
+	ID engine.EffectID
+	// Subject is the first receipt's, Note says what differs.
+	Subject, Note string
+	At            time.Time
+}
+
+// AcceptedAgain reads the newest of a project, at most most.
+func (e *Effects) AcceptedAgain(ctx context.Context, project string, most int) ([]AcceptedAgain, error) {
+	projectID, err := e.projects.ID(ctx, project)
+	if err != nil {
+		return nil, err
+	}
+	params := dbsqlc.EffectListAcceptedAgainParams{ProjectID: projectID, Most: most}
+	rows, err := e.db.Queries.EffectListAcceptedAgain(ctx, e.db.Pool, params)
+	list := make([]AcceptedAgain, len(rows))
+	for i, row := range rows {
+		f := newEffect(row.Effect, "", "")
+		list[i] = AcceptedAgain{Key: f.Key, ID: f.ID, Subject: f.Subject, Note: row.Note, At: row.At}
+	}
+	return list, err
+}
+
 func newEffect(f dbsqlc.Effect, state, incident string) Effect {
 	return Effect{
 		ID: engine.EffectID(f.EffectID),
