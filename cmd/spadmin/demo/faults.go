@@ -36,7 +36,7 @@ func (sc *scene) noWorker(ctx context.Context) error {
 		return err
 	}
 	sc.tell.voice(theShop, "the job and the receipt are committed, no worker takes the job, nothing is logged")
-	sc.tell.voice(we, "the receipt says that %s is owed to %s. The deadline is set …", sc.key().Effect, sc.customer)
+	sc.tell.voice(we, "the receipt says that %s is owed to %s. The deadline is running …", sc.key().Effect, sc.customer)
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (sc *scene) deadWorker(ctx context.Context) error {
 	if err := sc.awaitResolved(ctx); err != nil {
 		return err
 	}
-	sc.resolved("the order is paid. (The 202 did not resolve it: only a success does)")
+	sc.resolved("the order is paid. The 202 did not resolve it, the success did")
 	return sc.orderIs(ctx, "paid")
 }
 
@@ -258,14 +258,14 @@ func (sc *scene) lateSuccess(ctx context.Context) error {
 	if err := sc.awaitJob(ctx, 1, func(j shop.Job) bool { return j.Taken }); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "the worker is alive and waits for that row without a limit")
+	sc.tell.voice(theShop, "the worker is alive and waits for that row without a timeout")
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
 	if err := psql.Commit(ctx); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "back from lunch: COMMIT. The worker goes on where it hung")
+	sc.tell.voice(theShop, "back from lunch: COMMIT. The worker continues")
 	if err := sc.awaitResolved(ctx); err != nil {
 		return err
 	}

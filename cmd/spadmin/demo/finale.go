@@ -125,13 +125,13 @@ func (sc *scene) how() string {
 	case sc.incident.State != engine.StateApplied:
 		return "not yet"
 	case sc.incident.Attempt == 0:
-		return "late success"
+		return "automatically"
 	case sc.event.project() != billing:
 		return "Reprocess, queued again"
 	case sc.tried > 1:
 		return "Reprocess, second try"
 	}
-	return "Reprocess, at once"
+	return "Reprocess, in the callback"
 }
 
 // moral compares what the providers and SendPromptly saw.

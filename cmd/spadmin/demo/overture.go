@@ -28,7 +28,7 @@ func (n *narrator) database(server *localpg.Server, name string) {
 		n.say("started and migrated Postgres %s for this demo", server.Version())
 		return
 	}
-	n.say("created and migrated a database on Postgres %s of DATABASE_URL for this demo: %s", server.Version(), name)
+	n.say("created and migrated a database on Postgres %s of DATABASE_URL: %s", server.Version(), name)
 }
 
 // shop describes what runs.
@@ -76,8 +76,8 @@ var (
 // as on most days.
 func (s *Stage) goodDay(ctx context.Context) error {
 	s.tell.heading("A good day")
-	s.tell.line("One transaction queues the job and records a receipt: the effect is owed. Another one does the work and")
-	s.tell.line("records the success. Each record commits with the shop's own rows, or not at all.")
+	s.tell.line("One transaction queues the job and records a receipt: the effect is owed. Another does the work")
+	s.tell.line("and records the success. Each record commits with the shop's own rows, or not at all.")
 	s.tell.line("")
 	first, err := s.day(ctx, "acct_gus", "acct_iris")
 	if err != nil {
@@ -205,7 +205,7 @@ func (s *Stage) forgery(ctx context.Context) error {
 	}
 	s.tell.say(
 		"%s  %s  %s in %5s  %s",
-		column("nobody", 7),
+		column("unknown", 7),
 		column("invoice.paid, forged", 29),
 		colour.Waiting.Render("400   "),
 		millis(d.took),
