@@ -10,7 +10,7 @@ import (
 
 // Entry is a sealed entry of a timeline, with all values that its hash covers.
 type Entry struct {
-	// Seq is its number, from 1.
+	// Seq is the number of the entry, from 1.
 	Seq  int
 	Kind string
 	// At is in whole microseconds.

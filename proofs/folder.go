@@ -39,7 +39,7 @@ const (
 // ErrNoSuchKey means that the folder has no such key in that state.
 var ErrNoSuchKey = errors.New("no such proof key")
 
-// KeyFile is a key of a folder.
+// KeyFile is a key in a folder.
 type KeyFile struct {
 	jws.Key
 	// Name is the name of the file.

@@ -16,7 +16,7 @@ const (
 	Type = "sendpromptly-proof+jwt"
 	// Audience is the aud of every token.
 	Audience = "sendpromptly-proof"
-	// MaxLifetime is how long after its issue a proof may expire.
+	// MaxLifetime is the longest time from the issue of a proof to its expiry.
 	MaxLifetime = 90 * 24 * time.Hour
 	// FutureTolerance is how far the issuer's clock may be ahead. There is no
 	// tolerance for the expiry of a proof.
@@ -37,7 +37,7 @@ type Grant struct {
 	ID string
 	// IssuedAt and ExpiresAt are whole seconds in UTC.
 	IssuedAt, ExpiresAt time.Time
-	// Head is the last sealed entry when the proof was issued.
+	// Head is the last sealed entry at the time of issue.
 	Head Head
 }
 
@@ -47,7 +47,7 @@ type Head struct {
 	Hash [32]byte
 }
 
-// Claims is the token's payload, canonical JSON.
+// Claims returns the token's payload in canonical JSON.
 func (g Grant) Claims() []byte {
 	return canonical.Encode(canonical.Object{
 		"iss": g.Issuer, "aud": Audience, "sub": g.Incident, "jti": g.ID, "iat": g.IssuedAt.Unix(), "exp": g.ExpiresAt.Unix(),

@@ -83,7 +83,7 @@ func (k *Keys) List() []jws.Key {
 func (k *Keys) JWKS() []byte {
 	text, err := json.Marshal(map[string]any{"keys": k.List()})
 	if err != nil {
-		panic(err) // all keys were read from JWKs or checked as such
+		panic(err) // cannot happen: jws made and checked all keys
 	}
 	return text
 }

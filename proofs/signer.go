@@ -28,10 +28,10 @@ func (s *Signer) Sign(g Grant) (string, error) {
 	return jws.Sign(key, Type, g.Claims())
 }
 
-// Link is the address that a proof's holder opens.
+// Link returns the address at which the holder opens a proof.
 func Link(issuer, token string) string { return strings.TrimRight(issuer, "/") + linkPath + token }
 
-// linkPath lies between the base URL and the token.
+// linkPath is the part of a link between the base URL and the token.
 const linkPath = "/p/"
 
 // SplitLink splits a link into issuer and token; ok is false if it is not a link.

@@ -42,9 +42,9 @@ func (c eraseCommand) Run(s *session) error {
 	}
 	say(
 		s.stdout,
-		"%s the personal data of %d effects; chains and proofs stay valid",
+		"%s the personal data of %s; chains and proofs stay valid",
 		colour.Good.Render("erased"),
-		erased.Effects,
+		plural(erased.Effects, "effect"),
 	)
 	if erased.Open > 0 {
 		say(s.stdout, "%s %d of them are still owed: their repairs will not name the customer", colour.Waiting.Render("note"), erased.Open)

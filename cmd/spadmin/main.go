@@ -34,12 +34,12 @@ const (
 
 type commands struct {
 	DatabaseURL   string `help:"Connection string of the database." env:"DATABASE_URL" placeholder:"URL"`
-	AllowNetworks string `help:"Private networks that callbacks may reach: CIDRs, separated by commas." env:"SENDPROMPTLY_ALLOW_NETWORKS" placeholder:"CIDRS"`
+	AllowNetworks string `help:"Private networks that callbacks and other outgoing requests may reach: CIDRs, separated by commas." env:"SENDPROMPTLY_ALLOW_NETWORKS" placeholder:"CIDRS"`
 
 	Migrate   migrateCommand   `cmd:"" help:"Apply, list or print the schema's migrations."`
 	Doctor    doctorCommand    `cmd:"" help:"Find configuration problems and print how to fix them."`
 	Verify    verifyCommand    `cmd:"" help:"Check the database against its invariants."`
-	Sweep     sweepCommand     `cmd:"" help:"Open incidents for missed deadlines once."`
+	Sweep     sweepCommand     `cmd:"" help:"Run one sweep: open incidents for missed deadlines."`
 	Run       runCommand       `cmd:"" help:"Run the engine's steps until interrupted."`
 	Retain    retainCommand    `cmd:"" help:"Remove old settled effects, and archive them on request."`
 	Project   projectCommand   `cmd:"" help:"Create, list and change projects."`
@@ -62,7 +62,7 @@ type commands struct {
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
-// session is what a subcommand works with.
+// session is the context of a subcommand.
 type session struct {
 	ctx            context.Context
 	stdout, stderr io.Writer

@@ -14,7 +14,7 @@ import (
 )
 
 type proofExport struct {
-	Of       string   `arg:"" help:"A token, a link, or the id of a proof. For an incident's id, a new proof is issued."`
+	Of       string   `arg:"" help:"A token, a link, or the id of a proof. For the id of an incident, the command issues a new proof."`
 	Out      string   `help:"Write to this file, which only its owner can read. Default: print." short:"o" placeholder:"FILE"`
 	Disclose []string `help:"Disclose this hidden field, such as event_id, subject, amount, actor or note. Repeatable." placeholder:"FIELD"`
 	issuing

@@ -19,7 +19,7 @@ import (
 
 type proofVerify struct {
 	What     string `arg:"" name:"proof" help:"A token, a link, a bundle file, or - for standard input."`
-	JWKS     string `name:"jwks" help:"Trust only the keys of this file. No database or network is used." placeholder:"FILE"`
+	JWKS     string `name:"jwks" help:"Trust only the keys of this file. Use neither the database nor the network." placeholder:"FILE"`
 	Key      string `help:"Trust only the key with this thumbprint." placeholder:"THUMBPRINT"`
 	Issuer   string `help:"The base URL that must have issued the proof. Default: this server's, or any with --jwks or --key." placeholder:"URL"`
 	Incident string `help:"The incident that the proof must be for." placeholder:"ID"`

@@ -73,7 +73,7 @@ func ParseKey(text []byte) (Key, error) {
 
 var errNotEd25519 = errors.New("not an Ed25519 key")
 
-// maxKeys bounds a key set.
+// maxKeys is the largest number of keys in a set.
 const maxKeys = 100
 
 // ParseKeySet reads a JWK set of at most 100 keys, or a single JWK. It skips keys of a
@@ -116,7 +116,7 @@ func ParseKeySet(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// ID is the key's thumbprint (RFC 7638): SHA-256, base64url.
+// ID returns the key's thumbprint (RFC 7638): SHA-256, base64url.
 func (k Key) ID() string {
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + base64.RawURLEncoding.EncodeToString(k.public) + `"}`))
 	return base64.RawURLEncoding.EncodeToString(sum[:])

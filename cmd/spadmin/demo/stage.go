@@ -31,7 +31,7 @@ const (
 )
 
 const (
-	// timeout is how long an outcome may take in the demo.
+	// timeout is the time until an effect's deadline in the demo.
 	timeout       = 3 * time.Second
 	sweepInterval = 200 * time.Millisecond
 	workers       = 2
