@@ -19,7 +19,10 @@ func (c serveCommand) embed(s *session) (stop func(), err error) {
 		return func() {}, nil
 	}
 	if s.databaseURL != "" {
-		return nil, &engine.FieldError{Field: "--embedded", Reason: "cannot be combined with --database-url or DATABASE_URL: use one of them"}
+		return nil, &engine.FieldError{
+			Field:  "--embedded",
+			Reason: "cannot be combined with --database-url or DATABASE_URL: use one of them",
+		}
 	}
 	folder := c.Data
 	if folder == "" {

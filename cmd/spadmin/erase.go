@@ -47,7 +47,8 @@ func (c eraseCommand) Run(s *session) error {
 		plural(erased.Effects, "effect"),
 	)
 	if erased.Open > 0 {
-		say(s.stdout, "%s %d of them are still owed: their repairs will not name the customer", colour.Waiting.Render("note"), erased.Open)
+		note := colour.Waiting.Render("note:")
+		say(s.stdout, "%s %d of them are still owed: their repairs will not name the customer", note, erased.Open)
 	}
 	return nil
 }

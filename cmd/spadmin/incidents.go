@@ -17,7 +17,7 @@ type incidentsCommand struct {
 	Provider  string `help:"List incidents of this provider only." placeholder:"NAME"`
 	EventType string `help:"List incidents of this event type only." placeholder:"TYPE"`
 	Effect    string `help:"List incidents of this effect type only." placeholder:"TYPE"`
-	Term      string `help:"Match a reference, customer, source event or object id exactly, such as an order number." placeholder:"ID"`
+	Term      string `help:"Match a whole reference, customer, source event, event id or object id, such as an order number." placeholder:"ID"`
 	Before    string `help:"Continue after this incident, the last one of the previous page." placeholder:"ID"`
 	Limit     int    `help:"Number of incidents, at most 500." default:"50"`
 	JSON      bool   `help:"Print JSON."`

@@ -189,7 +189,10 @@ func (s *session) pool() (*pgxpool.Pool, error) {
 	}
 	if err := pool.Ping(s.ctx); err != nil {
 		pool.Close()
-		return nil, hint{fmt.Errorf("the database does not answer: %w", err), "check that Postgres is running and that this user may connect"}
+		return nil, hint{
+			fmt.Errorf("the database does not answer: %w", err),
+			"check that Postgres is running and that this user may connect",
+		}
 	}
 	return pool, nil
 }

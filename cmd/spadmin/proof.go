@@ -290,5 +290,5 @@ func proofState(p evidence.Proof, now time.Time) string {
 	case !now.Before(p.ExpiresAt):
 		return colour.Quiet.Render("expired")
 	}
-	return colour.Good.Render("valid")
+	return colour.Good.Render("live")
 }

@@ -111,7 +111,7 @@ func serve(ctx context.Context, listener net.Listener, server *http.Server, work
 	defer cancel()
 	err := server.Shutdown(last)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.Join(server.Close(), fmt.Errorf("open requests were cut off: they took longer than %s after the interrupt", downWithin))
+		err = errors.Join(server.Close(), fmt.Errorf("open requests were cut off %s after the interrupt", downWithin))
 	}
 	for range len(work) + 1 {
 		select {
