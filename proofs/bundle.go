@@ -12,23 +12,25 @@ import (
 )
 
 const (
-	// BundleFormat is the first thing that a reader looks at.
+	// BundleFormat is the value of a bundle's member "format".
 	BundleFormat = "sendpromptly.bundle.v1"
 	// MaxBundle is the largest bundle, in bytes.
 	MaxBundle = 16 << 20
 )
 
 // Bundle is a proof in one file: the token, the key that signed it, and the
-// timeline up to the head. It is consistent in itself or not; whether to trust
-// its key is for the reader to know from elsewhere.
+// timeline up to the head. The bundle cannot show whether its key can be trusted:
+// the reader must know that from another source.
 type Bundle struct {
 	Token   string
 	Key     jws.Key
 	Entries []Entry
 }
 
-// Bundle makes the bundle of a token that these keys verify. The entries must be
-// those up to its head.
+// Bundle makes the bundle of a token. One of these keys must verify the token, and
+// the entries must be all those up to its head; otherwise the error is a [*Refusal].
+// Any other error means that an entry cannot be written, or that the bundle would be
+// larger than [MaxBundle].
 func (k *Keys) Bundle(token string, entries []Entry) ([]byte, error) {
 	message, g, err := parse(token)
 	if err != nil {
@@ -67,7 +69,7 @@ func writeKey(k jws.Key) canonical.Object {
 	}
 }
 
-// writeEffect writes what all entries of a chain share.
+// writeEffect writes the values that all entries of a chain share.
 func writeEffect(e Entry) canonical.Object {
 	o := canonical.Object{"id": e.EffectID, "provider": e.Provider, "type": e.Effect}
 	setText(o, "event_type", e.EventType)

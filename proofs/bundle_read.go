@@ -10,8 +10,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
 
-// ParseBundle reads a bundle in its one spelling. It checks the form alone; see
-// [Verifier.VerifyBundle].
+// ParseBundle reads a bundle, which must be canonical. It checks only the form; the
+// error is a [*Refusal]. [Verifier.VerifyBundle] checks the proof.
 func ParseBundle(text []byte) (Bundle, error) {
 	b, err := parseBundle(text)
 	if err != nil {
@@ -20,7 +20,7 @@ func ParseBundle(text []byte) (Bundle, error) {
 	return b, nil
 }
 
-// IsBundle says whether a text may be meant as a bundle.
+// IsBundle reports whether a text looks like a bundle: it begins with a brace.
 func IsBundle(text []byte) bool { return len(text) > 0 && text[0] == '{' }
 
 func parseBundle(text []byte) (Bundle, error) {
@@ -66,7 +66,7 @@ func parseBundle(text []byte) (Bundle, error) {
 	return b, nil
 }
 
-// optional reads a text that may be absent, but not empty.
+// optional reads a text that may be absent but not empty.
 func (c *claimReader) optional(o canonical.Object, name string) string {
 	if _, there := o[name]; !there {
 		return ""
@@ -74,7 +74,7 @@ func (c *claimReader) optional(o canonical.Object, name string) string {
 	return c.full(o, name)
 }
 
-// full reads a text that may not be empty.
+// full reads a text that must not be empty.
 func (c *claimReader) full(o canonical.Object, name string) string {
 	s := c.text(o, name)
 	if s == "" {
@@ -90,7 +90,7 @@ func present(s string) int {
 	return 1
 }
 
-// readKey reads the one key of a bundle, which must be spelled as we spell it.
+// readKey reads the one key of a bundle, which must be spelled as writeKey spells it.
 func readKey(o canonical.Object) (jws.Key, error) {
 	set, _ := o["jwks"].(canonical.Object)
 	keys, _ := set["keys"].([]any)

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Entry is a sealed entry of a timeline, with what is needed to compute its hash.
+// Entry is a sealed entry of a timeline, with all values that its hash covers.
 type Entry struct {
-	// Seq is its number, from 1.
+	// Seq is the number of the entry, from 1.
 	Seq  int
 	Kind string
 	// At is in whole microseconds.
 	At time.Time
-	// State, Cause and EventType are empty where there is none.
+	// State, Cause and EventType may be empty.
 	State, Cause                string
 	Provider, EventType, Effect string
 	EffectID                    string
@@ -25,19 +25,19 @@ type Entry struct {
 	Hash [32]byte
 }
 
-// Field is a hidden field: it enters the hash as a commitment. Where it is
-// disclosed, the commitment is computed from salt and value.
+// Field is a hidden field. The entry's hash covers its commitment, not its value.
+// For a disclosed field, the commitment is computed from salt and value.
 type Field struct {
 	Name string
-	// Commitment is that of a field that is not disclosed.
+	// Commitment is set if the field is not disclosed.
 	Commitment [32]byte
-	// Disclosed says that Salt and Value are known.
+	// Disclosed says that Salt and Value are set.
 	Disclosed bool
 	Salt      [32]byte
 	Value     []byte
 }
 
-// commitment of the field, computed where that is possible.
+// commitment returns the field's commitment, computed if the field is disclosed.
 func (f Field) commitment() [32]byte {
 	if !f.Disclosed {
 		return f.Commitment
@@ -45,11 +45,11 @@ func (f Field) commitment() [32]byte {
 	return sha256.Sum256(append(f.Salt[:], f.Value...))
 }
 
-// entryLabel keeps the hash of an entry apart from every other hash.
+// entryLabel separates the hash of an entry from every other kind of hash.
 const entryLabel = "sendpromptly.entry.v1"
 
-// HashAfter computes the entry's hash from that of the entry before; the first
-// comes after 32 zero bytes.
+// HashAfter computes the entry's hash from the hash of the previous entry. For the
+// first entry, previous is 32 zero bytes.
 func (e Entry) HashAfter(previous [32]byte) [32]byte {
 	input := append([]byte(nil), previous[:]...)
 	for _, clear := range []string{
@@ -65,7 +65,7 @@ func (e Entry) HashAfter(previous [32]byte) [32]byte {
 	return sha256.Sum256(input)
 }
 
-// appendText writes a text, or that there is none.
+// appendText appends a text with its length, or a marker for an empty text.
 func appendText(to []byte, text string) []byte {
 	if text == "" {
 		return append(to, 0xff, 0xff, 0xff, 0xff)
@@ -77,14 +77,14 @@ func appendPrefixed(to, value []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(to, uint32(len(value))), value...)
 }
 
-// VerifyChain holds entries against a head: they must be all entries from the
-// first to the head, unaltered and in order. The error is a [*Refusal].
+// VerifyChain requires that entries end in head. They must be all entries from the first
+// to the head, unaltered and in order. The error is a [*Refusal].
 func VerifyChain(entries []Entry, head Head) error {
 	previous := [32]byte{}
 	for i, e := range entries {
 		switch {
 		case e.Seq != i+1:
-			return refuse(EntriesMissing, fmt.Sprintf("entry %d is not where it belongs", i+1))
+			return refuse(EntriesMissing, fmt.Sprintf("entry %d is missing or out of order", i+1))
 		case e.EffectID != entries[0].EffectID:
 			return refuse(EntryAltered, fmt.Sprintf("entry %d is of another effect", i+1))
 		}
@@ -96,7 +96,7 @@ func VerifyChain(entries []Entry, head Head) error {
 	case len(entries) < head.Seq:
 		return refuse(EntriesMissing, fmt.Sprintf("%d entries of %d", len(entries), head.Seq))
 	case len(entries) > head.Seq || previous != head.Hash:
-		return refuse(HeadMismatch, "the entries are not those that the proof was issued for")
+		return refuse(HeadMismatch, "the entries do not match the proof")
 	}
 	return nil
 }

@@ -1,16 +1,16 @@
 // Package proofs makes and checks proofs: signed links to the timeline of one
-// incident, and bundles that carry the timeline along. Anybody who has the
-// public keys can check both without us; docs/proof-format.md says how.
+// incident, and bundles that contain the timeline. Anyone who has the public keys
+// can check both offline; docs/proof-format.md says how.
 //
-// Who has the keys checks a link, a token or a bundle:
+// To check a link, a token or a bundle with the keys:
 //
 //	keys, err := proofs.ParseKeys(jwks)
 //	…
 //	grant, err := proofs.NewVerifier(keys, "https://ops.example.com").VerifyText(link, time.Now())
 //
-// An error is a [*Refusal] with its reasons; the grant says which incident it is,
-// and up to which entry of its timeline it is proven.
+// An error is a [*Refusal] with its reasons. The grant names the incident and the
+// last entry of its timeline that the proof covers.
 //
-// The package knows no database. Whether a proof was revoked, and what the
-// timeline holds now, is for the caller to look up after the signature.
+// The package does not use a database. After the signature, the caller must check
+// there whether the proof was revoked, and whether the timeline was altered.
 package proofs

@@ -16,33 +16,33 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
 
-// Folder is a folder with one JWK a file. The order of the names is the order of
-// the keys: the last signs. The end of a name says what a key is for:
+// Folder is a folder with one JWK per file. The keys have the order of the file
+// names: the last one signs. The suffix of a name determines the use of its key:
 //
-//	NAME.jwk                  signs, if it is the last, and verifies
+//	NAME.jwk                  verifies, and signs if it is the last
 //	NAME.verify.jwk           verifies only
 //	NAME.jwk.retired          is not read
 //	NAME.verify.jwk.retired   is not read
 //
-// Other files are left alone. A file may hold a public key; a private one must
-// not be open to everybody. Every change is one rename.
+// Other files are ignored. A file may contain a public key. A file with a private
+// key must not be accessible to all users. Every change is one rename.
 type Folder string
 
 const (
 	signs   = ".jwk"
 	verify  = ".verify.jwk"
 	retired = ".retired"
-	// stamp begins the names that New makes; they sort by time.
+	// stamp is the format of the time with which New begins a name; names sort by time.
 	stamp = "20060102T150405.000Z"
 )
 
 // ErrNoSuchKey means that the folder has no such key in that state.
 var ErrNoSuchKey = errors.New("no such proof key")
 
-// KeyFile is a key of a folder.
+// KeyFile is a key in a folder.
 type KeyFile struct {
 	jws.Key
-	// Name is the file's.
+	// Name is the name of the file.
 	Name string
 	// Retired keys neither sign nor verify.
 	Retired bool
@@ -50,8 +50,8 @@ type KeyFile struct {
 	VerifyOnly bool
 }
 
-// New makes a key, which signs from then on, and returns its thumbprint. Its
-// file is readable by its owner alone.
+// New creates a key and returns its thumbprint. The key signs after the next reload.
+// Only the owner can read its file.
 func (f Folder) New() (string, error) {
 	if err := os.MkdirAll(string(f), 0o700); err != nil {
 		return "", err
@@ -72,8 +72,8 @@ func (f Folder) New() (string, error) {
 	return key.ID(), f.write(name, append(text, '\n'))
 }
 
-// generate makes a key whose thumbprint does not look like a flag on a command
-// line.
+// generate makes a key whose thumbprint does not begin with a dash, so that it is
+// not taken for a flag on a command line.
 func generate() (jws.Key, error) {
 	for {
 		_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -86,7 +86,7 @@ func generate() (jws.Key, error) {
 	}
 }
 
-// nextStamp is now, or later where a key of the folder says that it is newer.
+// nextStamp is now, or later if the folder has a key with a later time.
 func (f Folder) nextStamp(now time.Time) (time.Time, error) {
 	names, err := f.names()
 	for _, name := range names {
@@ -100,9 +100,9 @@ func (f Folder) nextStamp(now time.Time) (time.Time, error) {
 	return now, err
 }
 
-// write makes a whole file appear under its name, or none.
+// write writes a file atomically: complete or not at all.
 func (f Folder) write(name string, text []byte) error {
-	temporary, err := os.CreateTemp(string(f), ".new-*") // readable by its owner alone
+	temporary, err := os.CreateTemp(string(f), ".new-*") // only the owner can read it
 	if err != nil {
 		return err
 	}
@@ -120,8 +120,8 @@ func (f Folder) write(name string, text []byte) error {
 	return err
 }
 
-// List returns all keys, retired ones too, the newest first. An error says which
-// files could not be read; the others are returned all the same.
+// List returns all keys, including retired ones, the newest first. An error names
+// the files that could not be read; the other keys are still returned.
 func (f Folder) List() ([]KeyFile, error) {
 	names, err := f.names()
 	if err != nil {
@@ -144,7 +144,7 @@ func (f Folder) List() ([]KeyFile, error) {
 	return files, errors.Join(unread...)
 }
 
-// names are the names of all key files, sorted. A folder that is not there has none.
+// names returns the sorted names of all key files. A missing folder has none.
 func (f Folder) names() ([]string, error) {
 	entries, err := os.ReadDir(string(f))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +160,7 @@ func (f Folder) names() ([]string, error) {
 	return names, err
 }
 
-// maxKeyFile bounds a file; a JWK has 200 bytes.
+// maxKeyFile bounds the size of a file; a JWK has about 200 bytes.
 const maxKeyFile = 16 << 10
 
 func (f Folder) read(name string) (jws.Key, error) {
@@ -170,7 +170,7 @@ func (f Folder) read(name string) (jws.Key, error) {
 		return jws.Key{}, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > maxKeyFile {
-		return jws.Key{}, errors.New("not a file of at most 16 KiB")
+		return jws.Key{}, errors.New("not a regular file of at most 16 KiB")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -178,7 +178,7 @@ func (f Folder) read(name string) (jws.Key, error) {
 	}
 	key, err := jws.ParseKey(text)
 	if err == nil && key.Signs() && runtime.GOOS != "windows" && info.Mode().Perm()&0o027 != 0 {
-		return jws.Key{}, errors.New("holds a private key and is open to others: chmod 600")
+		return jws.Key{}, errors.New("the file contains a private key and others can access it: run chmod 600")
 	}
 	return key, err
 }
@@ -186,7 +186,7 @@ func (f Folder) read(name string) (jws.Key, error) {
 // load is the source of [LoadKeys].
 func (f Folder) load() ([]jws.Key, error) {
 	files, err := f.List()
-	for range 3 { // a key was renamed between reading the folder and the file
+	for range 3 { // retry if a key was renamed between reading the folder and the file
 		if !errors.Is(err, fs.ErrNotExist) {
 			break
 		}

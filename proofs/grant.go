@@ -16,28 +16,28 @@ const (
 	Type = "sendpromptly-proof+jwt"
 	// Audience is the aud of every token.
 	Audience = "sendpromptly-proof"
-	// MaxLifetime is how long after its issue a proof may expire.
+	// MaxLifetime is the longest time from the issue of a proof to its expiry.
 	MaxLifetime = 90 * 24 * time.Hour
-	// FutureTolerance is how far ahead the issuer's clock may be. The end of a
-	// proof has no tolerance.
+	// FutureTolerance is how far the issuer's clock may be ahead. There is no
+	// tolerance for the expiry of a proof.
 	FutureTolerance = time.Minute
 )
 
 // maxIssuer bounds the issuer, so that every token stays far below [jws.MaxSize].
 const maxIssuer = 2048
 
-// Grant is what a proof says: its holder may read the timeline of one incident,
-// and up to the head the timeline was this one when the proof was issued.
+// Grant is the content of a proof. Its holder may read the timeline of one incident,
+// and Head identifies the timeline at the time of issue.
 type Grant struct {
 	// Issuer is the base URL of the server that issued it.
 	Issuer string
 	// Incident is the incident's id, a UUID in lower case.
 	Incident string
-	// ID names the proof, for revoking it: a UUID in lower case.
+	// ID is the id of the proof, which revokes it: a UUID in lower case.
 	ID string
 	// IssuedAt and ExpiresAt are whole seconds in UTC.
 	IssuedAt, ExpiresAt time.Time
-	// Head is the last sealed entry when the proof was issued.
+	// Head is the last sealed entry at the time of issue.
 	Head Head
 }
 
@@ -47,7 +47,7 @@ type Head struct {
 	Hash [32]byte
 }
 
-// Claims is the token's payload, canonical JSON.
+// Claims returns the token's payload in canonical JSON.
 func (g Grant) Claims() []byte {
 	return canonical.Encode(canonical.Object{
 		"iss": g.Issuer, "aud": Audience, "sub": g.Incident, "jti": g.ID, "iat": g.IssuedAt.Unix(), "exp": g.ExpiresAt.Unix(),
@@ -55,7 +55,7 @@ func (g Grant) Claims() []byte {
 	})
 }
 
-// parseClaims reads a payload, which must hold exactly the claims of a grant.
+// parseClaims reads a payload, which must contain exactly the claims of a grant.
 func parseClaims(payload []byte) (Grant, error) {
 	o, err := canonical.Decode(payload)
 	if err != nil {
@@ -80,8 +80,7 @@ func parseClaims(payload []byte) (Grant, error) {
 	return g, g.check()
 }
 
-// claimReader takes values out of an object and remembers the first that is not
-// of its type.
+// claimReader reads values of an object and keeps the first error.
 type claimReader struct{ err error }
 
 func (c *claimReader) fail(name string) {
@@ -118,7 +117,7 @@ func (c *claimReader) hash(o canonical.Object, name string) (hash [32]byte) {
 // lastSecond is the end of the year 9999.
 const lastSecond = 253402300799
 
-// check says what is wrong with a grant, whoever made it.
+// check returns an error if a grant is invalid. It applies to signing and to parsing.
 func (g Grant) check() error {
 	issued, expires := g.IssuedAt.Unix(), g.ExpiresAt.Unix()
 	switch {
@@ -147,7 +146,7 @@ func isPrintable(s string) bool {
 	return s != ""
 }
 
-// isID says whether s is a UUID with dashes in lower case.
+// isID reports whether s is a UUID with dashes in lower case.
 func isID(s string) bool {
 	if len(s) != 36 {
 		return false

@@ -9,15 +9,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
 
-// Keys are the keys of one issuer: the newest signs, all of them verify. It is
-// safe for concurrent use.
+// Keys are the keys of one issuer. The newest private key signs, and all of them
+// verify. It is safe for concurrent use.
 type Keys struct {
 	source func() ([]jws.Key, error)
 	set    atomic.Pointer[keySet]
 }
 
-// KeysFrom takes keys from a source, the newest last. The source is asked now
-// and at every [Keys.Reload]; a key of a KMS or HSM comes from [jws.NewKey].
+// KeysFrom reads keys from a source, the newest last. It calls the source now and at
+// every [Keys.Reload]. [jws.NewKey] makes a key of a KMS or HSM.
 func KeysFrom(source func() ([]jws.Key, error)) (*Keys, error) {
 	k := &Keys{source: source}
 	if err := k.Reload(); err != nil {
@@ -26,25 +26,26 @@ func KeysFrom(source func() ([]jws.Key, error)) (*Keys, error) {
 	return k, nil
 }
 
-// LoadKeys takes the keys of a [Folder]. A folder that is empty, or not there
-// yet, holds no keys and is no error.
+// LoadKeys reads the keys of a [Folder]. An empty or missing folder has no keys and
+// gives no error.
 func LoadKeys(dir string) (*Keys, error) {
 	if dir == "" {
-		return nil, errors.New("the folder of the proof keys has no name: set SENDPROMPTLY_PROOF_KEYS")
+		return nil, errors.New("the folder of the proof keys is not set: set SENDPROMPTLY_PROOF_KEYS")
 	}
 	return KeysFrom(Folder(dir).load)
 }
 
-// ParseKeys takes the keys of a JWK or a JWK set, such as what is published, or
-// what an environment variable holds. The last private one signs.
+// ParseKeys reads the keys of a JWK or a JWK set, such as a published set or the
+// value of an environment variable. The last private key signs.
 func ParseKeys(text []byte) (*Keys, error) {
 	return KeysFrom(func() ([]jws.Key, error) { return jws.ParseKeySet(text) })
 }
 
-// Reload asks the source again. From then on a new key signs, and a retired one
-// does not verify any more. Keys that cannot be read are left out, so that they
-// keep no other from being retired; where the source has an error and no keys,
-// everything stays as it was. Call it every few seconds; it is cheap.
+// Reload calls the source again. After that, a new key signs, and a retired key no
+// longer verifies. If the source returns keys and an error, Reload uses these keys and
+// returns the error. So an unreadable key does not prevent the retirement of another.
+// If the source returns an error and no keys, the keys stay unchanged. Reload is
+// cheap: call it every few seconds.
 func (k *Keys) Reload() error {
 	keys, err := k.source()
 	if err != nil && keys == nil {
@@ -64,7 +65,7 @@ func (k *Keys) Reload() error {
 	return err
 }
 
-// Signer signs with the newest key, whichever that is at the moment of signing.
+// Signer returns a signer that uses the newest key at the time of signing.
 func (k *Keys) Signer() *Signer { return &Signer{keys: k} }
 
 // List returns the keys, the newest first.
@@ -77,17 +78,17 @@ func (k *Keys) List() []jws.Key {
 	return keys
 }
 
-// JWKS is the public key set (RFC 7517), the newest key first, for
+// JWKS returns the public key set (RFC 7517), the newest key first, for
 // /.well-known/jwks.json.
 func (k *Keys) JWKS() []byte {
 	text, err := json.Marshal(map[string]any{"keys": k.List()})
 	if err != nil {
-		panic(err) // all keys were read from JWKs or checked as such
+		panic(err) // cannot happen: jws made and checked all keys
 	}
 	return text
 }
 
-// Only returns the keys without those that have another thumbprint.
+// Only returns a set with only the key that has this thumbprint, or an empty set.
 func (k *Keys) Only(id string) *Keys {
 	only := &Keys{source: func() ([]jws.Key, error) {
 		keys, err := k.source()
@@ -103,7 +104,7 @@ func (k *Keys) Only(id string) *Keys {
 
 func (k *Keys) current() *keySet { return k.set.Load() }
 
-// keySet is what the source said at one moment.
+// keySet is one result of the source.
 type keySet struct {
 	order []string // ids, the newest last
 	byID  map[string]jws.Key
@@ -114,7 +115,7 @@ func (s *keySet) find(id string) (jws.Key, bool) {
 	return key, there
 }
 
-// signing returns the newest key whose private half is at hand.
+// signing returns the newest key that has its private half.
 func (s *keySet) signing() (jws.Key, bool) {
 	for _, id := range slices.Backward(s.order) {
 		if key := s.byID[id]; key.Signs() {

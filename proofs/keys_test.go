@@ -117,7 +117,9 @@ func TestKeysRotateWithoutDowntime(t *testing.T) {
 	r.done(r.folder.Retire(second))
 	r.sign(first)
 	r.verifies(bySecond, UnknownKey)
-	for _, err := range []error{r.folder.Retire(second), r.folder.Retire("nobody"), r.folder.Restore(first), r.folder.Restore("nobody")} {
+	for _, err := range []error{
+		r.folder.Retire(second), r.folder.Retire("nobody"), r.folder.Restore(first), r.folder.Restore("nobody"),
+	} {
 		if !errors.Is(err, ErrNoSuchKey) {
 			t.Errorf("a change of no key: %v", err)
 		}

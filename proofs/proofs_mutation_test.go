@@ -193,7 +193,8 @@ func FuzzClaims(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload string) {
 		g, err := parseClaims([]byte(payload))
 		if err == nil &&
-			(string(g.Claims()) != payload || g.ExpiresAt.Sub(g.IssuedAt) > MaxLifetime || !strings.Contains(payload, `"aud":"`+Audience+`"`)) {
+			(string(g.Claims()) != payload || g.ExpiresAt.Sub(g.IssuedAt) > MaxLifetime ||
+				!strings.Contains(payload, `"aud":"`+Audience+`"`)) {
 			t.Errorf("taken: %q", payload)
 		}
 	})

@@ -87,12 +87,20 @@ func TestTimesAreHeldToTheSecond(t *testing.T) {
 	v := NewVerifier(testKeys(t, testKey(t, 1)), testIssuer)
 	token := sign(t, testKey(t, 1), g)
 	end := testGrant().ExpiresAt
-	for _, at := range []time.Time{testNow, testNow.Add(-FutureTolerance), end.Add(-time.Nanosecond), end.Add(-time.Nanosecond).In(time.FixedZone("", 3600))} {
+	for _, at := range []time.Time{
+		testNow, testNow.Add(-FutureTolerance),
+		end.Add(-time.Nanosecond), end.Add(-time.Nanosecond).In(time.FixedZone("", 3600)),
+	} {
 		if _, err := v.Verify(token, at); err != nil {
 			t.Errorf("at %s: %v", at, err)
 		}
 	}
-	for at, want := range map[time.Time]Reason{end: Expired, end.Add(time.Hour): Expired, testNow.Add(-FutureTolerance - time.Nanosecond): NotYetValid, {}: NotYetValid} {
+	for at, want := range map[time.Time]Reason{
+		end:                Expired,
+		end.Add(time.Hour): Expired,
+		testNow.Add(-FutureTolerance - time.Nanosecond): NotYetValid,
+		{}: NotYetValid,
+	} {
 		_, err := v.Verify(token, at)
 		requireReasons(t, err, want)
 	}

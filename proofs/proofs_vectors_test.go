@@ -291,7 +291,8 @@ func makeVectors(t *testing.T) vectors {
 }
 
 // rfc8037 is the token of RFC 8037, appendix A.4: well signed, and no proof.
-const rfc8037 = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+const rfc8037 = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc." +
+	"hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
 
 func jsonOf(t *testing.T, v any) json.RawMessage {
 	t.Helper()
@@ -383,7 +384,10 @@ func TestTheDocumentShowsTheFirstVector(t *testing.T) {
 			t.Errorf("docs/proof-format.md does not show %s", want)
 		}
 	}
-	for _, reason := range []Reason{Malformed, UnknownKey, BadSignature, Expired, NotYetValid, WrongIssuer, WrongIncident, Revoked, NotIssued, KeyNotTrusted, EntryAltered, EntriesMissing, HeadMismatch} {
+	for _, reason := range []Reason{
+		Malformed, UnknownKey, BadSignature, Expired, NotYetValid, WrongIssuer, WrongIncident,
+		Revoked, NotIssued, KeyNotTrusted, EntryAltered, EntriesMissing, HeadMismatch,
+	} {
 		if !strings.Contains(string(page), "`"+string(reason)+"`") {
 			t.Errorf("docs/proof-format.md does not explain %s", reason)
 		}

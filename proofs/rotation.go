@@ -8,14 +8,16 @@ import (
 	"strings"
 )
 
-// Retire takes a key out: it neither signs nor verifies any more, and proofs
-// signed by it are dead within one reload. Rollback takes it back.
+// Retire retires a key: after the next reload it neither signs nor verifies, and its
+// proofs are invalid. Restore undoes it. The error is [ErrNoSuchKey] if there is no
+// such key, or if it is retired already.
 func (f Folder) Retire(id string) error {
 	return f.renameAll(id, func(k KeyFile) (string, bool) { return k.Name + retired, !k.Retired })
 }
 
-// Rollback takes back the last New: the key that signs verifies from then on,
-// and the one before it signs. It returns the thumbprints of both.
+// Rollback undoes the last New: the newest key only verifies, and the previous key
+// signs again. It returns the thumbprints of both. The error is [ErrNoSuchKey] if
+// no other key could sign.
 func (f Folder) Rollback() (from, to string, err error) {
 	files, err := f.List()
 	if err != nil {
@@ -28,14 +30,14 @@ func (f Folder) Rollback() (from, to string, err error) {
 		}
 	}
 	if len(signing) < 2 {
-		return "", "", fmt.Errorf("%w: nothing could sign instead of the newest", ErrNoSuchKey)
+		return "", "", fmt.Errorf("%w: no other key could sign instead of the newest one", ErrNoSuchKey)
 	}
 	newest := signing[0]
 	return newest.ID(), signing[1].ID(), f.rename(newest.Name, strings.TrimSuffix(newest.Name, signs)+verify)
 }
 
-// Restore takes back what was last done to a key: its retirement, or that it was
-// rolled back.
+// Restore undoes the last change of a key: its retirement or its rollback. The error
+// is [ErrNoSuchKey] if there was no change.
 func (f Folder) Restore(id string) error {
 	return f.renameAll(id, func(k KeyFile) (string, bool) {
 		if k.Retired {
@@ -45,8 +47,8 @@ func (f Folder) Restore(id string) error {
 	})
 }
 
-// renameAll renames the files of one key as to says. Other files that cannot be
-// read do not keep it from that.
+// renameAll renames the files of one key to the names that to returns. Unreadable
+// files of other keys do not prevent that.
 func (f Folder) renameAll(id string, to func(KeyFile) (string, bool)) error {
 	files, err := f.List()
 	found := false

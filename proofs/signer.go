@@ -8,14 +8,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
 
-// ErrNoKey means that there is no key to sign with.
-var ErrNoKey = errors.New("no proof key to sign with: make one with spadmin proof keys new")
+// ErrNoKey means that no key can sign.
+var ErrNoKey = errors.New("no proof key can sign: create one with spadmin proof keys new")
 
 // Signer signs grants with the newest key.
 type Signer struct{ keys *Keys }
 
-// Sign makes the token of a grant, or returns [ErrNoKey]. Times are cut to whole
-// seconds: the end to an earlier one, never a later.
+// Sign makes the token of a grant, or returns [ErrNoKey]. It rounds both times down
+// to whole seconds, so that a proof never expires later than requested.
 func (s *Signer) Sign(g Grant) (string, error) {
 	key, ok := s.keys.current().signing()
 	if !ok {
@@ -28,13 +28,13 @@ func (s *Signer) Sign(g Grant) (string, error) {
 	return jws.Sign(key, Type, g.Claims())
 }
 
-// Link is the address that a proof's holder opens.
+// Link returns the address at which the holder opens a proof.
 func Link(issuer, token string) string { return strings.TrimRight(issuer, "/") + linkPath + token }
 
-// linkPath lies between the base URL and the token.
+// linkPath is the part of a link between the base URL and the token.
 const linkPath = "/p/"
 
-// SplitLink takes a link apart; ok is false where it is none.
+// SplitLink splits a link into issuer and token; ok is false if it is not a link.
 func SplitLink(link string) (issuer, token string, ok bool) {
 	if !strings.HasPrefix(link, "https://") && !strings.HasPrefix(link, "http://") {
 		return "", "", false

@@ -9,47 +9,47 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs/jws"
 )
 
-// Reason is a word for why a proof is not valid. The words are part of the
-// format: programs may compare them.
+// Reason says why a proof is not valid. The words are part of the format: programs
+// may compare them.
 type Reason string
 
 // The reasons.
 const (
-	// Malformed is a token or bundle that breaks a rule of form.
+	// Malformed is a token or bundle that violates the format.
 	Malformed Reason = "malformed"
-	// UnknownKey is a token signed by a key that is not published, or not any more.
+	// UnknownKey is a token whose key is not, or no longer, published.
 	UnknownKey Reason = "unknown_key"
 	// BadSignature is a signature that does not verify.
 	BadSignature Reason = "bad_signature"
-	// Expired is a proof whose end has come.
+	// Expired is a proof after its expiry.
 	Expired Reason = "expired"
-	// NotYetValid is a proof from the future.
+	// NotYetValid is a proof with an issue time in the future.
 	NotYetValid Reason = "not_yet_valid"
 	// WrongIssuer is a proof of another server.
 	WrongIssuer Reason = "wrong_issuer"
 	// WrongIncident is a proof for another incident.
 	WrongIncident Reason = "wrong_incident"
-	// Revoked is a proof that was withdrawn.
+	// Revoked is a proof that an operator revoked.
 	Revoked Reason = "revoked"
-	// NotIssued is a proof that the store does not know.
+	// NotIssued is a proof that the store does not contain.
 	NotIssued Reason = "not_issued"
-	// KeyNotTrusted is a bundle that is consistent in itself, and no more.
+	// KeyNotTrusted is a bundle whose own key verifies it, but is not trusted.
 	KeyNotTrusted Reason = "key_not_trusted"
-	// EntryAltered is an entry whose hash is not the hash of what it holds.
+	// EntryAltered is an entry whose hash does not match its values.
 	EntryAltered Reason = "entry_altered"
-	// EntriesMissing is a chain that does not hold all entries up to the head.
+	// EntriesMissing is a chain that lacks entries up to its head.
 	EntriesMissing Reason = "entries_missing"
-	// HeadMismatch is a chain that ends in another hash than the proof's head.
+	// HeadMismatch is a chain whose last hash is not the proof's head.
 	HeadMismatch Reason = "head_mismatch"
 )
 
-// Refusal says why a proof is not valid.
+// Refusal is the error for a proof that is not valid.
 type Refusal struct {
-	// Reasons has at least one.
+	// Reasons has at least one element.
 	Reasons []Reason
-	// Detail is for people.
+	// Detail is a text for people; it may be empty.
 	Detail string
-	// Grant is what the proof says where its signature holds, else nil.
+	// Grant is the content of the proof if its signature is valid, else nil.
 	Grant *Grant
 }
 
@@ -65,7 +65,7 @@ func (r *Refusal) Error() string {
 	return text
 }
 
-// Reasons are the reasons of an error of this package; other errors have none.
+// Reasons returns the reasons of a [*Refusal], or nil for another error.
 func Reasons(err error) []Reason {
 	var r *Refusal
 	if errors.As(err, &r) {
@@ -78,16 +78,16 @@ func refuse(reason Reason, detail string) error {
 	return &Refusal{Reasons: []Reason{reason}, Detail: detail}
 }
 
-// Verifier checks tokens and bundles with the keys that are published now. It is
-// safe for concurrent use.
+// Verifier checks tokens and bundles with the current keys. It is safe for
+// concurrent use.
 type Verifier struct {
 	keys             *Keys
 	issuer, incident string
 }
 
-// NewVerifier makes a verifier for the proofs of one issuer, the base URL. An
-// empty issuer accepts those of any: it is for a key set that is the issuer's
-// alone. Without keys, which may be nil, nothing is valid.
+// NewVerifier makes a verifier for the proofs of one issuer, named by its base URL.
+// An empty issuer accepts every issuer: use it only with keys of a single issuer.
+// If keys is nil, no proof is valid.
 func NewVerifier(keys *Keys, issuer string) *Verifier {
 	return &Verifier{keys: keys, issuer: strings.TrimRight(issuer, "/")}
 }
@@ -97,13 +97,13 @@ func (v *Verifier) For(incident string) *Verifier {
 	return &Verifier{keys: v.keys, issuer: v.issuer, incident: incident}
 }
 
-// Verify checks a token as of a moment; the error is a [*Refusal]. It does not
-// know whether the proof was revoked.
+// Verify checks a token at a given time; the error is a [*Refusal]. It does not check
+// whether the proof was revoked.
 func (v *Verifier) Verify(token string, at time.Time) (Grant, error) {
 	return v.verify(token, "", at)
 }
 
-// verify checks a token that came in a link which begins with base, or in none.
+// verify checks a token. base is the start of its link, or empty without a link.
 func (v *Verifier) verify(token, base string, at time.Time) (Grant, error) {
 	message, g, err := parse(token)
 	if err != nil {
@@ -122,9 +122,9 @@ func (v *Verifier) verify(token, base string, at time.Time) (Grant, error) {
 	return g, nil
 }
 
-// VerifyBundle checks a bundle as of a moment; the error is a [*Refusal]. The
-// key that comes with it is trusted only if the verifier has it too: without
-// that, a bundle that is good in itself is refused as [KeyNotTrusted].
+// VerifyBundle checks a bundle at a given time; the error is a [*Refusal]. The
+// verifier must also have the key of the bundle. Otherwise a bundle that its own key
+// verifies is refused as [KeyNotTrusted].
 func (v *Verifier) VerifyBundle(text []byte, at time.Time) (Grant, Bundle, error) {
 	b, err := ParseBundle(text)
 	if err != nil {
@@ -157,8 +157,8 @@ func (v *Verifier) VerifyBundle(text []byte, at time.Time) (Grant, Bundle, error
 	return g, b, nil
 }
 
-// VerifyText checks a token, a link to it, or a bundle. A link must begin with
-// the issuer that its token names.
+// VerifyText checks a token, a link or a bundle at a given time; the error is a
+// [*Refusal]. A link must begin with the issuer of its token.
 func (v *Verifier) VerifyText(text string, at time.Time) (Grant, error) {
 	if IsBundle([]byte(text)) {
 		g, _, err := v.VerifyBundle([]byte(text), at)
@@ -170,7 +170,7 @@ func (v *Verifier) VerifyText(text string, at time.Time) (Grant, error) {
 	return v.Verify(text, at)
 }
 
-// trusted finds a key that the verifier was given.
+// trusted finds one of the verifier's keys.
 func (v *Verifier) trusted(id string) (jws.Key, bool) {
 	if v.keys == nil {
 		return jws.Key{}, false
@@ -178,7 +178,7 @@ func (v *Verifier) trusted(id string) (jws.Key, bool) {
 	return v.keys.current().find(id)
 }
 
-// against holds what was signed against what is asked for.
+// against returns the reasons why a signed grant is not valid for this request.
 func (v *Verifier) against(g Grant, base string, at time.Time) []Reason {
 	var reasons []Reason
 	if v.issuer != "" && g.Issuer != v.issuer || base != "" && g.Issuer != base {
@@ -196,7 +196,7 @@ func (v *Verifier) against(g Grant, base string, at time.Time) []Reason {
 	return reasons
 }
 
-// parse holds a token against all rules of form.
+// parse reads a token and checks its format.
 func parse(token string) (jws.Message, Grant, error) {
 	message, err := jws.Parse(token, Type)
 	if err != nil {

@@ -56,7 +56,8 @@ func badClaims(t testing.TB) map[string]string {
 		"a NUL after":      goodClaims() + "\x00",
 		"cut off":          goodClaims()[:len(goodClaims())-1],
 		"not UTF-8":        claims(t, "proofs.example", "proofs\xff.example"),
-		"another order":    claims(t, `"aud":"sendpromptly-proof",`, "")[:len(goodClaims())-len(`"aud":"sendpromptly-proof",`)-1] + `,"aud":"sendpromptly-proof"}`,
+		"another order": claims(t, `"aud":"sendpromptly-proof",`, "")[:len(goodClaims())-len(`"aud":"sendpromptly-proof",`)-1] +
+			`,"aud":"sendpromptly-proof"}`,
 		"a space": claims(
 			t,
 			`"aud":`,
@@ -354,7 +355,8 @@ func TestNoRequestLeavesForATokensKey(t *testing.T) {
 	tail := `"kid":"` + testKey(t, 1).ID() + `","typ":"` + Type + `"`
 	for _, header := range []string{
 		`{"alg":"EdDSA","jku":"` + server.URL + `",` + tail + `}`, `{"alg":"EdDSA",` + tail + `,"x5u":"` + server.URL + `"}`,
-		`{"alg":"EdDSA","jku":"` + server.URL + `","jwk":{"kty":"OKP"},` + tail + `,"x5u":"` + server.URL + `"}`, `{"alg":"EdDSA","kid":"` + server.URL + `","typ":"` + Type + `"}`,
+		`{"alg":"EdDSA","jku":"` + server.URL + `","jwk":{"kty":"OKP"},` + tail + `,"x5u":"` + server.URL + `"}`,
+		`{"alg":"EdDSA","kid":"` + server.URL + `","typ":"` + Type + `"}`,
 	} {
 		_, err := v.Verify(forge(header, goodClaims()), testNow)
 		requireReasons(t, err, Malformed)
@@ -369,7 +371,10 @@ func TestNoRequestLeavesForATokensKey(t *testing.T) {
 
 func TestLongTokensCostNothing(t *testing.T) { // not parallel: it counts allocations
 	v := NewVerifier(testKeys(t, testKey(t, 1)), testIssuer)
-	for _, token := range []string{strings.Repeat("a", 1<<20), strings.Repeat(".", 1<<20), forge(goodHeader(t), strings.Repeat("[", 1<<20)), strings.Repeat(sign(t, testKey(t, 1), testGrant()), 2000)} {
+	for _, token := range []string{
+		strings.Repeat("a", 1<<20), strings.Repeat(".", 1<<20), forge(goodHeader(t), strings.Repeat("[", 1<<20)),
+		strings.Repeat(sign(t, testKey(t, 1), testGrant()), 2000),
+	} {
 		if n := testing.AllocsPerRun(10, func() {
 			if _, err := v.Verify(token, testNow); err == nil {
 				t.Error("it is taken")

@@ -11,7 +11,7 @@ type reprocessCommand struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run asks the app to repair. A running engine delivers the callback.
+// Run requests a repair from the app. A running engine sends the callback.
 func (c reprocessCommand) Run(s *session) error {
 	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
@@ -33,7 +33,7 @@ func (c reprocessCommand) Run(s *session) error {
 			DueAt:       wire.At(attempt.DueAt),
 		})
 	}
-	say(s.stdout, "attempt %d is due by %s; a running engine calls the app back", attempt.Number, moment(attempt.DueAt))
+	say(s.stdout, "attempt %d must end by %s; a running engine sends the callback", attempt.Number, moment(attempt.DueAt))
 	return nil
 }
 
@@ -43,7 +43,7 @@ type stopCommand struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run ends the attempt in flight.
+// Run stops the current attempt.
 func (c stopCommand) Run(s *session) error {
 	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
@@ -63,7 +63,7 @@ type closeCommand struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run puts an incident away.
+// Run closes an incident.
 func (c closeCommand) Run(s *session) error {
 	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
@@ -78,12 +78,12 @@ func (c closeCommand) Run(s *session) error {
 
 type reopenCommand struct {
 	ID   string `arg:"" help:"The incident."`
-	Note string `help:"Why it is open again." required:"" placeholder:"TEXT"`
+	Note string `help:"Why you reopen it." required:"" placeholder:"TEXT"`
 	operator
 	JSON bool `help:"Print JSON."`
 }
 
-// Run takes a closed incident up again.
+// Run reopens a closed incident.
 func (c reopenCommand) Run(s *session) error {
 	_, e, done, err := s.engineOf(c.ID)
 	if err != nil {
@@ -96,7 +96,7 @@ func (c reopenCommand) Run(s *session) error {
 	return sayState(s, e, c.ID, c.JSON)
 }
 
-// sayState prints what an action led to.
+// sayState prints the incident's state after an action.
 func sayState(s *session, e *engine.Engine, id string, asJSON bool) error {
 	i, err := e.Incident(s.ctx, engine.IncidentID(id))
 	if err != nil {

@@ -6,17 +6,17 @@ import (
 )
 
 type alertCommand struct {
-	Test alertTest `cmd:"" help:"Send a test message to each of a project's alert destinations."`
+	Test alertTest `cmd:"" help:"Send a test message to each alert destination of a project."`
 }
 
 type alertTest struct {
 	Project string    `help:"The project." default:"default" placeholder:"NAME"`
-	BaseURL string    `name:"base-url" help:"Where users reach the server, for the link." default:"http://127.0.0.1:8787" env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	BaseURL string    `name:"base-url" help:"The server's address for users; the test message links to it." default:"http://127.0.0.1:8787" env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
 	SMTP    smtpFlags `embed:"" prefix:"smtp-" group:"Mail"`
 	JSON    bool      `help:"Print JSON."`
 }
 
-// Run sends the messages and says what came of each.
+// Run sends the messages and prints each result.
 func (c alertTest) Run(s *session) error {
 	pool, err := s.pool()
 	if err != nil {

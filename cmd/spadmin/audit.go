@@ -8,14 +8,14 @@ import (
 )
 
 type auditCommand struct {
-	Verify auditVerify `cmd:"" help:"Compute every timeline's chain anew, and compare it with the proofs that were issued."`
+	Verify auditVerify `cmd:"" help:"Recompute every timeline's hash chain and compare it with the issued proofs."`
 }
 
 type auditVerify struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run walks all chains; a finding gives exit code 1.
+// Run checks all chains; a finding gives exit code 1.
 func (c auditVerify) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {
@@ -38,12 +38,12 @@ func (c auditVerify) Run(s *session) error {
 }
 
 func sayChains(s *session, report evidence.ChainReport) {
-	looked := fmt.Sprintf("%d chains with %d entries, %d proofs", report.Chains, report.Entries, report.Proofs)
+	checked := fmt.Sprintf("%d chains with %d entries, %d proofs", report.Chains, report.Entries, report.Proofs)
 	if report.OK {
-		say(s.stdout, "%s %s: every entry is as it was sealed, every proof as it was issued", colour.Good.Render("✓"), looked)
+		say(s.stdout, "%s %s: no entry and no proof was altered", colour.Good.Render("✓"), checked)
 		return
 	}
-	say(s.stdout, "%s %s: %d findings", colour.Bad.Render("✗"), looked, report.Found)
+	say(s.stdout, "%s %s: %d findings", colour.Bad.Render("✗"), checked, report.Found)
 	for _, f := range report.Findings {
 		say(s.stdout, "  %s  %-9s %s: %s", printable(f.Project), f.Kind, f.EffectID, printable(f.Problem))
 	}

@@ -16,20 +16,20 @@ import (
 )
 
 type demoCommand struct {
-	Once bool `help:"End by itself after the story, also on a terminal."`
-	JSON bool `help:"Print one JSON object, and nothing else, on standard output. Implies --once."`
+	Once bool `help:"End after the story, even on a terminal."`
+	JSON bool `help:"Print only one JSON object to standard output. Implies --once."`
 }
 
-// Run tells the story. It gives exit code 1, with a line for each step that was
-// not seen, unless every step was.
+// Run plays the story. If a step did not happen, it prints a line for each one
+// and gives exit code 1.
 func (c demoCommand) Run(s *session) (err error) {
-	// A closed terminal and a closed pipe must not keep us from dropping the database.
+	// The database must be dropped even if the terminal or the pipe was closed.
 	ctx, stop := signal.NotifyContext(s.ctx, syscall.SIGHUP)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
 	if s.databaseURL != "" {
-		// The flag stands for the variable, which is what finds the server.
+		// localpg reads only the variable, so the flag sets it.
 		if err := os.Setenv("DATABASE_URL", s.databaseURL); err != nil {
 			return err
 		}
@@ -65,29 +65,29 @@ func (c demoCommand) Run(s *session) (err error) {
 		say(
 			s.stdout,
 			"\n%s",
-			colour.Quiet.Render("The shop ends here, and the link with it. On a terminal, without --once, both stay until Ctrl-C."),
+			colour.Quiet.Render("The shop and the link end here. On a terminal without --once, both stay until Ctrl-C."),
 		)
 	}
 	return nil
 }
 
-// sayMissing prints a line for each step that was not seen.
+// sayMissing prints a line for each step that did not happen.
 func sayMissing(ctx context.Context, s *session, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted before the end of the story")
+		return errors.New("interrupted before the story ended")
 	}
 	var missing *demo.MissingError
 	if !errors.As(err, &missing) {
 		return err
 	}
 	for _, step := range missing.Steps {
-		_, _ = fmt.Fprintln(s.stderr, "not seen:", printable(step))
+		_, _ = fmt.Fprintln(s.stderr, "did not happen:", printable(step))
 	}
 	return errFound
 }
 
-// isTerminal says whether somebody watches. The only other character device
-// that output goes to is the one that swallows it.
+// isTerminal reports whether w is a terminal. The null device is a character
+// device too, so it is excluded.
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	if !ok {

@@ -80,7 +80,7 @@ func TestDemoNamesTheStepsThatWereNotSeen(t *testing.T) {
 	if err := sayMissing(t.Context(), s, &demo.MissingError{Steps: []string{"one", "two\x1b[31m"}}); !errors.Is(err, errFound) {
 		t.Errorf("error %v, want the one that gives exit code 1", err)
 	}
-	if want := "not seen: one\nnot seen: two·[31m\n"; stderr.String() != want {
+	if want := "did not happen: one\ndid not happen: two·[31m\n"; stderr.String() != want {
 		t.Errorf("printed %q, want %q", stderr.String(), want)
 	}
 	interrupted, cancel := context.WithCancel(t.Context())

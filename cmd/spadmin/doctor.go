@@ -9,7 +9,7 @@ type doctorCommand struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run prints what it looked at; a problem gives exit code 1.
+// Run prints the findings; a problem gives exit code 1.
 func (c doctorCommand) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {

@@ -12,14 +12,17 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
 )
 
-// embed starts the embedded Postgres, if wanted, brings its schema up to date
-// and makes it the session's database. stop ends it.
+// embed starts the embedded Postgres if --embedded is set. It migrates the schema
+// and makes it the session's database. stop ends the server.
 func (c serveCommand) embed(s *session) (stop func(), err error) {
 	if !c.Embedded {
 		return func() {}, nil
 	}
 	if s.databaseURL != "" {
-		return nil, &engine.FieldError{Field: "--embedded", Reason: "and --database-url (or DATABASE_URL) exclude each other"}
+		return nil, &engine.FieldError{
+			Field:  "--embedded",
+			Reason: "cannot be combined with --database-url or DATABASE_URL: use one of them",
+		}
 	}
 	folder := c.Data
 	if folder == "" {
@@ -40,7 +43,7 @@ func (c serveCommand) embed(s *session) (stop func(), err error) {
 		return nil, err
 	}
 	s.databaseURL = server.URL()
-	say(s.stdout, "PostgreSQL %s in %s; apps and spadmin find it by the connection string in %s", server.Version(), folder, address)
+	say(s.stdout, "PostgreSQL %s in %s; the connection string for apps and spadmin is in %s", server.Version(), folder, address)
 	return stop, nil
 }
 
@@ -51,12 +54,12 @@ func migrateEmbedded(ctx context.Context, url string) error {
 	}
 	defer pool.Close()
 	if err := engine.Migrate(ctx, pool); err != nil {
-		return fmt.Errorf("migrating the embedded database: %w", err)
+		return fmt.Errorf("cannot migrate the embedded database: %w", err)
 	}
 	return nil
 }
 
-// dataFolder is where programs keep their data on this machine.
+// dataFolder is the usual folder for program data on this machine.
 func dataFolder() string {
 	if os.Geteuid() == 0 {
 		return "/var/lib/sendpromptly"

@@ -9,14 +9,14 @@ import (
 )
 
 type eraseCommand struct {
-	Customer string `help:"Erase the effects of this customer." xor:"who" required:"" placeholder:"ID"`
-	Subject  string `help:"Erase the effects of this subject, the app's own reference." xor:"who" required:"" placeholder:"ID"`
+	Customer string `help:"Erase the personal data in this customer's effects." xor:"who" required:"" placeholder:"ID"`
+	Subject  string `help:"Erase the personal data in the effects with this reference, the app's own id." xor:"who" required:"" placeholder:"ID"`
 	Project  string `help:"The project." default:"default"`
 	operator
 	JSON bool `help:"Print JSON."`
 }
 
-// Run destroys what a person's effects hold about them. It cannot be undone.
+// Run erases the personal data in a customer's effects. It cannot be undone.
 func (c eraseCommand) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {
@@ -37,17 +37,18 @@ func (c eraseCommand) Run(s *session) error {
 		return sayJSON(s.stdout, erased)
 	}
 	if erased.Effects == 0 {
-		say(s.stdout, "nothing to erase: no effect of project %s names them", printable(c.Project))
+		say(s.stdout, "nothing to erase: no effect of project %s has this customer or reference", printable(c.Project))
 		return nil
 	}
 	say(
 		s.stdout,
-		"%s %d effects: their personal values are destroyed, their chains and proofs stay valid",
+		"%s the personal data of %s; chains and proofs stay valid",
 		colour.Good.Render("erased"),
-		erased.Effects,
+		plural(erased.Effects, "effect"),
 	)
 	if erased.Open > 0 {
-		say(s.stdout, "%s %d of them are still owed: a repair will not be told for whom", colour.Waiting.Render("note"), erased.Open)
+		note := colour.Waiting.Render("note:")
+		say(s.stdout, "%s %d of them are still owed: their repairs will not name the customer", note, erased.Open)
 	}
 	return nil
 }

@@ -11,15 +11,15 @@ import (
 
 type incidentsCommand struct {
 	Project   string `help:"The project." default:"default"`
-	All       bool   `help:"Also those that are resolved or closed."`
-	State     string `help:"Only this state." enum:",failed,missing,reprocessing,resolved,closed" default:"" placeholder:"STATE"`
-	Cause     string `help:"Only this cause: failed or missing." enum:",failed,missing" default:"" placeholder:"CAUSE"`
-	Provider  string `help:"Only this provider." placeholder:"NAME"`
-	EventType string `help:"Only this event type." placeholder:"TYPE"`
-	Effect    string `help:"Only this effect type." placeholder:"TYPE"`
-	Term      string `help:"Only this subject, customer, source event or object id: invoice, order number …" placeholder:"ID"`
-	Before    string `help:"Go on after this incident: the last of the page before." placeholder:"ID"`
-	Limit     int    `help:"How many, at most 500." default:"50"`
+	All       bool   `help:"List resolved and closed incidents too."`
+	State     string `help:"List incidents in this state only." enum:",failed,missing,reprocessing,resolved,closed" default:"" placeholder:"STATE"`
+	Cause     string `help:"List incidents with this cause only: failed or missing." enum:",failed,missing" default:"" placeholder:"CAUSE"`
+	Provider  string `help:"List incidents of this provider only." placeholder:"NAME"`
+	EventType string `help:"List incidents of this event type only." placeholder:"TYPE"`
+	Effect    string `help:"List incidents of this effect type only." placeholder:"TYPE"`
+	Term      string `help:"Match a whole reference, customer, source event, event id or object id, such as an order number." placeholder:"ID"`
+	Before    string `help:"Continue after this incident, the last one of the previous page." placeholder:"ID"`
+	Limit     int    `help:"Number of incidents, at most 500." default:"50"`
 	JSON      bool   `help:"Print JSON."`
 }
 
@@ -58,10 +58,10 @@ func (c incidentsCommand) Run(s *session) error {
 			printable(i.Subject), money(i.Amount), moment(i.OpenedAt),
 		})
 	}
-	if len(rows) == 0 { // one page looks at so many, and none of them fits
-		say(s.stdout, "none among the 10,000 incidents that were looked at")
+	if len(rows) == 0 { // one page scans at most this many
+		say(s.stdout, "none of the last 10,000 incidents matches")
 	} else {
-		sayTable(s.stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "SUBJECT", "AMOUNT", "OPENED"}, rows)
+		sayTable(s.stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "REFERENCE", "AMOUNT", "OPENED"}, rows)
 	}
 	if page.Next != "" {
 		say(s.stdout, "%s", colour.Quiet.Render("more: --before "+string(page.Next)))
@@ -69,8 +69,8 @@ func (c incidentsCommand) Run(s *session) error {
 	return nil
 }
 
-// money writes an amount with the decimals of its currency, as the customer
-// knows it. JSON has the minor units.
+// money formats an amount in the major unit of its currency, as the customer
+// knows it. JSON has the minor unit.
 func money(m engine.Money) string {
 	if !m.Known() {
 		return ""

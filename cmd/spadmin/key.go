@@ -10,14 +10,14 @@ import (
 )
 
 type keyCommand struct {
-	Create keyCreate `cmd:"" help:"Create an API key for the ingest API and print it, once."`
+	Create keyCreate `cmd:"" help:"Create an API key for the ingest API and print it once."`
 	List   keyList   `cmd:"" help:"List a project's API keys."`
-	Revoke keyRevoke `cmd:"" help:"End an API key at once."`
+	Revoke keyRevoke `cmd:"" help:"Revoke an API key immediately."`
 }
 
 type keyCreate struct {
-	Project string `help:"The project that the key is for." default:"default" placeholder:"NAME"`
-	Label   string `help:"What uses it, for the list." required:"" placeholder:"LABEL"`
+	Project string `help:"The project that the key belongs to." default:"default" placeholder:"NAME"`
+	Label   string `help:"The name of the program that uses the key." required:"" placeholder:"LABEL"`
 	operator
 	JSON bool `help:"Print JSON."`
 }
@@ -81,7 +81,7 @@ func (c keyList) Run(s *session) error {
 
 type keyRevoke struct {
 	ID      string `arg:"" help:"The key's id."`
-	Project string `help:"The project that it is for." default:"default" placeholder:"NAME"`
+	Project string `help:"The project that the key belongs to." default:"default" placeholder:"NAME"`
 	operator
 }
 
@@ -93,17 +93,17 @@ func (c keyRevoke) Run(s *session) error {
 	}
 	defer done()
 	if err := st.Access.Keys.Revoke(s.ctx, c.Project, c.ID, c.name()); err != nil {
-		return adviseList(err, "spadmin key list --project "+c.Project+" shows the keys that hold")
+		return adviseList(err, "spadmin key list --project "+c.Project+" lists the valid keys")
 	}
 	say(s.stdout, "revoked %s", c.ID)
 	return nil
 }
 
 func adviseProject(err error) error {
-	return adviseList(err, "spadmin project list shows the names")
+	return adviseList(err, "spadmin project list prints the names")
 }
 
-// adviseList tells where to look for what was not found.
+// adviseList adds a hint to a not-found error.
 func adviseList(err error, advice string) error {
 	if errors.Is(err, engine.ErrNotFound) {
 		return hint{err, advice}

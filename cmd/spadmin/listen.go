@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// listen opens the port, for TLS where a certificate is named.
+// listen opens the port, with TLS if a certificate is configured.
 func (c serveCommand) listen(ctx context.Context) (net.Listener, error) {
 	var certificate *certificate
 	if c.TLSCert != "" {
 		certificate = newCertificate(c.TLSCert, c.TLSKey)
 		if _, err := certificate.get(nil); err != nil {
-			return nil, hint{err, "--tls-cert and --tls-key name PEM files that this user can read"}
+			return nil, hint{err, "--tls-cert and --tls-key must name PEM files that this user can read"}
 		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return nil, hint{err, "another --listen, or who has the port?"}
+		return nil, hint{err, "choose another address with --listen, or stop the program that uses the port"}
 	}
 	if certificate == nil {
 		return listener, nil
@@ -31,7 +31,7 @@ func (c serveCommand) listen(ctx context.Context) (net.Listener, error) {
 	), nil
 }
 
-// certificate is read again when its file changes, so that a renewal needs no restart.
+// certificate is reloaded when its file changes, so that a renewal needs no restart.
 type certificate struct {
 	cert, key string
 	mu        sync.Mutex
@@ -41,7 +41,7 @@ type certificate struct {
 
 func newCertificate(cert, key string) *certificate { return &certificate{cert: cert, key: key} }
 
-// get returns the newest certificate, the last good one where the file is half written.
+// get returns the newest certificate. If the file is invalid, it returns the last good one.
 func (c *certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

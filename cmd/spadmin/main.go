@@ -1,6 +1,6 @@
 // Command spadmin operates SendPromptly: it migrates and checks the database,
 // serves the console and the APIs, runs the engine's steps, reads and repairs
-// incidents, and issues and checks proofs. One file a subcommand.
+// incidents, and issues and checks proofs. Each subcommand has its own file.
 package main
 
 import (
@@ -34,35 +34,35 @@ const (
 
 type commands struct {
 	DatabaseURL   string `help:"Connection string of the database." env:"DATABASE_URL" placeholder:"URL"`
-	AllowNetworks string `help:"Networks that callbacks may reach although they are not public: CIDRs, separated by commas." env:"SENDPROMPTLY_ALLOW_NETWORKS" placeholder:"CIDRS"`
+	AllowNetworks string `help:"Private networks that callbacks and other outgoing requests may reach: CIDRs, separated by commas." env:"SENDPROMPTLY_ALLOW_NETWORKS" placeholder:"CIDRS"`
 
 	Migrate   migrateCommand   `cmd:"" help:"Apply, list or print the schema's migrations."`
-	Doctor    doctorCommand    `cmd:"" help:"Look for what is set up wrong, and print how to mend it."`
-	Verify    verifyCommand    `cmd:"" help:"Hold the database against the invariants."`
-	Sweep     sweepCommand     `cmd:"" help:"Look for passed deadlines once."`
+	Doctor    doctorCommand    `cmd:"" help:"Find configuration problems and print how to fix them."`
+	Verify    verifyCommand    `cmd:"" help:"Check the database against its invariants."`
+	Sweep     sweepCommand     `cmd:"" help:"Run one sweep: open incidents for missed deadlines."`
 	Run       runCommand       `cmd:"" help:"Run the engine's steps until interrupted."`
-	Retain    retainCommand    `cmd:"" help:"Remove effects that were settled long ago, into an archive if wanted."`
+	Retain    retainCommand    `cmd:"" help:"Remove old settled effects, and archive them on request."`
 	Project   projectCommand   `cmd:"" help:"Create, list and change projects."`
-	Alert     alertCommand     `cmd:"" help:"Check that alerts arrive."`
+	Alert     alertCommand     `cmd:"" help:"Send test alerts."`
 	Incidents incidentsCommand `cmd:"" help:"List incidents, newest first."`
-	Show      showCommand      `cmd:"" help:"Tell an incident's timeline."`
+	Show      showCommand      `cmd:"" help:"Print an incident and its timeline."`
 	Reprocess reprocessCommand `cmd:"" help:"Ask the app to repair an incident."`
-	Stop      stopCommand      `cmd:"" help:"End the attempt in flight."`
-	Close     closeCommand     `cmd:"" help:"Put an incident away with a note."`
+	Stop      stopCommand      `cmd:"" help:"Stop the current attempt."`
+	Close     closeCommand     `cmd:"" help:"Close an incident with a note."`
 	Reopen    reopenCommand    `cmd:"" help:"Reopen a closed incident with a note."`
-	Erase     eraseCommand     `cmd:"" help:"Destroy what a customer's effects hold about them. Chains and proofs stay valid."`
-	Audit     auditCommand     `cmd:"" help:"Check the history."`
+	Erase     eraseCommand     `cmd:"" help:"Erase a customer's personal data. Chains and proofs stay valid."`
+	Audit     auditCommand     `cmd:"" help:"Check the timelines for tampering."`
 	Serve     serveCommand     `cmd:"" help:"Serve the console, the APIs and proof links, and run the engine."`
-	Proof     proofCommand     `cmd:"" help:"Issue, check, export and revoke proofs, and keep their keys."`
-	Demo      demoCommand      `cmd:"" help:"Watch effects get lost and repaired in a small shop."`
+	Proof     proofCommand     `cmd:"" help:"Issue, check, export and revoke proofs, and manage their keys."`
+	Demo      demoCommand      `cmd:"" help:"Show how a small shop loses effects and repairs them."`
 	Key       keyCommand       `cmd:"" help:"Create, list and revoke API keys for the ingest API."`
-	Operator  operatorCommand  `cmd:"" help:"Let people in, and see who may what."`
+	Operator  operatorCommand  `cmd:"" help:"Invite operators and list their roles."`
 	Token     tokenCommand     `cmd:"" help:"Create, list and revoke tokens for the admin API."`
 	OpenAPI   openapiCommand   `cmd:"" name:"openapi" help:"Print the admin API's description in OpenAPI 3.1."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
-// session is what a subcommand works with.
+// session is the context of a subcommand.
 type session struct {
 	ctx            context.Context
 	stdout, stderr io.Writer
@@ -70,11 +70,11 @@ type session struct {
 	allow          []netip.Prefix
 }
 
-// errFound ends a command that did its work and found something: exit code 1
-// without a message.
-var errFound = errors.New("found something")
+// errFound ends a command that ran and found a problem: exit code 1 without a
+// message.
+var errFound = errors.New("found a problem")
 
-// hint adds to an error what to do about it.
+// hint adds advice to an error.
 type hint struct {
 	error
 	advice string
@@ -84,7 +84,7 @@ func (h hint) Unwrap() error { return h.error }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run parses the command line and carries it out; it returns the exit code.
+// run parses and executes the command line, and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -147,8 +147,8 @@ func report(err error, stderr io.Writer) int {
 	return exitFound
 }
 
-// saidOnce is an error's text without the name that the engine's errors begin
-// with, wherever they stand: the line begins with ours.
+// saidOnce removes the engine's prefix from an error's text wherever it occurs,
+// because each line already begins with "spadmin:".
 func saidOnce(err error) string {
 	const name = "sendpromptly: "
 	lines := strings.Split(err.Error(), "\n")
@@ -158,7 +158,7 @@ func saidOnce(err error) string {
 	return strings.Join(lines, "\n")
 }
 
-// adviceOfPostgres is what to do about an error of the database that has one usual cause.
+// adviceOfPostgres returns advice for a Postgres error that has one usual cause.
 func adviceOfPostgres(err error) string {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -166,9 +166,10 @@ func adviceOfPostgres(err error) string {
 	}
 	switch pg.Code {
 	case "3F000", "42P01", "42883", "42703":
-		return "the schema is missing, or older than this spadmin: spadmin migrate status shows it, spadmin migrate up mends it"
+		return "the schema is missing or older than this spadmin: check it with spadmin migrate status, fix it with spadmin migrate up"
 	case "42501":
-		return "this database user may not do that: connect as the schema's owner, or as a member of sendpromptly_operator or sendpromptly_engine"
+		return "this database user lacks permission: connect as the schema's owner, or as a member of " +
+			"sendpromptly_operator or sendpromptly_engine"
 	}
 	return ""
 }
@@ -183,12 +184,15 @@ func (s *session) pool() (*pgxpool.Pool, error) {
 	}
 	pool, err := pgxpool.New(s.ctx, s.databaseURL)
 	if err != nil {
-		// The message of the driver repeats the connection string, password included.
-		return nil, &engine.FieldError{Field: "--database-url", Reason: "is not a connection string of PostgreSQL"}
+		// The driver's error contains the connection string with its password.
+		return nil, &engine.FieldError{Field: "--database-url", Reason: "is not a PostgreSQL connection string"}
 	}
 	if err := pool.Ping(s.ctx); err != nil {
 		pool.Close()
-		return nil, hint{fmt.Errorf("the database does not answer: %w", err), "is Postgres running, and may this user connect?"}
+		return nil, hint{
+			fmt.Errorf("the database does not answer: %w", err),
+			"check that Postgres is running and that this user may connect",
+		}
 	}
 	return pool, nil
 }
@@ -218,7 +222,7 @@ func (s *session) engine(project string) (e *engine.Engine, done func(), err err
 		pool.Close()
 		var field *engine.FieldError
 		if errors.As(err, &field) && field.Field == "Config.Project" {
-			return nil, nil, hint{store.NotFound("project %q", project), "spadmin project list shows the names"}
+			return nil, nil, hint{store.NotFound("project %q", project), "spadmin project list prints the names"}
 		}
 		return nil, nil, err
 	}
@@ -243,9 +247,9 @@ func (s *session) engineOf(id string) (project string, e *engine.Engine, done fu
 	return project, e, done, err
 }
 
-// operator is who acts, as the timeline shows it.
+// operator is the person who acts, as the timeline shows it.
 type operator struct {
-	By string `help:"Who acts, as the timeline or the audit log shows it. Default: the user's name at this machine." placeholder:"NAME"`
+	By string `help:"Your name in the timeline and the audit log. Default: your user name on this machine." placeholder:"NAME"`
 }
 
 func (o operator) name() engine.Operator {

@@ -9,15 +9,15 @@ import (
 )
 
 type migrateCommand struct {
-	Up     migrateUp     `cmd:"" help:"Apply what is pending."`
-	Status migrateStatus `cmd:"" help:"List the migrations and the set of functions, and when each was applied."`
+	Up     migrateUp     `cmd:"" help:"Apply pending migrations."`
+	Status migrateStatus `cmd:"" help:"List the migrations and functions, and when each was applied."`
 	SQL    migrateSQL    `cmd:"" name:"sql" help:"Print the migrations and functions, or write them as files for goose."`
-	Grants migrateGrants `cmd:"" help:"Create missing roles and grant the roles their rights again."`
+	Grants migrateGrants `cmd:"" help:"Create missing roles and grant all roles their permissions again."`
 }
 
 type migrateUp struct{}
 
-// Run applies what is pending.
+// Run applies pending migrations.
 func (migrateUp) Run(s *session) error {
 	pool, err := s.pool()
 	if err != nil {
@@ -41,7 +41,7 @@ type migrateStatus struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run lists the migrations and the set of functions; a pending one gives exit code 1.
+// Run lists the migrations and functions; a pending one gives exit code 1.
 func (c migrateStatus) Run(s *session) error {
 	pool, err := s.pool()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c migrateStatus) Run(s *session) error {
 			pending = true
 			applied = colour.Waiting.Render("pending")
 		case m.SupersededBy > 0:
-			applied = fmt.Sprintf("a newer set is installed: %05d", m.SupersededBy)
+			applied = fmt.Sprintf("replaced by %05d", m.SupersededBy)
 		}
 		rows = append(rows, []string{fmt.Sprintf("%05d", m.Version), m.Name, applied})
 	}
@@ -79,12 +79,12 @@ func (c migrateStatus) Run(s *session) error {
 }
 
 type migrateSQL struct {
-	Dir  string `placeholder:"DIR" help:"Write files that goose applies into this folder instead of printing."`
-	From int    `placeholder:"N" help:"Leave out what has this number or a lower one."`
+	Dir  string `placeholder:"DIR" help:"Write goose files into this folder instead of printing."`
+	From int    `placeholder:"N" help:"Skip migrations up to this number."`
 }
 
-// Run prints the migrations and the set of functions in order, or writes them as
-// files; it needs no database.
+// Run prints the migrations and functions in order, or writes them as files. It
+// needs no database.
 func (c migrateSQL) Run(s *session) error {
 	if c.Dir != "" {
 		names, err := migrate.WriteFiles(c.Dir, c.From)
@@ -113,7 +113,7 @@ func (c migrateSQL) Run(s *session) error {
 
 type migrateGrants struct{}
 
-// Run creates the roles that are missing and grants them their rights.
+// Run creates missing roles and grants all roles their permissions.
 func (migrateGrants) Run(s *session) error {
 	pool, err := s.pool()
 	if err != nil {
@@ -126,7 +126,7 @@ func (migrateGrants) Run(s *session) error {
 	}
 	if len(missing) > 0 {
 		return fmt.Errorf(
-			"may not create %s: have them created with CREATE ROLE … NOLOGIN, then run this again",
+			"no permission to create %s: ask an administrator for CREATE ROLE … NOLOGIN, then run this again",
 			strings.Join(missing, ", "),
 		)
 	}

@@ -7,22 +7,22 @@ import (
 )
 
 type operatorCommand struct {
-	Invite operatorInvite `cmd:"" help:"Let somebody in and print a one-time login link."`
+	Invite operatorInvite `cmd:"" help:"Invite an operator and print a one-time login link."`
 	Login  operatorLogin  `cmd:"" help:"Print a one-time login link for an operator."`
 	List   operatorList   `cmd:"" help:"List the operators."`
-	Role   operatorRole   `cmd:"" help:"Give an operator another role."`
-	Remove operatorRemove `cmd:"" help:"Remove an operator and end the sessions."`
+	Role   operatorRole   `cmd:"" help:"Change an operator's role."`
+	Remove operatorRemove `cmd:"" help:"Remove an operator and end their sessions."`
 }
 
 type operatorInvite struct {
-	Email string `arg:"" help:"The address."`
+	Email string `arg:"" help:"The email address."`
 	Role  string `help:"viewer, operator or admin." default:"operator" placeholder:"ROLE"`
 	issuer
 	operator
 	JSON bool `help:"Print JSON."`
 }
 
-// Run invites somebody.
+// Run invites an operator.
 func (c operatorInvite) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {
@@ -36,7 +36,7 @@ func (c operatorInvite) Run(s *session) error {
 	return c.sayLink(s, secret, c.JSON)
 }
 
-// sayLink prints the address of a one-time login link.
+// sayLink prints a one-time login link.
 func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
 	base, err := i.base()
 	if err != nil {
@@ -47,7 +47,7 @@ func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
 	if asJSON {
 		return sayJSON(s.stdout, wire.LoginLink{URL: link})
 	}
-	say(s.stdout, "login link, works once, for 15 minutes:")
+	say(s.stdout, "Use this one-time link within 15 minutes:")
 	say(s.stdout, "%s", colour.Strong.Render(link))
 	return nil
 }
@@ -74,7 +74,7 @@ func (c operatorLogin) Run(s *session) error {
 }
 
 func adviseOperator(err error) error {
-	return adviseList(err, "spadmin operator list shows who is there, spadmin operator invite adds somebody")
+	return adviseList(err, "spadmin operator list prints the operators, spadmin operator invite adds one")
 }
 
 type operatorList struct {
@@ -119,7 +119,7 @@ func (c operatorRole) Run(s *session) error {
 	if err := st.Access.Operators.SetRole(s.ctx, c.Email, c.Role, c.name()); err != nil {
 		return adviseOperator(err)
 	}
-	say(s.stdout, "%s is %s", colour.Strong.Render(printable(c.Email)), c.Role)
+	say(s.stdout, "%s is now %s", colour.Strong.Render(printable(c.Email)), c.Role)
 	return nil
 }
 

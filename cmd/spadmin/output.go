@@ -28,8 +28,8 @@ func sayJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// sayTable prints rows under their headings, aligned and without lines, so that
-// it reads well and cuts well.
+// sayTable prints rows under their headings, aligned and without borders, so that
+// it is easy to read and to cut.
 func sayTable(w io.Writer, headings []string, rows [][]string) {
 	t := table.New().Headers(headings...).Rows(rows...).
 		Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
@@ -46,7 +46,7 @@ func sayTable(w io.Writer, headings []string, rows [][]string) {
 	}
 }
 
-// stateStyle colours a state by what it asks for.
+// stateStyle colours a state.
 func stateStyle(s engine.State) string {
 	switch s {
 	case engine.StateApplied:
@@ -59,7 +59,7 @@ func stateStyle(s engine.State) string {
 	return string(s)
 }
 
-// incidentState is stateStyle for an incident: it is resolved where its effect is applied.
+// incidentState is stateStyle for an incident, which is resolved when its effect is applied.
 func incidentState(i engine.Incident) string {
 	state, resolution := wire.IncidentState(i)
 	if resolution != "" {
@@ -68,7 +68,7 @@ func incidentState(i engine.Incident) string {
 	return stateStyle(i.State)
 }
 
-// moment writes a time for people, in UTC to the second.
+// moment formats a time for people, in UTC to the second.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -76,7 +76,7 @@ func moment(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// printable keeps text that came from outside from steering the terminal.
+// printable replaces control characters, so that untrusted text cannot control the terminal.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {

@@ -15,27 +15,27 @@ import (
 )
 
 type projectCommand struct {
-	Create projectCreate `cmd:"" help:"Create a project and print its callback secret, once."`
+	Create projectCreate `cmd:"" help:"Create a project and print its callback secret once."`
 	List   projectList   `cmd:"" help:"List the projects."`
 	Set    projectSet    `cmd:"" help:"Change a project."`
 }
 
 // projectSettings are the flags that create and set share.
 type projectSettings struct {
-	Mode              *string        `help:"test, live, or empty for none." placeholder:"MODE"`
-	Timeout           *time.Duration `help:"How long an outcome may take, 1s to 720h." placeholder:"30m"`
-	RepairURL         *string        `name:"repair-url" help:"Where Reprocess calls the app back." placeholder:"URL"`
-	PublicName        *string        `help:"The name that heads what a customer is shown." placeholder:"NAME"`
-	SupportContact    *string        `help:"Where a customer may ask." placeholder:"CONTACT"`
+	Mode              *string        `help:"The mode: test, live, or empty for none." placeholder:"MODE"`
+	Timeout           *time.Duration `help:"Time until the deadline of an effect, 1s to 720h." placeholder:"30m"`
+	RepairURL         *string        `name:"repair-url" help:"The app's repair endpoint, which receives the callbacks." placeholder:"URL"`
+	PublicName        *string        `help:"The name that customers see at the top of a proof page." placeholder:"NAME"`
+	SupportContact    *string        `help:"The contact that customers see for questions." placeholder:"CONTACT"`
 	SignaturePrefix   *bool          `help:"Write v1= before the callback's signature." negatable:""`
-	Snapshots         *bool          `help:"Keep payloads, encrypted, for 30 days." negatable:""`
-	Suspended         *bool          `help:"Have the ingest API turn the project's keys away." negatable:""`
-	AlertEmail        *string        `help:"Who is mailed about incidents: addresses, separated by commas." placeholder:"ADDRESSES"`
-	AlertSlack        *string        `help:"An incoming webhook of Slack that is told about incidents." placeholder:"URL"`
-	AlertWebhook      *string        `help:"A webhook of your own that is told about incidents. Its signing secret is printed once." placeholder:"URL"`
-	AlertAfterFailed  *time.Duration `help:"How long a failed effect may take to recover before anybody is alerted." placeholder:"2m"`
-	AlertAfterMissing *time.Duration `help:"The same for a missing one." placeholder:"0s"`
-	Retention         *time.Duration `help:"How long settled effects are kept, 840h (35 days) at least; 0s keeps them for ever." placeholder:"0s"`
+	Snapshots         *bool          `help:"Store encrypted payloads for 30 days." negatable:""`
+	Suspended         *bool          `help:"Refuse the project's keys at the ingest API." negatable:""`
+	AlertEmail        *string        `help:"Email addresses for incident alerts, separated by commas." placeholder:"ADDRESSES"`
+	AlertSlack        *string        `help:"Slack incoming webhook for incident alerts." placeholder:"URL"`
+	AlertWebhook      *string        `help:"Your own webhook for incident alerts. Its signing secret is printed once." placeholder:"URL"`
+	AlertAfterFailed  *time.Duration `help:"Delay of the alert after an effect failed." placeholder:"2m"`
+	AlertAfterMissing *time.Duration `help:"Delay of the alert after an effect went missing." placeholder:"0s"`
+	Retention         *time.Duration `help:"How long to keep settled effects, 840h (35 days) at least; 0s keeps them forever." placeholder:"0s"`
 }
 
 func (p projectSettings) settings() projects.Settings {
@@ -58,7 +58,7 @@ func (p projectSettings) settings() projects.Settings {
 }
 
 type projectCreate struct {
-	Name string `arg:"" help:"1 to 63 of a-z, 0-9, _ and -."`
+	Name string `arg:"" help:"The name: 1 to 63 characters of a-z, 0-9, _ and -."`
 	projectSettings
 	operator
 	JSON bool `help:"Print JSON."`
@@ -132,10 +132,14 @@ func (c projectList) Run(s *session) error {
 	return nil
 }
 
-// alertsOf says by which channels a project's alerts go out.
+// alertsOf lists the channels of a project's alerts.
 func alertsOf(p projects.Project) string {
 	var channels []string
-	for _, c := range []struct{ name, target string }{{"email", p.AlertEmail}, {"slack", p.AlertSlack}, {"webhook", p.AlertWebhook}} {
+	for _, c := range []struct{ name, target string }{
+		{"email", p.AlertEmail},
+		{"slack", p.AlertSlack},
+		{"webhook", p.AlertWebhook},
+	} {
 		if c.target != "" {
 			channels = append(channels, c.name)
 		}
@@ -153,8 +157,8 @@ func suspended(p projects.Project) string {
 type projectSet struct {
 	Name string `arg:"" help:"The project."`
 	projectSettings
-	RotateCallbackSecret bool          `help:"Make a new callback secret and print it, once. Older ones sign along for the overlap."`
-	Overlap              time.Duration `help:"How long older callback secrets sign along after a rotation." default:"24h"`
+	RotateCallbackSecret bool          `help:"Create a callback secret and print it once. Older secrets also sign during the overlap."`
+	Overlap              time.Duration `help:"How long older callback secrets also sign after a rotation." default:"24h"`
 	operator
 	JSON bool `help:"Print JSON."`
 }
@@ -163,7 +167,7 @@ type projectSet struct {
 func (c projectSet) Run(s *session) error {
 	if c.settings() == (projects.Settings{}) && !c.RotateCallbackSecret {
 		return hint{
-			&engine.FieldError{Field: "project set", Reason: "was told nothing to change"},
+			&engine.FieldError{Field: "project set", Reason: "has nothing to change: pass at least one setting"},
 			"spadmin project set --help lists the settings",
 		}
 	}
@@ -199,7 +203,7 @@ func (c projectSet) Run(s *session) error {
 	return nil
 }
 
-// remind says what is missing where callbacks were given somewhere to go.
+// remind warns when a project has a repair URL but no callback secret.
 func (c projectSet) remind(s *session, st *rooms.Rooms) error {
 	if c.RepairURL == nil || *c.RepairURL == "" {
 		return nil
@@ -208,23 +212,24 @@ func (c projectSet) remind(s *session, st *rooms.Rooms) error {
 	if missing {
 		_, _ = fmt.Fprintf(
 			s.stderr,
-			"hint: this project has no callback secret, so that nothing can be sent: spadmin project set %s --rotate-callback-secret makes one\n",
+			"hint: this project has no callback secret, so it cannot send callbacks: "+
+				"create one with spadmin project set %s --rotate-callback-secret\n",
 			c.Name,
 		)
 	}
 	return err
 }
 
-// advise adds a hint to what a project's settings are refused for.
+// advise adds a hint to an error about a project's settings.
 func advise(err error) error {
 	var field *engine.FieldError
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		return hint{err, "spadmin project list shows the names"}
+		return hint{err, "spadmin project list prints the names"}
 	case errors.As(err, &field) && slices.Contains([]string{"repair_url", "alert_slack", "alert_webhook"}, field.Field):
 		return hint{err, "for a test on this machine: --allow-networks 127.0.0.0/8"}
 	case errors.As(err, &field) && field.Field == "snapshots":
-		return hint{err, "openssl rand -base64 32 makes a key; every engine needs the same one"}
+		return hint{err, "create a key with openssl rand -base64 32; every engine needs the same key"}
 	}
 	return err
 }

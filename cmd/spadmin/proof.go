@@ -19,40 +19,40 @@ import (
 )
 
 type proofCommand struct {
-	Create proofCreate `cmd:"" help:"Issue a proof of an incident and print its link, once."`
-	Export proofExport `cmd:"" help:"Write a proof with its timeline into one file, for checking it offline."`
+	Create proofCreate `cmd:"" help:"Issue a proof of an incident and print its link once."`
+	Export proofExport `cmd:"" help:"Write a proof and its timeline to one file for offline checks."`
 	Verify proofVerify `cmd:"" help:"Check a token, a link or a bundle."`
-	Revoke proofRevoke `cmd:"" help:"End a proof before its time."`
-	List   proofList   `cmd:"" help:"List the proofs that were issued, newest first."`
-	Keys   proofKeys   `cmd:"" help:"The keys that sign proofs: make, list, retire, roll back."`
+	Revoke proofRevoke `cmd:"" help:"Revoke a proof before it expires."`
+	List   proofList   `cmd:"" help:"List the issued proofs, newest first."`
+	Keys   proofKeys   `cmd:"" help:"Create, list, retire and restore the keys that sign proofs."`
 }
 
-// keyFolder is where the proof keys are.
+// keyFolder is the flag for the folder of the proof keys.
 type keyFolder struct {
 	KeyFolder string `name:"keys" help:"Folder of the proof keys." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
 }
 
-// keysInEnvironment names the variable that may hold the keys themselves, as a
-// JWK or a JWK set, where no folder does.
+// keysInEnvironment is the variable that may hold the keys as a JWK or a JWK set.
+// A configured folder takes precedence.
 const keysInEnvironment = "SENDPROMPTLY_PROOF_JWK"
 
-// folder requires that there is a name of a folder.
+// folder returns the configured folder, or an error if there is none.
 func (k keyFolder) folder() (proofs.Folder, error) {
 	if k.KeyFolder == "" {
 		return "", &engine.FieldError{
 			Field:  "SENDPROMPTLY_PROOF_KEYS",
-			Reason: "is not set: name a folder, then spadmin proof keys new makes a key in it",
+			Reason: "is not set: set it to a folder, then create a key in it with spadmin proof keys new",
 		}
 	}
 	return proofs.Folder(k.KeyFolder), nil
 }
 
-// load reads the keys, which may be none.
+// load reads the keys. There may be none.
 func (k keyFolder) load() (*proofs.Keys, error) {
 	if text := os.Getenv(keysInEnvironment); k.KeyFolder == "" && text != "" {
 		keys, err := proofs.ParseKeys([]byte(text))
 		if err != nil {
-			return nil, &engine.FieldError{Field: keysInEnvironment, Reason: "is neither a JWK nor a JWK set with Ed25519 keys"}
+			return nil, &engine.FieldError{Field: keysInEnvironment, Reason: "must be a JWK or a JWK set with Ed25519 keys"}
 		}
 		return keys, nil
 	}
@@ -63,7 +63,7 @@ func (k keyFolder) load() (*proofs.Keys, error) {
 	return proofs.LoadKeys(string(folder))
 }
 
-// optional reads the keys where something says where they are, else it returns nil.
+// optional reads the keys, or returns nil if none are configured.
 func (k keyFolder) optional() (*proofs.Keys, error) {
 	if k.KeyFolder == "" && os.Getenv(keysInEnvironment) == "" {
 		return nil, nil
@@ -71,7 +71,7 @@ func (k keyFolder) optional() (*proofs.Keys, error) {
 	return k.load()
 }
 
-// signing reads the keys and requires one that signs.
+// signing reads the keys and requires one that can sign.
 func (k keyFolder) signing() (*proofs.Keys, error) {
 	keys, err := k.load()
 	if err != nil {
@@ -85,25 +85,26 @@ func (k keyFolder) signing() (*proofs.Keys, error) {
 	return nil, proofs.ErrNoKey
 }
 
-// issuer is the base URL that proofs name.
+// issuer is the flag for the base URL of links.
 type issuer struct {
-	BaseURL string `name:"base-url" help:"Where users reach the server. Default: http://127.0.0.1:8787." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	BaseURL string `name:"base-url" help:"The server's address for users. Default: http://127.0.0.1:8787." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
 }
 
-// defaultBaseURL is where serve is reached that was told nothing else.
+// defaultBaseURL is the base URL of serve with its default settings.
 const defaultBaseURL = "http://127.0.0.1:8787"
 
-// base returns the base URL without a slash at its end.
+// base returns the base URL without a trailing slash.
 func (i issuer) base() (string, error) {
 	return baseURL("--base-url", cmp.Or(i.BaseURL, defaultBaseURL))
 }
 
-// remind says what a link begins with where nobody said it.
+// remind warns when a link uses the default base URL.
 func (i issuer) remind(s *session) {
 	if i.BaseURL == "" {
 		_, _ = fmt.Fprintf(
 			s.stderr,
-			"hint: the link begins with the default, %s: --base-url URL or SENDPROMPTLY_BASE_URL says where users reach the server\n",
+			"hint: the link uses the default address %s: "+
+				"set the server's address with --base-url URL or SENDPROMPTLY_BASE_URL\n",
 			defaultBaseURL,
 		)
 	}
@@ -119,10 +120,10 @@ func baseURL(field, raw string) (string, error) {
 	return u.String(), nil
 }
 
-// issuing is what it takes to issue a proof.
+// issuing are the flags of commands that issue a proof.
 type issuing struct {
-	For  time.Duration `help:"How long it holds, at most 2160h." default:"168h"`
-	Note string        `help:"Who it is for, for the team; the customer does not see it." placeholder:"TEXT"`
+	For  time.Duration `help:"How long the proof is valid, at most 2160h." default:"168h"`
+	Note string        `help:"Who the proof is for. Only the team sees this." placeholder:"TEXT"`
 	keyFolder
 	issuer
 	operator
@@ -146,7 +147,7 @@ func (i issuing) issue(s *session, st *rooms.Rooms, keys *proofs.Keys, incident 
 	return proof, token, err
 }
 
-// grant is what the store wants signed.
+// grant turns the claims of the store into a grant to sign.
 func grant(c evidence.ProofClaims) proofs.Grant {
 	g := proofs.Grant{
 		Issuer:    c.Issuer,
@@ -163,7 +164,7 @@ func grant(c evidence.ProofClaims) proofs.Grant {
 type proofCreate struct {
 	Incident string `arg:"" help:"The incident."`
 	issuing
-	QR   bool `name:"qr" help:"Draw the link as a QR code too."`
+	QR   bool `name:"qr" help:"Also print the link as a QR code."`
 	JSON bool `help:"Print JSON."`
 }
 
@@ -200,7 +201,7 @@ func (c proofCreate) Run(s *session) error {
 	}
 	_, _ = fmt.Fprintf(
 		s.stderr,
-		"proof %s of incident %s, until %s; the link is not kept\n",
+		"proof %s of incident %s is valid until %s; the link is not stored\n",
 		proof.JTI,
 		proof.Incident,
 		moment(proof.ExpiresAt),
@@ -214,7 +215,7 @@ type proofRevoke struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run ends a proof.
+// Run revokes a proof.
 func (c proofRevoke) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {
@@ -223,7 +224,7 @@ func (c proofRevoke) Run(s *session) error {
 	defer done()
 	proof, err := st.Evidence.Proofs.Revoke(s.ctx, c.JTI, c.name())
 	if errors.Is(err, engine.ErrNotFound) {
-		return hint{err, "spadmin proof list shows the ids"}
+		return hint{err, "spadmin proof list prints the ids"}
 	}
 	if err != nil {
 		return err
@@ -236,10 +237,10 @@ func (c proofRevoke) Run(s *session) error {
 }
 
 type proofList struct {
-	Project  string `help:"Only this project." placeholder:"NAME"`
-	Incident string `help:"Only this incident." placeholder:"ID"`
-	Before   string `help:"Go on after this proof: the last of the page before." placeholder:"JTI"`
-	Limit    int    `help:"How many, at most 500." default:"50"`
+	Project  string `help:"List proofs of this project only." placeholder:"NAME"`
+	Incident string `help:"List proofs of this incident only." placeholder:"ID"`
+	Before   string `help:"Continue after this proof, the last one of the previous page." placeholder:"JTI"`
+	Limit    int    `help:"Number of proofs, at most 500." default:"50"`
 	JSON     bool   `help:"Print JSON."`
 }
 

@@ -14,9 +14,9 @@ import (
 )
 
 type proofExport struct {
-	Of       string   `arg:"" help:"A token or link, the id of a proof that was issued, or an incident, of which a new proof is issued."`
-	Out      string   `help:"Write to this file, readable by its owner alone. Default: print." short:"o" placeholder:"FILE"`
-	Disclose []string `help:"Disclose this field wherever it has a value, such as event_id, subject, amount, actor or note. Repeatable." placeholder:"FIELD"`
+	Of       string   `arg:"" help:"A token, a link, or the id of a proof. For the id of an incident, the command issues a new proof."`
+	Out      string   `help:"Write to this file, which only its owner can read. Default: print." short:"o" placeholder:"FILE"`
+	Disclose []string `help:"Disclose this hidden field, such as event_id, subject, amount, actor or note. Repeatable." placeholder:"FIELD"`
 	issuing
 }
 
@@ -26,7 +26,7 @@ func (c proofExport) Run(s *session) error {
 		if !slices.Contains(evidence.HiddenFields, field) {
 			return &engine.FieldError{
 				Field:  "--disclose",
-				Reason: "names no hidden field: there are " + strings.Join(evidence.HiddenFields, ", "),
+				Reason: "is not a hidden field: choose one of " + strings.Join(evidence.HiddenFields, ", "),
 			}
 		}
 	}
@@ -44,7 +44,7 @@ func (c proofExport) Run(s *session) error {
 		return err
 	}
 	if !proof.RevokedAt.IsZero() {
-		return errors.New("the proof was revoked")
+		return errors.New("the proof was revoked: issue a new one")
 	}
 	entries, err := st.Evidence.Chains.Export(s.ctx, proof.Incident, proof.HeadSeq, c.Disclose...)
 	if err != nil {
@@ -52,7 +52,7 @@ func (c proofExport) Run(s *session) error {
 	}
 	bundle, err := keys.Bundle(token, bundled(entries))
 	if err != nil {
-		return hint{err, "spadmin audit verify looks into the chains"}
+		return hint{err, "check the chains with spadmin audit verify"}
 	}
 	if c.Out != "" {
 		return os.WriteFile(c.Out, bundle, 0o600)
@@ -61,10 +61,10 @@ func (c proofExport) Run(s *session) error {
 	return err
 }
 
-// token finds the token of what is to be exported, and what the store knows of it.
+// token finds the token to export, and the proof in the store.
 func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (string, evidence.Proof, error) {
 	if proof, err := st.Evidence.Proofs.Get(s.ctx, c.Of); err == nil {
-		// The token is not kept, but made again of the same claims.
+		// The token is not stored. Signing the same claims recreates it.
 		token, err := keys.Signer().Sign(grant(evidence.ProofClaims{
 			Issuer: proof.Issuer, Incident: proof.Incident, JTI: proof.JTI, IssuedAt: proof.IssuedAt,
 			ExpiresAt: proof.ExpiresAt, HeadSeq: proof.HeadSeq, HeadHash: proof.HeadHash,
@@ -80,13 +80,13 @@ func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (stri
 	g, err := proofs.NewVerifier(keys, "").Verify(token, time.Now())
 	var refusal *proofs.Refusal
 	if errors.As(err, &refusal) && refusal.Grant != nil {
-		g, err = *refusal.Grant, nil // expired or not, what it proves is in the chain
+		g, err = *refusal.Grant, nil // an expired proof can be exported too
 	}
 	if err != nil {
 		proof, token, issueErr := c.issue(s, st, keys, c.Of)
 		var field *engine.FieldError
 		if errors.As(issueErr, &field) && field.Field == "incident" {
-			return "", proof, err // no id at all: it was meant as a token
+			return "", proof, err // not an id, so it was meant as a token
 		}
 		return token, proof, issueErr
 	}
@@ -94,7 +94,7 @@ func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (stri
 	return token, proof, err
 }
 
-// bundled turns the store's entries into those of a bundle.
+// bundled converts entries of the store to entries of a bundle.
 func bundled(from []evidence.ExportedEntry) []proofs.Entry {
 	to := make([]proofs.Entry, len(from))
 	for i, e := range from {

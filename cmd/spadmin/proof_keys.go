@@ -8,10 +8,10 @@ import (
 )
 
 type proofKeys struct {
-	New      keysNew      `cmd:"" help:"Make a key, which signs from then on."`
-	List     keysList     `cmd:"" help:"List the keys, newest first; --json prints the public key set."`
-	Retire   keysRetire   `cmd:"" help:"Take a key out: proofs that it signed are dead."`
-	Rollback keysRollback `cmd:"" help:"Let the key before the newest sign again, or take back what was last done to a key."`
+	New      keysNew      `cmd:"" help:"Create a key, which signs from now on."`
+	List     keysList     `cmd:"" help:"List the keys, newest first. --json prints the public key set."`
+	Retire   keysRetire   `cmd:"" help:"Retire a key. Proofs that it signed become invalid."`
+	Rollback keysRollback `cmd:"" help:"Sign with the previous key again, or restore a key."`
 }
 
 type keysNew struct {
@@ -19,7 +19,7 @@ type keysNew struct {
 	JSON bool `help:"Print JSON."`
 }
 
-// Run makes a key.
+// Run creates a key.
 func (c keysNew) Run(s *session) error {
 	folder, err := c.folder()
 	if err != nil {
@@ -70,14 +70,14 @@ func (c keysList) Run(s *session) error {
 		rows = append(rows, []string{f.ID(), state, printable(f.Name)})
 	}
 	if len(rows) == 0 {
-		say(s.stdout, "no proof keys: spadmin proof keys new makes one")
+		say(s.stdout, "no proof keys: create one with spadmin proof keys new")
 		return nil
 	}
 	sayTable(s.stdout, []string{"THUMBPRINT", "STATE", "FILE"}, rows)
 	return nil
 }
 
-// keyState says signs of the first that can, and verifies of the others.
+// keyState returns "signs" for the first key that can sign, and "verifies" for all others.
 func keyState(can bool, signs *string) string {
 	state := "verifies"
 	if can && *signs != "" {
@@ -91,7 +91,7 @@ type keysRetire struct {
 	keyFolder
 }
 
-// Run takes a key out.
+// Run retires a key.
 func (c keysRetire) Run(s *session) error {
 	folder, err := c.folder()
 	if err != nil {
@@ -102,21 +102,21 @@ func (c keysRetire) Run(s *session) error {
 	}
 	say(
 		s.stdout,
-		"retired %s: proofs that it signed are dead once every server has reloaded, which takes seconds",
+		"retired %s: its proofs become invalid within seconds, when every server has reloaded its keys",
 		colour.Strong.Render(c.Thumbprint),
 	)
 	if _, err := c.signing(); errors.Is(err, proofs.ErrNoKey) {
-		say(s.stdout, "%s", colour.Waiting.Render("nothing signs now: spadmin proof keys new makes a key"))
+		say(s.stdout, "%s", colour.Waiting.Render("no key can sign: create one with spadmin proof keys new"))
 	}
 	return nil
 }
 
 type keysRollback struct {
-	Thumbprint string `arg:"" optional:"" help:"Take back the retirement or the roll-back of this key."`
+	Thumbprint string `arg:"" optional:"" help:"The key to restore after it was retired or rolled back."`
 	keyFolder
 }
 
-// Run takes back a step of a rotation.
+// Run undoes a step of a rotation.
 func (c keysRollback) Run(s *session) error {
 	folder, err := c.folder()
 	if err != nil {
@@ -126,20 +126,20 @@ func (c keysRollback) Run(s *session) error {
 		if err := folder.Restore(c.Thumbprint); err != nil {
 			return adviseKeys(err)
 		}
-		say(s.stdout, "%s is back", colour.Strong.Render(c.Thumbprint))
+		say(s.stdout, "%s is restored", colour.Strong.Render(c.Thumbprint))
 		return nil
 	}
 	from, to, err := folder.Rollback()
 	if err != nil {
 		return adviseKeys(err)
 	}
-	say(s.stdout, "%s signs again; %s verifies what it has signed", colour.Strong.Render(to), from)
+	say(s.stdout, "%s signs again; %s only verifies its own proofs", colour.Strong.Render(to), from)
 	return nil
 }
 
 func adviseKeys(err error) error {
 	if errors.Is(err, proofs.ErrNoSuchKey) {
-		return hint{err, "spadmin proof keys list shows them"}
+		return hint{err, "spadmin proof keys list prints the keys"}
 	}
 	return err
 }

@@ -18,18 +18,18 @@ import (
 )
 
 type proofVerify struct {
-	What     string `arg:"" name:"proof" help:"A token, a link, a file with a bundle, or - for the standard input."`
-	JWKS     string `name:"jwks" help:"Trust the keys of this file alone, and ask neither database nor network." placeholder:"FILE"`
-	Key      string `help:"Trust the key with this thumbprint alone." placeholder:"THUMBPRINT"`
-	Issuer   string `help:"The base URL that must have issued it. Default: this server's, or with --jwks and --key any." placeholder:"URL"`
-	Incident string `help:"The incident that it must be for." placeholder:"ID"`
-	At       string `help:"The moment to check it at, RFC 3339. Default: now." placeholder:"TIME"`
+	What     string `arg:"" name:"proof" help:"A token, a link, a bundle file, or - for standard input."`
+	JWKS     string `name:"jwks" help:"Trust only the keys of this file. Use neither the database nor the network." placeholder:"FILE"`
+	Key      string `help:"Trust only the key with this thumbprint." placeholder:"THUMBPRINT"`
+	Issuer   string `help:"The base URL that must have issued the proof. Default: this server's, or any with --jwks or --key." placeholder:"URL"`
+	Incident string `help:"The incident that the proof must be for." placeholder:"ID"`
+	At       string `help:"The time of the check, in RFC 3339. Default: now." placeholder:"TIME"`
 	keyFolder
 	issuer
 	JSON bool `help:"Print JSON."`
 }
 
-// verdict is what the check found.
+// verdict is the result of a check.
 type verdict struct {
 	Valid   bool            `json:"valid"`
 	Reasons []proofs.Reason `json:"reasons"`
@@ -38,7 +38,7 @@ type verdict struct {
 	grant   *proofs.Grant
 }
 
-// Run checks a proof; one that is not valid gives exit code 1.
+// Run checks a proof; an invalid one gives exit code 1.
 func (c proofVerify) Run(s *session) error {
 	text, err := c.read()
 	if err != nil {
@@ -59,7 +59,7 @@ func (c proofVerify) Run(s *session) error {
 	return err
 }
 
-// read takes what is to be checked from where it is.
+// read reads the token, link or bundle to check.
 func (c proofVerify) read() (string, error) {
 	var text []byte
 	var err error
@@ -74,7 +74,7 @@ func (c proofVerify) read() (string, error) {
 			return c.What, nil // no file, so a token
 		}
 		if found == nil && info.Size() > proofs.MaxBundle {
-			return "", &engine.FieldError{Field: "the file", Reason: "is larger than a bundle may be"}
+			return "", &engine.FieldError{Field: "the file", Reason: "is too large: a bundle has at most 16 MiB"}
 		}
 		text, err = os.ReadFile(c.What)
 	}
@@ -87,13 +87,13 @@ func (c proofVerify) read() (string, error) {
 	return strings.TrimSuffix(string(text), "\n"), nil
 }
 
-// check finds out what to trust, and checks.
+// check chooses the trusted keys and checks the proof.
 func (c proofVerify) check(s *session, text string) (verdict, error) {
 	var at time.Time
 	var err error
 	if c.At != "" {
 		if at, err = time.Parse(time.RFC3339, c.At); err != nil {
-			return verdict{}, &engine.FieldError{Field: "--at", Reason: "is not a time as in 2026-01-02T15:04:05Z"}
+			return verdict{}, &engine.FieldError{Field: "--at", Reason: "is not a time: write it as 2026-01-02T15:04:05Z"}
 		}
 	}
 	if c.Issuer != "" {
@@ -113,13 +113,13 @@ func (c proofVerify) check(s *session, text string) (verdict, error) {
 	}
 	v := judge(proofs.NewVerifier(keys, c.Issuer).For(c.Incident).VerifyText(text, at))
 	if keys == nil && slices.Contains(v.Reasons, proofs.UnknownKey) {
-		v.detail = "no key is trusted: name a key set with --jwks, or your own keys with SENDPROMPTLY_PROOF_KEYS"
+		v.detail = "no key is trusted: pass a key set with --jwks, or set SENDPROMPTLY_PROOF_KEYS"
 	}
 	return v, nil
 }
 
-// trusted are the keys to trust: those of --jwks, the one of --key, or ours. No
-// keys at all are no error: then nothing is valid.
+// trusted returns the keys to trust: those of --jwks, the one of --key, or ours.
+// Having no keys is not an error: then no proof is valid.
 func (c proofVerify) trusted(text string) (keys *proofs.Keys, ours bool, err error) {
 	switch {
 	case c.JWKS != "":
@@ -128,12 +128,12 @@ func (c proofVerify) trusted(text string) (keys *proofs.Keys, ours bool, err err
 			return nil, false, &engine.FieldError{Field: "--jwks", Reason: "cannot be read: " + err.Error()}
 		}
 		if keys, err = proofs.ParseKeys(set); err != nil {
-			return nil, false, &engine.FieldError{Field: "--jwks", Reason: "is no key set: " + err.Error()}
+			return nil, false, &engine.FieldError{Field: "--jwks", Reason: "is not a key set: " + err.Error()}
 		}
 	case c.Key != "" && proofs.IsBundle([]byte(text)):
 		b, err := proofs.ParseBundle([]byte(text))
 		if err != nil {
-			return nil, false, nil //nolint:nilerror // the check says so again, in its verdict
+			return nil, false, nil //nolint:nilerror // the check reports it again, in its verdict
 		}
 		keys, err = proofs.KeysFrom(func() ([]jws.Key, error) { return []jws.Key{b.Key}, nil })
 		return keys.Only(c.Key), false, err
@@ -149,8 +149,8 @@ func (c proofVerify) trusted(text string) (keys *proofs.Keys, ours bool, err err
 	return keys, ours, nil
 }
 
-// checkWithStore checks a proof of our own: what the token cannot say is looked
-// up once its signature holds.
+// checkWithStore checks a proof of our own. After the signature, it checks in the
+// store whether the proof was issued, revoked or altered.
 func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, at time.Time) (verdict, error) {
 	if c.Issuer == "" {
 		base, err := c.base()
@@ -194,7 +194,7 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 	return v, nil
 }
 
-// issued says whether a token says what was issued under its id.
+// issued reports whether a token equals the proof that was issued with its id.
 func issued(p evidence.Proof, g proofs.Grant) bool {
 	return p.JTI == g.ID && string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.IssuedAt.Equal(g.IssuedAt) &&
 		p.ExpiresAt.Equal(g.ExpiresAt) &&
@@ -202,7 +202,7 @@ func issued(p evidence.Proof, g proofs.Grant) bool {
 		bytes.Equal(p.HeadHash, g.Head.Hash[:])
 }
 
-// judge turns the answer of a verifier into a verdict.
+// judge converts the result of a verifier to a verdict.
 func judge(g proofs.Grant, err error) verdict {
 	v := verdict{Valid: err == nil, Reasons: []proofs.Reason{}, Claims: struct{}{}}
 	var refusal *proofs.Refusal
@@ -229,20 +229,20 @@ func (v verdict) and(reason proofs.Reason, detail string) verdict {
 	return v
 }
 
-// say tells people.
+// say prints the verdict for people.
 func (v verdict) say(s *session) {
 	if v.Valid {
 		g := v.grant
 		say(
 			s.stdout,
-			"%s incident %s: its timeline up to entry %d is as it was when %s issued this proof, %s",
+			"%s incident %s: its timeline up to entry %d is unchanged since %s issued this proof at %s",
 			colour.Good.Render("✓ valid"),
 			g.Incident,
 			g.Head.Seq,
 			printable(g.Issuer),
 			moment(g.IssuedAt),
 		)
-		say(s.stdout, "%s", colour.Quiet.Render("until "+moment(g.ExpiresAt)+", proof "+g.ID))
+		say(s.stdout, "%s", colour.Quiet.Render("proof "+g.ID+", valid until "+moment(g.ExpiresAt)))
 		return
 	}
 	words := make([]string, len(v.Reasons))

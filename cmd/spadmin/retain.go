@@ -11,15 +11,15 @@ import (
 )
 
 type retainCommand struct {
-	OlderThan time.Duration `help:"Remove what was settled so long ago and untouched since, 840h (35 days) at least. Default: as the project is set." placeholder:"DURATION"`
-	Archive   string        `help:"A folder to write the effects to before they leave." type:"path" placeholder:"DIR"`
+	OlderThan time.Duration `help:"Remove effects that were settled longer ago than this, 840h (35 days) at least. Default: the project's setting." placeholder:"DURATION"`
+	Archive   string        `help:"Write the effects to this folder before they are removed." type:"path" placeholder:"DIR"`
 	Project   string        `help:"The project." default:"default"`
-	DryRun    bool          `help:"Only count."`
-	FullSpeed bool          `help:"Leave out the rests that spare the app's own work."`
+	DryRun    bool          `help:"Only count the effects."`
+	FullSpeed bool          `help:"Run without pauses (may slow the app)."`
 	JSON      bool          `help:"Print JSON."`
 }
 
-// Run removes what was settled long ago.
+// Run removes old settled effects.
 func (c retainCommand) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {
@@ -32,7 +32,7 @@ func (c retainCommand) Run(s *session) error {
 	)
 	var field *engine.FieldError
 	if errors.As(err, &field) && field.Field == "older_than" {
-		return hint{err, "spadmin retain --older-than 840h, or spadmin project set NAME --retention 2160h"}
+		return hint{err, "pass --older-than 840h, or run spadmin project set NAME --retention 2160h"}
 	}
 	if err != nil {
 		return advise(err)
@@ -46,7 +46,7 @@ func (c retainCommand) Run(s *session) error {
 	}
 	say(
 		s.stdout,
-		"%s %s of %d effects that are old enough by their receipt",
+		"%s %s of %d candidate effects",
 		verb,
 		colour.Strong.Render(strconv.Itoa(report.Removed)),
 		report.Seen,

@@ -8,7 +8,7 @@ import (
 
 type sweepCommand struct{}
 
-// Run looks for passed deadlines once.
+// Run opens incidents for missed deadlines once.
 func (sweepCommand) Run(s *session) error {
 	e, done, err := s.engine("default")
 	if err != nil {
@@ -32,7 +32,7 @@ func (runCommand) Run(s *session) error {
 		return err
 	}
 	defer done()
-	_, _ = fmt.Fprintln(s.stderr, "running; stop with Ctrl-C")
+	_, _ = fmt.Fprintln(s.stderr, "running; press Ctrl-C to stop")
 	return e.Run(s.ctx)
 }
 

@@ -15,21 +15,21 @@ import (
 
 type serveCommand struct {
 	Listen         string      `help:"Address to listen on." default:"127.0.0.1:8787" env:"SENDPROMPTLY_LISTEN" placeholder:"HOST:PORT"`
-	BaseURL        string      `name:"base-url" help:"Where users reach the server; its path is the prefix. Default: the address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
-	Only           []string    `help:"Serve a part alone: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
-	NoEngine       bool        `help:"Leave the engine's steps to others." env:"SENDPROMPTLY_NO_ENGINE"`
-	Embedded       bool        `help:"Bring a Postgres along, for a first look: needs an installation of it, no server." env:"SENDPROMPTLY_EMBEDDED"`
+	BaseURL        string      `name:"base-url" help:"The server's address for users. Its path is the prefix. Default: the listen address." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
+	Only           []string    `help:"Serve only this part: console, ingest or proof. Repeatable." enum:"console,ingest,proof" env:"SENDPROMPTLY_ONLY" placeholder:"PART"`
+	NoEngine       bool        `help:"Do not run the engine's steps." env:"SENDPROMPTLY_NO_ENGINE"`
+	Embedded       bool        `help:"Start an embedded Postgres for a trial. PostgreSQL must be installed." env:"SENDPROMPTLY_EMBEDDED"`
 	Data           string      `help:"Folder of the embedded Postgres. Default: in the user's data folder." env:"SENDPROMPTLY_DATA" placeholder:"FOLDER"`
-	ProofKeys      string      `help:"Folder with the keys of proofs." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
-	TLSCert        string      `name:"tls-cert" help:"Certificate chain in PEM, read again when it changes. Default: plain http." env:"SENDPROMPTLY_TLS_CERT" placeholder:"FILE"`
+	ProofKeys      string      `help:"Folder of the proof keys." env:"SENDPROMPTLY_PROOF_KEYS" placeholder:"FOLDER"`
+	TLSCert        string      `name:"tls-cert" help:"Certificate chain in PEM, reloaded when it changes. Default: plain HTTP." env:"SENDPROMPTLY_TLS_CERT" placeholder:"FILE"`
 	TLSKey         string      `name:"tls-key" help:"The certificate's key in PEM." env:"SENDPROMPTLY_TLS_KEY" placeholder:"FILE"`
-	TrustedProxies string      `help:"Networks of the proxies in front, whose X-Forwarded-For names the client." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
-	OIDC           oidcFlags   `embed:"" prefix:"oidc-" group:"Login by an identity provider"`
+	TrustedProxies string      `help:"Networks of the proxies whose X-Forwarded-For header is trusted." env:"SENDPROMPTLY_TRUSTED_PROXIES" placeholder:"CIDRS"`
+	OIDC           oidcFlags   `embed:"" prefix:"oidc-" group:"Login with an identity provider"`
 	SMTP           smtpFlags   `embed:"" prefix:"smtp-" group:"Mail, for login links and alerts"`
-	Ingest         ingestFlags `embed:"" prefix:"ingest-" group:"Limits of the ingest API, for each project"`
+	Ingest         ingestFlags `embed:"" prefix:"ingest-" group:"Limits of the ingest API, per project"`
 }
 
-// How long the parts of an exchange may take, and how long the last ones have
+// The time limits of a request, and downWithin, the time that open requests have
 // after an interrupt.
 const (
 	headerWithin = 5 * time.Second
@@ -89,8 +89,8 @@ func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
-// serve runs the HTTP server and the work beside it until ctx ends or the
-// server cannot go on. Requests under way then have their time to end.
+// serve runs the HTTP server and the background work until ctx ends or the server
+// fails. Open requests then have downWithin to end.
 func serve(ctx context.Context, listener net.Listener, server *http.Server, work []func(context.Context) error) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -111,14 +111,14 @@ func serve(ctx context.Context, listener net.Listener, server *http.Server, work
 	defer cancel()
 	err := server.Shutdown(last)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = errors.Join(server.Close(), fmt.Errorf("requests were cut off: they took longer than %s after the interrupt", downWithin))
+		err = errors.Join(server.Close(), fmt.Errorf("open requests were cut off %s after the interrupt", downWithin))
 	}
 	for range len(work) + 1 {
 		select {
 		case end := <-ended:
 			err = errors.Join(err, end)
 		case <-last.Done():
-			return errors.Join(err, errors.New("background work did not end in time"))
+			return errors.Join(err, errors.New("background work did not stop in time"))
 		}
 	}
 	return err

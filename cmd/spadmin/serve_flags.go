@@ -12,11 +12,11 @@ import (
 // oidcFlags name an identity provider.
 type oidcFlags struct {
 	Issuer       string `help:"The provider's URL. Default: none." env:"SENDPROMPTLY_OIDC_ISSUER" placeholder:"URL"`
-	ClientID     string `name:"client-id" help:"What the provider knows us by." env:"SENDPROMPTLY_OIDC_CLIENT_ID" placeholder:"ID"`
-	ClientSecret string `help:"The client's secret. The variable keeps it out of the process list." env:"SENDPROMPTLY_OIDC_CLIENT_SECRET" placeholder:"SECRET"`
-	RoleClaim    string `help:"The claim that gives roles." default:"roles" env:"SENDPROMPTLY_OIDC_ROLE_CLAIM" placeholder:"CLAIM"`
-	Roles        string `help:"Which of the claim's values give which role: admin=sre,operator=support. Default: the roles' own names." env:"SENDPROMPTLY_OIDC_ROLES" placeholder:"ROLE=VALUE,…"`
-	EmailClaim   string `help:"The claim with the address. email must come with email_verified." default:"email" env:"SENDPROMPTLY_OIDC_EMAIL_CLAIM" placeholder:"CLAIM"`
+	ClientID     string `name:"client-id" help:"The client id at the provider." env:"SENDPROMPTLY_OIDC_CLIENT_ID" placeholder:"ID"`
+	ClientSecret string `help:"The client's secret. Use the variable to keep it out of the process list." env:"SENDPROMPTLY_OIDC_CLIENT_SECRET" placeholder:"SECRET"`
+	RoleClaim    string `help:"The claim with the roles." default:"roles" env:"SENDPROMPTLY_OIDC_ROLE_CLAIM" placeholder:"CLAIM"`
+	Roles        string `help:"The claim's value for each role, such as admin=sre,operator=support. Default: the role's name." env:"SENDPROMPTLY_OIDC_ROLES" placeholder:"ROLE=VALUE,…"`
+	EmailClaim   string `help:"The claim with the address. The claim email requires email_verified." default:"email" env:"SENDPROMPTLY_OIDC_EMAIL_CLAIM" placeholder:"CLAIM"`
 }
 
 func (f oidcFlags) config() (adminserver.OIDC, error) {
@@ -43,30 +43,30 @@ func (f oidcFlags) config() (adminserver.OIDC, error) {
 
 // smtpFlags name a mail server.
 type smtpFlags struct {
-	Address  string `help:"The mail server. Port 465 speaks TLS from the start, others by STARTTLS. Default: no mail." env:"SENDPROMPTLY_SMTP_ADDRESS" placeholder:"HOST:PORT"`
-	Username string `help:"The user, where it wants one." env:"SENDPROMPTLY_SMTP_USERNAME" placeholder:"NAME"`
-	Password string `help:"The password. The variable keeps it out of the process list." env:"SENDPROMPTLY_SMTP_PASSWORD" placeholder:"PASSWORD"`
+	Address  string `help:"The mail server. Port 465 uses TLS, other ports use STARTTLS. Default: no mail." env:"SENDPROMPTLY_SMTP_ADDRESS" placeholder:"HOST:PORT"`
+	Username string `help:"The user name, if the server requires one." env:"SENDPROMPTLY_SMTP_USERNAME" placeholder:"NAME"`
+	Password string `help:"The password. Use the variable to keep it out of the process list." env:"SENDPROMPTLY_SMTP_PASSWORD" placeholder:"PASSWORD"`
 	From     string `help:"The sender's address." env:"SENDPROMPTLY_SMTP_FROM" placeholder:"ADDRESS"`
-	Plain    bool   `help:"Send without TLS where the server offers none: on this machine only." env:"SENDPROMPTLY_SMTP_PLAIN"`
+	Plain    bool   `help:"Allow mail without TLS, to a server on this machine only." env:"SENDPROMPTLY_SMTP_PLAIN"`
 }
 
 // ingestFlags bound the ingest API.
 type ingestFlags struct {
-	Rate         float64 `help:"Requests a second, in the long run." default:"100" env:"SENDPROMPTLY_INGEST_RATE" placeholder:"N"`
-	Burst        int     `help:"Requests at once." default:"1000" env:"SENDPROMPTLY_INGEST_BURST" placeholder:"N"`
-	Body         int64   `help:"Bytes of a body." default:"65536" env:"SENDPROMPTLY_INGEST_BODY" placeholder:"BYTES"`
-	SnapshotBody int64   `help:"Bytes of a body where payloads are kept." default:"524288" env:"SENDPROMPTLY_INGEST_SNAPSHOT_BODY" placeholder:"BYTES"`
-	Fields       int     `help:"Top-level fields of a body." default:"64" env:"SENDPROMPTLY_INGEST_FIELDS" placeholder:"N"`
+	Rate         float64 `help:"Requests per second, on average." default:"100" env:"SENDPROMPTLY_INGEST_RATE" placeholder:"N"`
+	Burst        int     `help:"Requests in a burst." default:"1000" env:"SENDPROMPTLY_INGEST_BURST" placeholder:"N"`
+	Body         int64   `help:"Bytes per body." default:"65536" env:"SENDPROMPTLY_INGEST_BODY" placeholder:"BYTES"`
+	SnapshotBody int64   `help:"Bytes per body in projects that store payloads." default:"524288" env:"SENDPROMPTLY_INGEST_SNAPSHOT_BODY" placeholder:"BYTES"`
+	Fields       int     `help:"Top-level fields per body." default:"64" env:"SENDPROMPTLY_INGEST_FIELDS" placeholder:"N"`
 }
 
-// config is what the flags say; the pool comes later.
+// config converts the flags to a configuration, still without a pool.
 func (c serveCommand) config(s *session) (adminserver.Config, error) {
 	proxies, err := guardedhttp.ParseAllow(c.TrustedProxies)
 	if err != nil {
 		return adminserver.Config{}, &engine.FieldError{Field: "--trusted-proxies", Reason: err.Error()}
 	}
 	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return adminserver.Config{}, &engine.FieldError{Field: "--tls-cert", Reason: "and --tls-key belong together"}
+		return adminserver.Config{}, &engine.FieldError{Field: "--tls-cert", Reason: "and --tls-key belong together: pass both"}
 	}
 	oidc, err := c.OIDC.config()
 	if err != nil {

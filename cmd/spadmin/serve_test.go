@@ -222,8 +222,9 @@ func TestSlowAndLargeRequestsEnd(t *testing.T) {
 		"a large header":         "GET /login HTTP/1.1\r\nHost: x\r\nX-Large: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
 		"many headers":           "GET /login HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-Many: x\r\n", 8<<10) + "\r\n",
 		"a large body announced": "POST /login HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\nx",
-		"a body in chunks":       "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("4000\r\n"+strings.Repeat("x", 0x4000)+"\r\n", 8) + "0\r\n\r\n",
-		"no HTTP":                strings.Repeat("\x16\x03\x01", 1000) + "\r\n\r\n",
+		"a body in chunks": "POST /login HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n" +
+			"Transfer-Encoding: chunked\r\n\r\n" + strings.Repeat("4000\r\n"+strings.Repeat("x", 0x4000)+"\r\n", 8) + "0\r\n\r\n",
+		"no HTTP": strings.Repeat("\x16\x03\x01", 1000) + "\r\n\r\n",
 	} {
 		t.Run(why, func(t *testing.T) {
 			t.Parallel()
@@ -286,7 +287,10 @@ func selfSigned(t *testing.T, certFile, keyFile string) *x509.CertPool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: der}, keyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
+	for file, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: der},
+		keyFile:  {Type: "PRIVATE KEY", Bytes: secret},
+	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// shownJSON is what show prints: what the admin API answers about an incident and its timeline.
+// shownJSON is the output of show --json: the shapes of the admin API.
 type shownJSON struct {
 	Incident wire.Incident `json:"incident"`
 	Timeline []wire.Entry  `json:"timeline"`
@@ -21,7 +21,7 @@ type showCommand struct {
 	JSON bool   `help:"Print JSON."`
 }
 
-// Run tells an incident's timeline.
+// Run prints an incident and its timeline.
 func (c showCommand) Run(s *session) error {
 	project, e, done, err := s.engineOf(c.ID)
 	if err != nil {
@@ -39,10 +39,11 @@ func (c showCommand) Run(s *session) error {
 	if c.JSON {
 		return sayJSON(s.stdout, shownJSON{wire.NewIncident(project, incident), wire.List(entries, wire.NewEntry)})
 	}
+	event := strings.TrimSpace(incident.EventType + " " + incident.EventID)
 	say(s.stdout, "%s %s is %s", colour.Strong.Render("incident"), incident.ID, incidentState(incident))
 	for _, line := range [][2]string{
-		{"owed", incident.Effect + " for " + strings.TrimSpace(incident.EventType+" "+incident.EventID) + " (" + incident.Provider + ")"},
-		{"to", incident.Subject},
+		{"owed", fmt.Sprintf("%s for %s (%s)", incident.Effect, event, incident.Provider)},
+		{"reference", incident.Subject},
 		{"customer", incident.Customer},
 		{"amount", money(incident.Amount)},
 		{"merchant", incident.Merchant},
@@ -51,7 +52,7 @@ func (c showCommand) Run(s *session) error {
 		{"version", incident.Acceptance.Version},
 		{"cause", string(incident.Cause)},
 		{"error", incident.ErrorMessage},
-		{"due", moment(incident.DueAt)},
+		{"attempt due", moment(incident.DueAt)},
 		{"note", incident.Note},
 	} {
 		if line[1] != "" {
@@ -80,19 +81,19 @@ func timeline(s *session, e *engine.Engine, id engine.EffectID) ([]engine.Entry,
 	}
 }
 
-// sentences say in plain words what each kind of entry means.
+// sentences describe each kind of entry.
 var sentences = map[engine.Kind]string{
-	"receipt":   "the app took the work on",
+	"receipt":   "the app accepted the job",
 	"duplicate": "the same event was received again",
-	"mismatch":  "received again with other facts",
+	"mismatch":  "the event was received again with different facts",
 	"success":   "the effect was applied",
-	"failure":   "an attempt failed",
+	"failure":   "the app reported a failure",
 	"deadline":  "the deadline passed without an outcome",
 	"opened":    "incident opened",
-	"reprocess": "reprocess asked for",
+	"reprocess": "reprocess requested",
 	"callback":  "repair callback",
-	"accepted":  "the repair endpoint took it on",
-	"gave_up":   "the callback gave up",
+	"accepted":  "the repair endpoint accepted the job",
+	"gave_up":   "the callback failed and will not be retried",
 	"stopped":   "the attempt was stopped",
 	"resolved":  "incident resolved",
 	"closed":    "incident closed",

@@ -9,16 +9,16 @@ import (
 )
 
 type tokenCommand struct {
-	Create tokenCreate `cmd:"" help:"Create a token for the admin API and print it, once."`
+	Create tokenCreate `cmd:"" help:"Create a token for the admin API and print it once."`
 	List   tokenList   `cmd:"" help:"List the tokens."`
-	Revoke tokenRevoke `cmd:"" help:"End a token and its sessions at once."`
+	Revoke tokenRevoke `cmd:"" help:"Revoke a token and end its sessions immediately."`
 }
 
 type tokenCreate struct {
-	Role    string        `help:"viewer, operator or admin." required:"" placeholder:"ROLE"`
-	Label   string        `help:"What uses it, for the list and the timelines." required:"" placeholder:"LABEL"`
-	Project string        `help:"The only project that exists for it. Default: all." placeholder:"NAME"`
-	Expires time.Duration `help:"When it ends, such as 720h. Default: never." placeholder:"DURATION"`
+	Role    string        `help:"The role: viewer, operator or admin." required:"" placeholder:"ROLE"`
+	Label   string        `help:"The name of the program that uses the token, for lists and timelines." required:"" placeholder:"LABEL"`
+	Project string        `help:"Limit the token to this project. Default: all projects." placeholder:"NAME"`
+	Expires time.Duration `help:"Time until the token expires, such as 720h. Default: never." placeholder:"DURATION"`
 	operator
 	JSON bool `help:"Print JSON."`
 }
@@ -93,7 +93,7 @@ func (c tokenRevoke) Run(s *session) error {
 	}
 	defer done()
 	if err := st.Access.Tokens.Revoke(s.ctx, c.ID, c.name()); err != nil {
-		return adviseList(err, "spadmin token list shows the tokens that hold")
+		return adviseList(err, "spadmin token list prints the valid tokens")
 	}
 	say(s.stdout, "revoked %s", c.ID)
 	return nil

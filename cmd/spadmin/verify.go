@@ -7,11 +7,11 @@ import (
 )
 
 type verifyCommand struct {
-	Grace time.Duration `help:"How long an effect may be overdue before its missing incident counts." default:"5s"`
+	Grace time.Duration `help:"Report a missing incident when an effect is overdue for longer than this." default:"5s"`
 	JSON  bool          `help:"Print JSON."`
 }
 
-// Run holds the database against the invariants; a violation gives exit code 1.
+// Run checks the database against its invariants; a violation gives exit code 1.
 func (c verifyCommand) Run(s *session) error {
 	st, _, done, err := s.store()
 	if err != nil {

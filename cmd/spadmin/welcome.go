@@ -12,9 +12,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
-// welcome prints the first login link of a deployment in which nobody can log
-// in yet. Such a server listens on this machine only: whoever comes first would
-// be the one to set it up.
+// welcome prints the first login link while no admin exists. Until then the server
+// listens on this machine only, because the first visitor could take it over.
 func welcome(s *session, cfg adminserver.Config, at net.Addr) error {
 	if cfg.OIDC.Issuer != "" || len(cfg.Only) > 0 && !slices.Contains(cfg.Only, adminserver.PartConsole) {
 		return nil
@@ -29,15 +28,15 @@ func welcome(s *session, cfg adminserver.Config, at net.Addr) error {
 	}
 	if tcp, ok := at.(*net.TCPAddr); !ok || !tcp.IP.IsLoopback() {
 		return hint{
-			errors.New("nobody can log in yet, so this server listens on loopback only"),
-			"spadmin operator invite EMAIL --role admin lets the first one in",
+			errors.New("no admin exists yet, so this server listens on loopback only"),
+			"invite the first admin with spadmin operator invite EMAIL --role admin",
 		}
 	}
 	secret, err := st.Access.Operators.Invite(s.ctx, access.FirstAdmin, "admin", "spadmin serve")
 	if err != nil {
 		return err
 	}
-	say(s.stdout, "nobody can log in yet: this link lets you in as an admin, once, for 15 minutes")
+	say(s.stdout, "No admin exists yet. Use this one-time link within 15 minutes:")
 	say(s.stdout, "%s", colour.Strong.Render(strings.TrimRight(cfg.BaseURL, "/")+"/login/"+secret))
 	return nil
 }

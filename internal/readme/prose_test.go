@@ -24,6 +24,8 @@ var surfaces = []string{
 	"tools/",
 	"internal/arrows/",
 	"internal/lifecycle/",
+	"cmd/",
+	"proofs/",
 	"internal/readme/",
 	"integration/bench/documents.go",
 	"integration/bench/report/",

@@ -1,8 +1,8 @@
 // Package jws is the signature layer of proofs: compact JSON Web Signatures
-// (RFC 7515) with Ed25519 (RFC 8037) and nothing else. It knows no claims.
+// (RFC 7515) with Ed25519 (RFC 8037) only. It does not interpret claims.
 //
-// A token is held against rules of our own before go-jose sees a byte of it, so
-// that what is accepted does not grow with what the library accepts.
+// The package checks a token with its own rules before go-jose parses it. So a later
+// version of go-jose cannot make it accept more tokens.
 package jws
 
 import (
@@ -16,34 +16,32 @@ import (
 // MaxSize is the longest token, in bytes.
 const MaxSize = 8 << 10
 
-// Algorithm is the only one there is.
+// Algorithm is the only supported algorithm.
 const Algorithm = "EdDSA"
 
 // signatureSize is the length of an Ed25519 signature.
 const signatureSize = 64
 
-// Message is a token whose form is good. Nothing in it is to be believed before
-// [Message.Verify].
+// Message is a well-formed token. Do not trust its content before [Message.Verify].
 type Message struct {
-	// KeyID is the thumbprint of the key that is said to have signed.
+	// KeyID is the thumbprint of the key that the token names.
 	KeyID string
-	// Payload is what is said to be signed.
+	// Payload is the unverified payload.
 	Payload []byte
 
 	token string
 }
 
-// Parse reads a token and holds it against the rules of form: at most [MaxSize]
-// bytes, three segments in the only base64url spelling of their bytes, a header
-// of exactly alg, kid and typ in canonical JSON. typ is pinned; where it is
-// empty, the header must be {"alg":"EdDSA"}.
+// Parse reads a token and checks its format. It has at most [MaxSize] bytes and three
+// segments in canonical base64url. Its header is canonical JSON with exactly alg,
+// kid and the given typ. If typ is empty, the header must be {"alg":"EdDSA"}.
 func Parse(token, typ string) (Message, error) {
 	if len(token) > MaxSize {
 		return Message{}, errors.New("the token is longer than 8 KiB")
 	}
 	segments := strings.SplitN(token, ".", 4)
 	if len(segments) != 3 {
-		return Message{}, errors.New("the token is not three segments with dots between")
+		return Message{}, errors.New("the token does not have three segments separated by dots")
 	}
 	var raw [3][]byte
 	for i, segment := range segments {
@@ -52,7 +50,7 @@ func Parse(token, typ string) (Message, error) {
 			return Message{}, err
 		}
 		if segment == "" {
-			return Message{}, errors.New("a segment is empty: detached content is not known here")
+			return Message{}, errors.New("a segment is empty: detached content is not supported")
 		}
 	}
 	keyID, err := header(raw[0], typ)
@@ -65,9 +63,8 @@ func Parse(token, typ string) (Message, error) {
 	return Message{KeyID: keyID, Payload: raw[1], token: token}, nil
 }
 
-// Base64 decodes base64url without padding (RFC 7515, section 2). Bytes have
-// one spelling: spaces, line ends, padding and set bits that are not used are
-// refused.
+// Base64 decodes base64url without padding (RFC 7515, section 2). It accepts only the
+// canonical spelling: no spaces, line breaks, padding or unused bits that are set.
 func Base64(text string) ([]byte, error) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || base64.RawURLEncoding.EncodeToString(raw) != text {
@@ -76,7 +73,7 @@ func Base64(text string) ([]byte, error) {
 	return raw, nil
 }
 
-// header returns the key id of a header that is exactly what it must be.
+// header checks a header and returns its key id.
 func header(text []byte, typ string) (string, error) {
 	o, err := canonical.Decode(text)
 	if err != nil {
@@ -84,7 +81,7 @@ func header(text []byte, typ string) (string, error) {
 	}
 	if typ == "" {
 		if len(o) != 1 || o["alg"] != Algorithm {
-			return "", errors.New("the header is not alg EdDSA alone")
+			return "", errors.New("the header is not only alg EdDSA")
 		}
 		return "", nil
 	}
@@ -98,7 +95,7 @@ func header(text []byte, typ string) (string, error) {
 	return keyID, nil
 }
 
-// isThumbprint says whether text is base64url of 32 bytes.
+// isThumbprint reports whether text is base64url of 32 bytes.
 func isThumbprint(text string) bool {
 	raw, err := Base64(text)
 	return err == nil && len(raw) == 32

@@ -12,10 +12,12 @@ import (
 
 // The example of RFC 8037, appendix A.
 const (
-	rfcPrivate = `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
-	rfcPublic  = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
-	rfcID      = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
-	rfcToken   = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+	rfcPrivate = `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",` +
+		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	rfcPublic = `{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	rfcID     = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+	rfcToken  = "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc." +
+		"hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
 )
 
 const testType = "test+jwt"
@@ -129,15 +131,17 @@ func TestOtherFormsAreRefused(t *testing.T) {
 		"a line end in the middle": good[:10] + "\n" + good[10:],
 		"BOM":                      "\ufeff" + good,
 		"a NUL after":              good + "\x00",
-		"standard alphabet":        strings.NewReplacer("-", "+", "_", "/").Replace(head + "." + encode("\xff\xef\xbe") + "." + signature),
-		"unused bits":              good[:len(good)-1] + string(good[len(good)-1]+1),
-		"short signature":          head + "." + payload + "." + signature[:84],
-		"long signature":           head + "." + payload + "." + encode(strings.Repeat("x", 65)),
-		"two signatures":           head + "." + payload + "." + signature + signature,
-		"1 MB":                     head + "." + strings.Repeat("A", 1<<20) + "." + signature,
-		"one byte too long":        head + "." + strings.Repeat("A", MaxSize) + "." + signature,
-		"JSON serialisation":       `{"payload":"` + payload + `","protected":"` + head + `","signature":"` + signature + `"}`,
-		"general serialisation":    `{"payload":"` + payload + `","signatures":[{"protected":"` + head + `","signature":"` + signature + `"}]}`,
+		"standard alphabet": strings.NewReplacer("-", "+", "_", "/").
+			Replace(head + "." + encode("\xff\xef\xbe") + "." + signature),
+		"unused bits":        good[:len(good)-1] + string(good[len(good)-1]+1),
+		"short signature":    head + "." + payload + "." + signature[:84],
+		"long signature":     head + "." + payload + "." + encode(strings.Repeat("x", 65)),
+		"two signatures":     head + "." + payload + "." + signature + signature,
+		"1 MB":               head + "." + strings.Repeat("A", 1<<20) + "." + signature,
+		"one byte too long":  head + "." + strings.Repeat("A", MaxSize) + "." + signature,
+		"JSON serialisation": `{"payload":"` + payload + `","protected":"` + head + `","signature":"` + signature + `"}`,
+		"general serialisation": `{"payload":"` + payload + `","signatures":[{"protected":"` + head +
+			`","signature":"` + signature + `"}]}`,
 	} {
 		if _, err := Parse(token, testType); err == nil {
 			t.Errorf("%s is taken", name)
@@ -178,7 +182,10 @@ func TestASignatureHasOneSpelling(t *testing.T) {
 // cannot widen what they accept.
 func TestTheRulesOfFormDoNotKnowTheLibrary(t *testing.T) {
 	t.Parallel()
-	for _, file := range []string{"jws.go", "../grant.go", "../verifier.go", "../chain.go", "../bundle_read.go", "../internal/canonical/decode.go", "../internal/canonical/canonical.go"} {
+	for _, file := range []string{
+		"jws.go", "../grant.go", "../verifier.go", "../chain.go", "../bundle_read.go",
+		"../internal/canonical/decode.go", "../internal/canonical/canonical.go",
+	} {
 		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 		if err != nil {
 			t.Fatal(err)
@@ -196,23 +203,38 @@ func TestOtherHeadersAreRefused(t *testing.T) {
 	id := otherKey(t).ID()
 	with := func(more string) string { return `{"alg":"EdDSA",` + more + `"kid":"` + id + `","typ":"test+jwt"}` }
 	for _, header := range []string{
-		``, `{}`, `null`, `[]`, `"EdDSA"`, `{"alg":"EdDSA"}`, `{"kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"EdDSA","typ":"test+jwt"}`, `{"alg":"EdDSA","kid":"` + id + `"}`,
-		`{"alg":"none","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"None","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"","kid":"` + id + `","typ":"test+jwt"}`,
-		`{"alg":"HS256","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"RS256","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"ES256","kid":"` + id + `","typ":"test+jwt"}`,
-		`{"alg":"Ed25519","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"eddsa","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":["EdDSA"],"kid":"` + id + `","typ":"test+jwt"}`,
+		``, `{}`, `null`, `[]`, `"EdDSA"`, `{"alg":"EdDSA"}`, `{"kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":"EdDSA","typ":"test+jwt"}`, `{"alg":"EdDSA","kid":"` + id + `"}`,
+		`{"alg":"none","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"None","kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":"","kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":"HS256","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"RS256","kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":"ES256","kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":"Ed25519","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"eddsa","kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":["EdDSA"],"kid":"` + id + `","typ":"test+jwt"}`,
 		`{"alg":1,"kid":"` + id + `","typ":"test+jwt"}`, `{"alg":null,"kid":"` + id + `","typ":"test+jwt"}`,
-		`{"alg":"EdDSA","kid":"","typ":"test+jwt"}`, `{"alg":"EdDSA","kid":1,"typ":"test+jwt"}`, `{"alg":"EdDSA","kid":"` + id[:42] + `","typ":"test+jwt"}`,
-		`{"alg":"EdDSA","kid":"../../etc/passwd","typ":"test+jwt"}`, `{"alg":"EdDSA","kid":"` + strings.Repeat("k", 10<<10) + `","typ":"test+jwt"}`,
+		`{"alg":"EdDSA","kid":"","typ":"test+jwt"}`, `{"alg":"EdDSA","kid":1,"typ":"test+jwt"}`,
+		`{"alg":"EdDSA","kid":"` + id[:42] + `","typ":"test+jwt"}`,
+		`{"alg":"EdDSA","kid":"../../etc/passwd","typ":"test+jwt"}`,
+		`{"alg":"EdDSA","kid":"` + strings.Repeat("k", 10<<10) + `","typ":"test+jwt"}`,
 		`{"alg":"EdDSA","kid":"` + strings.Repeat("k", 1000) + `","typ":"test+jwt"}`,
-		`{"alg":"EdDSA","kid":"` + id + `","typ":"JWT"}`, `{"alg":"EdDSA","kid":"` + id + `","typ":"application/test+jwt"}`, `{"alg":"EdDSA","kid":"` + id + `","typ":"Test+jwt"}`,
-		`{"alg":"EdDSA","kid":"` + id + `","typ":""}`, `{"alg":"EdDSA","kid":"` + id + `","typ":null}`, `{"alg":"EdDSA","kid":"` + id + `","typ":["test+jwt"]}`,
-		with(`"b64":false,`), with(`"b64":true,`), with(`"crit":[],`), with(`"crit":["b64"],`), with(`"crit":["exp"],`), with(`"crit":["b64"],"b64":false,`), with(`"cty":"JWT",`), with(`"enc":"A128GCM",`),
-		with(`"jku":"https://example.com/jwks.json",`), with(`"x5u":"https://example.com/cert.pem",`), with(`"jwk":` + rfcPublic + `,`), with(`"x5c":["MIIB"],`), with(`"x5t":"AAAA",`),
-		with(`"zip":"DEF",`), with(`"nonce":"x",`), with(`"iss":"x",`), with(`"epk":{},`), with(`"alg":"EdDSA",`), with(`"alg":"none",`), with(`"Alg":"none",`), with(`"ALG":"none",`), with(`"Kid":"x",`),
-		`{"alg":"none",` + with("")[1:], `{"alg":"EdDSA","kid":"` + id + `","typ":"test+jwt","typ":"test+jwt"}`, `{"alg":"EdDSA","kid":"` + id + `","typ":"test+jwt","unknown":1}`,
-		`{"typ":"test+jwt","kid":"` + id + `","alg":"EdDSA"}`, `{"alg": "EdDSA","kid":"` + id + `","typ":"test+jwt"}`, with("") + "\n", " " + with(""), "\ufeff" + with(""), with("") + with(""), with("") + "\x00",
-		`{"\u0061lg":"EdDSA","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"Ed\u0044SA","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"EdDSA\u0000","kid":"` + id + `","typ":"test+jwt"}`,
-		with("")[:20], with("")[:len(with(""))-1], `{"alg":"EdDSA","kid":"` + id + `","typ":"test+jwt",}`, "{\"alg\":\"EdDSA\",\"kid\":\"" + id + "\",\"typ\":\"test+jwt\"\xff}",
+		`{"alg":"EdDSA","kid":"` + id + `","typ":"JWT"}`, `{"alg":"EdDSA","kid":"` + id + `","typ":"application/test+jwt"}`,
+		`{"alg":"EdDSA","kid":"` + id + `","typ":"Test+jwt"}`,
+		`{"alg":"EdDSA","kid":"` + id + `","typ":""}`, `{"alg":"EdDSA","kid":"` + id + `","typ":null}`,
+		`{"alg":"EdDSA","kid":"` + id + `","typ":["test+jwt"]}`,
+		with(`"b64":false,`), with(`"b64":true,`), with(`"crit":[],`), with(`"crit":["b64"],`), with(`"crit":["exp"],`),
+		with(`"crit":["b64"],"b64":false,`), with(`"cty":"JWT",`), with(`"enc":"A128GCM",`),
+		with(`"jku":"https://example.com/jwks.json",`), with(`"x5u":"https://example.com/cert.pem",`),
+		with(`"jwk":` + rfcPublic + `,`), with(`"x5c":["MIIB"],`), with(`"x5t":"AAAA",`),
+		with(`"zip":"DEF",`), with(`"nonce":"x",`), with(`"iss":"x",`), with(`"epk":{},`), with(`"alg":"EdDSA",`),
+		with(`"alg":"none",`), with(`"Alg":"none",`), with(`"ALG":"none",`), with(`"Kid":"x",`),
+		`{"alg":"none",` + with("")[1:], `{"alg":"EdDSA","kid":"` + id + `","typ":"test+jwt","typ":"test+jwt"}`,
+		`{"alg":"EdDSA","kid":"` + id + `","typ":"test+jwt","unknown":1}`,
+		`{"typ":"test+jwt","kid":"` + id + `","alg":"EdDSA"}`, `{"alg": "EdDSA","kid":"` + id + `","typ":"test+jwt"}`,
+		with("") + "\n", " " + with(""), "\ufeff" + with(""), with("") + with(""), with("") + "\x00",
+		`{"\u0061lg":"EdDSA","kid":"` + id + `","typ":"test+jwt"}`, `{"alg":"Ed\u0044SA","kid":"` + id + `","typ":"test+jwt"}`,
+		`{"alg":"EdDSA\u0000","kid":"` + id + `","typ":"test+jwt"}`,
+		with("")[:20], with("")[:len(with(""))-1], `{"alg":"EdDSA","kid":"` + id + `","typ":"test+jwt",}`,
+		"{\"alg\":\"EdDSA\",\"kid\":\"" + id + "\",\"typ\":\"test+jwt\"\xff}",
 	} {
 		if _, err := Parse(signed(header, "{}"), testType); err == nil {
 			t.Errorf("the header %q is taken", header)

@@ -12,13 +12,13 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Key is an Ed25519 key, with its private half where we may sign with it.
+// Key is an Ed25519 key. It has its private half if it can sign.
 type Key struct {
 	public ed25519.PublicKey
 	signer crypto.Signer // nil: the key only verifies
 }
 
-// NewKey takes any signer whose key is Ed25519: a private key in memory, or one
+// NewKey makes a key of a signer with an Ed25519 key: a private key in memory, or one
 // in a KMS or HSM.
 func NewKey(signer crypto.Signer) (Key, error) {
 	if signer == nil {
@@ -33,7 +33,7 @@ func NewKey(signer crypto.Signer) (Key, error) {
 	return k, err
 }
 
-// PublicKey takes a key that only verifies.
+// PublicKey makes a key that only verifies.
 func PublicKey(public ed25519.PublicKey) (Key, error) {
 	if len(public) != ed25519.PublicKeySize {
 		return Key{}, errNotEd25519
@@ -42,11 +42,11 @@ func PublicKey(public ed25519.PublicKey) (Key, error) {
 	if err != nil {
 		return Key{}, err
 	}
-	return ParseKey(text) // refuses keys of small order, with which anything verifies
+	return ParseKey(text) // refuses keys of small order, which verify any signature
 }
 
-// ParseKey reads a JWK (RFC 7517): Ed25519, public or private. A kid must be the
-// key's thumbprint, use and alg must fit.
+// ParseKey reads a JWK (RFC 7517) of an Ed25519 key, public or private. If present, kid
+// must be the key's thumbprint, use must be "sig" and alg EdDSA or Ed25519.
 func ParseKey(text []byte) (Key, error) {
 	var k jose.JSONWebKey
 	if err := json.Unmarshal(text, &k); err != nil {
@@ -73,11 +73,11 @@ func ParseKey(text []byte) (Key, error) {
 
 var errNotEd25519 = errors.New("not an Ed25519 key")
 
-// maxKeys bounds a key set.
+// maxKeys is the largest number of keys in a set.
 const maxKeys = 100
 
-// ParseKeySet reads a JWK set, or a single JWK. Keys that are not Ed25519 are
-// left out, as RFC 7517 (section 5) asks.
+// ParseKeySet reads a JWK set of at most 100 keys, or a single JWK. It skips keys of a
+// set that are not Ed25519, as RFC 7517 (section 5) requires.
 func ParseKeySet(text []byte) ([]Key, error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -116,33 +116,33 @@ func ParseKeySet(text []byte) ([]Key, error) {
 	return keys, nil
 }
 
-// ID is the key's thumbprint (RFC 7638): SHA-256, base64url.
+// ID returns the key's thumbprint (RFC 7638): SHA-256, base64url.
 func (k Key) ID() string {
 	sum := sha256.Sum256([]byte(`{"crv":"Ed25519","kty":"OKP","x":"` + base64.RawURLEncoding.EncodeToString(k.public) + `"}`))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// Public is the public half.
+// Public returns the public half.
 func (k Key) Public() ed25519.PublicKey { return k.public }
 
-// String is the key's id, so that no log or error shows more.
+// String returns the key's id, so that logs and errors never show the private half.
 func (k Key) String() string { return k.ID() }
 
-// GoString is the key's id.
+// GoString returns the key's id.
 func (k Key) GoString() string { return k.ID() }
 
-// PublicHalf is the key without its private half.
+// PublicHalf returns the key without its private half.
 func (k Key) PublicHalf() Key { return Key{public: k.public} }
 
-// Signs says whether the private half is at hand.
+// Signs reports whether the key has its private half.
 func (k Key) Signs() bool { return k.signer != nil }
 
-// MarshalJSON writes the public half as a JWK. The private half is never written.
+// MarshalJSON writes the public half as a JWK. It never writes the private half.
 func (k Key) MarshalJSON() ([]byte, error) {
 	return json.Marshal(jose.JSONWebKey{Key: k.public, KeyID: k.ID(), Use: "sig", Algorithm: Algorithm})
 }
 
-// PrivateJWK writes both halves of a key that is in memory as a JWK.
+// PrivateJWK writes a key that is in memory, with both halves, as a JWK.
 func (k Key) PrivateJWK() ([]byte, error) {
 	private, ok := k.signer.(ed25519.PrivateKey)
 	if !ok {

@@ -77,14 +77,17 @@ func TestOnlyEd25519KeysAreTaken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, signer := range map[string]crypto.Signer{"P-256": curve, "nil": nil, "a short key": module{public: ed25519.PublicKey("short")}, "no key": module{}} {
+	for name, signer := range map[string]crypto.Signer{
+		"P-256": curve, "nil": nil, "a short key": module{public: ed25519.PublicKey("short")}, "no key": module{},
+	} {
 		if _, err := NewKey(signer); err == nil {
 			t.Errorf("a signer with %s is taken", name)
 		}
 	}
 	for _, point := range []string{ // of small order
 		strings.Repeat("00", 32), "01" + strings.Repeat("00", 31), "ec" + strings.Repeat("ff", 30) + "7f",
-		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
 	} {
 		raw, err := hex.DecodeString(point)
 		if err != nil {
@@ -97,7 +100,8 @@ func TestOnlyEd25519KeysAreTaken(t *testing.T) {
 	for _, text := range []string{
 		``, `{}`, `[]`, `{"kty":"oct","k":"AAAA"}`, `{"kty":"OKP","crv":"X25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
 		`{"kty":"OKP","crv":"Ed25519","x":"AAAA"}`, `{"kty":"OKP","crv":"Ed25519"}`,
-		strings.Replace(rfcPublic, `}`, `,"kid":"other"}`, 1), strings.Replace(rfcPublic, `}`, `,"use":"enc"}`, 1), strings.Replace(rfcPublic, `}`, `,"alg":"HS256"}`, 1),
+		strings.Replace(rfcPublic, `}`, `,"kid":"other"}`, 1), strings.Replace(rfcPublic, `}`, `,"use":"enc"}`, 1),
+		strings.Replace(rfcPublic, `}`, `,"alg":"HS256"}`, 1),
 		strings.Replace(rfcPrivate, "nWGx", "AAAA", 1),
 	} {
 		if key, err := ParseKey([]byte(text)); err == nil {
@@ -118,7 +122,10 @@ func TestAKeySetLeavesOtherKindsOfKeysOut(t *testing.T) {
 	if keys, err := ParseKeySet([]byte(`{"keys":[]}`)); err != nil || len(keys) != 0 {
 		t.Errorf("no key: %v, %v", keys, err)
 	}
-	for _, text := range []string{``, `[]`, `{}`, `{"keys":{}}`, `{"keys":[1]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}`, `{"keys":[` + strings.Repeat("{},", 100) + `{}]}`} {
+	for _, text := range []string{
+		``, `[]`, `{}`, `{"keys":{}}`, `{"keys":[1]}`, `{"keys":[{"kty":"OKP","crv":"Ed25519","x":"AA"}]}`,
+		`{"keys":[` + strings.Repeat("{},", 100) + `{}]}`,
+	} {
 		if keys, err := ParseKeySet([]byte(text)); err == nil {
 			t.Errorf("%s is taken as %v", text, keys)
 		}

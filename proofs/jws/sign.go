@@ -9,11 +9,11 @@ import (
 	"github.com/go-jose/go-jose/v4/cryptosigner"
 )
 
-// Sign makes a token with the header alg, kid and typ. What the signer returned
-// is verified before it is handed out.
+// Sign makes a token with the header alg, kid and typ. It verifies the token before
+// it returns it.
 func Sign(key Key, typ string, payload []byte) (string, error) {
 	if key.signer == nil {
-		return "", errors.New("the private half of the key is not at hand")
+		return "", errors.New("the key has no private half")
 	}
 	var options jose.SignerOptions
 	options.WithType(jose.ContentType(typ)).WithHeader(jose.HeaderKey("kid"), key.ID())
@@ -23,7 +23,7 @@ func Sign(key Key, typ string, payload []byte) (string, error) {
 	}
 	signed, err := signer.Sign(payload)
 	if err != nil {
-		return "", fmt.Errorf("signing: %w", err)
+		return "", fmt.Errorf("cannot sign: %w", err)
 	}
 	token, err := signed.CompactSerialize()
 	if err != nil {
@@ -34,7 +34,7 @@ func Sign(key Key, typ string, payload []byte) (string, error) {
 		return "", err
 	}
 	if !bytes.Equal(message.Payload, payload) {
-		return "", errors.New("the token does not hold what was to be signed")
+		return "", errors.New("the signed token has another payload")
 	}
 	if err := message.Verify(key); err != nil {
 		return "", errors.New("the signer's signature does not verify with its public key")
@@ -42,11 +42,11 @@ func Sign(key Key, typ string, payload []byte) (string, error) {
 	return token, nil
 }
 
-// ErrSignature means that the signature is not this key's over this message.
+// ErrSignature means that the key does not verify the message's signature.
 var ErrSignature = errors.New("the signature does not verify")
 
-// Verify checks the signature with a key that the caller trusts. No key is ever
-// taken from the message, and nothing is fetched.
+// Verify checks the signature with a key that the caller trusts. It never uses a key
+// from the message and fetches nothing. The error is [ErrSignature].
 func (m Message) Verify(key Key) error {
 	parsed, err := jose.ParseSignedCompact(m.token, []jose.SignatureAlgorithm{jose.EdDSA})
 	if err != nil {

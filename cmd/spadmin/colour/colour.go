@@ -1,11 +1,11 @@
-// Package colour holds the colours of spadmin. They carry meaning, and go away
-// where the output is not a terminal.
+// Package colour defines the colours of spadmin. Each has a meaning. Output that is
+// not a terminal gets no colours.
 package colour
 
 import "charm.land/lipgloss/v2"
 
-// Good is well, Waiting is on its way, Bad is lost or needs somebody. Named is
-// what the story of the demo comes back to.
+// Good marks success, Waiting progress, and Bad a loss or a problem. Named marks the
+// speakers and links of the demo.
 var (
 	Good    = lipgloss.NewStyle().Foreground(lipgloss.Green)
 	Waiting = lipgloss.NewStyle().Foreground(lipgloss.Yellow)

@@ -14,11 +14,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
-// publicName and supportContact head what the shop's customers are shown.
+// publicName and supportContact are what the shop's customers see on a proof page.
 var publicName, supportContact = "The Corner Shop", "help@corner-shop.example"
 
-// openAdmin serves the console and proof links on loopback, with proof keys that
-// are thrown away at the end, and lets the operator of the story in.
+// openAdmin serves the console and proof links on loopback, and invites the
+// story's operator. The proof keys are deleted at the end.
 func (s *Stage) openAdmin(ctx context.Context, logger *slog.Logger) error {
 	folder, err := os.MkdirTemp("", "sendpromptly-demo-keys-")
 	if err != nil {
@@ -57,7 +57,7 @@ func (s *Stage) openAdmin(ctx context.Context, logger *slog.Logger) error {
 	return nil
 }
 
-// loginURL is where a one-time link is opened.
+// loginURL is the address of a one-time link.
 func (s *Stage) loginURL(link string) string { return s.AdminURL + "/login/" + link }
 
 func (s *Stage) serveAdmin(listener net.Listener) {
@@ -71,7 +71,7 @@ func (s *Stage) serveAdmin(listener net.Listener) {
 		err := server.Shutdown(ctx)
 		ended.Wait()
 		if err != nil {
-			return fmt.Errorf("stopping the admin server: %w", err)
+			return fmt.Errorf("cannot stop the admin server: %w", err)
 		}
 		return nil
 	})

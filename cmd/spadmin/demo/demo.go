@@ -1,14 +1,14 @@
-// Package demo tells, in half a minute, what SendPromptly is for: a small shop
-// runs on loopback with a Postgres of its own, loses six effects by six real
-// faults while every provider's log shows a success, and gets each of them back
-// exactly once.
+// Package demo shows in half a minute what SendPromptly does. A small shop runs
+// on loopback with its own database. It loses six effects to six real faults,
+// while every provider's log shows a success. Each effect is then repaired exactly
+// once.
 //
 //	stage, err := demo.Open(ctx, demo.Options{Story: os.Stdout})
 //	…
 //	defer stage.Close()
 //	report, err := stage.Tell(ctx)
 //
-// The shop itself, which is ordinary integrator's code, is in package shop.
+// The shop itself is in package shop. It is written as an integrator would write it.
 package demo
 
 import (
@@ -21,30 +21,28 @@ import (
 	"time"
 )
 
-// Options are how the demo runs. The zero value tells nobody.
+// Options configure the demo. The zero value writes no story.
 type Options struct {
-	// Story is where the story goes, in colour where that is a terminal.
-	// Default: nowhere.
+	// Story receives the story, in colour if it is a terminal. Default: nowhere.
 	Story io.Writer
-	// Logger hears what the engines and the shop meet. Default: nobody.
+	// Logger is the logger of the engines and the shop. Default: none.
 	Logger *slog.Logger
-	// Command is how the reader calls spadmin. Default: spadmin.
+	// Command is the spadmin command in the hints. Default: spadmin.
 	Command string
-	// Pause leaves the reader time to open the console before the story begins.
-	// Default: none.
+	// Pause is the time before the story begins, to open the console. Default: none.
 	Pause time.Duration
 
 	// wrap lets a test break the shop.
 	wrap func(http.Handler) http.Handler
 }
 
-// pause waits for a reader who opens the console first.
+// pause gives the reader time to open the console.
 func (s *Stage) pause(ctx context.Context, d time.Duration) error {
 	if d == 0 {
 		return nil
 	}
 	s.tell.line("")
-	s.tell.line("Open it and keep it beside this window: the story begins in %d s.", int(d.Seconds()))
+	s.tell.line("Open it and keep it beside this window. The story begins in %d s.", int(d.Seconds()))
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -55,24 +53,24 @@ func (s *Stage) pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// limit bounds the story. It takes less than half of that.
+// limit bounds the story, which takes less than half of that.
 const limit = 50 * time.Second
 
 var errLimit = errors.New("the story took longer than " + limit.String())
 
-// MissingError lists the steps of the story that were not seen.
+// MissingError lists the steps of the story that did not happen.
 type MissingError struct {
 	// Steps are sentences, in the order of the story.
 	Steps []string
 }
 
 func (e *MissingError) Error() string {
-	return fmt.Sprintf("%d steps of the demo were not seen, the first: %s", len(e.Steps), e.Steps[0])
+	return fmt.Sprintf("%d steps of the demo did not happen, the first: %s", len(e.Steps), e.Steps[0])
 }
 
-// Tell plays the story once. A step that is not seen ends its scene and not the
-// story; all of them come back in a [*MissingError], beside the report of what
-// was seen. Where ctx ends, its error comes back.
+// Tell plays the story once. A step that does not happen ends its scene, but not
+// the story. Tell returns all such steps in a [*MissingError], and a report of the
+// rest. If ctx ends, Tell returns its error.
 func (s *Stage) Tell(ctx context.Context) (Report, error) {
 	told, cancel := context.WithTimeoutCause(ctx, limit, errLimit)
 	defer cancel()
@@ -96,7 +94,7 @@ func (s *Stage) Tell(ctx context.Context) (Report, error) {
 	case ctx.Err() != nil:
 		return report, ctx.Err()
 	case s.tell.err != nil:
-		return report, fmt.Errorf("the story could not be told: %w", s.tell.err)
+		return report, fmt.Errorf("cannot write the story: %w", s.tell.err)
 	case len(missing) > 0:
 		return report, &MissingError{missing}
 	}
@@ -109,9 +107,9 @@ const (
 	glance   = 20 * time.Millisecond
 )
 
-var errPatience = errors.New("not seen within " + patience.String())
+var errPatience = errors.New("did not happen within " + patience.String())
 
-// reached says why a part of the story is not begun any more, or nil.
+// reached returns an error if the story has ended before this part.
 func reached(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("not reached: %w", context.Cause(ctx))
@@ -119,7 +117,7 @@ func reached(ctx context.Context) error {
 	return nil
 }
 
-// until looks again and again until it sees what it waits for.
+// until polls until look reports success or an error.
 func until(ctx context.Context, look func(context.Context) (seen bool, err error)) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, errPatience)
 	defer cancel()

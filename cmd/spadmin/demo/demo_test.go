@@ -139,7 +139,7 @@ func TestABrokenShopIsNotApplauded(t *testing.T) {
 	t.Log(strings.Join(missing.Steps, "\n"))
 	for _, step := range []string{
 		"No worker is running: the repair endpoint answered callback 1 with 404, want 200",
-		"The database refuses, after the webhook was answered: the repair endpoint answered callback 1 with 404, want 200",
+		"The database rejects the write after the webhook was answered: the repair endpoint answered callback 1 with 404, want 200",
 		"The account does not exist yet: the repair endpoint answered callback 1 with 404, want 503",
 	} {
 		if !slices.Contains(missing.Steps, step) {

@@ -15,14 +15,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// noWorker: the job is queued and nobody takes it. The repair runs within the
-// callback; when the workers are back they find the old job and skip it.
+// noWorker: the job is queued, but no worker takes it. The repair runs within the
+// callback. When the workers are back, they find the old job and skip it.
 func (sc *scene) noWorker(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Access: true}); err != nil {
 		return err
 	}
 	sc.tell.line(
-		"%s buys lifetime access for %s. Today's deploy stopped the workers of billing and started none.",
+		"%s buys lifetime access for %s. Today's deploy stopped the billing workers and started none.",
 		sc.customer,
 		dollars(sc.event.cents),
 	)
@@ -35,8 +35,8 @@ func (sc *scene) noWorker(ctx context.Context) error {
 	if err := sc.awaitJob(ctx, 1, func(j shop.Job) bool { return !j.Taken }); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "job and receipt are committed, nobody takes the job, nothing is logged")
-	sc.tell.voice(we, "the receipt says that %s is owed to %s. So the clock runs …", sc.key().Effect, sc.customer)
+	sc.tell.voice(theShop, "the job and the receipt are committed, no worker takes the job, nothing is logged")
+	sc.tell.voice(we, "the receipt says that %s is owed to %s. The deadline is running …", sc.key().Effect, sc.customer)
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
@@ -46,7 +46,7 @@ func (sc *scene) noWorker(ctx context.Context) error {
 	if err := sc.awaitCallback(ctx, 1, http.StatusOK); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "RepairHandler did the work within the callback: no worker needed")
+	sc.tell.voice(theShop, "RepairHandler did the work within the callback, without a worker")
 	if err := sc.awaitResolved(ctx); err != nil {
 		return err
 	}
@@ -55,18 +55,18 @@ func (sc *scene) noWorker(ctx context.Context) error {
 	if err := sc.awaitJob(ctx, 1, func(j shop.Job) bool { return j.Done && j.Error == "" }); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "the workers are back and find the old job: applied already, so they skip it")
+	sc.tell.voice(theShop, "the workers are back and find the old job. The effect is applied, so they skip the job")
 	return sc.appliedOnce(ctx)
 }
 
-// deadWorker: a worker takes the job and is gone before it begins. The queue
-// gives a taken job to nobody else.
+// deadWorker: a worker takes the job and dies before it begins. The queue does not
+// give a taken job to another worker.
 func (sc *scene) deadWorker(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{}); err != nil {
 		return err
 	}
 	sc.tell.line(
-		"%s buys a course for %s. A worker takes the job, and the kernel kills it for its memory.",
+		"%s buys a course for %s. A worker takes the job, then the kernel kills it: out of memory.",
 		sc.customer,
 		dollars(sc.event.cents),
 	)
@@ -80,7 +80,7 @@ func (sc *scene) deadWorker(ctx context.Context) error {
 	}
 	spare()
 	sc.service().StartWorkers(1)
-	sc.tell.voice(theShop, "a new worker starts at once. The job counts as taken: nobody will touch it")
+	sc.tell.voice(theShop, "a new worker starts at once. The job is marked as taken, so no worker runs it")
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
@@ -93,15 +93,15 @@ func (sc *scene) deadWorker(ctx context.Context) error {
 	if err := sc.awaitCallback(ctx, 1, http.StatusAccepted); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "EnqueueHandler queued the job again, and a worker does it")
+	sc.tell.voice(theShop, "EnqueueHandler queued the job again, and a worker runs it")
 	if err := sc.awaitResolved(ctx); err != nil {
 		return err
 	}
-	sc.resolved("the order is paid. (The 202 resolved nothing: only a success does)")
+	sc.resolved("the order is paid. The 202 did not resolve it, the success did")
 	return sc.orderIs(ctx, "paid")
 }
 
-// refusedWrite: a constraint that nobody expected to matter.
+// refusedWrite: a new constraint rejects the write.
 func (sc *scene) refusedWrite(ctx context.Context) error {
 	credits := sc.event.cents / 10
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Credits: credits}); err != nil {
@@ -119,14 +119,14 @@ func (sc *scene) refusedWrite(ctx context.Context) error {
 		_, err := sc.Pool.Exec(context.WithoutCancel(ctx), "ALTER TABLE shop.accounts DROP CONSTRAINT credits_cap")
 		return err
 	})
-	defer func() { _ = lift() }() // the scene says so if it fails
+	defer func() { _ = lift() }() // if it failed, the scene has already reported it
 	if err := sc.deliver(ctx); err != nil {
 		return err
 	}
 	if err := sc.awaitJob(ctx, 1, func(j shop.Job) bool { return j.Done && j.Error != "" }); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "the worker's transaction rolls back; Apply records why in one of its own")
+	sc.tell.voice(theShop, "the worker's transaction rolls back; Apply records the error in a separate one")
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
@@ -147,11 +147,11 @@ func (sc *scene) refusedWrite(ctx context.Context) error {
 	return nil
 }
 
-// swallowedRedelivery: the first run fails after the shop's own list has
-// counted the event as processed.
+// swallowedRedelivery: the first run fails after the shop's own dedupe list has
+// recorded the event as processed.
 func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	sc.expected[sc.event.account] = shop.Account{}
-	sc.tell.line("%s signs up while somebody builds an index without CONCURRENTLY, and meets the shop's oldest code.", sc.customer)
+	sc.tell.line("%s signs up while somebody builds an index without CONCURRENTLY. The shop's oldest code handles it.", sc.customer)
 	index, err := sc.Pool.Begin(ctx)
 	if err != nil {
 		return err
@@ -166,7 +166,7 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	}
 	sc.tell.voice(
 		sc.providersLog(),
-		"%s  %s in %s: will be sent again",
+		"%s  %s in %s: will be retried",
 		sc.event.eventType,
 		colour.Bad.Render("500"),
 		millis(d.took),
@@ -174,11 +174,11 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	if err := index.Commit(ctx); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "that was a lock timeout. The index is built now, all is well again")
+	sc.tell.voice(theShop, "that was a lock timeout. The index is complete now")
 	if err := sc.deliver(ctx); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "its dedupe list knows the event, noted just before the work that failed: skipped")
+	sc.tell.voice(theShop, "its dedupe list recorded the event before the work failed, so the shop skips it")
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
@@ -187,9 +187,9 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 		return err
 	}
 	if !slices.ContainsFunc(entries, func(e engine.Entry) bool { return e.Kind == engine.KindDuplicate }) {
-		return errors.New("the redelivery is not on the timeline")
+		return errors.New("the timeline does not show the redelivery")
 	}
-	if err := sc.reprocess(ctx, "sees the duplicate on the timeline, and presses Reprocess"); err != nil {
+	if err := sc.reprocess(ctx, "sees the duplicate on the timeline and presses Reprocess"); err != nil {
 		return err
 	}
 	if err := sc.awaitCallback(ctx, 1, http.StatusAccepted); err != nil {
@@ -202,17 +202,17 @@ func (sc *scene) swallowedRedelivery(ctx context.Context) error {
 	return nil
 }
 
-// noAccount: the event is faster than the sign-up. The operator is, too: the
-// first callback fails, and is sent again by itself.
+// noAccount: the event arrives before the sign-up. The operator presses Reprocess
+// too early: the first callback fails and is retried automatically.
 func (sc *scene) noAccount(ctx context.Context) error {
-	sc.tell.line("%s buys the team plan, and Stripe's event overtakes his sign-up: there is no account yet.", sc.customer)
+	sc.tell.line("%s buys the team plan. Stripe's event arrives before his sign-up: there is no account yet.", sc.customer)
 	if err := sc.deliver(ctx); err != nil {
 		return err
 	}
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
-	if err := sc.reprocess(ctx, "presses Reprocess, a little early"); err != nil {
+	if err := sc.reprocess(ctx, "presses Reprocess a little early"); err != nil {
 		return err
 	}
 	if err := sc.awaitCallback(ctx, 1, http.StatusServiceUnavailable); err != nil {
@@ -221,8 +221,8 @@ func (sc *scene) noAccount(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Team: true}); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "%s's sign-up is through: the account exists", sc.customer)
-	sc.tell.voice(we, "will call back by itself, in 5 s, then 30 s, 2 min …, with the same replay id")
+	sc.tell.voice(theShop, "%s's sign-up is complete: the account exists", sc.customer)
+	sc.tell.voice(we, "will retry the callback in 5 s, then 30 s, 2 min …, with the same replay id")
 	if err := sc.awaitCallback(ctx, 2, http.StatusOK); err != nil {
 		return err
 	}
@@ -233,14 +233,14 @@ func (sc *scene) noAccount(ctx context.Context) error {
 	return nil
 }
 
-// lateSuccess: the worker hangs behind a row lock that somebody forgot, and
-// succeeds after the deadline.
+// lateSuccess: the worker waits for a forgotten row lock and succeeds after the
+// deadline.
 func (sc *scene) lateSuccess(ctx context.Context) error {
 	if err := sc.open(ctx, sc.event.account, shop.Account{}, shop.Account{Access: true}); err != nil {
 		return err
 	}
 	sc.tell.line(
-		"%s's order for %s ships. Somebody is at lunch, with a transaction on her account open in psql.",
+		"%s's order for %s ships. Somebody left for lunch with a transaction on her account open in psql.",
 		sc.customer,
 		dollars(sc.event.cents),
 	)
@@ -258,25 +258,25 @@ func (sc *scene) lateSuccess(ctx context.Context) error {
 	if err := sc.awaitJob(ctx, 1, func(j shop.Job) bool { return j.Taken }); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "the worker waits for that row; it is alive, and would wait for ever")
+	sc.tell.voice(theShop, "the worker is alive and waits for that row without a timeout")
 	if err := sc.awaitIncident(ctx); err != nil {
 		return err
 	}
 	if err := psql.Commit(ctx); err != nil {
 		return err
 	}
-	sc.tell.voice(theShop, "back from lunch: COMMIT. The worker goes on where it hung")
+	sc.tell.voice(theShop, "back from lunch: COMMIT. The worker continues")
 	if err := sc.awaitResolved(ctx); err != nil {
 		return err
 	}
 	if sc.incident.Attempt != 0 {
-		return fmt.Errorf("it took %d attempts, want none: a late success heals by itself", sc.incident.Attempt)
+		return fmt.Errorf("it took %d attempts, want none: a late success resolves the incident", sc.incident.Attempt)
 	}
-	sc.resolved("by itself: a late success counts, nobody pressed anything")
+	sc.resolved("without an operator: a late success counts")
 	return sc.orderIs(ctx, "fulfilled")
 }
 
-// orderIs checks the customer's only order.
+// orderIs checks the state of the customer's only order.
 func (sc *scene) orderIs(ctx context.Context, state string) error {
 	states, err := sc.books.OrderStates(ctx, sc.event.account)
 	if err == nil && (len(states) != 1 || states[0] != state) {
@@ -285,9 +285,8 @@ func (sc *scene) orderIs(ctx context.Context, state string) error {
 	return err
 }
 
-// killNextWorker lets the next worker of the service that takes a job vanish
-// with it, as if its process were killed: nothing of it runs any more. died
-// waits for that, spare ends the danger for the others.
+// killNextWorker ends the next worker that takes a job of the service, as if its
+// process were killed. died waits for that; spare protects the other workers.
 func killNextWorker(service *shop.Service) (died func(context.Context) error, spare func()) {
 	gone := make(chan struct{})
 	var kill sync.Once
@@ -302,7 +301,7 @@ func killNextWorker(service *shop.Service) (died func(context.Context) error, sp
 		case <-gone:
 			return nil
 		case <-time.After(patience):
-			return fmt.Errorf("no worker dies: %w", errPatience)
+			return fmt.Errorf("no worker died: %w", errPatience)
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -11,13 +11,13 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// finale holds what the engine says against the shop's own tables, lets verify
-// speak, and shows the incidents and one timeline. It returns what is wrong.
+// finale compares the engine's state with the shop's own tables and runs verify.
+// It shows the incidents, one timeline and a proof, and returns what is wrong.
 func (s *Stage) finale(ctx context.Context, scenes []*scene) (Report, []error) {
 	if err := reached(ctx); err != nil {
 		return Report{Incidents: []Incident{}}, []error{err}
 	}
-	s.tell.heading("What is true now")
+	s.tell.heading("The result")
 	wrong := s.checkBooks(ctx)
 	report, failures := s.report(ctx, scenes)
 	wrong = append(wrong, failures...)
@@ -38,8 +38,8 @@ func (s *Stage) finale(ctx context.Context, scenes []*scene) (Report, []error) {
 	return report, wrong
 }
 
-// checkBooks asks the shop's tables: every event applied exactly once, every
-// account as it must be.
+// checkBooks checks the shop's tables: every event applied exactly once, every
+// account as expected.
 func (s *Stage) checkBooks(ctx context.Context) []error {
 	var wrong []error
 	for _, e := range s.sent {
@@ -63,7 +63,7 @@ func (s *Stage) checkBooks(ctx context.Context) []error {
 	if len(wrong) == 0 {
 		s.tell.voice(
 			theShop,
-			"%s %d effects, each applied exactly once; %d accounts, every balance right",
+			"%s %d effects, each applied exactly once; %d accounts, every balance correct",
 			colour.Good.Render("✓"),
 			len(s.sent),
 			len(s.expected),
@@ -72,7 +72,7 @@ func (s *Stage) checkBooks(ctx context.Context) []error {
 	return wrong
 }
 
-// verify is spadmin verify.
+// verify runs the checks of spadmin verify.
 func (s *Stage) verify(ctx context.Context) (ok bool, wrong []error) {
 	verified, err := s.store.Checks.Verify(ctx, 0)
 	if err != nil {
@@ -119,22 +119,22 @@ func (s *Stage) table(scenes []*scene) {
 	}
 }
 
-// how says what brought the effect back.
+// how says how the effect was repaired.
 func (sc *scene) how() string {
 	switch {
 	case sc.incident.State != engine.StateApplied:
 		return "not yet"
 	case sc.incident.Attempt == 0:
-		return "by itself"
+		return "automatically"
 	case sc.event.project() != billing:
 		return "Reprocess, queued again"
 	case sc.tried > 1:
 		return "Reprocess, second try"
 	}
-	return "Reprocess, at once"
+	return "Reprocess, in the callback"
 }
 
-// moral compares the two views of the same story.
+// moral compares what the providers and SendPromptly saw.
 func (s *Stage) moral(scenes []*scene) {
 	incidents, resolved := 0, 0
 	for _, sc := range scenes {
@@ -156,7 +156,7 @@ func (s *Stage) moral(scenes []*scene) {
 		colour.Good.Render(fmt.Sprintf("%d resolved, each effect applied exactly once.", resolved)))
 }
 
-// showTimeline tells one incident as spadmin show does.
+// showTimeline prints the timeline of one incident.
 func (sc *scene) showTimeline(ctx context.Context) error {
 	entries, err := sc.timeline(ctx)
 	if err != nil {
@@ -166,7 +166,7 @@ func (sc *scene) showTimeline(ctx context.Context) error {
 	sc.tell.line(
 		"%s  %s",
 		colour.Strong.Render("The timeline of "+sc.customer+"'s effect"),
-		colour.Quiet.Render("append-only; every entry is hashed together with the one before it"),
+		colour.Quiet.Render("append-only; the hash of every entry includes the hash of the previous one"),
 	)
 	for _, entry := range entries {
 		sc.tell.line("%s", strings.TrimRight(fmt.Sprintf("%3d  %s  %s  %s", entry.Seq, colour.Quiet.Render(sc.tell.at(entry.At)),
@@ -175,12 +175,12 @@ func (sc *scene) showTimeline(ctx context.Context) error {
 	return nil
 }
 
-// details are what an entry says beside its kind.
+// details describe an entry, without its kind.
 func (sc *scene) details(entry engine.Entry) string {
 	var parts []string
 	switch entry.Kind {
 	case engine.KindReceipt:
-		parts = append(parts, sc.key().Effect+" is owed by "+sc.tell.at(sc.incident.Deadline))
+		parts = append(parts, sc.key().Effect+" is owed, deadline "+sc.tell.at(sc.incident.Deadline))
 	case engine.KindCallback:
 		parts = append(parts, fmt.Sprintf("%s, answered %d in %s", entry.Note, entry.Status, millis(entry.Duration)))
 		entry.Note = ""

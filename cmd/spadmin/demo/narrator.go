@@ -13,27 +13,27 @@ import (
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 )
 
-// The width of a line, and of the column that says who speaks.
+// The width of a line, and of the column with the speaker.
 const (
 	lineWidth  = 100
 	voiceWidth = 15
 )
 
-// Who speaks in the story.
+// The speakers of the story.
 const (
 	theShop = "the shop"
 	we      = "SendPromptly"
 )
 
-// narrator tells the story, a line at a time, each with the time on the demo's
-// own clock. It serves one goroutine.
+// narrator writes the story line by line, each with the time on the demo's own
+// clock. It is for one goroutine.
 type narrator struct {
 	out   io.Writer
 	start time.Time
 	// ahead is how far Postgres's clock is ahead of ours.
 	ahead time.Duration
-	// err is what a write gave, as when the reader's pipe is closed; lost ends
-	// the story then.
+	// err is the error of a write, for example to a closed pipe; lost then ends
+	// the story.
 	err  error
 	lost func()
 }
@@ -45,7 +45,7 @@ func newNarrator(out io.Writer) *narrator {
 	return &narrator{out: out, start: time.Now(), lost: func() {}}
 }
 
-// setClock learns how Postgres's clock differs, to show its times on ours.
+// setClock measures the offset of Postgres's clock, so that at can correct it.
 func (n *narrator) setClock(ctx context.Context, pool *pgxpool.Pool) error {
 	var now time.Time
 	asked := time.Now()
@@ -56,16 +56,16 @@ func (n *narrator) setClock(ctx context.Context, pool *pgxpool.Pool) error {
 	return nil
 }
 
-// at writes a time of Postgres on the demo's clock.
+// at formats a time of Postgres on the demo's clock.
 func (n *narrator) at(t time.Time) string { return clock(t.Add(-n.ahead).Sub(n.start)) }
 
-// clock writes minutes, seconds and milliseconds.
+// clock formats minutes, seconds and milliseconds.
 func clock(d time.Duration) string {
 	d = max(d, 0).Round(time.Millisecond)
 	return fmt.Sprintf("%02d:%02d.%03d", d/time.Minute, d/time.Second%60, d/time.Millisecond%1000)
 }
 
-// line prints one line as it is.
+// line prints one line without the time.
 func (n *narrator) line(format string, args ...any) {
 	if _, err := lipgloss.Fprintln(n.out, fmt.Sprintf(format, args...)); err != nil {
 		n.err = err
@@ -78,13 +78,13 @@ func (n *narrator) say(format string, args ...any) {
 	n.line("%s  %s", colour.Quiet.Render(clock(time.Since(n.start))), fmt.Sprintf(format, args...))
 }
 
-// voice prints what somebody says or does.
+// voice prints what a speaker says or does.
 func (n *narrator) voice(who, format string, args ...any) {
 	name := colour.Named.Render(fmt.Sprintf("%-*s", voiceWidth, who))
 	n.say("%s  %s", name, fmt.Sprintf(format, args...))
 }
 
-// aside adds to what was just said.
+// aside adds a line to the previous one.
 func (n *narrator) aside(format string, args ...any) {
 	const clockWidth = len("00:00.000")
 	n.line("%*s%s", clockWidth+voiceWidth+4, "", colour.Quiet.Render(fmt.Sprintf(format, args...)))
@@ -101,10 +101,10 @@ func column(text string, width int) string {
 	return text + strings.Repeat(" ", max(width-lipgloss.Width(text), 0))
 }
 
-// dollars writes cents for people.
+// dollars formats cents.
 func dollars(cents int64) string { return fmt.Sprintf("$%d.%02d", cents/100, cents%100) }
 
-// brief writes a duration in seconds where it has some.
+// brief formats a duration in seconds, or in milliseconds below one second.
 func brief(d time.Duration) string {
 	if d < time.Second {
 		return millis(d)
@@ -112,5 +112,5 @@ func brief(d time.Duration) string {
 	return fmt.Sprintf("%.1f s", d.Seconds())
 }
 
-// millis writes a short duration for people.
+// millis formats a duration in milliseconds.
 func millis(d time.Duration) string { return fmt.Sprintf("%d ms", d.Milliseconds()) }

@@ -14,38 +14,38 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
 )
 
-// opening says what this is.
+// opening introduces the demo.
 func (n *narrator) opening() {
-	n.line("%s", colour.Strong.Render("SendPromptly: what your provider's log does not see"))
-	n.line("A customer pays, the webhook is answered 200 OK, and what they paid for never arrives.")
-	n.line("Here a small shop loses six payments like that, each by a real fault. Watch who notices.")
+	n.line("%s", colour.Strong.Render("SendPromptly: what your provider's log does not show"))
+	n.line("A customer pays. Your app answers the webhook with 200 OK. The product never arrives.")
+	n.line("Here a small shop loses six effects like that, each to a real fault. Watch who notices.")
 	n.line("")
 }
 
-// database says where the tables are.
+// database describes the database.
 func (n *narrator) database(server *localpg.Server, name string) {
 	if server.Started() {
-		n.say("Postgres %s is started for this demo, and migrated", server.Version())
+		n.say("started and migrated Postgres %s for this demo", server.Version())
 		return
 	}
-	n.say("Postgres %s of DATABASE_URL gets a database for this demo, %s, migrated", server.Version(), name)
+	n.say("created and migrated a database on Postgres %s of DATABASE_URL: %s", server.Version(), name)
 }
 
-// shop says what runs.
+// shop describes what runs.
 func (n *narrator) shop(url string) {
-	n.say("a shop opens on %s: webhooks for Stripe and Shopify, a queue and %d workers for each", url, workers)
-	n.say("what a webhook promises is owed within %d s (30 minutes unless you say otherwise)", int(timeout.Seconds()))
+	n.say("a shop opens on %s: for Stripe and Shopify each, a webhook, a queue and %d workers", url, workers)
+	n.say("the deadline of each effect is %d s after its webhook (the default is 30 minutes)", int(timeout.Seconds()))
 }
 
-// console says where the story can be watched.
+// console prints the login link of the console.
 func (n *narrator) console(url string) {
-	n.say("the console, live, by a link that lets %s in once:", ada)
+	n.say("watch it live in the console, with a one-time login link for %s:", ada)
 	n.line("")
 	n.line("  %s", colour.Named.Render(url))
 }
 
-// allTypes are the ten event types in the order in which a customer meets them.
-// stranger is one for a customer who may lose something: another account.
+// allTypes are the ten event types in a plausible order. stranger marks events
+// that revoke access; they go to a second account.
 var allTypes = []struct {
 	provider, eventType string
 	cents               int64
@@ -72,12 +72,12 @@ var (
 	strangerAfter  = shop.Account{Team: true}
 )
 
-// goodDay posts every type twice. All of it goes well, and nothing is heard of
-// it: that is what most days look like.
+// goodDay posts every type twice. All effects are applied and no incident opens,
+// as on most days.
 func (s *Stage) goodDay(ctx context.Context) error {
 	s.tell.heading("A good day")
-	s.tell.line("One transaction queues the job and records a receipt: this is owed. Another one does the work and")
-	s.tell.line("records the success. Two calls; both commit with the shop's own rows, or not at all.")
+	s.tell.line("One transaction queues the job and records a receipt: the effect is owed. Another does the work")
+	s.tell.line("and records the success. Each record commits with the shop's own rows, or not at all.")
 	s.tell.line("")
 	first, err := s.day(ctx, "acct_gus", "acct_iris")
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *Stage) goodDay(ctx context.Context) error {
 		"%s",
 		colour.Good.Render(
 			fmt.Sprintf(
-				"%d effects owed, %d applied, no incident. Nobody is woken up. Most days look like this.",
+				"%d effects owed, %d applied, no incident. Nobody gets paged. Most days look like this.",
 				len(s.sent),
 				len(s.sent),
 			),
@@ -120,8 +120,8 @@ func (s *Stage) goodDay(ctx context.Context) error {
 	return nil
 }
 
-// day makes ten events for two new customers, and notes what they must have
-// when all of it is applied.
+// day makes ten events for two new customers, and records the accounts that they
+// must have at the end.
 func (s *Stage) day(ctx context.Context, regular, stranger string) ([]event, error) {
 	if err := s.open(ctx, regular, regularBefore, regularAfter); err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func (s *Stage) day(ctx context.Context, regular, stranger string) ([]event, err
 	return events, nil
 }
 
-// open creates an account, and notes what it must hold at the end.
+// open creates an account and records its expected state at the end.
 func (s *Stage) open(ctx context.Context, id string, before, after shop.Account) error {
 	s.expected[id] = after
 	return shop.CreateAccount(ctx, s.Pool, id, before)
@@ -165,7 +165,7 @@ func (s *Stage) goesWell(ctx context.Context, e event) error {
 	return nil
 }
 
-// goWell posts events at once and waits for their effects.
+// goWell posts events concurrently and waits for their effects.
 func (s *Stage) goWell(ctx context.Context, events []event) error {
 	failed := make(chan error, len(events))
 	began := time.Now()
@@ -189,7 +189,7 @@ func (s *Stage) goWell(ctx context.Context, events []event) error {
 			return err
 		}
 	}
-	s.tell.say("%s  %s  %s           %s", column("both", 7), column("the same ten, all at once", 29), colour.Good.Render("200 OK"),
+	s.tell.say("%s  %s  %s           %s", column("both", 7), column("the same ten, concurrently", 29), colour.Good.Render("200 OK"),
 		colour.Quiet.Render("all applied after "+millis(time.Since(began))))
 	return nil
 }
@@ -205,7 +205,7 @@ func (s *Stage) forgery(ctx context.Context) error {
 	}
 	s.tell.say(
 		"%s  %s  %s in %5s  %s",
-		column("nobody", 7),
+		column("unknown", 7),
 		column("invoice.paid, forged", 29),
 		colour.Waiting.Render("400   "),
 		millis(d.took),

@@ -14,8 +14,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
-// showProof sends the customer of one scene a link, opens it as a stranger, and
-// checks it with nothing but the public keys.
+// showProof issues a proof link for the customer of one scene, opens it without a
+// login, and verifies it with the public keys only.
 func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) error {
 	var of *scene
 	for _, sc := range scenes {
@@ -33,8 +33,8 @@ func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) 
 	s.tell.line("")
 	s.tell.line(
 		"%s  %s",
-		colour.Strong.Render(of.customer+" asks what became of the money."),
-		colour.Quiet.Render("ada@example.com sends a link: read-only, no login, no names, no error texts."),
+		colour.Strong.Render(of.customer+" asks what happened to the payment."),
+		colour.Quiet.Render("ada@example.com sends a read-only link, without login, names or error texts."),
 	)
 	bundle, err := checkOffline(ctx, s.AdminURL, link, of.incident.ID)
 	if err != nil {
@@ -42,8 +42,8 @@ func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) 
 	}
 	report.ProofURL, report.Proof.Valid = link, true
 	s.tell.voice(
-		"anybody",
-		"%s checked offline with the public key alone: the signature, and %d sealed entries",
+		"the customer",
+		"%s verified the signature and %d sealed entries offline, with the public key only",
 		colour.Good.Render("✓"),
 		len(bundle.Entries),
 	)
@@ -52,8 +52,8 @@ func (s *Stage) showProof(ctx context.Context, scenes []*scene, report *Report) 
 	return nil
 }
 
-// checkOffline fetches what the link shows, and the keys, and verifies one by
-// the other.
+// checkOffline fetches the bundle behind the link and the public keys, and verifies
+// the bundle with the keys.
 func checkOffline(ctx context.Context, issuer, link string, incident engine.IncidentID) (proofs.Bundle, error) {
 	if _, err := fetch(ctx, link); err != nil {
 		return proofs.Bundle{}, err
@@ -86,7 +86,7 @@ func fetch(ctx context.Context, url string) ([]byte, error) {
 	}
 	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the page is answered %s", answer.Status)
+		return nil, fmt.Errorf("the server answered %s", answer.Status)
 	}
 	return io.ReadAll(io.LimitReader(answer.Body, 1<<20))
 }

@@ -9,24 +9,24 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// Report is what the demo saw, as --json prints it.
+// Report is the result of the demo, as --json prints it.
 type Report struct {
-	// Effects counts what was owed.
+	// Effects is the number of owed effects.
 	Effects int `json:"effects"`
 	// Incidents are in the order in which they opened.
 	Incidents []Incident `json:"incidents"`
 	Verify    struct {
 		OK bool `json:"ok"`
 	} `json:"verify"`
-	// ProofURL is the link to a proof of one incident. It opens while the demo
-	// stays up. Valid says that it was verified with the public keys alone.
+	// ProofURL is the link to a proof of one incident. It works while the demo
+	// runs. Valid says that the proof was verified with the public keys only.
 	ProofURL string `json:"proof_url"`
 	Proof    struct {
 		Valid bool `json:"valid"`
 	} `json:"proof"`
 }
 
-// Incident is one of the report.
+// Incident is an incident of the report.
 type Incident struct {
 	ID         engine.IncidentID `json:"id"`
 	Provider   string            `json:"provider"`
@@ -39,21 +39,21 @@ type Incident struct {
 	Timeline   []Entry    `json:"timeline"`
 }
 
-// Entry is one line of a timeline; Seq is its place in the sealed chain.
+// Entry is an entry of a timeline; Seq is its number in the sealed chain.
 type Entry struct {
 	Seq  int         `json:"seq"`
 	Kind engine.Kind `json:"kind"`
 	At   time.Time   `json:"at"`
 }
 
-// report reads the incidents of both projects with their timelines, and says
-// which of the scenes' incidents are not as they should be.
+// report reads the incidents of all scenes with their timelines. It returns an
+// error for each incident that is not as expected.
 func (s *Stage) report(ctx context.Context, scenes []*scene) (Report, []error) {
 	report := Report{Effects: len(s.sent), Incidents: []Incident{}}
 	var wrong []error
 	for _, sc := range scenes {
 		if sc.incident.ID == "" {
-			continue // its scene has said so
+			continue // its scene has reported it
 		}
 		incident, err := sc.sealedIncident(ctx)
 		if err != nil {
@@ -66,7 +66,7 @@ func (s *Stage) report(ctx context.Context, scenes []*scene) (Report, []error) {
 	return report, append(wrong, s.countIncidents(ctx, len(scenes)))
 }
 
-// countIncidents refuses incidents that no scene is about.
+// countIncidents returns an error if incidents exist that belong to no scene.
 func (s *Stage) countIncidents(ctx context.Context, want int) error {
 	n := 0
 	for _, effects := range s.Engines {
@@ -82,9 +82,8 @@ func (s *Stage) countIncidents(ctx context.Context, want int) error {
 	return nil
 }
 
-// sealedIncident seals the effect's timeline and reads it. An engine seals by
-// itself as well, behind the oldest transaction of the whole server; nothing
-// here should wait for other people's.
+// sealedIncident seals the effect's timeline and reads it. The engine's own sealing
+// waits for the oldest transaction on the server, which may not be the demo's.
 func (sc *scene) sealedIncident(ctx context.Context) (Incident, error) {
 	if _, _, err := sc.effects().SealEffect(ctx, sc.incident.EffectID); err != nil {
 		return Incident{}, err
@@ -112,7 +111,7 @@ func (sc *scene) sealedIncident(ctx context.Context) (Incident, error) {
 	}
 	for n, entry := range entries {
 		if entry.Seq != n+1 {
-			return incident, fmt.Errorf("entry %d of its timeline is sealed as %d", n+1, entry.Seq)
+			return incident, fmt.Errorf("entry %d of its timeline has the sealed number %d", n+1, entry.Seq)
 		}
 		incident.Timeline = append(incident.Timeline, Entry{Seq: entry.Seq, Kind: entry.Kind, At: entry.At.UTC()})
 	}

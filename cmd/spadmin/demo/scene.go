@@ -13,21 +13,20 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/stripe"
 )
 
-// scene is one fault in front of the reader: how the effect gets lost, and how
-// the customer gets it after all.
+// scene shows one fault: how the effect gets lost, and how it is repaired.
 type scene struct {
 	*Stage
 	title string
 	// short is the title in a table.
 	short string
-	// event is what gets lost, customer whose it is.
+	// event is the event whose effect gets lost, customer its customer.
 	event    event
 	customer string
-	// cause is what the incident must say.
+	// cause is the expected cause of the incident.
 	cause engine.Cause
 	act   func(*scene, context.Context) error
 
-	// incident is as it was last read, tried how many callbacks were answered.
+	// incident is the incident as last read, tried the number of answered callbacks.
 	incident engine.Incident
 	tried    int
 }
@@ -56,7 +55,7 @@ func newScenes(s *Stage) []*scene {
 		},
 		{
 			Stage:    s,
-			title:    "The database refuses, after the webhook was answered",
+			title:    "The database rejects the write after the webhook was answered",
 			short:    "refused write",
 			customer: "Chidi",
 			cause:    engine.CauseFailed,
@@ -83,7 +82,7 @@ func newScenes(s *Stage) []*scene {
 		},
 		{
 			Stage:    s,
-			title:    "The success comes late",
+			title:    "The success is late",
 			short:    "late success",
 			customer: "Farah",
 			cause:    engine.CauseMissing,
@@ -93,7 +92,7 @@ func newScenes(s *Stage) []*scene {
 	}
 }
 
-// play acts the scene.
+// play runs the scene.
 func (sc *scene) play(ctx context.Context, number, of int) error {
 	if err := reached(ctx); err != nil {
 		return err
@@ -108,7 +107,7 @@ func (sc *scene) effects() *engine.Engine { return sc.Engines[sc.event.project()
 
 func (sc *scene) service() *shop.Service { return sc.services[sc.event.project()] }
 
-// providersLog is who keeps the log that shows a success.
+// providersLog is the speaker for the provider's log.
 func (sc *scene) providersLog() string {
 	if sc.event.provider == stripe.Provider {
 		return "Stripe's log"
@@ -125,7 +124,7 @@ func (sc *scene) deliver(ctx context.Context) error {
 	return err
 }
 
-// awaitIncident waits until the loss is seen, by the cause that the scene expects.
+// awaitIncident waits for the incident, which must have the expected cause.
 func (sc *scene) awaitIncident(ctx context.Context) error {
 	err := until(ctx, func(ctx context.Context) (seen bool, err error) {
 		sc.incident, err = incidentOf(ctx, sc.effects(), sc.key())
@@ -135,7 +134,7 @@ func (sc *scene) awaitIncident(ctx context.Context) error {
 		return err == nil, err
 	})
 	if err != nil {
-		return fmt.Errorf("no incident opens: %w", err)
+		return fmt.Errorf("no incident opened: %w", err)
 	}
 	if sc.incident.Cause != sc.cause {
 		return fmt.Errorf("the incident's cause is %s, want %s", sc.incident.Cause, sc.cause)
@@ -145,7 +144,7 @@ func (sc *scene) awaitIncident(ctx context.Context) error {
 	return nil
 }
 
-// incidentOf reads the incident of the effect that a key names, or [engine.ErrNotFound] where it has none.
+// incidentOf reads the incident of a key's effect, or returns [engine.ErrNotFound] if it has none.
 func incidentOf(ctx context.Context, e *engine.Engine, k engine.Key) (engine.Incident, error) {
 	effect, err := e.Find(ctx, k)
 	if err != nil {
@@ -157,7 +156,7 @@ func incidentOf(ctx context.Context, e *engine.Engine, k engine.Key) (engine.Inc
 	return e.Incident(ctx, effect.IncidentID)
 }
 
-// price is what the customer paid, where there was something to pay.
+// price is the amount that the customer paid, or empty if it is zero.
 func (sc *scene) price() string {
 	if sc.event.cents == 0 {
 		return ""
@@ -165,10 +164,10 @@ func (sc *scene) price() string {
 	return ", " + dollars(sc.event.cents)
 }
 
-// why says how the loss was noticed.
+// why says how the engine detected the loss.
 func (sc *scene) why() string {
 	if sc.incident.Cause == engine.CauseMissing {
-		return fmt.Sprintf("%d s have passed and nobody has reported an outcome", int(timeout.Seconds()))
+		return fmt.Sprintf("the deadline of %d s passed and no outcome was reported", int(timeout.Seconds()))
 	}
 	message := sc.incident.ErrorMessage
 	if i := strings.Index(message, " (SQLSTATE"); i > 0 {
@@ -177,11 +176,11 @@ func (sc *scene) why() string {
 	return strings.TrimPrefix(message, "ERROR: ")
 }
 
-// reprocess is the operator's click.
+// reprocess requests a repair, as the operator.
 func (sc *scene) reprocess(ctx context.Context, how string) error {
 	_, err := sc.effects().Reprocess(ctx, sc.incident.ID, ada)
 	if err != nil {
-		return fmt.Errorf("reprocess is refused: %w", err)
+		return fmt.Errorf("reprocess failed: %w", err)
 	}
 	sc.tell.voice(string(ada), "%s", how)
 	return nil
@@ -205,7 +204,7 @@ func (sc *scene) awaitCallback(ctx context.Context, try, status int) error {
 		return false, err
 	})
 	if err != nil {
-		return fmt.Errorf("repair callback %d is not answered: %w", try, err)
+		return fmt.Errorf("repair callback %d was not answered: %w", try, err)
 	}
 	if answered.Status != status {
 		return fmt.Errorf("the repair endpoint answered callback %d with %d, want %d", try, answered.Status, status)
@@ -219,20 +218,20 @@ func (sc *scene) awaitCallback(ctx context.Context, try, status int) error {
 	return nil
 }
 
-// awaitResolved waits until the incident is resolved, and checks with the
-// shop's own tables that the effect happened once.
+// awaitResolved waits until the incident is resolved, and checks in the shop's own
+// tables that the effect was applied once.
 func (sc *scene) awaitResolved(ctx context.Context) error {
 	err := until(ctx, func(ctx context.Context) (seen bool, err error) {
 		sc.incident, err = sc.effects().Incident(ctx, sc.incident.ID)
 		return sc.incident.State == engine.StateApplied, err
 	})
 	if err != nil {
-		return fmt.Errorf("the incident is not resolved: %w", err)
+		return fmt.Errorf("the incident was not resolved: %w", err)
 	}
 	return sc.appliedOnce(ctx)
 }
 
-// appliedOnce asks the shop's tables, not the engine.
+// appliedOnce checks the shop's tables, not the engine.
 func (sc *scene) appliedOnce(ctx context.Context) error {
 	n, err := sc.books.TimesApplied(ctx, sc.event.id)
 	if err == nil && n != 1 {
@@ -241,7 +240,7 @@ func (sc *scene) appliedOnce(ctx context.Context) error {
 	return err
 }
 
-// resolved closes the scene.
+// resolved prints the end of the scene.
 func (sc *scene) resolved(text string) {
 	open := sc.incident.ResolvedAt.Sub(sc.incident.OpenedAt)
 	sc.tell.voice(we, "%s  %s", colour.Good.Render("✓ resolved after "+brief(open)), text)
@@ -259,7 +258,7 @@ func (sc *scene) awaitJob(ctx context.Context, n int, is func(shop.Job) bool) er
 	return nil
 }
 
-// timeline reads the history of the scene's effect.
+// timeline reads the timeline of the scene's effect.
 func (sc *scene) timeline(ctx context.Context) ([]engine.Entry, error) {
 	var entries []engine.Entry
 	for from := int64(0); ; {

@@ -16,12 +16,12 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/samples"
 )
 
-// sender is Stripe and Shopify: it posts signed events over HTTP.
+// sender plays Stripe and Shopify: it posts signed events over HTTP.
 type sender struct {
 	base    string
 	client  *http.Client
 	secrets map[string]string
-	// people counts the customers, so that no two share an id.
+	// people counts the customers, so that each has its own id.
 	people atomic.Int64
 }
 
@@ -45,18 +45,18 @@ func (s *sender) path(provider string) string {
 
 func (s *sender) close() { s.client.CloseIdleConnections() }
 
-// event is one thing that happens at a provider.
+// event is an event of a provider.
 type event struct {
 	provider, eventType string
 	id                  string
-	// account is the shop's name for the customer, customer the provider's.
+	// account is the shop's id of the customer, customer the provider's.
 	account, customer string
 	cents             int64
 	at                time.Time
 }
 
-// newEvent makes an event with ids of its own. A customers/create has no
-// account yet: the provider's number of the customer becomes one.
+// newEvent makes an event with new ids. A customers/create event has no account
+// yet: the provider's customer id becomes the account.
 func (s *sender) newEvent(provider, eventType, account string, cents int64) event {
 	e := event{provider: provider, eventType: eventType, account: account, cents: cents, at: time.Now()}
 	number := s.people.Add(1)
@@ -84,7 +84,7 @@ func (e event) key() engine.Key {
 	return engine.Key{Provider: e.provider, EventID: e.id, Effect: effect}
 }
 
-// project is whose event it is.
+// project is the project that receives the event.
 func (e event) project() string {
 	if e.provider == stripe.Provider {
 		return billing
@@ -92,13 +92,13 @@ func (e event) project() string {
 	return storefront
 }
 
-// delivery is what the provider's log shows.
+// delivery is one line of the provider's log.
 type delivery struct {
 	status int
 	took   time.Duration
 }
 
-// want refuses every other status.
+// want returns an error for every other status.
 func (d delivery) want(status int) error {
 	if d.status != status {
 		return fmt.Errorf("the shop answered %d, want %d", d.status, status)
@@ -106,8 +106,8 @@ func (d delivery) want(status int) error {
 	return nil
 }
 
-// post delivers an event, signed now. A second post of the same event is a
-// redelivery: same body, fresh signature.
+// post delivers an event, signed at the current time. A second post of the same
+// event is a redelivery: the same body with a new signature.
 func (s *sender) post(ctx context.Context, e event) (delivery, error) {
 	return s.postSigned(ctx, e, s.secret(e.provider))
 }
@@ -129,6 +129,6 @@ func (s *sender) postSigned(ctx context.Context, e event, secret string) (delive
 		return delivery{}, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	_, _ = io.Copy(io.Discard, response.Body) // so that the connection is used again
+	_, _ = io.Copy(io.Discard, response.Body) // so that the connection can be reused
 	return delivery{response.StatusCode, time.Since(now)}, nil
 }

@@ -31,11 +31,11 @@ const (
 )
 
 const (
-	// timeout is how long an outcome may take in the demo.
+	// timeout is the time until an effect's deadline in the demo.
 	timeout       = 3 * time.Second
 	sweepInterval = 200 * time.Millisecond
 	workers       = 2
-	// closeTimeout bounds each step of the way out.
+	// closeTimeout bounds each step of Close.
 	closeTimeout = 20 * time.Second
 )
 
@@ -44,18 +44,17 @@ const ada engine.Operator = "ada@example.com"
 
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 
-// Stage is the demo's world, and what an admin server beside it needs: a
-// database of its own, a shop on loopback, and a running engine for each of the
-// shop's two projects.
+// Stage is what the demo runs: its own database, a shop on loopback, an admin
+// server, and an engine for each of the shop's two projects.
 type Stage struct {
-	// Pool is connected to the demo's database, DatabaseURL names it. OwnServer
-	// says that the server was started for the demo.
+	// Pool is connected to the demo's database, DatabaseURL is its connection
+	// string. OwnServer says that the server was started for the demo.
 	Pool        *pgxpool.Pool
 	DatabaseURL string
 	OwnServer   bool
-	// BaseURL is where the shop listens.
+	// BaseURL is the address of the shop.
 	BaseURL string
-	// AdminURL is where the console and proof links are served.
+	// AdminURL is the address of the console and of proof links.
 	AdminURL string
 	// Engines are the engines of the two projects, by name.
 	Engines map[string]*engine.Engine
@@ -67,14 +66,14 @@ type Stage struct {
 	store    *rooms.Rooms
 	admin    *adminserver.Server
 	sender   *sender
-	// sent are the events that the shop accepted, expected what their accounts
-	// must hold at the end.
+	// sent are the events that the shop accepted, expected the state that their
+	// accounts must have at the end.
 	sent     []event
 	expected map[string]shop.Account
 	closers  []func(context.Context) error
 }
 
-// Open builds the stage. The caller closes it; after an error there is nothing
+// Open starts the stage. The caller must close it; after an error, nothing is left
 // to close.
 func Open(ctx context.Context, options Options) (*Stage, error) {
 	s := &Stage{
@@ -115,10 +114,10 @@ func (s *Stage) Close() error {
 	return errors.Join(failures...)
 }
 
-// atClose adds a step to the way out; the last added is the first done.
+// atClose adds a step to Close, which runs the steps in reverse order.
 func (s *Stage) atClose(step func(context.Context) error) { s.closers = append(s.closers, step) }
 
-// openDatabase finds or starts Postgres and makes the demo's database on it.
+// openDatabase finds or starts Postgres and creates the demo's database.
 func (s *Stage) openDatabase(ctx context.Context) error {
 	server, err := localpg.Open(ctx)
 	if err != nil {
@@ -127,16 +126,16 @@ func (s *Stage) openDatabase(ctx context.Context) error {
 	s.atClose(func(context.Context) error { return server.Close() })
 	s.OwnServer = server.Started()
 	name := localpg.RandomName(localpg.DemoPrefix)
-	// Also where creating it fails: the answer may have been lost.
+	// Drop it even if creating it fails: only the answer may have been lost.
 	s.atClose(func(ctx context.Context) error { return server.DropDatabase(ctx, name) })
 	if s.DatabaseURL, err = server.CreateDatabase(ctx, name, ""); err != nil {
 		return err
 	}
 	cfg, err := pgxpool.ParseConfig(s.DatabaseURL)
 	if err != nil {
-		return errors.New("the connection string of the database is malformed") // the driver's error repeats it, password included
+		return errors.New("the connection string of the database is malformed") // the driver's error contains its password
 	}
-	// Four workers, the webhooks, the steps of two engines, and those who hold locks.
+	// Connections for four workers, the webhooks, two engines and the transactions that hold locks.
 	cfg.MaxConns = 20
 	if s.Pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return err
@@ -153,8 +152,8 @@ func (s *Stage) openDatabase(ctx context.Context) error {
 	return shop.Install(ctx, s.Pool)
 }
 
-// openShop starts the two services, each with its project and engine, behind
-// one listener on loopback.
+// openShop starts the two services behind one listener on loopback. Each has its
+// own project and engine.
 func (s *Stage) openShop(ctx context.Context, logger *slog.Logger, wrap func(http.Handler) http.Handler) (err error) {
 	if s.store, err = rooms.Open(s.Pool, ""); err != nil {
 		return err
@@ -230,13 +229,13 @@ func (s *Stage) serve(listener net.Listener, wrap func(http.Handler) http.Handle
 		err := server.Shutdown(ctx)
 		ended.Wait()
 		if err != nil {
-			return fmt.Errorf("stopping the shop: %w", err)
+			return fmt.Errorf("cannot stop the shop: %w", err)
 		}
 		return nil
 	})
 }
 
-// post delivers an event and wants a certain answer. A second post of the same
+// post delivers an event and requires the status want. A second post of the same
 // event is a redelivery.
 func (s *Stage) post(ctx context.Context, e event, want int) (delivery, error) {
 	d, err := s.sender.post(ctx, e)
@@ -249,14 +248,14 @@ func (s *Stage) post(ctx context.Context, e event, want int) (delivery, error) {
 	return d, err
 }
 
-// awaitApplied waits until the effect of an event has happened.
+// awaitApplied waits until the effect of an event is applied.
 func (s *Stage) awaitApplied(ctx context.Context, e event) error {
 	err := until(ctx, func(ctx context.Context) (bool, error) {
 		effect, err := s.Engines[e.project()].Find(ctx, e.key())
 		return effect.State == engine.StateApplied, err
 	})
 	if err != nil {
-		return fmt.Errorf("%s of %s is not applied: %w", e.eventType, e.account, err)
+		return fmt.Errorf("%s of %s was not applied: %w", e.eventType, e.account, err)
 	}
 	return nil
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/shopify"
 )
 
-// Stay keeps the shop open until ctx ends. It loses one more effect, for the
-// reader to repair, and tells what becomes of it.
+// Stay keeps the shop open until ctx ends. It loses one more effect for the reader
+// to repair, and prints the changes of its incident.
 func (s *Stage) Stay(ctx context.Context) error {
-	s.tell.heading("Now you")
+	s.tell.heading("Your turn")
 	s.tell.line(
-		"One more worker dies, with the order of acct_you. In %d s you will have an incident of your own …",
+		"Another worker dies with the order of acct_you. In %d s you get your own incident …",
 		int(timeout.Seconds()),
 	)
 	incident, err := s.loseOne(ctx)
@@ -33,7 +33,7 @@ func (s *Stage) Stay(ctx context.Context) error {
 	}
 	s.tell.line("")
 	s.tell.line(
-		"It is open. Press Reprocess in the console (%s lets you in if you are not):",
+		"It is open. Press Reprocess in the console (if you are logged out, use %s):",
 		colour.Quiet.Render("the second link"),
 	)
 	s.tell.line("")
@@ -43,17 +43,23 @@ func (s *Stage) Stay(ctx context.Context) error {
 	s.tell.line("Or in another terminal%s:", s.passwordNote())
 	s.tell.line("")
 	s.tell.line("  export DATABASE_URL='%s'", s.shownURL())
-	for _, line := range []string{"incidents --project " + storefront, "show " + string(incident.ID), "reprocess " + string(incident.ID), "verify", "audit verify"} {
+	for _, line := range []string{
+		"incidents --project " + storefront,
+		"show " + string(incident.ID),
+		"reprocess " + string(incident.ID),
+		"verify",
+		"audit verify",
+	} {
 		s.tell.line("  %s %s", s.command, line)
 	}
 	s.tell.line("")
-	s.tell.line("The customer's link above opens in a browser, for as long as the shop is open.")
+	s.tell.line("The customer's link above works in a browser while the shop is open.")
 	s.tell.line("%s stops the shop and drops its database.", colour.Strong.Render("Ctrl-C"))
 	s.tell.line("")
 	return s.follow(ctx, incident.ID)
 }
 
-// loseOne lets a worker die with a job.
+// loseOne kills a worker that has taken a job.
 func (s *Stage) loseOne(ctx context.Context) (engine.Incident, error) {
 	e := s.sender.newEvent(shopify.Provider, "orders/paid", "acct_you", 1900)
 	if err := s.open(ctx, e.account, shop.Account{}, shop.Account{}); err != nil {
@@ -79,7 +85,7 @@ func (s *Stage) loseOne(ctx context.Context) (engine.Incident, error) {
 	return incident, err
 }
 
-// follow tells every change of one incident until ctx ends.
+// follow prints every change of one incident until ctx ends.
 func (s *Stage) follow(ctx context.Context, id engine.IncidentID) error {
 	for change, err := range s.Engines[storefront].Changes(ctx, "") {
 		if err != nil {
@@ -88,9 +94,9 @@ func (s *Stage) follow(ctx context.Context, id engine.IncidentID) error {
 		switch {
 		case change.ID != string(id), change.What == "opened":
 		case change.What == "applied":
-			s.tell.voice(we, "%s  well done: acct_you has its order", colour.Good.Render("✓ resolved"))
+			s.tell.voice(we, "%s  well done: the order of acct_you is paid", colour.Good.Render("✓ resolved"))
 		case change.What == "callback":
-			s.tell.voice(we, "the shop has answered the callback")
+			s.tell.voice(we, "the shop answered the callback")
 		default:
 			s.tell.voice(we, "%s %s", change.Kind, change.What)
 		}
@@ -99,8 +105,8 @@ func (s *Stage) follow(ctx context.Context, id engine.IncidentID) error {
 	return nil
 }
 
-// shownURL is the database's connection string, without a password that is not
-// the demo's own.
+// shownURL is the database's connection string. The password is removed unless the
+// server is the demo's own.
 func (s *Stage) shownURL() string {
 	if s.OwnServer {
 		return s.DatabaseURL
@@ -112,7 +118,7 @@ func (s *Stage) shownURL() string {
 	return u.Redacted()
 }
 
-// passwordNote goes with a shownURL that is not whole.
+// passwordNote explains that shownURL lacks the password.
 func (s *Stage) passwordNote() string {
 	if s.shownURL() == s.DatabaseURL {
 		return ""

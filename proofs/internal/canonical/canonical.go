@@ -1,7 +1,6 @@
 // Package canonical reads and writes JSON that has exactly one spelling: the
-// subset of RFC 8785 with objects, arrays, strings and whole numbers. Text that
-// is not spelled that way is refused, so that two readers can never understand
-// one text differently.
+// subset of RFC 8785 with objects, arrays, strings and whole numbers. It refuses
+// every other spelling, so that all readers interpret a text in the same way.
 package canonical
 
 import (
@@ -13,11 +12,11 @@ import (
 // Object is a JSON object. Its values are an Object, a []any, a string or an int64.
 type Object map[string]any
 
-// MaxInteger is the largest number: every language reads it exactly.
+// MaxInteger is the largest number, which JSON parsers of all languages read exactly.
 const MaxInteger = 1<<53 - 1
 
-// Encode writes the object in its one spelling. A value of another type, or a
-// number out of range, panics: it is a mistake in the caller.
+// Encode writes the object in its one spelling. It panics if a value has another type
+// or a number is out of range: that is a bug of the caller.
 func Encode(o Object) []byte { return appendObject(nil, o) }
 
 func appendObject(to []byte, o Object) []byte {
@@ -56,10 +55,10 @@ func appendValue(to []byte, value any) []byte {
 	panic("canonical: a value has another type")
 }
 
-// short are the control characters with an escape of their own.
+// short are the control characters that have a short escape.
 var short = map[byte]byte{'\b': 'b', '\t': 't', '\n': 'n', '\f': 'f', '\r': 'r'}
 
-// appendString escapes what must be escaped and nothing else.
+// appendString escapes only the characters that must be escaped.
 func appendString(to []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	to = append(to, '"')

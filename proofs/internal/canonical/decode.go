@@ -11,9 +11,9 @@ import (
 // maxDepth bounds how deep objects and arrays nest.
 const maxDepth = 8
 
-// Decode reads one object, which must be spelled as [Encode] would spell it:
-// no spaces, members in the order of their names and none twice, no escape that
-// is not needed, no sign, fraction or exponent.
+// Decode reads one object, which must be spelled as [Encode] spells it: no spaces,
+// members sorted by name without duplicates, only necessary escapes, and numbers
+// without sign, fraction or exponent.
 func Decode(text []byte) (Object, error) {
 	if !utf8.Valid(text) {
 		return nil, errors.New("not UTF-8")
@@ -24,8 +24,8 @@ func Decode(text []byte) (Object, error) {
 	case err != nil:
 		return nil, fmt.Errorf("byte %d: %w", d.at, err)
 	case d.at != len(text):
-		return nil, fmt.Errorf("byte %d: something follows the object", d.at)
-	case !bytes.Equal(Encode(o), text): // every rule above should have said so
+		return nil, fmt.Errorf("byte %d: unexpected text after the object", d.at)
+	case !bytes.Equal(Encode(o), text): // a rule above should have refused it
 		return nil, errors.New("not the canonical spelling")
 	}
 	return o, nil
@@ -36,7 +36,7 @@ type decoder struct {
 	at   int
 }
 
-// take moves over one byte if it is c.
+// take skips the next byte if it is c.
 func (d *decoder) take(c byte) bool {
 	if d.at < len(d.text) && d.text[d.at] == c {
 		d.at++
@@ -50,7 +50,7 @@ func (d *decoder) object(depth int) (Object, error) {
 		return nil, errors.New("nested too deep")
 	}
 	if !d.take('{') {
-		return nil, errors.New("no object")
+		return nil, errors.New("not an object")
 	}
 	o, last := Object{}, ""
 	if d.take('}') {
@@ -62,11 +62,11 @@ func (d *decoder) object(depth int) (Object, error) {
 			return nil, err
 		}
 		if len(o) > 0 && name <= last {
-			return nil, errors.New("a member is out of order or there twice")
+			return nil, errors.New("a member is out of order or duplicate")
 		}
 		last = name
 		if !d.take(':') {
-			return nil, errors.New("no colon")
+			return nil, errors.New("a colon is missing")
 		}
 		if o[name], err = d.value(depth); err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func (d *decoder) object(depth int) (Object, error) {
 			return o, nil
 		}
 		if !d.take(',') {
-			return nil, errors.New("neither a comma nor the end of the object")
+			return nil, errors.New("expected a comma or the end of the object")
 		}
 	}
 }
@@ -99,14 +99,14 @@ func (d *decoder) array(depth int) ([]any, error) {
 			return list, nil
 		}
 		if !d.take(',') {
-			return nil, errors.New("neither a comma nor the end of the array")
+			return nil, errors.New("expected a comma or the end of the array")
 		}
 	}
 }
 
 func (d *decoder) value(depth int) (any, error) {
 	if d.at == len(d.text) {
-		return nil, errors.New("no value")
+		return nil, errors.New("a value is missing")
 	}
 	switch c := d.text[d.at]; {
 	case c == '"':
@@ -118,7 +118,7 @@ func (d *decoder) value(depth int) (any, error) {
 	case c >= '0' && c <= '9':
 		return d.integer()
 	}
-	return nil, errors.New("neither an object, an array, a string nor a whole number")
+	return nil, errors.New("not an object, an array, a string or a whole number")
 }
 
 func (d *decoder) integer() (int64, error) {
@@ -129,14 +129,14 @@ func (d *decoder) integer() (int64, error) {
 	digits := string(d.text[from:d.at])
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil || n > MaxInteger || digits[0] == '0' && len(digits) > 1 {
-		return 0, errors.New("the number is out of range or begins with a zero")
+		return 0, errors.New("the number is out of range or has a leading zero")
 	}
 	return n, nil
 }
 
 func (d *decoder) str() (string, error) {
 	if !d.take('"') {
-		return "", errors.New("no string")
+		return "", errors.New("not a string")
 	}
 	var out []byte
 	for d.at < len(d.text) {
@@ -146,7 +146,7 @@ func (d *decoder) str() (string, error) {
 		case c == '"':
 			return string(out), nil
 		case c < ' ':
-			return "", errors.New("a control character in a string")
+			return "", errors.New("the string contains an unescaped control character")
 		case c == '\\':
 			plain, err := d.escape()
 			if err != nil {
@@ -156,7 +156,7 @@ func (d *decoder) str() (string, error) {
 		}
 		out = append(out, c)
 	}
-	return "", errors.New("the string does not end")
+	return "", errors.New("the string is not terminated")
 }
 
 // escape reads what follows a backslash.
@@ -181,5 +181,5 @@ func (d *decoder) escape() (byte, error) {
 			}
 		}
 	}
-	return 0, errors.New("an escape that is not needed")
+	return 0, errors.New("an escape is not necessary or not known")
 }

@@ -27,12 +27,11 @@ func CreateAccount(ctx context.Context, db execer, id string, a Account) error {
 	return err
 }
 
-// Books reads what the shop's tables say: the truth that everything the engine
-// reports is held against.
+// Books reads the shop's tables. The demo compares the engine's reports with them.
 type Books struct{ Pool *pgxpool.Pool }
 
-// Account is what a customer has. Nobody begins with more than the zero value,
-// the free plan, unless the demo says so.
+// Account is what a customer has. The zero value is the free plan, with which new
+// customers begin.
 type Account struct {
 	Credits int64
 	Access  bool
@@ -40,7 +39,7 @@ type Account struct {
 	Team bool
 }
 
-// Account reads one account, or pgx.ErrNoRows.
+// Account reads one account, or returns pgx.ErrNoRows.
 func (b Books) Account(ctx context.Context, id string) (Account, error) {
 	var a Account
 	err := b.Pool.QueryRow(ctx, "SELECT credits, access, team FROM shop.accounts WHERE id = $1", id).
@@ -50,7 +49,7 @@ func (b Books) Account(ctx context.Context, id string) (Account, error) {
 
 // OrderStates reads the states of an account's orders.
 func (b Books) OrderStates(ctx context.Context, account string) ([]string, error) {
-	// An error of Query comes out of the rows.
+	// CollectRows returns the error of Query.
 	rows, _ := b.Pool.Query(ctx, "SELECT state FROM shop.orders WHERE account = $1 ORDER BY id", account)
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
@@ -62,16 +61,16 @@ func (b Books) TimesApplied(ctx context.Context, eventID string) (int, error) {
 	return n, err
 }
 
-// Job is where one job of an event stands.
+// Job is the state of one job of an event.
 type Job struct {
 	Taken, Done bool
 	Error       string
 }
 
-// Jobs reads the jobs of an event, oldest first: one for its delivery and one
-// for each repair that was queued.
+// Jobs reads the jobs of an event, oldest first: one for its delivery, and one for
+// each queued repair.
 func (b Books) Jobs(ctx context.Context, eventID string) ([]Job, error) {
-	// An error of Query comes out of the rows.
+	// CollectRows returns the error of Query.
 	rows, _ := b.Pool.Query(
 		ctx,
 		"SELECT taken_at, done_at, coalesce(error, '') FROM shop.jobs WHERE event_id = $1 ORDER BY id",

@@ -10,8 +10,8 @@ import (
 // creditsPerDollar is the shop's price list.
 const creditsPerDollar = 10
 
-// apply does what the customer paid for. It knows nothing of doing it only
-// once: whoever calls it has that from the engine.
+// apply does what the customer paid for. It does not prevent a second application:
+// its callers rely on the engine for that.
 func apply(ctx context.Context, tx pgx.Tx, t Task) error {
 	if err := change(ctx, tx, t); err != nil {
 		return err
@@ -26,7 +26,7 @@ func apply(ctx context.Context, tx pgx.Tx, t Task) error {
 	return err
 }
 
-// change writes what each type of event is worth.
+// change writes the effect of each event type.
 func change(ctx context.Context, tx pgx.Tx, t Task) error {
 	switch t.EventType {
 	case "invoice.paid":
@@ -51,7 +51,7 @@ func change(ctx context.Context, tx pgx.Tx, t Task) error {
 		}
 		return setAccess(ctx, tx, t, true)
 	}
-	return fmt.Errorf("nothing is sold for %s", t.EventType)
+	return fmt.Errorf("the shop has no effect for %s", t.EventType)
 }
 
 func addCredits(ctx context.Context, tx pgx.Tx, t Task, credits int64) error {

@@ -8,13 +8,13 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// receiveInline is the oldest code of the shop, from before it had a queue: it
-// works while the provider waits, and keeps a dedupe list of its own. Only the
-// two calls of the engine are new.
+// receiveInline is the oldest code of the shop, from before it had a queue. It does
+// the work while the provider waits, and has its own dedupe list. Only the two
+// calls of the engine are new.
 //
-// It has the classic bug: an event counts as processed before its work is done.
-// Where the work fails, the provider gets a 500 and sends the event again; the
-// list knows it already, and the answer is 200.
+// It has the classic bug: it records an event as processed before the work is
+// done. If the work fails, the provider gets a 500 and sends the event again. The
+// list already contains the event, so the shop answers 200 and does nothing.
 func (s *Service) receiveInline(ctx context.Context, a engine.Acceptance) error {
 	seen := false
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {

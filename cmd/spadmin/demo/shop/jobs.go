@@ -32,7 +32,7 @@ func (s *Service) enqueue(ctx context.Context, tx pgx.Tx, t Task) error {
 	return err
 }
 
-// take marks the oldest waiting job as taken, or says that there is none.
+// take marks the oldest waiting job as taken; found is false if there is none.
 func (s *Service) take(ctx context.Context) (j job, found bool, err error) {
 	row := s.pool.QueryRow(ctx, `WITH next AS MATERIALIZED (
 			SELECT id FROM shop.jobs WHERE service = $1 AND taken_at IS NULL ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED)
@@ -45,7 +45,7 @@ func (s *Service) take(ctx context.Context) (j job, found bool, err error) {
 	return j, err == nil, err
 }
 
-// finish marks a job as done; a job that failed keeps its error.
+// finish marks a job as done and stores the error of a failed job.
 func (s *Service) finish(ctx context.Context, j job, failure error) error {
 	var message *string
 	if failure != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// RepairNow is the repair endpoint that does the effect while the callback
-// waits: it needs no worker.
+// RepairNow is the repair endpoint that applies the effect while the callback
+// waits. It needs no worker.
 func (s *Service) RepairNow() http.Handler {
 	return s.effects.RepairHandler(func(ctx context.Context, tx pgx.Tx, r engine.Repair) error {
 		return apply(ctx, tx, newTask(r.Acceptance))

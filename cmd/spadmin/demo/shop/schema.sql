@@ -16,8 +16,8 @@ CREATE TABLE shop.orders (
   state text NOT NULL CHECK (state IN ('open', 'paid', 'fulfilled'))
 );
 
--- What customers got, a line each time. Nothing in this table keeps the same
--- event from being applied twice: a second line would stay and tell.
+-- One row each time an event is applied. No constraint prevents a second row, so
+-- that a double application is visible.
 CREATE TABLE shop.history (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -26,8 +26,8 @@ CREATE TABLE shop.history (
   event_type text NOT NULL
 );
 
--- The queue. A taken job is nobody else's: this shop forgot to ask what happens
--- when its worker dies.
+-- The queue. A taken job is never given to another worker, even if its worker
+-- dies: the shop does not handle that case.
 CREATE TABLE shop.jobs (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   service text NOT NULL,

@@ -1,10 +1,10 @@
 // Package shop is a small shop as an integrator of the engine would write it:
 // webhook endpoints that accept, a queue with workers that apply, and repair
-// endpoints of both kinds. The demo breaks it in front of the reader, by the
-// ways in which shops really break; there is no switch in here that pretends.
+// endpoints of both kinds. The demo breaks it with real faults; the shop has no
+// code that simulates them.
 //
-// A shop has services. Each has a project of the engine, a queue and workers of
-// its own: billing takes Stripe's events, the storefront Shopify's.
+// A shop has services. Each has its own project, queue and workers: billing
+// receives Stripe's events, the storefront receives Shopify's.
 package shop
 
 import (
@@ -35,7 +35,7 @@ type Service struct {
 	effects *engine.Engine
 	logger  *slog.Logger
 
-	// workers, and how to stop them.
+	// The state of the workers.
 	mu      sync.Mutex
 	running sync.WaitGroup
 	stop    context.CancelFunc
@@ -43,25 +43,25 @@ type Service struct {
 	onTake  func(Task)
 }
 
-// New makes a service of the shop, without workers. Its name names its queue.
+// New makes a service without workers. Its name is also the name of its queue.
 func New(name string, pool *pgxpool.Pool, effects *engine.Engine, logger *slog.Logger) *Service {
 	return &Service{name: name, pool: pool, effects: effects, logger: logger}
 }
 
-// Task is one thing to do for a customer.
+// Task is the work for one event.
 type Task struct {
 	engine.Key
 	EventType string
-	// Account is whose it is.
+	// Account is the id of the account to change.
 	Account string
-	// Object is the provider's id of what the event is about.
+	// Object is the provider's id of the object, such as an order.
 	Object string
 	Cents  int64
-	// ReplayID is set where an operator asked for the repair.
+	// ReplayID is set if an operator requested the repair.
 	ReplayID string
 }
 
-// newTask keeps of an event what the work needs.
+// newTask takes the values that the work needs.
 func newTask(a engine.Acceptance) Task {
 	t := Task{Key: a.Key, EventType: a.EventType, Account: a.Subject, Cents: a.Amount.Minor}
 	if len(a.Objects) > 0 {
@@ -70,8 +70,8 @@ func newTask(a engine.Acceptance) Task {
 	return t
 }
 
-// receive accepts an event: the receipt and the job commit together or not at
-// all. A redelivery finds both there and adds nothing.
+// receive accepts an event: the receipt and the job commit together, or not at
+// all. A redelivery adds nothing.
 func (s *Service) receive(ctx context.Context, a engine.Acceptance) error {
 	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		receipt, err := s.effects.Accept(ctx, tx, a)

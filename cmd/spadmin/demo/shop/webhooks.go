@@ -38,11 +38,11 @@ func (s *Service) ShopifyWebhook(secret string) http.Handler {
 	})
 }
 
-// answer says 200 once the work is durable, and 500, so that the provider
-// sends again, where it is not.
+// answer writes 200 after the work is durable. Otherwise it writes 500, so that the
+// provider sends the event again.
 func (s *Service) answer(w http.ResponseWriter, r *http.Request, err error) {
 	if err != nil {
-		s.logger.WarnContext(r.Context(), "shop: a webhook was not processed", "service", s.name, "error", err)
+		s.logger.WarnContext(r.Context(), "shop: cannot process the webhook", "service", s.name, "error", err)
 		http.Error(w, "try again", http.StatusInternalServerError)
 		return
 	}

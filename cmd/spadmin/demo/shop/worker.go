@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// pollInterval is how long a worker that found no job waits.
+	// pollInterval is the wait of a worker that found no job.
 	pollInterval = 50 * time.Millisecond
 	// jobTimeout bounds one job.
 	jobTimeout = 30 * time.Second
@@ -29,7 +29,7 @@ func (s *Service) StartWorkers(n int) {
 	}
 }
 
-// StopWorkers stops all workers; each finishes the job that it has first.
+// StopWorkers stops all workers; each finishes its current job first.
 func (s *Service) StopWorkers() {
 	s.mu.Lock()
 	if s.stop != nil {
@@ -40,8 +40,8 @@ func (s *Service) StopWorkers() {
 	s.running.Wait()
 }
 
-// OnTake sets what workers call, each in its own goroutine, when they have taken
-// a job and not begun with it; nil for nothing.
+// OnTake sets the function that a worker calls in its own goroutine after it took a
+// job, before it begins the work. It may be nil.
 func (s *Service) OnTake(call func(Task)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -72,14 +72,14 @@ func (s *Service) loop(until context.Context) {
 	}
 }
 
-// workOnce does the oldest waiting job and says whether there was one. What an
-// effect fails with goes to the engine, by Apply, and stays with the job.
+// workOnce runs the oldest waiting job and reports whether there was one. Apply
+// records a failure in the engine; the job stores it too.
 func (s *Service) workOnce() bool {
 	ctx, cancel := context.WithTimeout(context.Background(), jobTimeout)
 	defer cancel()
 	j, found, err := s.take(ctx)
 	if err != nil {
-		s.logger.ErrorContext(ctx, "shop: no job could be taken", "service", s.name, "error", err)
+		s.logger.ErrorContext(ctx, "shop: cannot take a job", "service", s.name, "error", err)
 	}
 	if !found {
 		return false
@@ -88,7 +88,7 @@ func (s *Service) workOnce() bool {
 	failure := s.effects.Apply(ctx, j.Key, func(ctx context.Context, tx pgx.Tx) error { return apply(ctx, tx, j.Task) },
 		engine.WithReplay(j.ReplayID))
 	if err := s.finish(ctx, j, failure); err != nil {
-		s.logger.ErrorContext(ctx, "shop: a job could not be finished", "service", s.name, "error", err)
+		s.logger.ErrorContext(ctx, "shop: cannot mark the job as done", "service", s.name, "error", err)
 	}
 	return true
 }
