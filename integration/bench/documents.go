@@ -64,7 +64,7 @@ var groups = []group{
 	{"background", func(report.Row) bool { return true }},
 }
 
-// named has the rows whose names begin with one of these.
+// named matches the rows whose names begin with one of these.
 func named(prefixes ...string) func(report.Row) bool {
 	return func(row report.Row) bool {
 		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(row.Name, prefix) })

@@ -10,8 +10,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 )
 
-// filler writes history straight into the tables, because years of payments one by one would take days. What it
-// writes is what the engine would have left: verify finds nothing wrong with it. Whoever changes the tables changes
+// filler writes history directly into the tables, because years of payments one by one would take days. It writes the
+// rows that the engine would have written: verify finds no problem in them. Anyone who changes the tables has to change
 // this file too.
 type filler struct {
 	pool *pg.Pool
@@ -19,7 +19,7 @@ type filler struct {
 }
 
 // made are the effects from number $1 to $2, the first accepted at $3 and each $4 microseconds after the one before,
-// owed for $5, and applied in time where $6 says so. The columns are filled as the flows fill them.
+// owed for $5, and applied in time if $6 is true. The columns are filled as the flows fill them.
 const made = `
 WITH made AS MATERIALIZED (
   SELECT g.n, g.at, g.at + $5::interval AS deadline, sendpromptly.uuid7(g.at) AS effect_id
@@ -36,7 +36,7 @@ WITH made AS MATERIALIZED (
   FROM made, project
 )`
 
-// What became of the effects.
+// The outcomes of the effects.
 const (
 	// settled: applied two seconds after the receipt.
 	settled = made + `
@@ -67,18 +67,18 @@ SELECT effect_id, at, project_id, kind, state, cause FROM (
 const (
 	// fillChunk is how many effects one transaction of the filler writes.
 	fillChunk = 50_000
-	// ordinary is the timeout of what the filler writes, unless it says otherwise.
+	// ordinary is the default timeout of the filler's effects.
 	ordinary = 30 * time.Minute
 )
 
-// span is when the effects of a fill were accepted, and how long they are owed.
+// span says when the effects of a fill were accepted, and how long they are owed.
 type span struct {
 	first   time.Time
 	step    time.Duration
 	timeout time.Duration
 }
 
-// longAgo is history: ten payments a second, from a month ago on.
+// longAgo is history: ten payments per second, beginning a month ago.
 func (f *filler) longAgo() span {
 	month := time.Now().Add(-30 * 24 * time.Hour)
 	return span{first: month.Add(time.Duration(f.next) * 100 * time.Millisecond), step: 100 * time.Millisecond, timeout: ordinary}
@@ -89,7 +89,7 @@ func overdue() span {
 	return span{first: time.Now().Add(-ordinary - 5*time.Minute), step: time.Millisecond, timeout: ordinary}
 }
 
-// write adds n effects with what became of them. done hears of every chunk; it may be nil.
+// write adds n effects with their outcomes. done is called after every chunk; it may be nil.
 func (f *filler) write(ctx context.Context, n int64, what string, when span, done func(share float64)) error {
 	for written := int64(0); written < n; {
 		chunk := min(fillChunk, n-written)

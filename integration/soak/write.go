@@ -11,11 +11,11 @@ import (
 )
 
 const (
-	// batch is how many effects one transaction takes on, or settles.
+	// batch is how many effects one transaction accepts or settles.
 	batch = 1000
-	// Of a hundred effects so many get no outcome before their deadline, which is a second away, and so many a failure first.
+	// Of a hundred effects, this many get no outcome before their deadline, which is a second away, and this many get a failure first.
 	lostOf, failedOf = 5, 1
-	// Of a hundred lost ones so many are applied in the end; the others stay open.
+	// Of a hundred lost effects, this many are applied in the end; the others stay open.
 	healedOf = 80
 	// patience is how many batches later that happens.
 	patience = 40
@@ -98,7 +98,7 @@ func (s *soak) succeed(ctx context.Context, ids []string) error {
 	return s.signal(ctx, succeed, ids)
 }
 
-// signal runs a statement over a list of events and counts what it moved.
+// signal runs a statement over a list of events and counts the effects that it changed.
 func (s *soak) signal(ctx context.Context, statement string, ids []string) error {
 	var moved int64
 	err := s.writing.QueryRow(ctx, statement, ids).Scan(&moved)

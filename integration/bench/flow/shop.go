@@ -29,7 +29,7 @@ func createShop(ctx context.Context, pool *pg.Pool) error {
 
 func (f *Flow) customer() string { return "cus_" + word(f.N, 1, 14) }
 
-// writeOrder is the first transaction's part of the app: two statements.
+// writeOrder is the app's part of the first transaction: two statements.
 func writeOrder(ctx context.Context, tx pgx.Tx, f *Flow) error {
 	if _, err := tx.Exec(ctx, insertOrder, f.N, f.customer(), 4900); err != nil {
 		return err
@@ -38,7 +38,7 @@ func writeOrder(ctx context.Context, tx pgx.Tx, f *Flow) error {
 	return err
 }
 
-// writeCredits is the second transaction's part of the app: one statement.
+// writeCredits is the app's part of the second transaction: one statement.
 func writeCredits(ctx context.Context, tx pgx.Tx, f *Flow) error {
 	_, err := tx.Exec(ctx, insertCredits, f.N, f.customer(), 49)
 	return err
@@ -52,10 +52,10 @@ func queueOrder(batch *pgx.Batch, f *Flow) {
 
 func queueCredits(batch *pgx.Batch, f *Flow) { batch.Queue(insertCredits, f.N, f.customer(), 49) }
 
-// step adds a system's own to a transaction of the app.
+// step adds a system's own statements to a transaction of the app.
 type step func(ctx context.Context, tx pgx.Tx, f *Flow) error
 
-// plain runs the app's statements one by one, then the step: BEGIN, each statement and COMMIT are a round trip each.
+// plain runs the app's statements one by one, then the step: BEGIN, each statement and COMMIT take one round trip each.
 func plain(pool *pg.Pool, app, added step) func(ctx context.Context, f *Flow) error {
 	return func(ctx context.Context, f *Flow) error {
 		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -67,7 +67,7 @@ func plain(pool *pg.Pool, app, added step) func(ctx context.Context, f *Flow) er
 	}
 }
 
-// batched sends the app's statements, and what queue adds, as one batch between BEGIN and COMMIT.
+// batched sends the app's statements, and those that queue adds, as one batch between BEGIN and COMMIT.
 func batched(
 	pool *pg.Pool,
 	app func(*pgx.Batch, *Flow),
