@@ -21,7 +21,8 @@ import (
 const copyTable = `
 CREATE TABLE copied (LIKE sendpromptly.effects INCLUDING ALL);
 DO $$ BEGIN
-  EXECUTE (SELECT format('ALTER TABLE copied SET (%s)', array_to_string(reloptions, ', ')) FROM pg_class WHERE oid = 'sendpromptly.effects'::regclass);
+  EXECUTE (SELECT format('ALTER TABLE copied SET (%s)', array_to_string(reloptions, ', ')) FROM pg_class
+    WHERE oid = 'sendpromptly.effects'::regclass);
 END $$`
 
 // bulk imports receipts and copies the same rows again.

@@ -141,7 +141,7 @@ func (c *calls) signals(ctx context.Context) error {
 			_, err := c.e.Accept(ctx, tx, f.Acceptance())
 			return err
 		}),
-		c.countQueued(ctx, "queue_accept", fresh, func(batch *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // it is called within the batch
+		c.countQueued(ctx, "queue_accept", fresh, func(batch *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // it runs in the batch
 			return c.e.QueueAccept(batch, f.Acceptance(), nil)
 		}),
 		c.countInTx(ctx, "accept_many", fresh, func(tx pgx.Tx, f *flow.Flow) error {

@@ -23,15 +23,19 @@ type filler struct {
 const made = `
 WITH made AS MATERIALIZED (
   SELECT g.n, g.at, g.at + $5::interval AS deadline, sendpromptly.uuid7(g.at) AS effect_id
-  FROM (SELECT n, $3::timestamptz + (n - $1::bigint) * $4::float8 * interval '1 microsecond' AS at FROM generate_series($1::bigint, $2::bigint) AS n) AS g
+  FROM (SELECT n, $3::timestamptz + (n - $1::bigint) * $4::float8 * interval '1 microsecond' AS at
+    FROM generate_series($1::bigint, $2::bigint) AS n) AS g
 ), project AS (
   SELECT p.project_id FROM sendpromptly.projects AS p WHERE p.name = 'default'
 ), effects AS (
-  INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, succeeded_at, occurred_at, amount, project_id, event_id, provider, effect,
+  INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, succeeded_at, occurred_at, amount, project_id, event_id,
+    provider, effect,
     event_type, subject, merchant, currency, customer, version, objects)
-  SELECT effect_id, at, deadline, CASE WHEN $6::boolean THEN at + interval '2 seconds' ELSE 'infinity' END, at - interval '2 seconds', 4900,
+  SELECT effect_id, at, deadline, CASE WHEN $6::boolean THEN at + interval '2 seconds' ELSE 'infinity' END,
+    at - interval '2 seconds', 4900,
     project_id, 'evt_1H' || lpad(to_hex(n), 22, '0'), sendpromptly.short('stripe'), sendpromptly.short('credit_grant'),
-    sendpromptly.short('invoice.paid'), 'user_' || lpad(n::text, 8, '0'), 'main.example.com', 'USD', 'cus_' || lpad(n::text, 14, '0'),
+    sendpromptly.short('invoice.paid'), 'user_' || lpad(n::text, 8, '0'), 'main.example.com', 'USD',
+    'cus_' || lpad(n::text, 14, '0'),
     '2026.11.23-1', sendpromptly.join_objects(ARRAY['in_1' || lpad(n::text, 23, '0'), 'pi_3' || lpad(n::text, 23, '0')])
   FROM made, project
 )`
@@ -49,18 +53,22 @@ INSERT INTO sendpromptly.owed (deadline, effect_id, project_id) SELECT deadline,
 	// opened: the deadline passed; the effects whose number ends in 0 stay open, the others were repaired ten minutes later.
 	opened = made + `, terms AS (
   INSERT INTO sendpromptly.terms (project_id, term, effect_id)
-  SELECT project_id, t.term, effect_id FROM made, project, LATERAL (VALUES ('user_' || lpad(n::text, 8, '0')), ('cus_' || lpad(n::text, 14, '0'))) AS t(term)
+  SELECT project_id, t.term, effect_id FROM made, project, LATERAL (VALUES ('user_' || lpad(n::text, 8, '0')),
+    ('cus_' || lpad(n::text, 14, '0'))) AS t(term)
 ), incidents AS (
   INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, resolved_at)
-  SELECT sendpromptly.uuid7(deadline + interval '400 ms'), effect_id, project_id, CASE WHEN n % 10 = 0 THEN 'missing' ELSE 'applied' END, 'missing',
+  SELECT sendpromptly.uuid7(deadline + interval '400 ms'), effect_id, project_id,
+    CASE WHEN n % 10 = 0 THEN 'missing' ELSE 'applied' END, 'missing',
     deadline + interval '400 ms', CASE WHEN n % 10 <> 0 THEN deadline + interval '10 minutes' END
   FROM made, project
 )
 INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause)
 SELECT effect_id, at, project_id, kind, state, cause FROM (
   SELECT m.n, v.place, m.effect_id, m.deadline + v.after AS at, v.kind, v.state, v.cause
-  FROM made AS m, LATERAL (VALUES (1, interval '0', 'deadline', 'missing', 'missing'), (2, interval '400 ms', 'opened', NULL, 'missing'),
-    (3, interval '10 minutes', 'success', 'applied', NULL), (4, interval '10 minutes', 'resolved', NULL, NULL)) AS v(place, after, kind, state, cause)
+  FROM made AS m, LATERAL (VALUES (1, interval '0', 'deadline', 'missing', 'missing'),
+    (2, interval '400 ms', 'opened', NULL, 'missing'),
+    (3, interval '10 minutes', 'success', 'applied', NULL),
+    (4, interval '10 minutes', 'resolved', NULL, NULL)) AS v(place, after, kind, state, cause)
   WHERE v.place <= 2 OR m.n % 10 <> 0) AS e, project ORDER BY n, place`
 )
 

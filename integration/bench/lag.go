@@ -43,7 +43,8 @@ func measureLag(ctx context.Context, b *bench) error {
 		return err
 	}
 	var p50, p99 float64
-	err = pool.QueryRow(ctx, `SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY lag), 0), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY lag), 0)
+	err = pool.QueryRow(ctx, `SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY lag), 0),
+		coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY lag), 0)
 		FROM (SELECT extract(epoch FROM i.opened_at - e.deadline)::float8 * 1000 AS lag FROM sendpromptly.incidents AS i
 		JOIN sendpromptly.effects AS e USING (project_id, effect_id)) AS l`).
 		Scan(&p50, &p99)

@@ -100,7 +100,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	flags.SetOutput(out)
 	flags.BoolVar(&o.quick, "quick", false, "use small sizes: the run takes a few minutes")
 	only := flags.String("only", "", "parts to run, separated by commas: "+strings.Join(partNames(), ", "))
-	systems := flags.String("systems", strings.Join(flow.Names, ","), "systems to compare, separated by commas; their baselines are included")
+	systems := flags.String("systems", strings.Join(flow.Names, ","), "systems to compare, separated by commas; baselines are added")
 	clients := flags.String("clients", "1,8,32", "numbers of clients, separated by commas, each at most "+strconv.Itoa(maxClients))
 	flags.DurationVar(&o.slice, "slice", 0, "length of one throughput slice (default 1s, with --quick 250ms)")
 	flags.IntVar(&o.rounds, "rounds", 0, "number of throughput rounds (default: as many as fit into its time, up to 25)")

@@ -59,7 +59,8 @@ func measureQueries(ctx context.Context, b *bench) error {
 	return b.countScans(ctx, lists.url, "query_seq_scans", func() error { return b.timeQueries(ctx, lists.url, lists.last) })
 }
 
-// countScans records how many tables that grow were read from end to end while work ran. The sessions of work must have ended when it returns.
+// countScans records how many tables that grow were read from end to end while work ran. The sessions of work must have
+// ended when it returns.
 func (b *bench) countScans(ctx context.Context, url, row string, work func() error) error {
 	watch, err := pg.Open(ctx, url, 1)
 	if err != nil {

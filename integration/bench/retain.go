@@ -52,7 +52,10 @@ func measureRetention(ctx context.Context, b *bench) error {
 	for _, of := range []struct {
 		n    int64
 		what string
-	}{{b.opts.sizes.retain * 9 / 10, settled}, {b.opts.sizes.retain / 10, opened}} { // a tenth had an incident; a tenth of those are still open
+	}{
+		{b.opts.sizes.retain * 9 / 10, settled},
+		{b.opts.sizes.retain / 10, opened},
+	} { // a tenth had an incident; a tenth of those are still open
 		if err := f.write(ctx, of.n, of.what, old, nil); err != nil {
 			return err
 		}

@@ -123,7 +123,8 @@ func (s *sweeps) openings(ctx context.Context, stage string, sweepers int) error
 	return nil
 }
 
-// newEngine is an engine that has not swept yet: another one would hold effects that are already overdue when they appear (design, rule 7).
+// newEngine is an engine that has not swept yet: another one would hold effects that are already overdue when they
+// appear (design, rule 7).
 func (s *sweeps) newEngine(ctx context.Context) (*engine.Engine, error) {
 	return engine.New(ctx, s.pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 }
@@ -160,7 +161,8 @@ func (s *sweeps) timeHeld(ctx context.Context) (times []float64, err error) {
 		return nil, err
 	}
 	_, err = s.pool.Exec(ctx, `INSERT INTO sendpromptly.owed (deadline, effect_id, project_id)
-		SELECT sendpromptly.clock() - n * interval '5 ms', gen_random_uuid(), 1 FROM generate_series(1, $1::int) AS n`, s.opts.sizes.dead)
+		SELECT sendpromptly.clock() - n * interval '5 ms', gen_random_uuid(), 1
+			FROM generate_series(1, $1::int) AS n`, s.opts.sizes.dead)
 	if err == nil {
 		_, err = s.pool.Exec(ctx, "DELETE FROM sendpromptly.owed")
 	}

@@ -204,7 +204,7 @@ func addRatios(to *report.Report, system *flow.System, s setting, got series, fi
 	target, known := shareTargets[s.clients]
 	switch {
 	case s.delay > 0 && system.Name == flow.OursBatched:
-		share.Target = report.AtLeast(0.97) // one more statement in each transaction is 2 round trips in 7 more, whatever the statement does
+		share.Target = report.AtLeast(0.97) // one more statement each is 2 round trips in 7 more, whatever it does
 	case s.delay == 0 && (system.Name == flow.OursBatched || system.Name == flow.OursPlain):
 		if known {
 			share.Target = report.AtLeast(target)

@@ -82,7 +82,8 @@ func (b *bench) verify(ctx context.Context, o owned) error {
 func lostFlows(ctx context.Context, pool *pgxpool.Pool, flows int64) (lost int64, err error) {
 	err = pool.QueryRow(ctx, `SELECT abs($1 - (SELECT count(*) FROM shop.orders)) + abs($1 - (SELECT count(*) FROM shop.jobs))
 		+ abs($1 - (SELECT count(*) FROM shop.credits)) + abs($1 - (SELECT count(*) FROM sendpromptly.receipts))
-		+ abs($1 - (SELECT count(*) FROM sendpromptly.receipts WHERE succeeded_at IS NOT NULL)) + (SELECT count(*) FROM sendpromptly.owed)
+		+ abs($1 - (SELECT count(*) FROM sendpromptly.receipts WHERE succeeded_at IS NOT NULL))
+		+ (SELECT count(*) FROM sendpromptly.owed)
 		+ (SELECT count(*) FROM sendpromptly.incidents)`, flows).Scan(&lost)
 	return lost, err
 }

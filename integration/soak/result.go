@@ -159,7 +159,8 @@ func (r Result) table(out io.Writer) {
 	_ = w.Flush()
 	_, _ = fmt.Fprintf(
 		out,
-		"\n%d transitions of %d effects in %.0f s; p99 of the sweep in the last tenth is %.2f x the first tenth's (server CPU %.2f x), target at most %d x\n",
+		"\n%d transitions of %d effects in %.0f s; p99 of the sweep in the last tenth is "+
+			"%.2f x the first tenth's (server CPU %.2f x), target at most %d x\n",
 		r.Transitions,
 		r.Effects,
 		r.Seconds,

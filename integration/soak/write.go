@@ -13,7 +13,8 @@ import (
 const (
 	// batch is how many effects one transaction accepts or settles.
 	batch = 1000
-	// Of a hundred effects, this many get no outcome before their deadline, which is a second away, and this many get a failure first.
+	// Of a hundred effects, this many get no outcome before their deadline, which is a second away, and this many get a
+	// failure first.
 	lostOf, failedOf = 5, 1
 	// Of a hundred lost effects, this many are applied in the end; the others stay open.
 	healedOf = 80
@@ -86,7 +87,8 @@ func (s *soak) settle(ctx context.Context, ids []string) error {
 		return nil
 	}
 	failing := ids[:len(ids)*failedOf/100]
-	const fail = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id), LATERAL sendpromptly.fail('stripe', u.id, 'credit_grant', 'timeout', 'the ledger did not answer') AS f`
+	const fail = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id), LATERAL sendpromptly.fail('stripe',
+		u.id, 'credit_grant', 'timeout', 'the ledger did not answer') AS f`
 	if err := s.signal(ctx, fail, failing); err != nil {
 		return err
 	}
@@ -94,7 +96,8 @@ func (s *soak) settle(ctx context.Context, ids []string) error {
 }
 
 func (s *soak) succeed(ctx context.Context, ids []string) error {
-	const succeed = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id), LATERAL sendpromptly.succeed('stripe', u.id, 'credit_grant') AS f`
+	const succeed = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id),
+		LATERAL sendpromptly.succeed('stripe', u.id, 'credit_grant') AS f`
 	return s.signal(ctx, succeed, ids)
 }
 

@@ -85,6 +85,6 @@ func buildDBOS(ctx context.Context, pool *pg.Pool) (*System, error) {
 			flows.add(f.handle.(dbos.WorkflowHandle[string]))
 			return nil
 		},
-		Stop: func() { _ = dbos.Shutdown(dctx, dbosStop) }, // the run is over; workflows that still wait are dropped with their database
+		Stop: func() { _ = dbos.Shutdown(dctx, dbosStop) }, // the run is over; waiting workflows end with their database
 	}, nil
 }

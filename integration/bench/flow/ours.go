@@ -49,7 +49,9 @@ func buildBatched(ctx context.Context, pool *pg.Pool) (*System, error) {
 	}
 	return &System{
 		Baseline: BareBatched, Schema: Schema,
-		First:  batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error { return e.QueueAccept(b, f.Acceptance(), nil) }), //nolint:contextcheck // it is called within the batch
+		First: batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error {
+			return e.QueueAccept(b, f.Acceptance(), nil) //nolint:contextcheck // the batch calls it
+		}),
 		Second: batched(pool, queueCredits, func(b *pgx.Batch, f *Flow) error { return e.QueueSucceed(b, f.Key) }),
 	}, nil
 }

@@ -11,10 +11,12 @@ import (
 // The app's own tables, as small as they can be: the smaller the app, the larger our share.
 const shopSchema = `
 CREATE SCHEMA shop;
-CREATE TABLE shop.orders (order_id bigint PRIMARY KEY, customer text NOT NULL, amount bigint NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE shop.orders (order_id bigint PRIMARY KEY, customer text NOT NULL, amount bigint NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE shop.jobs (job_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, order_id bigint NOT NULL,
   run_at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE shop.credits (order_id bigint PRIMARY KEY, account text NOT NULL, credits bigint NOT NULL, granted_at timestamptz NOT NULL DEFAULT now());`
+CREATE TABLE shop.credits (order_id bigint PRIMARY KEY, account text NOT NULL, credits bigint NOT NULL,
+	granted_at timestamptz NOT NULL DEFAULT now());`
 
 const (
 	insertOrder   = `INSERT INTO shop.orders (order_id, customer, amount) VALUES ($1, $2, $3)`

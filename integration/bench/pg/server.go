@@ -138,7 +138,10 @@ func (s *Server) Settings(ctx context.Context) (map[string]string, error) {
 
 // DiskBytes is the current size of the databases and the log.
 func (s *Server) DiskBytes(ctx context.Context) (bytes int64, err error) {
-	err = s.admin.QueryRow(ctx, `SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir())`).
+	err = s.admin.QueryRow(
+		ctx,
+		`SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir())`,
+	).
 		Scan(&bytes)
 	return bytes, err
 }

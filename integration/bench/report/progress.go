@@ -46,7 +46,7 @@ func (p *Progress) Part(title string, seconds float64) {
 // Done sets the finished share of the part.
 func (p *Progress) Done(share float64) {
 	if p.bar != nil {
-		_ = p.bar.Set(int((p.done + min(max(share, 0), 1)*p.seconds) * perSecond)) // an error while drawing the bar does not stop the run
+		_ = p.bar.Set(int((p.done + min(max(share, 0), 1)*p.seconds) * perSecond)) // a drawing error does not stop the run
 	}
 }
 
