@@ -141,8 +141,8 @@ func (c *calls) signals(ctx context.Context) error {
 			_, err := c.e.Accept(ctx, tx, f.Acceptance())
 			return err
 		}),
-		c.countQueued(ctx, "queue_accept", fresh, func(batch *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // it runs in the batch
-			return c.e.QueueAccept(batch, f.Acceptance(), nil)
+		c.countQueued(ctx, "queue_accept", fresh, func(b *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // the batch runs it
+			return c.e.QueueAccept(b, f.Acceptance(), nil)
 		}),
 		c.countInTx(ctx, "accept_many", fresh, func(tx pgx.Tx, f *flow.Flow) error {
 			_, err := c.e.AcceptMany(ctx, tx, []engine.Acceptance{f.Acceptance(), c.fresh().Acceptance()})

@@ -49,8 +49,8 @@ func buildBatched(ctx context.Context, pool *pg.Pool) (*System, error) {
 	}
 	return &System{
 		Baseline: BareBatched, Schema: Schema,
-		First: batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error {
-			return e.QueueAccept(b, f.Acceptance(), nil) //nolint:contextcheck // the batch calls it
+		First: batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error { //nolint:contextcheck // it is called within the batch
+			return e.QueueAccept(b, f.Acceptance(), nil)
 		}),
 		Second: batched(pool, queueCredits, func(b *pgx.Batch, f *Flow) error { return e.QueueSucceed(b, f.Key) }),
 	}, nil
