@@ -24,7 +24,10 @@ func TestADuplicateSaysWhatDiffers(t *testing.T) {
 	db := enginetest.New(t)
 	const first = `subject => 'acct_1', merchant => 'a.example', amount => 4900, currency => 'USD', source_event => 'evt_first'`
 	for i, test := range []struct{ second, list, want string }{
-		{first, `"subject": "acct_1", "merchant": "a.example", "amount": 4900, "currency": "usd", "source_event": "evt_first"`, "duplicate"},
+		{
+			first, `"subject": "acct_1", "merchant": "a.example", "amount": 4900, "currency": "usd", "source_event": "evt_first"`,
+			"duplicate",
+		},
 		{`subject => NULL`, `"subject": null`, "duplicate"},
 		{`subject => 'acct_2'`, `"subject": "acct_2"`, "mismatch: subject differs from the first receipt"},
 		{`merchant => 'b.example'`, `"merchant": "b.example"`, "mismatch: merchant differs from the first receipt"},
@@ -37,10 +40,15 @@ func TestADuplicateSaysWhatDiffers(t *testing.T) {
 		},
 	} {
 		t.Run(test.second, func(t *testing.T) {
-			id := column(t, db.Pool, fmt.Sprintf(`SELECT effect_id::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s)`, i, first))[0]
+			id := column(
+				t,
+				db.Pool,
+				fmt.Sprintf(`SELECT effect_id::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s)`, i, first),
+			)[0]
 			for _, second := range []string{
 				fmt.Sprintf(`SELECT a.duplicate::text FROM sendpromptly.accept('stripe', 'in_%d', 'credit_grant', %s) AS a`, i, test.second),
-				fmt.Sprintf(`SELECT a.duplicate::text FROM sendpromptly.accept_many('[{"provider": "stripe", "event_id": "in_%d", "effect": "credit_grant", %s}]') AS a`,
+				fmt.Sprintf(`SELECT a.duplicate::text
+					FROM sendpromptly.accept_many('[{"provider": "stripe", "event_id": "in_%d", "effect": "credit_grant", %s}]') AS a`,
 					i, test.list),
 			} {
 				if got := column(t, db.Pool, second); got[0] != "true" {
@@ -144,7 +152,8 @@ func TestADuplicateThatWaitedSaysTheStateOfNow(t *testing.T) {
 	}
 	second := make(chan engine.Receipt, 1)
 	go func() { second <- accept(t, db, e, engine.Acceptance{Key: k}) }()
-	for len(column(t, db.Pool, "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")) == 0 {
+	const waiting = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+	for len(column(t, db.Pool, waiting)) == 0 {
 	}
 	if err := first.Commit(t.Context()); err != nil {
 		t.Fatal(err)
@@ -203,13 +212,15 @@ func TestAnAmountIsNullWhereItIsUnknown(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	exec(t, db.Pool, `SELECT sendpromptly.accept('stripe', 'none', 'x'), sendpromptly.accept('stripe', 'zero', 'x', amount => 0),
-		sendpromptly.accept('stripe', 'zero_usd', 'x', amount => 0, currency => 'USD'), sendpromptly.accept('stripe', 'usd', 'x', currency => 'USD')`)
+		sendpromptly.accept('stripe', 'zero_usd', 'x', amount => 0, currency => 'USD'),
+			sendpromptly.accept('stripe', 'usd', 'x', currency => 'USD')`)
 	exec(t, db.Pool, `SELECT sendpromptly.accept_many('[{"provider": "stripe", "event_id": "many_none", "effect": "x"},
 		{"provider": "stripe", "event_id": "many_zero", "effect": "x", "amount": 0}]')`)
 	got := column(
 		t,
 		db.Pool,
-		"SELECT r.event_id || ' ' || coalesce(r.amount::text, 'null') || ' ' || coalesce(r.currency, 'null') FROM sendpromptly.receipts AS r ORDER BY 1",
+		`SELECT r.event_id || ' ' || coalesce(r.amount::text, 'null') || ' ' || coalesce(r.currency, 'null')
+			FROM sendpromptly.receipts AS r ORDER BY 1`,
 	)
 	want := []string{"many_none null null", "many_zero 0 null", "none null null", "usd null USD", "zero 0 null", "zero_usd 0 USD"}
 	if fmt.Sprint(got) != fmt.Sprint(want) {

@@ -62,15 +62,16 @@ func TestAListInSQLIsRefusedWhole(t *testing.T) {
 	db := enginetest.New(t)
 	fine := `{"provider":"stripe","event_id":"evt_1","effect":"x"}`
 	for second, want := range map[string]string{
-		`{"event_id":"evt_2","effect":"x"}`:                                                            "SP001 receipt 2: argument provider:",
-		`{"provider":"stripe","event_id":"a b","effect":"x"}`:                                          "SP001 receipt 2: argument event_id:",
-		`{"provider":"stripe","event_id":"argument timeout","effect":"x"}`:                             "SP001 receipt 2: argument event_id:",
-		`{"provider":"stripe","event_id":"evt_2"}`:                                                     "SP001 receipt 2: argument effect:",
-		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"-1 second"}`:                  "SP002 receipt 2: argument timeout:",
-		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"31 days"}`:                    "SP002 receipt 2: argument timeout:",
-		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"170000000 years"}`:            "SP002 receipt 2: argument timeout:",
-		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"-170000000 years"}`:           "SP002 receipt 2: argument timeout:",
-		`{"provider":"stripe","event_id":"evt_2","effect":"x"},{"provider":"stripe","event_id":"b b"}`: "SP001 receipt 3: argument event_id:",
+		`{"event_id":"evt_2","effect":"x"}`:                                                  "SP001 receipt 2: argument provider:",
+		`{"provider":"stripe","event_id":"a b","effect":"x"}`:                                "SP001 receipt 2: argument event_id:",
+		`{"provider":"stripe","event_id":"argument timeout","effect":"x"}`:                   "SP001 receipt 2: argument event_id:",
+		`{"provider":"stripe","event_id":"evt_2"}`:                                           "SP001 receipt 2: argument effect:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"-1 second"}`:        "SP002 receipt 2: argument timeout:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"31 days"}`:          "SP002 receipt 2: argument timeout:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"170000000 years"}`:  "SP002 receipt 2: argument timeout:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x","timeout":"-170000000 years"}`: "SP002 receipt 2: argument timeout:",
+		`{"provider":"stripe","event_id":"evt_2","effect":"x"},
+			{"provider":"stripe","event_id":"b b"}`: "SP001 receipt 3: argument event_id:",
 	} {
 		_, err := db.Pool.Exec(t.Context(), `SELECT * FROM sendpromptly.accept_many($1)`, "["+fine+","+second+"]")
 		var pg *pgconn.PgError
@@ -114,12 +115,17 @@ func TestAcceptInSQLTakesWhateverElseIsPassed(t *testing.T) {
 	tx := open(t, db.Pool, pgx.TxOptions{})
 	run(t, tx, `SET LOCAL timezone = 'America/New_York'`)
 	for i, args := range []string{
-		`event_type => repeat('é', 100000), subject => repeat('é', 100000), merchant => repeat('x', 100000), source_event => repeat('x', 100000), customer => repeat('x', 100000), version => repeat('x', 100000)`,
-		`occurred_at => 'infinity'`, `occurred_at => '-infinity'`, `occurred_at => '4713-01-01 BC'`, `occurred_at => '294276-12-31'`, `occurred_at => '10000-01-01'`,
-		`amount => -9223372036854775808, currency => repeat('x', 100000)`, `currency => ''`, `amount => 9223372036854775807, currency => '€€€€'`,
-		`objects => ARRAY[NULL, '', 'in_1', repeat('x', 10000)]`, `objects => array_fill('x'::text, ARRAY[3, 3])`, `objects => array_fill('x'::text, ARRAY[100000])`, `objects => '{}'`,
+		`event_type => repeat('é', 100000), subject => repeat('é', 100000), merchant => repeat('x', 100000),
+			source_event => repeat('x', 100000), customer => repeat('x', 100000), version => repeat('x', 100000)`,
+		`occurred_at => 'infinity'`, `occurred_at => '-infinity'`, `occurred_at => '4713-01-01 BC'`, `occurred_at => '294276-12-31'`,
+		`occurred_at => '10000-01-01'`,
+		`amount => -9223372036854775808, currency => repeat('x', 100000)`, `currency => ''`,
+		`amount => 9223372036854775807, currency => '€€€€'`,
+		`objects => ARRAY[NULL, '', 'in_1', repeat('x', 10000)]`, `objects => array_fill('x'::text, ARRAY[3, 3])`,
+		`objects => array_fill('x'::text, ARRAY[100000])`, `objects => '{}'`,
 		`snapshot => ''`, `snapshot => decode(repeat('00', 1000000), 'hex')`,
-		`timeout => '1 second'`, `timeout => '30 days'`, `timeout => '720 hours'`, `timeout => '1 month'`, `timeout => '1 month -29 days -23:59:59'`, `timeout => '-1 month 30 days 1 second'`,
+		`timeout => '1 second'`, `timeout => '30 days'`, `timeout => '720 hours'`, `timeout => '1 month'`,
+		`timeout => '1 month -29 days -23:59:59'`, `timeout => '-1 month 30 days 1 second'`,
 	} {
 		event := "evt_" + strings.Repeat("é", 120) + string(rune('a'+i))
 		run(t, tx, `SELECT sendpromptly.accept('stripe', $1, 'credit_grant', `+args+`)`, event)
@@ -136,7 +142,8 @@ func TestAcceptInSQLTakesWhateverElseIsPassed(t *testing.T) {
 	longest := read[int](
 		t,
 		db.Pool,
-		`SELECT max(greatest(length(event_type), length(subject), length(merchant), length(source_event), length(customer), length(version), length(currency), cardinality(objects)))
+		`SELECT max(greatest(length(event_type), length(subject), length(merchant), length(source_event), length(customer),
+			length(version), length(currency), cardinality(objects)))
 		FROM sendpromptly.receipts`,
 	)
 	if longest != 255 {
@@ -154,14 +161,20 @@ func TestOutcomesInSQLNeverRaise(t *testing.T) {
 		t,
 		db.Pool,
 		`SELECT sendpromptly.accept(p, e, f) FROM (VALUES ('stripe', 'evt_two', 'credit_grant'), ('stripe', 'evt_two', 'access_unlock'),
-		('stripe', 'evt_both', 'credit_grant'), ('shopify', 'evt_both', 'credit_grant'), ('stripe', 'evt_1', 'credit_grant'), ('stripe', 'evt_2', 'credit_grant')) AS v(p, e, f)`,
+		('stripe', 'evt_both', 'credit_grant'), ('shopify', 'evt_both', 'credit_grant'), ('stripe', 'evt_1', 'credit_grant'),
+			('stripe', 'evt_2', 'credit_grant')) AS v(p, e, f)`,
 	)
 	for args, want := range map[string]string{
 		`NULL, NULL`: "unknown", `NULL, NULL, NULL`: "unknown", `'', ''`: "unknown", `'', '', ''`: "unknown",
 		`repeat('x', 1000000), repeat('é', 1000000), repeat('x', 1000000)`: "unknown",
 		`'stripe', 'evt_none'`: "unknown", `'stripe', 'evt_1', 'other'`: "unknown", `'shopify', 'evt_1'`: "unknown",
-		`'stripe', 'evt_1', project => NULL`: "unknown", `'stripe', 'evt_1', project => 'nobody'`: "unknown", `E'a\nb', E'\u0001'`: "unknown",
-		`'stripe', 'evt_two'`: "ambiguous", `NULL, 'evt_two'`: "ambiguous", `NULL, 'evt_both', 'credit_grant'`: "ambiguous", `NULL, 'evt_both'`: "ambiguous",
+		`'stripe', 'evt_1', project => NULL`:     "unknown",
+		`'stripe', 'evt_1', project => 'nobody'`: "unknown",
+		`E'a\nb', E'\u0001'`:                     "unknown",
+		`'stripe', 'evt_two'`:                    "ambiguous",
+		`NULL, 'evt_two'`:                        "ambiguous",
+		`NULL, 'evt_both', 'credit_grant'`:       "ambiguous",
+		`NULL, 'evt_both'`:                       "ambiguous",
 	} {
 		for _, function := range []string{"succeed", "fail"} {
 			got := read[string](
@@ -175,8 +188,9 @@ func TestOutcomesInSQLNeverRaise(t *testing.T) {
 		}
 	}
 	for statement, want := range map[string]string{
-		`sendpromptly.fail('stripe', 'evt_1', error_code => repeat('é', 1000000), error_message => repeat('é', 1000000), replay_id => repeat('é', 1000000))`: "failed true",
-		`sendpromptly.succeed(NULL, 'evt_2', replay_id => repeat('é', 1000000))`:                                                                             "applied true",
+		`sendpromptly.fail('stripe', 'evt_1', error_code => repeat('é', 1000000), error_message => repeat('é', 1000000),
+			replay_id => repeat('é', 1000000))`: "failed true",
+		`sendpromptly.succeed(NULL, 'evt_2', replay_id => repeat('é', 1000000))`: "applied true",
 	} {
 		if got := read[string](t, db.Pool, `SELECT state || ' ' || changed FROM `+statement); got != want {
 			t.Errorf("%s = %s, want %s", statement, got, want)
@@ -185,7 +199,8 @@ func TestOutcomesInSQLNeverRaise(t *testing.T) {
 	if got := read[string](
 		t,
 		db.Pool,
-		`SELECT concat_ws(' ', length(error_code), length(error_message), length(replay_id)) FROM sendpromptly.entries WHERE kind = 'failure'`,
+		`SELECT concat_ws(' ', length(error_code), length(error_message), length(replay_id)) FROM sendpromptly.entries
+			WHERE kind = 'failure'`,
 	); got != "128 2000 64" {
 		t.Errorf("kept %s characters", got)
 	}

@@ -24,7 +24,8 @@ func TestReopenTakesAClosedIncidentUpAgain(t *testing.T) {
 			exec(
 				t,
 				db.Pool,
-				"UPDATE sendpromptly.incidents SET cause = $2, state = CASE $2 WHEN 'failed' THEN 'failed' ELSE 'missing' END WHERE effect_id = $1",
+				`UPDATE sendpromptly.incidents SET cause = $2, state = CASE $2 WHEN 'failed' THEN 'failed' ELSE 'missing' END
+					WHERE effect_id = $1`,
 				string(effect),
 				test.cause,
 			)
@@ -57,14 +58,18 @@ func TestReopenTakesAClosedIncidentUpAgain(t *testing.T) {
 			got := column(
 				t,
 				db.Pool,
-				`SELECT concat_ws(' ', i.state, i.cause, i.note, i.closed_at, i.closed_by, o.due_at - n.at, n.kind, n.state, n.cause, n.actor, n.note, c.what)
+				`SELECT concat_ws(' ', i.state, i.cause, i.note, i.closed_at, i.closed_by, o.due_at - n.at, n.kind, n.state, n.cause, n.actor,
+					n.note, c.what)
 				FROM sendpromptly.incidents AS i JOIN sendpromptly.outbox AS o USING (project_id, incident_id)
-				JOIN LATERAL (SELECT * FROM sendpromptly.entries AS n WHERE n.effect_id = i.effect_id ORDER BY n.entry_id DESC LIMIT 1) AS n ON true
-				JOIN LATERAL (SELECT * FROM sendpromptly.changes AS c WHERE c.subject_id = i.incident_id ORDER BY c.seq DESC LIMIT 1) AS c ON true
+				JOIN LATERAL (SELECT * FROM sendpromptly.entries AS n WHERE n.effect_id = i.effect_id ORDER BY n.entry_id DESC LIMIT 1) AS n
+					ON true
+				JOIN LATERAL (SELECT * FROM sendpromptly.changes AS c WHERE c.subject_id = i.incident_id ORDER BY c.seq DESC LIMIT 1) AS c
+					ON true
 				WHERE i.effect_id = $1`,
 				string(effect),
 			)
-			want := test.state + " " + test.cause + " refunded " + test.due + " reopened " + test.state + " " + test.cause + " bob not refunded after all reopened"
+			want := test.state + " " + test.cause + " refunded " + test.due + " reopened " +
+				test.state + " " + test.cause + " bob not refunded after all reopened"
 			if !slices.Equal(got, []string{want}) {
 				t.Errorf("got %q\nwant %q", got, want)
 			}

@@ -73,7 +73,8 @@ func TestAStaleRevisionDoesNothing(t *testing.T) {
 	_, reopenErr := e.Reopen(t.Context(), incident.ID, "bob", "hm", stale)
 	for name, err := range map[string]error{
 		"stop": stopErr, "reopen": reopenErr, "note": e.Note(t.Context(), incident.ID, "bob", "hm", stale),
-		"try_now": e.TryNow(t.Context(), incident.ID, "bob", stale), "close": e.CloseIncident(t.Context(), incident.ID, "bob", "hm", stale),
+		"try_now": e.TryNow(t.Context(), incident.ID, "bob", stale),
+		"close":   e.CloseIncident(t.Context(), incident.ID, "bob", "hm", stale),
 	} {
 		var refused *engine.RefusedError
 		if !errors.As(err, &refused) || !refused.Changed || refused.Action != name || refused.Revision != attempt.Revision {

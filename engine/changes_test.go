@@ -219,7 +219,9 @@ func TestAReaderThatReconnectsMissesNothing(t *testing.T) {
 		writing.Go(func() {
 			for range rounds {
 				err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
-					for _, statement := range []string{`SELECT sendpromptly.reprocess($1, 'ada', '1 hour')`, `SELECT sendpromptly.stop($1, 'ada')`} {
+					for _, statement := range []string{
+						`SELECT sendpromptly.reprocess($1, 'ada', '1 hour')`, `SELECT sendpromptly.stop($1, 'ada')`,
+					} {
 						if _, err := tx.Exec(t.Context(), statement, string(incident.ID)); err != nil {
 							return err
 						}
@@ -286,7 +288,9 @@ func TestTheFeedOutlivesTrouble(t *testing.T) {
 		t.Error(err)
 	}
 
-	for _, cursor := range []string{"-", "1", "1-", "-1", "x-1", "1-x", "99999999999999999999-1", "1-1 ", "\x00-1", "1-99999999999999999999"} {
+	for _, cursor := range []string{
+		"-", "1", "1-", "-1", "x-1", "1-x", "99999999999999999999-1", "1-1 ", "\x00-1", "1-99999999999999999999",
+	} {
 		wrong := follow(t, e, cursor)
 		if err := receive(t, "a wrong cursor ends the feed", wrong.ended); err != nil {
 			t.Error(err)

@@ -369,7 +369,7 @@ func TestTheSenderGivesUpOnAnAddressItMayNotReach(t *testing.T) {
 		t,
 		r.db.Pool,
 		`SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`,
-	); got != "the repair URL may not be reached" {
+	); got != "the engine is not allowed to call the repair URL" {
 		t.Errorf("gave up with the note %q", got)
 	}
 	run(t, r.db.Pool, `DELETE FROM sendpromptly.callback_secrets`)

@@ -56,7 +56,7 @@ func TestTheTriesFollowTheScheduleAndEnd(t *testing.T) {
 		t,
 		r.db.Pool,
 		`SELECT note FROM sendpromptly.entries WHERE kind = 'gave_up'`,
-	); got != "all tries ran out" {
+	); got != "all tries failed" {
 		t.Errorf("it gave up because %q", got)
 	}
 	r.db.RequireSound()

@@ -27,7 +27,8 @@ func TestShortNamesComeBackWhole(t *testing.T) {
 		t,
 		db.Pool,
 		`SELECT n FROM unnest(ARRAY['stripe', 'shopify', 'access_unlock', 'credit_grant', 'seat_update', 'subscription_state_apply',
-		'access_revocation', 'credit_deduction', 'checkout.session.completed', 'invoice.paid', 'customer.subscription.deleted', 'customer.subscription.updated',
+		'access_revocation', 'credit_deduction', 'checkout.session.completed', 'invoice.paid', 'customer.subscription.deleted',
+			'customer.subscription.updated',
 		'charge.refunded', 'charge.dispute.created', 'orders/paid', 'orders/fulfilled', 'customers/create', 'checkouts/create']) AS n
 		WHERE length(sendpromptly.short(n)) = 1`,
 	)
@@ -57,7 +58,12 @@ func TestShortNamesComeBackWhole(t *testing.T) {
 	e := db.Engine(engine.Config{})
 	for _, a := range []engine.Acceptance{
 		{Key: engine.Key{Provider: "s", EventID: "evt_1", Effect: "g"}, EventType: "i"},
-		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "=g"}, EventType: "=", Amount: engine.Money{Currency: "EUR"}, Objects: []string{"in_1"}},
+		{
+			Key:       engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "=g"},
+			EventType: "=",
+			Amount:    engine.Money{Currency: "EUR"},
+			Objects:   []string{"in_1"},
+		},
 		{Key: engine.Key{Provider: "stripe", EventID: "evt_1", Effect: "g"}, EventType: "invoice.paid", Amount: engine.Money{Minor: 5}},
 	} {
 		t.Run(a.Key.String(), func(t *testing.T) {
@@ -181,7 +187,10 @@ func TestAFlowWritesAsMuchAsRecorded(t *testing.T) {
 	}
 	slices.Sort(accepts)
 	slices.Sort(succeeds)
-	for name, flow := range map[string][2]int{"accept": {accepts[150], recordedAccept}, "succeed": {succeeds[150], recordedSucceed}} {
+	for name, flow := range map[string][2]int{
+		"accept":  {accepts[150], recordedAccept},
+		"succeed": {succeeds[150], recordedSucceed},
+	} {
 		if got, want := flow[0], flow[1]; got < want*9/10 || got > want*11/10 {
 			t.Errorf("%s writes %d bytes of WAL, recorded are %d", name, got, want)
 		}

@@ -14,9 +14,11 @@ func TestIdsSortAsTheyWereMade(t *testing.T) {
 		wrong := column(
 			t,
 			db.Pool,
-			`WITH made AS (SELECT at, sendpromptly.uuid7(at) AS id FROM (SELECT $1::timestamp AT TIME ZONE 'UTC' + n * interval '1 us' AS at FROM generate_series(0, 4000) AS n) AS m)
+			`WITH made AS (SELECT at, sendpromptly.uuid7(at) AS id
+				FROM (SELECT $1::timestamp AT TIME ZONE 'UTC' + n * interval '1 us' AS at FROM generate_series(0, 4000) AS n) AS m)
 			SELECT at || ' ' || id FROM (SELECT at, id, lag(id) OVER (ORDER BY at) AS last FROM made) AS m
-			WHERE id <= last OR id < sendpromptly.uuid7_floor(at) OR id >= sendpromptly.uuid7_floor(at + interval '1 ms') OR id::text !~ '^.{14}7.{4}[89ab]'`,
+			WHERE id <= last OR id < sendpromptly.uuid7_floor(at) OR id >= sendpromptly.uuid7_floor(at + interval '1 ms')
+				OR id::text !~ '^.{14}7.{4}[89ab]'`,
 			since,
 		)
 		if len(wrong) > 0 {
@@ -31,9 +33,13 @@ func TestIdsOfABatchSortAsTheyAreNumbered(t *testing.T) {
 	db := enginetest.New(t)
 	const at = "timestamptz '2026-11-25 23:59:59.998Z'"
 	wrong := column(t, db.Pool, `WITH made AS (SELECT s.batch, n, sendpromptly.uuid7_nth(s.head, s.tail, s.stride, n) AS id
-			FROM (SELECT batch, u.* FROM generate_series(1, 200) AS batch, LATERAL sendpromptly.uuid7_seed(`+at+` + (batch / 100) * interval '1 us') AS u) AS s, unnest(ARRAY[1, 2, 3, 1000, 2000000]) AS n)
-		SELECT batch || '/' || n || ': ' || id FROM (SELECT *, lag(id) OVER (PARTITION BY batch ORDER BY n) AS last, count(*) OVER (PARTITION BY id) AS times FROM made) AS m
-		WHERE id <= last OR times > 1 OR id < sendpromptly.uuid7_floor(`+at+`) OR id >= sendpromptly.uuid7_floor(`+at+` + interval '1 ms') OR id::text !~ '^.{14}7.{4}[89ab]'`)
+			FROM (SELECT batch, u.* FROM generate_series(1, 200) AS batch,
+				LATERAL sendpromptly.uuid7_seed(`+at+` + (batch / 100) * interval '1 us') AS u) AS s,
+				unnest(ARRAY[1, 2, 3, 1000, 2000000]) AS n)
+		SELECT batch || '/' || n || ': ' || id FROM (
+			SELECT *, lag(id) OVER (PARTITION BY batch ORDER BY n) AS last, count(*) OVER (PARTITION BY id) AS times FROM made) AS m
+		WHERE id <= last OR times > 1 OR id < sendpromptly.uuid7_floor(`+at+`)
+			OR id >= sendpromptly.uuid7_floor(`+at+` + interval '1 ms') OR id::text !~ '^.{14}7.{4}[89ab]'`)
 	if len(wrong) > 0 {
 		t.Errorf("%d of 1,000 ids are out of order or form, the first %s", len(wrong), wrong[0])
 	}

@@ -218,12 +218,14 @@ func TestAnOldSnapshotIsRefusedAndNeverWrong(t *testing.T) {
 const isolationOf = `
 CREATE TABLE public.written (app text, level text, target text);
 CREATE FUNCTION public.note_level() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
-  INSERT INTO public.written VALUES (current_setting('application_name'), current_setting('transaction_isolation'), TG_TABLE_NAME);
+  INSERT INTO public.written VALUES (current_setting('application_name'), current_setting('transaction_isolation'),
+    TG_TABLE_NAME);
   RETURN NULL;
 END $$;
 DO $$ DECLARE name text; BEGIN
   FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'sendpromptly' LOOP
-    EXECUTE format('CREATE TRIGGER note_level AFTER INSERT OR UPDATE OR DELETE ON sendpromptly.%I FOR EACH STATEMENT EXECUTE FUNCTION public.note_level()', name);
+    EXECUTE format('CREATE TRIGGER note_level AFTER INSERT OR UPDATE OR DELETE ON sendpromptly.%I
+      FOR EACH STATEMENT EXECUTE FUNCTION public.note_level()', name);
   END LOOP;
   EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = serializable', current_database());
 END $$`
@@ -302,7 +304,9 @@ func TestEngineOwnedTransactionsAreReadCommittedWhateverTheDefault(t *testing.T)
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"attempts", "callbacks", "chains", "engines", "entries", "incidents", "nonces", "owed", "term_cursors"} {
+	for _, table := range []string{
+		"attempts", "callbacks", "chains", "engines", "entries", "incidents", "nonces", "owed", "term_cursors",
+	} {
 		if !slices.Contains(written, table) {
 			t.Errorf("the engine did not write %s: the test does not see it", table)
 		}

@@ -65,7 +65,8 @@ func (p *patient) reprocess() attempt {
 // gaveUp completes a claimed callback with a refusal of the endpoint.
 func (p *patient) gaveUp(a attempt) {
 	p.t.Helper()
-	const complete = `SELECT sendpromptly.complete_callback(c.project_id, c.replay_id, $2, 'halted', 400, NULL, 5, 'https://example.com', 'no', NULL)
+	const complete = `SELECT sendpromptly.complete_callback(c.project_id, c.replay_id, $2, 'halted', 400, NULL, 5,
+		'https://example.com', 'no', NULL)
 		FROM sendpromptly.callbacks AS c WHERE c.replay_id = $1`
 	_, err := p.db.Pool.Exec(p.t.Context(), complete, a.replay, a.token)
 	p.must(err)

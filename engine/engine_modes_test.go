@@ -217,7 +217,12 @@ func readAll(t *testing.T, e *engine.Engine, incident engine.Incident) {
 			t.Errorf("filter %s: %d incidents, %v", name, len(page.Incidents), err)
 		}
 	}
-	for name, filter := range map[string]engine.IncidentFilter{"state": {State: engine.StateClosed}, "term": {Term: "nobody"}, "provider": {Provider: "shopify", Open: true}, "before": {Before: incident.ID}} {
+	for name, filter := range map[string]engine.IncidentFilter{
+		"state":    {State: engine.StateClosed},
+		"term":     {Term: "nobody"},
+		"provider": {Provider: "shopify", Open: true},
+		"before":   {Before: incident.ID},
+	} {
 		if page, err := e.Incidents(ctx, filter); err != nil || len(page.Incidents) != 0 {
 			t.Errorf("other %s: %d incidents, %v", name, len(page.Incidents), err)
 		}

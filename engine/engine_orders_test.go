@@ -525,7 +525,11 @@ func TestASuccessThatTheSweepOvertakesResolvesTheIncident(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
-	for level, want := range map[pgx.TxIsoLevel]string{pgx.ReadCommitted: "", pgx.RepeatableRead: "40001", pgx.Serializable: "40001"} {
+	for level, want := range map[pgx.TxIsoLevel]string{
+		pgx.ReadCommitted:  "",
+		pgx.RepeatableRead: "40001",
+		pgx.Serializable:   "40001",
+	} {
 		t.Run(string(level), func(t *testing.T) {
 			s := set(t, db, e, "evt_"+strings.ReplaceAll(string(level), " ", "_"), overdue)
 			worker := open(t, db.Pool, pgx.TxOptions{})

@@ -79,7 +79,13 @@ func looks(t *testing.T, e *engine.Engine, st *rooms.Rooms) (all []look) {
 		t.Fatal(err)
 	}
 	const page = 51
-	for name, term := range map[string]string{"newest": "", "subject": "acct_7", "event": "evt_7", "effect": string(incident.EffectID), "nothing": "nobody"} {
+	for name, term := range map[string]string{
+		"newest":  "",
+		"subject": "acct_7",
+		"event":   "evt_7",
+		"effect":  string(incident.EffectID),
+		"nothing": "nobody",
+	} {
 		all = append(all, look{"effects: " + name, 2 * page, func() error {
 			found, err := st.Incidents.Effects.List(ctx, stored.EffectFilter{Project: "default", Term: term})
 			if err == nil && (len(found.Effects) == 0) != (term == "nobody") {

@@ -42,7 +42,8 @@ func TestPlansMadeOnEmptyTablesStayCheap(t *testing.T) {
 		}
 	}
 	if _, err := db.Pool.Exec(t.Context(), `SELECT sendpromptly.accept_many((SELECT json_agg(json_build_object(
-		'provider', 'stripe', 'event_id', 'evt_' || n, 'effect', 'credit_grant')) FROM generate_series(1000, 11000) AS n))`); err != nil {
+		'provider', 'stripe', 'event_id', 'evt_' || n, 'effect', 'credit_grant'))
+			FROM generate_series(1000, 11000) AS n))`); err != nil {
 		t.Fatal(err)
 	}
 	for i, call := range calls {

@@ -39,25 +39,32 @@ WITH made AS MATERIALIZED (
     clock_timestamp() - interval '60 days' + n * interval '1 ms' AS accepted_at
   FROM generate_series(1, %[1]d) AS n
 ), effects AS (
-  INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, project_id, event_id, provider, effect, event_type, subject, customer)
-  SELECT effect_id, accepted_at, accepted_at + interval '30 minutes', 1, 'evt_' || n, sendpromptly.short('stripe'), sendpromptly.short('credit_grant'), sendpromptly.short('invoice.paid'), 'acct_' || n, 'cus_' || n FROM made
+  INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, project_id, event_id, provider, effect, event_type, subject,
+    customer)
+  SELECT effect_id, accepted_at, accepted_at + interval '30 minutes', 1, 'evt_' || n, sendpromptly.short('stripe'),
+    sendpromptly.short('credit_grant'), sendpromptly.short('invoice.paid'), 'acct_' || n, 'cus_' || n FROM made
 ), owed AS (
-  INSERT INTO sendpromptly.owed (deadline, effect_id, project_id) SELECT accepted_at + interval '30 minutes', effect_id, 1 FROM made WHERE n %% 20 = 0
+  INSERT INTO sendpromptly.owed (deadline, effect_id, project_id) SELECT accepted_at + interval '30 minutes', effect_id, 1
+    FROM made WHERE n %% 20 = 0
 ), entries AS (
-  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state) SELECT effect_id, accepted_at, 1, 'failure', 'failed' FROM made WHERE n %% 20 <> 0
+  INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state) SELECT effect_id, accepted_at, 1, 'failure', 'failed'
+    FROM made WHERE n %% 20 <> 0
 ), terms AS (
   INSERT INTO sendpromptly.terms (project_id, term, effect_id) SELECT 1, 'acct_' || n, effect_id FROM made
 ), changes AS (
-  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what) SELECT effect_id, accepted_at, 1, 'incident', 'opened' FROM made
+  INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what) SELECT effect_id, accepted_at, 1, 'incident', 'opened'
+    FROM made
 ), callbacks AS (
   INSERT INTO sendpromptly.callbacks (project_id, replay_id, incident_id, effect_id, state, next_at)
-  SELECT 1, effect_id, effect_id, effect_id, CASE WHEN n %% 20 = 1 THEN 'waiting' ELSE 'accepted' END, accepted_at FROM made WHERE n %% 20 <> 0
+  SELECT 1, effect_id, effect_id, effect_id, CASE WHEN n %% 20 = 1 THEN 'waiting' ELSE 'accepted' END, accepted_at FROM made
+    WHERE n %% 20 <> 0
 ), attempts AS (
   INSERT INTO sendpromptly.attempts (project_id, replay_id, incident_id, number, operator, requested_at)
   SELECT 1, effect_id, effect_id, 1, 'ada', accepted_at FROM made WHERE n %% 20 <> 0
 )
 INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at, due_at, replay_id, resolved_at)
-SELECT effect_id, effect_id, 1, CASE WHEN n %% 20 = 1 THEN 'reprocessing' WHEN n %% 2 = 0 THEN 'failed' ELSE 'applied' END, 'failed', accepted_at,
+SELECT effect_id, effect_id, 1, CASE WHEN n %% 20 = 1 THEN 'reprocessing'
+	WHEN n %% 2 = 0 THEN 'failed' ELSE 'applied' END, 'failed', accepted_at,
   CASE WHEN n %% 20 = 1 THEN accepted_at END, effect_id,
   CASE WHEN n %% 2 = 1 AND n %% 20 <> 1 THEN accepted_at END
 FROM made WHERE n %% 20 <> 0`
@@ -109,8 +116,16 @@ func explained(t *testing.T, db *enginetest.Database, settings []string, report 
 		}
 	}
 	cfg.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
-		for _, setting := range append(settings, "LOAD 'auto_explain'", "SET auto_explain.log_nested_statements = on", "SET auto_explain.log_analyze = on",
-			"SET auto_explain.log_timing = off", "SET auto_explain.log_format = json", "SET auto_explain.log_level = notice", "SET auto_explain.log_min_duration = 0") {
+		for _, setting := range append(
+			settings,
+			"LOAD 'auto_explain'",
+			"SET auto_explain.log_nested_statements = on",
+			"SET auto_explain.log_analyze = on",
+			"SET auto_explain.log_timing = off",
+			"SET auto_explain.log_format = json",
+			"SET auto_explain.log_level = notice",
+			"SET auto_explain.log_min_duration = 0",
+		) {
 			if _, err := conn.Exec(ctx, setting); err != nil {
 				return err
 			}
@@ -185,10 +200,13 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 		"SELECT * FROM sendpromptly.work_waiting()",
 		"SELECT * FROM sendpromptly.work_waiting(clock_timestamp())",
 		"SELECT * FROM sendpromptly.look()",
-		fmt.Sprintf("SELECT * FROM sendpromptly.retain('default', clock_timestamp() - interval '36 days', '00000000-0000-0000-0000-000000000000', %d)", batch),
-		fmt.Sprintf("SELECT count(*) FROM sendpromptly.retain_read('default', clock_timestamp() - interval '36 days', '00000000-0000-0000-0000-000000000000', %d)", batch),
+		fmt.Sprintf(`SELECT * FROM sendpromptly.retain('default', clock_timestamp() - interval '36 days',
+			'00000000-0000-0000-0000-000000000000', %d)`, batch),
+		fmt.Sprintf(`SELECT count(*) FROM sendpromptly.retain_read('default', clock_timestamp() - interval '36 days',
+			'00000000-0000-0000-0000-000000000000', %d)`, batch),
 		fmt.Sprintf(`SELECT count(*) FROM sendpromptly.retain_forget('default', clock_timestamp() - interval '36 days', ARRAY(
-			SELECT r.effect_id FROM sendpromptly.retain_read('default', clock_timestamp() - interval '36 days', '00000000-0000-0000-0000-000000000000', %d) AS r))`, batch),
+			SELECT r.effect_id FROM sendpromptly.retain_read('default', clock_timestamp() - interval '36 days',
+				'00000000-0000-0000-0000-000000000000', %d) AS r))`, batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.open_overdue(%d, NULL)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.open_overdue(%d, clock_timestamp())", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.open_overdue(%d, NULL, clock_timestamp() - interval '1 hour')", batch),
@@ -198,14 +216,18 @@ func explainAll(t *testing.T, db *enginetest.Database, settings []string) {
 		fmt.Sprintf("SELECT * FROM sendpromptly.seal_changed(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.index_terms(%d)", batch),
 		fmt.Sprintf("SELECT * FROM sendpromptly.fold_statistics(%d)", batch),
-		"SELECT sendpromptly.finish_plan_item(c.project_id, c.plan_id, c.incident_id, 'refused', NULL, NULL) FROM sendpromptly.claim_plan_item(16) AS c",
+		`SELECT sendpromptly.finish_plan_item(c.project_id, c.plan_id, c.incident_id, 'refused', NULL, NULL)
+			FROM sendpromptly.claim_plan_item(16) AS c`,
 		fmt.Sprintf("SELECT * FROM sendpromptly.purge(%d)", batch),
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant')",
 		"SELECT * FROM sendpromptly.accept('stripe', 'evt_new', 'credit_grant', source_event => 'evt_other')",
 		"SELECT sendpromptly.duplicate_met(f.effect_id, f.deadline, 'default') FROM sendpromptly.lookup('stripe', 'evt_new') AS f",
 		"SELECT * FROM sendpromptly.lookup('stripe', 'evt_new')",
-		fmt.Sprintf("SELECT * FROM sendpromptly.effect_page('default', 'ffffffff-ffff-ffff-ffff-ffffffffffff', %d, 'evt_other')", batch),
+		fmt.Sprintf(
+			"SELECT * FROM sendpromptly.effect_page('default', 'ffffffff-ffff-ffff-ffff-ffffffffffff', %d, 'evt_other')",
+			batch,
+		),
 		"SELECT sendpromptly.close(f.incident_id, 'ada', 'why') FROM sendpromptly.lookup('stripe', 'evt_4') AS f",
 		"SELECT sendpromptly.reopen(f.incident_id, 'ada', 'why') FROM sendpromptly.lookup('stripe', 'evt_4') AS f",
 		"SELECT * FROM sendpromptly.accept_many('[{\"provider\":\"stripe\",\"event_id\":\"evt_newer\",\"effect\":\"x\"}]')",
@@ -243,8 +265,15 @@ func explainReads(t *testing.T, pool *pgxpool.Pool, doing *string, batch int) {
 	for range 6 { // after five runs a prepared statement may become generic
 		for name, filter := range map[string]engine.IncidentFilter{
 			"all": {}, "open": {Open: true}, "applied": {State: engine.StateApplied}, "next page": {Open: true, Before: first.Next},
-			"term": {Term: "acct_7"}, "subject": {Subject: "acct_7"}, "event": {Term: "evt_7"}, "text": {Text: "acct_7"}, "version": {Version: ""},
-			"since": {OpenedAfter: time.Now().Add(-61 * 24 * time.Hour)}, "until": {OpenedBefore: time.Now(), State: engine.StateApplied}, "cause": {Cause: engine.CauseFailed, Open: true}, "provider": {Provider: "stripe"},
+			"term":     {Term: "acct_7"},
+			"subject":  {Subject: "acct_7"},
+			"event":    {Term: "evt_7"},
+			"text":     {Text: "acct_7"},
+			"version":  {Version: ""},
+			"since":    {OpenedAfter: time.Now().Add(-61 * 24 * time.Hour)},
+			"until":    {OpenedBefore: time.Now(), State: engine.StateApplied},
+			"cause":    {Cause: engine.CauseFailed, Open: true},
+			"provider": {Provider: "stripe"},
 		} {
 			*doing = "Incidents " + name
 			filter.Limit = batch

@@ -91,7 +91,13 @@ func TestEnginesThatSweepAtOnceOpenEachIncidentOnce(t *testing.T) {
 	if opened.Load() != effects {
 		t.Errorf("the engines opened %d incidents, want %d", opened.Load(), effects)
 	}
-	for table, want := range map[string]int{"incidents": effects, "entries": 2 * effects, "outbox": effects, "changes": effects, "owed": 0} {
+	for table, want := range map[string]int{
+		"incidents": effects,
+		"entries":   2 * effects,
+		"outbox":    effects,
+		"changes":   effects,
+		"owed":      0,
+	} {
 		if got := read[int](t, db.Pool, "SELECT count(*) FROM sendpromptly."+table); got != want {
 			t.Errorf("%d rows in %s, want %d", got, table, want)
 		}

@@ -102,8 +102,12 @@ func TestRoundTripsAreAsPromised(t *testing.T) {
 			}
 			return func() { inTx(func(tx pgx.Tx) error { _, err := e.AcceptMany(ctx, tx, list); return err }) }
 		}},
-		{"a batch of the app alone", 1 + 2, func() func() { return func() { inTx(func(tx pgx.Tx) error { return batched(tx, false) }) } }},
-		{"the same with both signals in it", 1 + 2, func() func() { return func() { inTx(func(tx pgx.Tx) error { return batched(tx, true) }) } }},
+		{"a batch of the app alone", 1 + 2, func() func() {
+			return func() { inTx(func(tx pgx.Tx) error { return batched(tx, false) }) }
+		}},
+		{"the same with both signals in it", 1 + 2, func() func() {
+			return func() { inTx(func(tx pgx.Tx) error { return batched(tx, true) }) }
+		}},
 		{"Apply, without the effect's own", 1 + 2, func() func() {
 			k := accepted()
 			return func() {

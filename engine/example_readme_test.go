@@ -21,7 +21,8 @@ import (
 func newShop(t testing.TB, db *enginetest.Database) *shop {
 	t.Helper()
 	_, err := db.Pool.Exec(t.Context(), `
-		CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, provider text, event_id text, effect text, account text, replay_id text);
+		CREATE TABLE jobs (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, provider text, event_id text, effect text, account text,
+			replay_id text);
 		CREATE TABLE credits (account text PRIMARY KEY, balance bigint NOT NULL);
 		CREATE TABLE orders (event_id text PRIMARY KEY, account text);`)
 	if err != nil {

@@ -75,7 +75,10 @@ func TestATurnIsTakenOnce(t *testing.T) {
 	f := fleet{size: 4, rank: 1} // looks every two seconds, half a second after the even ones
 	base := time.Unix(1000, 0)
 	for offset, want := range map[time.Duration]time.Duration{
-		0: 500 * time.Millisecond, 400 * time.Millisecond: 100 * time.Millisecond, 460 * time.Millisecond: 2040 * time.Millisecond, 500 * time.Millisecond: 2 * time.Second,
+		0:                      500 * time.Millisecond,
+		400 * time.Millisecond: 100 * time.Millisecond,
+		460 * time.Millisecond: 2040 * time.Millisecond,
+		500 * time.Millisecond: 2 * time.Second,
 		600 * time.Millisecond: 1900 * time.Millisecond, 1900 * time.Millisecond: 600 * time.Millisecond,
 	} {
 		if got := f.until(base.Add(offset), time.Second); got != want {

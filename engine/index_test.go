@@ -86,7 +86,8 @@ func TestAReceiptsTransactionHasItsIDBeforeTheClockIsRead(t *testing.T) {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	run(t, db.Pool, `CREATE OR REPLACE FUNCTION sendpromptly.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS
-		'SELECT CASE WHEN pg_catalog.pg_current_xact_id_if_assigned() IS NULL THEN ''2000-01-01Z'' ELSE pg_catalog.clock_timestamp() END'`)
+		'SELECT CASE WHEN pg_catalog.pg_current_xact_id_if_assigned() IS NULL THEN ''2000-01-01Z''
+			ELSE pg_catalog.clock_timestamp() END'`)
 	accept(t, db, e, engine.Acceptance{Key: key("evt_one")})
 	acceptEvents(t, db, e, 2)
 	if n := read[int](t, db.Pool, "SELECT count(*) FROM sendpromptly.effects WHERE accepted_at > '2001-01-01Z'"); n != 3 {

@@ -68,7 +68,10 @@ func TestNewRefusesASchemaItCannotTrust(t *testing.T) {
 		field.Field != "Config.Project" {
 		t.Errorf("unknown project: %v", err)
 	}
-	for name, cfg := range map[string]engine.Config{"Config.SweepInterval": {SweepInterval: -1}, "Config.SecretKey": {SecretKey: "short"}} {
+	for name, cfg := range map[string]engine.Config{
+		"Config.SweepInterval": {SweepInterval: -1},
+		"Config.SecretKey":     {SecretKey: "short"},
+	} {
 		if _, err := engine.New(t.Context(), db.Pool, cfg); !errors.As(err, &field) || field.Field != name {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -106,7 +109,8 @@ func column(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) []string 
 }
 
 // Small tables that every node of a distributed database would hold whole.
-const referenceTables = `'projects', 'engines', 'migrations', 'seal_cursor', 'statistics_cursor', 'operators', 'login_links', 'sessions', 'tokens'`
+const referenceTables = `'projects', 'engines', 'migrations', 'seal_cursor', 'statistics_cursor', 'operators',
+	'login_links', 'sessions', 'tokens'`
 
 func TestTheSchemaKeepsItsRules(t *testing.T) {
 	t.Parallel()
@@ -115,25 +119,32 @@ func TestTheSchemaKeepsItsRules(t *testing.T) {
 		"every unique and primary key of a project's table holds project_id": `
 			SELECT x.indexrelid::regclass::text FROM pg_index AS x JOIN pg_class AS c ON c.oid = x.indrelid
 			WHERE c.relnamespace = 'sendpromptly'::regnamespace AND x.indisunique AND c.relname NOT IN (` + referenceTables + `)
-			  AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'project_id' AND a.attnum = ANY (x.indkey))`,
+			  AND NOT EXISTS (SELECT 1 FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = 'project_id'
+			    AND a.attnum = ANY (x.indkey))`,
 		"every table has a primary key": `
 			SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r'
 			  AND NOT EXISTS (SELECT 1 FROM pg_index AS x WHERE x.indrelid = c.oid AND x.indisprimary)`,
 		"no foreign keys and no triggers": `
 			SELECT o.conname::text FROM pg_constraint AS o WHERE o.connamespace = 'sendpromptly'::regnamespace AND o.contype = 'f'
-			UNION ALL SELECT g.tgname::text FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid WHERE c.relnamespace = 'sendpromptly'::regnamespace`,
+			UNION ALL SELECT g.tgname::text FROM pg_trigger AS g JOIN pg_class AS c ON c.oid = g.tgrelid
+				WHERE c.relnamespace = 'sendpromptly'::regnamespace`,
 		// Postgres aborts whoever updates a shared row just when an earlier update of it rolls back: docs/decisions/0009.
 		"no row is locked in a shared mode": `
-			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.prosrc ~* 'FOR\s+(KEY\s+)?SHARE'`,
+			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
+				AND p.prosrc ~* 'FOR\s+(KEY\s+)?SHARE'`,
 		"one function a name": `
-			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace GROUP BY p.proname HAVING count(*) > 1`,
+			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
+				GROUP BY p.proname HAVING count(*) > 1`,
 		"PUBLIC may execute nothing": `
-			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND has_function_privilege('public', p.oid, 'EXECUTE')`,
+			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
+				AND has_function_privilege('public', p.oid, 'EXECUTE')`,
 		"PUBLIC may read nothing": `
-			SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r' AND has_table_privilege('public', c.oid, 'SELECT')`,
+			SELECT c.relname::text FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r'
+				AND has_table_privilege('public', c.oid, 'SELECT')`,
 		// A plan that was discouraged and taken all the same counts as so expensive that it would be compiled first, for 60 ms.
 		"a step that discourages sequential scans does not compile its plans": `
-			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND 'enable_seqscan=off' = ANY (p.proconfig)
+			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
+				AND 'enable_seqscan=off' = ANY (p.proconfig)
 			  AND NOT 'jit=off' = ANY (p.proconfig) AND p.prosrc ~ '_cursor|sendpromptly\.(engines|callback_secrets)\M'`,
 		"what runs with its owner's rights has a fixed search_path": `
 			SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.prosecdef
@@ -168,7 +179,10 @@ func TestTheRolesHaveWhatTheyNeed(t *testing.T) {
 		{"sendpromptly_engine", "UPDATE sendpromptly.projects SET retained_at = now()", ""},
 		{"sendpromptly_engine", "UPDATE sendpromptly.projects SET retention = NULL", denied},
 		{"sendpromptly_app", "SELECT * FROM sendpromptly.retain('default', now() - interval '40 days', gen_random_uuid(), 1)", denied},
-		{"sendpromptly_operator", "SELECT * FROM sendpromptly.retain('default', now() - interval '40 days', gen_random_uuid(), 1)", denied},
+		{
+			"sendpromptly_operator", "SELECT * FROM sendpromptly.retain('default', now() - interval '40 days', gen_random_uuid(), 1)",
+			denied,
+		},
 		{"sendpromptly_operator", "SELECT * FROM sendpromptly.incidents", ""},
 		{"sendpromptly_operator", "SELECT * FROM sendpromptly.stop(gen_random_uuid(), 'ada')", ""},
 		{"sendpromptly_operator", "SELECT * FROM sendpromptly.callback_secrets", denied},
@@ -224,7 +238,14 @@ func TestAnEventOfTheOtherModeIsRefused(t *testing.T) {
 		e       *engine.Engine
 		mode    string
 		refused bool
-	}{{billing, "live", false}, {billing, "", false}, {billing, "test", true}, {billing, "Live", true}, {open, "test", false}, {open, "live", false}} {
+	}{
+		{billing, "live", false},
+		{billing, "", false},
+		{billing, "test", true},
+		{billing, "Live", true},
+		{open, "test", false},
+		{open, "live", false},
+	} {
 		err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
 			_, err := test.e.Accept(t.Context(), tx, engine.Acceptance{Key: key("evt_" + test.mode), Mode: test.mode})
 			return err
@@ -242,7 +263,8 @@ func TestWhatTurnsPlansOffTurnsJITOff(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	got := column(t, db.Pool, `SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace
-		AND array_to_string(p.proconfig, ' ') LIKE '%enable_seqscan=off%' AND array_to_string(p.proconfig, ' ') NOT LIKE '%jit=off%' ORDER BY 1`)
+		AND array_to_string(p.proconfig, ' ') LIKE '%enable_seqscan=off%' AND array_to_string(p.proconfig, ' ') NOT LIKE '%jit=off%'
+			ORDER BY 1`)
 	want := []string{
 		"accept", "begin_apply", "begin_idempotent", "begin_repair", "close", "complete_callback", "duplicate_met",
 		"fail", "find_effect", "finish_plan_item", "keep_answer", "lookup", "note", "note_broken_repair", "opened_by_failure",

@@ -43,11 +43,21 @@ func TestFailBeforeTheDeferredRollbackNeitherHangsNorGetsLost(t *testing.T) {
 		thenExtra  string
 		finalState engine.State
 	}{
-		"succeeded, rolls back":            {awaiting, hasSucceeded, false, "receipt→awaiting", " failure→failed opened", engine.StateFailed},
-		"succeeded, commits":               {awaiting, hasSucceeded, true, "receipt→awaiting success→applied", " failure", engine.StateApplied},
-		"holds the row, rolls back":        {awaiting, holdsOwed, false, "receipt→awaiting", " failure→failed opened", engine.StateFailed},
-		"holds the row, commits":           {awaiting, holdsOwed, true, "receipt→awaiting", " failure→failed opened", engine.StateFailed},
-		"succeeded while open, rolls back": {isMissing, hasSucceeded, false, "receipt→awaiting deadline→missing opened", " failure→failed", engine.StateFailed},
+		"succeeded, rolls back": {
+			awaiting, hasSucceeded, false, "receipt→awaiting", " failure→failed opened", engine.StateFailed,
+		},
+		"succeeded, commits": {
+			awaiting, hasSucceeded, true, "receipt→awaiting success→applied", " failure", engine.StateApplied,
+		},
+		"holds the row, rolls back": {
+			awaiting, holdsOwed, false, "receipt→awaiting", " failure→failed opened", engine.StateFailed,
+		},
+		"holds the row, commits": {
+			awaiting, holdsOwed, true, "receipt→awaiting", " failure→failed opened", engine.StateFailed,
+		},
+		"succeeded while open, rolls back": {
+			isMissing, hasSucceeded, false, "receipt→awaiting deadline→missing opened", " failure→failed", engine.StateFailed,
+		},
 		"succeeded while open, then commits": {
 			isMissing, hasSucceeded, true, "receipt→awaiting deadline→missing opened success→applied resolved",
 			" failure", engine.StateApplied,
@@ -224,12 +234,24 @@ func TestAFailureIsRecordedWhateverItsMessage(t *testing.T) {
 		"nil":           {nil, "", func(m, c string) bool { return m == "no cause given" && c == "" }},
 		"a nil pointer": {(*brokenError)(nil), "", func(m, _ string) bool { return m == "<nil>" }},
 		"empty":         {errors.New(""), "", func(m, _ string) bool { return m == "" }},
-		"100 kB":        {errors.New(strings.Repeat("é", 50_000)), strings.Repeat("c", 10_000), func(m, c string) bool { return m == strings.Repeat("é", 2000) && c == strings.Repeat("c", 128) }},
-		"across a rune": {errors.New("a" + strings.Repeat("é", 50_000)), "", func(m, _ string) bool { return m == "a"+strings.Repeat("é", 1999) }},
+		"100 kB": {
+			errors.New(strings.Repeat("é", 50_000)),
+			strings.Repeat("c", 10_000),
+			func(m, c string) bool { return m == strings.Repeat("é", 2000) && c == strings.Repeat("c", 128) },
+		},
+		"across a rune": {
+			errors.New("a" + strings.Repeat("é", 50_000)),
+			"",
+			func(m, _ string) bool { return m == "a"+strings.Repeat("é", 1999) },
+		},
 		"NUL":           {errors.New("boom\x00 at 0\x00"), "\x00e1", func(m, c string) bool { return m == "boom at 0" && c == "e1" }},
 		"invalid UTF-8": {errors.New("caf\xe9"), "\xff", func(m, c string) bool { return m == "caf\uFFFD" && c == "\uFFFD" }},
 		"surrogate":     {errors.New("half \xed\xa0\x80"), "", func(m, _ string) bool { return strings.HasPrefix(m, "half \uFFFD") }},
-		"only broken":   {errors.New(strings.Repeat("a\xff", 50_000)), "", func(m, _ string) bool { return utf8.ValidString(m) && len(m) > 1000 }},
+		"only broken": {
+			errors.New(strings.Repeat("a\xff", 50_000)),
+			"",
+			func(m, _ string) bool { return utf8.ValidString(m) && len(m) > 1000 },
+		},
 	} {
 		k := key("evt_" + strings.ReplaceAll(name, " ", "_"))
 		accept(t, db, e, engine.Acceptance{Key: k})

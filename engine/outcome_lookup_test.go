@@ -19,7 +19,9 @@ func TestLookupWaitsForNobody(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, held := range []string{"SELECT * FROM sendpromptly.effects FOR UPDATE", "SELECT sendpromptly.succeed('stripe', 'evt_1', 'credit_grant')"} {
+	for _, held := range []string{
+		"SELECT * FROM sendpromptly.effects FOR UPDATE", "SELECT sendpromptly.succeed('stripe', 'evt_1', 'credit_grant')",
+	} {
 		if _, err := tx.Exec(t.Context(), held); err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +31,8 @@ func TestLookupWaitsForNobody(t *testing.T) {
 		return column(
 			t,
 			db.Pool,
-			"SELECT concat_ws(' ', l.state, l.effect_id IS NULL, l.deadline IS NULL, l.incident_id IS NULL) FROM sendpromptly.lookup("+args+") AS l",
+			`SELECT concat_ws(' ', l.state, l.effect_id IS NULL, l.deadline IS NULL, l.incident_id IS NULL)
+				FROM sendpromptly.lookup(`+args+") AS l",
 		)
 	}
 	for args, want := range map[string]string{

@@ -29,23 +29,28 @@ func TestWhatHasHadItsTimeLeaves(t *testing.T) {
 		after       time.Duration
 	}{
 		"changes": {
-			`INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what) SELECT gen_random_uuid(), sendpromptly.clock(), 1, 'incident', 'opened'`,
+			`INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
+				SELECT gen_random_uuid(), sendpromptly.clock(), 1, 'incident', 'opened'`,
 			`SELECT count(*) FROM sendpromptly.changes`, 7 * day,
 		},
 		"secrets that retired": {
-			`INSERT INTO sendpromptly.callback_secrets SELECT 1, gen_random_uuid(), 'x', false, sendpromptly.clock(), sendpromptly.clock()`,
+			`INSERT INTO sendpromptly.callback_secrets SELECT 1, gen_random_uuid(), 'x', false, sendpromptly.clock(),
+				sendpromptly.clock()`,
 			`SELECT count(*) FROM sendpromptly.callback_secrets`, 7 * day,
 		},
 		"engines that died": {
-			`INSERT INTO sendpromptly.engines (engine_id, version, host, started_at, seen_at) SELECT gen_random_uuid(), '', '', sendpromptly.clock(), sendpromptly.clock()`,
+			`INSERT INTO sendpromptly.engines (engine_id, version, host, started_at, seen_at)
+				SELECT gen_random_uuid(), '', '', sendpromptly.clock(), sendpromptly.clock()`,
 			`SELECT count(*) FROM sendpromptly.engines`, day,
 		},
 		"nonces": {
-			`INSERT INTO sendpromptly.nonces SELECT 1, 'n', gen_random_uuid(), '\x00', 200, 'applied', sendpromptly.clock() + interval '24 hours'`,
+			`INSERT INTO sendpromptly.nonces SELECT 1, 'n', gen_random_uuid(), '\x00', 200, 'applied',
+				sendpromptly.clock() + interval '24 hours'`,
 			`SELECT count(*) FROM sendpromptly.nonces`, day,
 		},
 		"failures of what left": {
-			`INSERT INTO sendpromptly.deferred_failures (project_id, effect_id, at, not_before) SELECT 1, gen_random_uuid(), sendpromptly.clock(), sendpromptly.clock()`,
+			`INSERT INTO sendpromptly.deferred_failures (project_id, effect_id, at, not_before)
+				SELECT 1, gen_random_uuid(), sendpromptly.clock(), sendpromptly.clock()`,
 			`SELECT count(*) FROM sendpromptly.deferred_failures`, day,
 		},
 	} {

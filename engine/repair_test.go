@@ -190,7 +190,9 @@ func TestTheRepairEndpointAnswersEachCase(t *testing.T) {
 		{"a type of the future", func(_ *endpoint, s *sent) { s.body.Type = "effect.plan" }, 422, "request_not_understood", 0, ""},
 		{"another project", func(_ *endpoint, s *sent) { s.body.Project = "billing" }, 422, "request_not_understood", 0, ""},
 		{"an effect we do not have", func(_ *endpoint, s *sent) { s.body.EventID = id.New() }, 422, "request_not_understood", 0, ""},
-		{"a zero id", func(_ *endpoint, s *sent) { s.body.EventID = "00000000-0000-0000-0000-000000000000" }, 422, "request_not_understood", 0, ""},
+		{"a zero id", func(_ *endpoint, s *sent) {
+			s.body.EventID = "00000000-0000-0000-0000-000000000000"
+		}, 422, "request_not_understood", 0, ""},
 		{"a replay id that is none", func(_ *endpoint, s *sent) { s.body.ReplayID = "rp_1" }, 422, "request_not_understood", 0, ""},
 		{"an incident id that is none", func(_ *endpoint, s *sent) { s.body.IncidentID = "'" }, 422, "request_not_understood", 0, ""},
 		{"not JSON", func(_ *endpoint, s *sent) { s.raw = []byte("{") }, 422, "request_not_understood", 0, ""},

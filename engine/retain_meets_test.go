@@ -56,10 +56,11 @@ func TestRetentionPassesByWhatSomebodyHolds(t *testing.T) {
 func TestASignalInFlightKeepsItsEffect(t *testing.T) {
 	t.Parallel()
 	for name, signal := range map[string]string{
-		"success":          "SELECT sendpromptly.succeed($1, $2, $3)",
-		"failure":          "SELECT sendpromptly.fail($1, $2, $3)",
-		"redelivery":       "SELECT sendpromptly.accept($1, $2, $3)",
-		"redelivered list": "SELECT sendpromptly.accept_many(json_build_array(json_build_object('provider', $1::text, 'event_id', $2::text, 'effect', $3::text)))",
+		"success":    "SELECT sendpromptly.succeed($1, $2, $3)",
+		"failure":    "SELECT sendpromptly.fail($1, $2, $3)",
+		"redelivery": "SELECT sendpromptly.accept($1, $2, $3)",
+		"redelivered list": `SELECT sendpromptly.accept_many(json_build_array(json_build_object('provider', $1::text, 'event_id',
+			$2::text, 'effect', $3::text)))`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,7 +115,8 @@ func TestAnArchiveSealsNothingThatOthersRemove(t *testing.T) {
 	accept(t, db, e, engine.Acceptance{Key: k}) // an entry, so that there is something to seal
 	retention(t, db, 35*day)
 	db.Travel(36 * day)
-	const step = "SELECT FROM sendpromptly.%s('default', sendpromptly.clock() - interval '35 days', '00000000-0000-0000-0000-000000000000', 10)"
+	const step = `SELECT FROM sendpromptly.%s('default', sendpromptly.clock() - interval '35 days',
+		'00000000-0000-0000-0000-000000000000', 10)`
 	other := open(t, db.Pool, pgx.TxOptions{})
 	run(t, other, fmt.Sprintf(step, "retain"))
 	if n := read[int](

@@ -104,7 +104,8 @@ func repairing(t *testing.T, db *enginetest.Database) *engine.Engine {
 func leftBehind(t *testing.T, db *enginetest.Database) []string {
 	t.Helper()
 	tables := column(t, db.Pool, `SELECT DISTINCT c.relname::text FROM pg_class AS c JOIN pg_attribute AS a ON a.attrelid = c.oid
-		WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r' AND a.attname IN ('effect_id', 'incident_id', 'replay_id', 'subject_id')
+		WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind = 'r'
+			AND a.attname IN ('effect_id', 'incident_id', 'replay_id', 'subject_id')
 		  AND c.relname NOT IN ('term_cursors', 'recoveries', 'plan_items') ORDER BY 1`)
 	if len(tables) < 12 {
 		t.Fatalf("only %v have to do with effects", tables)
@@ -149,7 +150,9 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	e := repairing(t, db)
-	for _, event := range []string{"evt_awaiting", "evt_failed", "evt_missing", "evt_reopened", "evt_late", "evt_touched", "evt_proven"} {
+	for _, event := range []string{
+		"evt_awaiting", "evt_failed", "evt_missing", "evt_reopened", "evt_late", "evt_touched", "evt_proven",
+	} {
 		accept(t, db, e, engine.Acceptance{Key: key(event), Timeout: 30 * day})
 	}
 	if err := e.Fail(t.Context(), key("evt_failed"), nil); err != nil {
@@ -163,14 +166,16 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 	exec(
 		t,
 		db.Pool,
-		`SELECT sendpromptly.issue_proof(i.incident_id, 'https://pay.example.com', NULL, '1 day', 'ada') FROM sendpromptly.incidents AS i
+		`SELECT sendpromptly.issue_proof(i.incident_id, 'https://pay.example.com', NULL, '1 day', 'ada')
+			FROM sendpromptly.incidents AS i
 		JOIN sendpromptly.effects AS e USING (effect_id) WHERE e.event_id = 'evt_proven'`,
 	)
 	gone := settled(t, db, e, "evt_old")
 	exec(
 		t,
 		db.Pool,
-		"UPDATE sendpromptly.owed SET deadline = deadline + interval '1 year' WHERE effect_id = (SELECT effect_id FROM sendpromptly.effects WHERE event_id = 'evt_awaiting')",
+		`UPDATE sendpromptly.owed SET deadline = deadline + interval '1 year'
+			WHERE effect_id = (SELECT effect_id FROM sendpromptly.effects WHERE event_id = 'evt_awaiting')`,
 	)
 	exec(t, db.Pool, "UPDATE sendpromptly.effects SET deadline = deadline + interval '1 year' WHERE event_id = 'evt_awaiting'")
 	db.Travel(31 * day)
@@ -193,7 +198,10 @@ func TestRetentionLeavesTheUnsettledAndTheRecentAlone(t *testing.T) {
 	}
 	for event, want := range map[string]engine.State{
 		"evt_awaiting": engine.StateAwaiting, "evt_failed": engine.StateFailed, "evt_missing": engine.StateMissing,
-		"evt_reopened": engine.StateMissing, "evt_late": engine.StateApplied, "evt_touched": engine.StateApplied, "evt_proven": engine.StateApplied,
+		"evt_reopened": engine.StateMissing,
+		"evt_late":     engine.StateApplied,
+		"evt_touched":  engine.StateApplied,
+		"evt_proven":   engine.StateApplied,
 	} {
 		db.RequireState(key(event), want)
 	}

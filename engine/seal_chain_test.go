@@ -161,20 +161,22 @@ func TestTheDocumentedFormatGivesTheSameHashes(t *testing.T) {
 func TestTamperingWithSealedEntriesIsFound(t *testing.T) {
 	t.Parallel()
 	for name, tamper := range map[string]string{
-		"an entry removed":          "DELETE FROM sendpromptly.entries WHERE kind = 'failure'",
-		"a note altered":            "UPDATE sendpromptly.entries SET note = 'paid back' WHERE kind = 'closed'",
-		"an actor emptied":          "UPDATE sendpromptly.entries SET actor = NULL WHERE kind = 'closed'",
-		"a time moved":              "UPDATE sendpromptly.entries SET at = at + interval '1 microsecond' WHERE kind = 'failure'",
-		"a state altered":           "UPDATE sendpromptly.entries SET state = 'applied' WHERE kind = 'failure'",
-		"a kind altered":            "UPDATE sendpromptly.entries SET kind = 'note' WHERE kind = 'duplicate'",
-		"the receipt altered":       "UPDATE sendpromptly.effects SET amount = 500",
-		"the receipt's type":        "UPDATE sendpromptly.effects SET event_type = 'invoice.void'",
-		"the objects reordered":     "UPDATE sendpromptly.effects SET objects = 'order-7' || chr(31) || 'in_1'",
-		"the salt exchanged":        "UPDATE sendpromptly.chains SET salt = sha256(salt)",
-		"the salt taken away":       "WITH x AS (UPDATE sendpromptly.chains SET salt = NULL) UPDATE sendpromptly.entries SET note = 'paid back' WHERE kind = 'closed'",
-		"the last seal cut":         "DELETE FROM sendpromptly.seals WHERE seq = (SELECT max(seq) FROM sendpromptly.seals)",
-		"a seal in the middle cut":  "DELETE FROM sendpromptly.seals WHERE seq = 2",
-		"two seals exchanged":       "UPDATE sendpromptly.seals SET entry_id = (SELECT sum(s.entry_id) FROM sendpromptly.seals AS s WHERE s.seq IN (3, 4)) - entry_id WHERE seq IN (3, 4)",
+		"an entry removed":      "DELETE FROM sendpromptly.entries WHERE kind = 'failure'",
+		"a note altered":        "UPDATE sendpromptly.entries SET note = 'paid back' WHERE kind = 'closed'",
+		"an actor emptied":      "UPDATE sendpromptly.entries SET actor = NULL WHERE kind = 'closed'",
+		"a time moved":          "UPDATE sendpromptly.entries SET at = at + interval '1 microsecond' WHERE kind = 'failure'",
+		"a state altered":       "UPDATE sendpromptly.entries SET state = 'applied' WHERE kind = 'failure'",
+		"a kind altered":        "UPDATE sendpromptly.entries SET kind = 'note' WHERE kind = 'duplicate'",
+		"the receipt altered":   "UPDATE sendpromptly.effects SET amount = 500",
+		"the receipt's type":    "UPDATE sendpromptly.effects SET event_type = 'invoice.void'",
+		"the objects reordered": "UPDATE sendpromptly.effects SET objects = 'order-7' || chr(31) || 'in_1'",
+		"the salt exchanged":    "UPDATE sendpromptly.chains SET salt = sha256(salt)",
+		"the salt taken away": `WITH x AS (UPDATE sendpromptly.chains SET salt = NULL) UPDATE sendpromptly.entries
+			SET note = 'paid back' WHERE kind = 'closed'`,
+		"the last seal cut":        "DELETE FROM sendpromptly.seals WHERE seq = (SELECT max(seq) FROM sendpromptly.seals)",
+		"a seal in the middle cut": "DELETE FROM sendpromptly.seals WHERE seq = 2",
+		"two seals exchanged": `UPDATE sendpromptly.seals SET entry_id = (SELECT sum(s.entry_id) FROM sendpromptly.seals AS s
+			WHERE s.seq IN (3, 4)) - entry_id WHERE seq IN (3, 4)`,
 		"a commitment altered":      "UPDATE sendpromptly.seals SET commitments[1] = sha256('x') WHERE seq = 3",
 		"a hash altered":            "UPDATE sendpromptly.seals SET hash = sha256(hash) WHERE seq = 3",
 		"the head altered":          "UPDATE sendpromptly.chains SET hash = sha256(hash)",
@@ -259,7 +261,10 @@ func TestTheVectorOfTheFormatHolds(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
 	salt := bytes.Repeat([]byte{0xab}, 32)
 	out := make([]byte, 32)
-	for _, clear := range []string{"sendpromptly.entry.v1", "1", "receipt", microseconds(at), "awaiting", "", "stripe", "invoice.paid", "credit_grant", "01a20a17-009a-71c6-8eae-a46dc2e0fc74"} {
+	for _, clear := range []string{
+		"sendpromptly.entry.v1", "1", "receipt", microseconds(at), "awaiting", "", "stripe", "invoice.paid", "credit_grant",
+		"01a20a17-009a-71c6-8eae-a46dc2e0fc74",
+	} {
 		out = append(out, prefixed(present(clear))...)
 	}
 	for _, f := range []hiddenField{{"event_id", []byte("evt_1")}, {"customer", []byte("cus_ü")}} {

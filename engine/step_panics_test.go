@@ -152,7 +152,8 @@ func TestAPanicInAStepDoesNotEndTheProcess(t *testing.T) {
 	})
 	for _, want := range []string{
 		"trap in WorkLook", "trap in OverdueOpen", "trap in ChangedSeal", "trap in TermsIndex", "trap in CallbackClaim",
-		"trap in CallbackContent", "trap in CallbackComplete", "step=sweep", "step=seal", "step=index", "step=deliver", "stack=", "TraceQueryEnd",
+		"trap in CallbackContent", "trap in CallbackComplete", "step=sweep", "step=seal", "step=index", "step=deliver", "stack=",
+		"TraceQueryEnd",
 	} {
 		eventually(t, "the log holds "+want, func() bool { return strings.Contains(log.String(), want) })
 	}

@@ -162,7 +162,8 @@ func TestAPoisonousAttemptNeverWedgesTheSweep(t *testing.T) {
 	run(
 		t,
 		db.Pool,
-		`CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW WHEN (NEW.state = 'missing') EXECUTE FUNCTION public.poison()`,
+		`CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW WHEN (NEW.state = 'missing')
+			EXECUTE FUNCTION public.poison()`,
 	)
 	db.Travel(3 * time.Hour)
 	if opened := sweep(t, e); opened != 1 {
@@ -194,7 +195,8 @@ func TestAPoisonousEffectNeverWedgesRetention(t *testing.T) {
 	run(
 		t,
 		db.Pool,
-		`CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id IN ('evt_0', 'evt_42')) EXECUTE FUNCTION public.poison()`,
+		`CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id IN ('evt_0', 'evt_42'))
+			EXECUTE FUNCTION public.poison()`,
 	)
 	retention(t, db, 35*day)
 	db.Travel(36 * day)

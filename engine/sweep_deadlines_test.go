@@ -173,7 +173,8 @@ func (s *storm) judge(t *testing.T, total int) {
 	s.db.RequireSound()
 	states := map[int]map[string]int{}
 	rows, err := s.db.Pool.Query(t.Context(), `SELECT (regexp_match(e.event_id, '\d+$'))[1]::int % $1,
-		sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline), count(*) FROM sendpromptly.effects AS e GROUP BY 1, 2`, outcomes)
+		sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline), count(*) FROM sendpromptly.effects AS e
+			GROUP BY 1, 2`, outcomes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,8 @@ func TestAPoisonousRowNeverWedgesTheSweep(t *testing.T) {
 	e := db.Engine(engine.Config{Logger: slog.New(slog.DiscardHandler)})
 	acceptEvents(t, db, e, 2500)
 	exec(t, db.Pool, `CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		IF EXISTS (SELECT 1 FROM sendpromptly.effects WHERE effect_id = NEW.effect_id AND event_id IN ('evt_0', 'evt_700', 'evt_2499')) THEN
+		IF EXISTS (SELECT 1 FROM sendpromptly.effects WHERE effect_id = NEW.effect_id
+			AND event_id IN ('evt_0', 'evt_700', 'evt_2499')) THEN
 			RAISE EXCEPTION 'this row is poisonous';
 		END IF;
 		RETURN NEW; END $$`)
@@ -51,7 +52,8 @@ func TestAPoisonousRowNeverWedgesTheSweep(t *testing.T) {
 	aside := column(
 		t,
 		db.Pool,
-		"SELECT e.event_id FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (effect_id) WHERE o.poisoned LIKE '%poisonous%' ORDER BY 1",
+		`SELECT e.event_id FROM sendpromptly.owed AS o JOIN sendpromptly.effects AS e USING (effect_id)
+			WHERE o.poisoned LIKE '%poisonous%' ORDER BY 1`,
 	)
 	if got := strings.Join(aside, " "); got != "evt_0 evt_2499 evt_700" {
 		t.Errorf("set aside: %s", got)

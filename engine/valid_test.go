@@ -134,12 +134,20 @@ func TestABadAcceptanceIsRefusedAndAbortsNothing(t *testing.T) {
 		bad["Objects"] = append(bad["Objects"], func(a *engine.Acceptance) { a.Objects = objects })
 	}
 	for _, at := range []time.Time{
-		time.Date(1, 6, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
-		time.Date(600000, 1, 1, 0, 0, 0, 0, time.UTC), time.Unix(math.MaxInt64, 0), time.Unix(math.MinInt64, 0), time.Unix(math.MaxInt64, math.MaxInt64), time.Unix(-1, 0),
+		time.Date(1, 6, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Date(600000, 1, 1, 0, 0, 0, 0, time.UTC),
+		time.Unix(math.MaxInt64, 0),
+		time.Unix(math.MinInt64, 0),
+		time.Unix(math.MaxInt64, math.MaxInt64),
+		time.Unix(-1, 0),
 	} {
 		bad["OccurredAt"] = append(bad["OccurredAt"], func(a *engine.Acceptance) { a.OccurredAt = at })
 	}
-	for _, timeout := range []time.Duration{-1, -time.Hour, math.MinInt64, 1, 999 * time.Millisecond, 30*24*time.Hour + 1, math.MaxInt64} {
+	for _, timeout := range []time.Duration{
+		-1, -time.Hour, math.MinInt64, 1, 999 * time.Millisecond, 30*24*time.Hour + 1, math.MaxInt64,
+	} {
 		bad["Timeout"] = append(bad["Timeout"], func(a *engine.Acceptance) { a.Timeout = timeout })
 	}
 	for _, currency := range []string{"E", "EURO", "E1R", "E\x00R", "\xff\xff\xff", "é1", "eu "} {
@@ -148,7 +156,10 @@ func TestABadAcceptanceIsRefusedAndAbortsNothing(t *testing.T) {
 			func(a *engine.Acceptance) { a.Amount = engine.Money{Minor: 1, Currency: currency} },
 		)
 	}
-	for _, payload := range []string{"{", "nul\x00l", `"` + notUTF8 + `"`, `"\ud800"`, `"\udc00\ud800"`, `{"a":NaN}`, `"` + strings.Repeat("x", 512<<10) + `"`, "{} {}"} {
+	for _, payload := range []string{
+		"{", "nul\x00l", `"` + notUTF8 + `"`, `"\ud800"`, `"\udc00\ud800"`, `{"a":NaN}`, `"` + strings.Repeat("x", 512<<10) + `"`,
+		"{} {}",
+	} {
 		bad["Payload"] = append(bad["Payload"], func(a *engine.Acceptance) { a.Payload = json.RawMessage(payload) })
 	}
 	for field, spoils := range bad {
@@ -188,7 +199,9 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 		"Close":     func(id string) error { return e.CloseIncident(ctx, engine.IncidentID(id), "ada", "refunded") },
 	}
 	for name, call := range withID {
-		for _, id := range []string{"", zeroID, "x", nul, notUTF8, tooLong, "'; DROP TABLE x; --", good + " ", strings.ReplaceAll(good, "-", "")} {
+		for _, id := range []string{
+			"", zeroID, "x", nul, notUTF8, tooLong, "'; DROP TABLE x; --", good + " ", strings.ReplaceAll(good, "-", ""),
+		} {
 			if err := call(id); !isField(err, "id") {
 				t.Errorf("%s with id %.20q: error = %v", name, id, err)
 			}
@@ -200,7 +213,11 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 	for _, by := range []string{"", nul, notUTF8, surrogate, tooLong} {
 		_, reprocess := e.Reprocess(ctx, good, engine.Operator(by))
 		_, stop := e.Stop(ctx, good, engine.Operator(by))
-		for name, err := range map[string]error{"Reprocess": reprocess, "Stop": stop, "Close": e.CloseIncident(ctx, good, engine.Operator(by), "refunded")} {
+		for name, err := range map[string]error{
+			"Reprocess": reprocess,
+			"Stop":      stop,
+			"Close":     e.CloseIncident(ctx, good, engine.Operator(by), "refunded"),
+		} {
 			if !isField(err, "by") {
 				t.Errorf("%s by %.20q: error = %v", name, by, err)
 			}
@@ -213,7 +230,9 @@ func TestBadIDsOperatorsAndFiltersAreRefused(t *testing.T) {
 		"Limit":  {{Limit: -1}, {Limit: 501}, {Limit: math.MinInt}, {Limit: math.MaxInt}},
 		"Before": {{Before: zeroID}, {Before: "x"}, {Before: engine.IncidentID(nul)}},
 		"State":  {{State: engine.State(nul)}}, "Cause": {{Cause: engine.Cause(notUTF8)}}, "Provider": {{Provider: tooLong}},
-		"EventType": {{EventType: surrogate}}, "Effect": {{Effect: nul}}, "Term": {{Term: nul}, {Term: notUTF8}, {Term: tooLong, Open: true}},
+		"EventType": {{EventType: surrogate}},
+		"Effect":    {{Effect: nul}},
+		"Term":      {{Term: nul}, {Term: notUTF8}, {Term: tooLong, Open: true}},
 	} {
 		for _, f := range filters {
 			_, err := e.Incidents(ctx, f)
@@ -271,11 +290,20 @@ func TestNilArgumentsAreNamed(t *testing.T) {
 	db := enginetest.New(t)
 	e := db.Engine(engine.Config{})
 	k := key("evt_1")
-	for name, tx := range map[string]pgx.Tx{"nil": nil, "nil of the pool's": (*pgxpool.Tx)(nil), "nil of another kind": (*nilTx)(nil)} {
+	for name, tx := range map[string]pgx.Tx{
+		"nil":                 nil,
+		"nil of the pool's":   (*pgxpool.Tx)(nil),
+		"nil of another kind": (*nilTx)(nil),
+	} {
 		_, accepting := e.Accept(t.Context(), tx, engine.Acceptance{Key: k})
 		_, listing := e.AcceptMany(t.Context(), tx, []engine.Acceptance{{Key: k}})
 		_, listingNothing := e.AcceptMany(t.Context(), tx, nil)
-		for call, err := range map[string]error{"Accept": accepting, "AcceptMany": listing, "AcceptMany of nothing": listingNothing, "Succeed": e.Succeed(t.Context(), tx, k)} {
+		for call, err := range map[string]error{
+			"Accept":                accepting,
+			"AcceptMany":            listing,
+			"AcceptMany of nothing": listingNothing,
+			"Succeed":               e.Succeed(t.Context(), tx, k),
+		} {
 			if !isField(err, "tx") {
 				t.Errorf("%s with %s: error = %v", call, name, err)
 			}
@@ -313,9 +341,14 @@ func TestABadConfigurationIsRefused(t *testing.T) {
 	t.Parallel()
 	db := enginetest.New(t)
 	for field, configs := range map[string][]engine.Config{
-		"Config.SweepInterval": {{SweepInterval: -1}, {SweepInterval: time.Millisecond}, {SweepInterval: math.MinInt64}, {SweepInterval: 2 * time.Hour}},
-		"Config.Project":       {{Project: "nobody's"}, {Project: nul}, {Project: notUTF8}, {Project: tooLong}},
-		"Config.SecretKey":     {{SecretKey: "short"}, {SecretKey: nul}},
+		"Config.SweepInterval": {
+			{SweepInterval: -1},
+			{SweepInterval: time.Millisecond},
+			{SweepInterval: math.MinInt64},
+			{SweepInterval: 2 * time.Hour},
+		},
+		"Config.Project":   {{Project: "nobody's"}, {Project: nul}, {Project: notUTF8}, {Project: tooLong}},
+		"Config.SecretKey": {{SecretKey: "short"}, {SecretKey: nul}},
 	} {
 		for _, cfg := range configs {
 			_, err := engine.New(t.Context(), db.Pool, cfg)

@@ -178,7 +178,8 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	s.fails("acct_dana", "account is locked")
 	b.sees("1 incident has arrived.")
 	b.waits(
-		`document.querySelectorAll("[data-row]")[1].classList.contains("at") && !document.querySelector("#rows").innerText.includes("acct_dana")`,
+		`document.querySelectorAll("[data-row]")[1].classList.contains("at") &&
+			!document.querySelector("#rows").innerText.includes("acct_dana")`,
 	)
 	b.do(chromedp.KeyEvent("?"))
 	b.waits(`document.getElementById("keys").open`)
@@ -313,7 +314,13 @@ func TestEveryPageOfTheConsoleIsAccessible(t *testing.T) {
 	for _, looks := range []struct {
 		name, scheme  string
 		width, height int64
-	}{{"desktop", "light", 1280, 900}, {"desktop-dark", "dark", 1280, 900}, {"phone", "light", 390, 844}, {"phone-dark", "dark", 390, 844}, {"enlarged", "light", 640, 450}} {
+	}{
+		{"desktop", "light", 1280, 900},
+		{"desktop-dark", "dark", 1280, 900},
+		{"phone", "light", 390, 844},
+		{"phone-dark", "dark", 390, 844},
+		{"enlarged", "light", 640, 450},
+	} {
 		b.looks(looks.width, looks.height, looks.scheme)
 		for name, path := range pages {
 			b.open(path)

@@ -18,6 +18,7 @@ func TestTheHeavyFormsOfTheEngineSuite(t *testing.T) {
 		url,
 		heavy,
 		"-timeout=15m",
-		"-run=TestOutcomesAtTheirDeadlines|TestPlansUseTheirIndex|TestCallersAtEveryIsolationLevel|TestEverybodyAtOnce|TestEnginesThatMeet|TestAReaderThatReconnects",
+		"-run=TestOutcomesAtTheirDeadlines|TestPlansUseTheirIndex|TestCallersAtEveryIsolationLevel|"+
+			"TestEverybodyAtOnce|TestEnginesThatMeet|TestAReaderThatReconnects",
 	)
 }

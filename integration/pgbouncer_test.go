@@ -31,7 +31,9 @@ func TestTheEngineBehindPgbouncer(t *testing.T) {
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("pgbouncer is not installed")
 	}
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
 		t.Run(mode.String(), func(t *testing.T) {
 			db := enginetest.New(t)
 			cfg, err := pgxpool.ParseConfig(startPgbouncer(t, program, db.URL))
@@ -119,8 +121,10 @@ func startPgbouncer(t *testing.T, program, databaseURL string) string {
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
 	port := freePort(t)
 	config := fmt.Sprintf(
-		"[databases]\n%s = host=%s port=%d user=%s password=%s\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
-			"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 100\nignore_startup_parameters = extra_float_digits\n",
+		"[databases]\n%s = host=%s port=%d user=%s password=%s\n[pgbouncer]\n"+
+			"listen_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n"+
+			"auth_type = any\npool_mode = transaction\ndefault_pool_size = 2\nmax_client_conn = 100\n"+
+			"ignore_startup_parameters = extra_float_digits\n",
 		server.Database,
 		server.Host,
 		server.Port,

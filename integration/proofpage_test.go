@@ -237,7 +237,9 @@ func TestTheProofPageNeedsNoScript(t *testing.T) {
 	b.script(false)
 	b.open(link)
 	text := eval[string](b, `document.body.innerText`)
-	for _, want := range []string{"Your access was unlocked on", "UTC", "is exactly what was proven on", "All times are UTC", "Northwind Credits"} {
+	for _, want := range []string{
+		"Your access was unlocked on", "UTC", "is exactly what was proven on", "All times are UTC", "Northwind Credits",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q:\n%s", want, text)
 		}
@@ -284,23 +286,25 @@ func TestTheBrowserFindsLies(t *testing.T) {
 	b := openBrowser(t, "")
 	link := s.link(s.lost("evt_1", "credit_grant", "invoice.paid"))
 	for lie, want := range map[string]string{
-		`bundle.entries[1].kind = "success"`:                                                              "Entry 2 was altered",
-		`bundle.entries[0].at += 1000000`:                                                                 "Entry 1 was altered",
-		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`:                                 "Entry 1 was altered",
-		`bundle.entries.find((e) => e.fields.some((f) => f.salt)).fields.find((f) => f.salt).value = "1"`: "was altered",
-		`bundle.entries.pop()`:                                                                            "not those that were signed",
-		`bundle.entries.splice(1, 1)`:                                                                     "Entry 2 was altered",
-		`bundle.effect.type = "access_unlock"`:                                                            "Entry 1 was altered",
-		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                                           "signature of this link is false",
-		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                                  "signature of this link is false",
-		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                                "not signed by a key that is published",
-		`history.replaceState(null, "", "/p/another")`:                                                    "not that of this link",
-		`document.querySelector('li[data-seq="2"] time').dateTime = "2026-01-02T03:04:05Z"`:               "not those that were signed",
-		`document.querySelector('li[data-seq="2"]').remove()`:                                             "not those that were signed",
+		`bundle.entries[1].kind = "success"`:                              "Entry 2 was altered",
+		`bundle.entries[0].at += 1000000`:                                 "Entry 1 was altered",
+		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`: "Entry 1 was altered",
+		`bundle.entries.find((e) => e.fields.some((f) => f.salt))
+			.fields.find((f) => f.salt).value = "1"`: "was altered",
+		`bundle.entries.pop()`:                                                              "not those that were signed",
+		`bundle.entries.splice(1, 1)`:                                                       "Entry 2 was altered",
+		`bundle.effect.type = "access_unlock"`:                                              "Entry 1 was altered",
+		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                             "signature of this link is false",
+		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                    "signature of this link is false",
+		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                  "not signed by a key that is published",
+		`history.replaceState(null, "", "/p/another")`:                                      "not that of this link",
+		`document.querySelector('li[data-seq="2"] time').dateTime = "2026-01-02T03:04:05Z"`: "not those that were signed",
+		`document.querySelector('li[data-seq="2"]').remove()`:                               "not those that were signed",
 	} {
 		script := `const honest = Response.prototype.json;
 			Response.prototype.json = async function () {
-				const told = await honest.call(this), bundle = told.entries ? told : { entries: [{ fields: [{}] }, {}], effect: {}, token: "" };
+				const told = await honest.call(this), bundle = told.entries ? told :
+					{ entries: [{ fields: [{}] }, {}], effect: {}, token: "" };
 				const keys = told.keys ? told : { keys: [{}] };
 				try { ` + lie + ` } catch {}
 				return told;

@@ -374,7 +374,10 @@ func TestTheVerifiersAgreeOnWhatIsSignedAndFalse(t *testing.T) {
 		)
 	}
 	t.Log(seen)
-	for _, reason := range []string{"valid", "malformed", "unknown_key", "expired", "not_yet_valid", "wrong_issuer", "wrong_incident", "key_not_trusted", "entry_altered", "entries_missing", "head_mismatch"} {
+	for _, reason := range []string{
+		"valid", "malformed", "unknown_key", "expired", "not_yet_valid", "wrong_issuer", "wrong_incident", "key_not_trusted",
+		"entry_altered", "entries_missing", "head_mismatch",
+	} {
 		if seen[reason] == 0 {
 			t.Errorf("none is %s", reason)
 		}

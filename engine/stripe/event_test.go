@@ -93,7 +93,8 @@ var documents = []struct {
 		body: event(
 			"invoice.paid",
 			`{"id":"in_1","amount_paid":100,"currency":"eur","customer":"cus_1","payment_intent":"pi_1","charge":"ch_1",
-			"subscription":"sub_1","subscription_details":{"metadata":{"user":"of the subscription","plan":"p"}},"metadata":{"user":"u1"}}`,
+			"subscription":"sub_1","subscription_details":{"metadata":{"user":"of the subscription","plan":"p"}},
+			"metadata":{"user":"u1"}}`,
 			"",
 		),
 		customer: "cus_1",
@@ -156,7 +157,8 @@ var documents = []struct {
 	{
 		name: "a second-version event",
 		body: []byte(
-			`{"id":"evt_1","type":"v2.core.thing.done","created":"2026-01-01T00:00:00.000Z","livemode":true,"related_object":{"id":"thing_1"}}`,
+			`{"id":"evt_1","type":"v2.core.thing.done","created":"2026-01-01T00:00:00.000Z","livemode":true,` +
+				`"related_object":{"id":"thing_1"}}`,
 		),
 		objects:  []string{"thing_1"},
 		metadata: map[string]string{},
@@ -211,16 +213,33 @@ func TestAmounts(t *testing.T) {
 		name, object, previous string
 		want                   engine.Money
 	}{
-		{"beyond 2^53", `{"amount_refunded":9007199254740993,"currency":"usd"}`, "", engine.Money{Minor: 9007199254740993, Currency: "USD"}},
+		{
+			"beyond 2^53", `{"amount_refunded":9007199254740993,"currency":"usd"}`, "",
+			engine.Money{Minor: 9007199254740993, Currency: "USD"},
+		},
 		{"yen", `{"amount_refunded":500,"currency":"jpy"}`, "", engine.Money{Minor: 500, Currency: "JPY"}},
 		{"dinar", `{"amount_refunded":5120,"currency":"kwd"}`, "", engine.Money{Minor: 5120, Currency: "KWD"}},
-		{"króna, which Stripe writes with two decimals", `{"amount_refunded":500,"currency":"isk"}`, "", engine.Money{Minor: 5, Currency: "ISK"}},
+		{
+			"króna, which Stripe writes with two decimals", `{"amount_refunded":500,"currency":"isk"}`, "",
+			engine.Money{Minor: 5, Currency: "ISK"},
+		},
 		{"a fraction of a króna", `{"amount_refunded":501,"currency":"isk"}`, "", engine.Money{}},
-		{"ariary, which Stripe writes without decimals", `{"amount_refunded":5,"currency":"mga"}`, "", engine.Money{Minor: 500, Currency: "MGA"}},
+		{
+			"ariary, which Stripe writes without decimals", `{"amount_refunded":5,"currency":"mga"}`, "",
+			engine.Money{Minor: 500, Currency: "MGA"},
+		},
 		{"ariary beyond 64 bits", `{"amount_refunded":9223372036854775807,"currency":"mga"}`, "", engine.Money{}},
-		{"first refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":0}`, engine.Money{Minor: 300, Currency: "USD"}},
-		{"second refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":100}`, engine.Money{Minor: 200, Currency: "USD"}},
-		{"a refund that shrank", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":400}`, engine.Money{Minor: 300, Currency: "USD"}},
+		{
+			"first refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":0}`, engine.Money{Minor: 300, Currency: "USD"},
+		},
+		{
+			"second refund", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":100}`,
+			engine.Money{Minor: 200, Currency: "USD"},
+		},
+		{
+			"a refund that shrank", `{"amount_refunded":300,"currency":"usd"}`, `{"amount_refunded":400}`,
+			engine.Money{Minor: 300, Currency: "USD"},
+		},
 		{"nothing", `{"amount_refunded":0,"currency":"usd"}`, "", engine.Money{Currency: "USD"}},
 		{"negative", `{"amount_refunded":-1,"currency":"usd"}`, "", engine.Money{}},
 		{"a fraction", `{"amount_refunded":1.5,"currency":"usd"}`, "", engine.Money{}},

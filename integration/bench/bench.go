@@ -19,19 +19,19 @@ import (
 // part is one group of measurements.
 type part struct {
 	name, title string
-	// seconds is what it is expected to take, for the progress bar.
+	// seconds is the expected duration, for the progress bar.
 	seconds func(options) float64
 	run     func(context.Context, *bench) error
-	// always says that it runs whatever was chosen.
+	// always means that it runs with every choice of parts.
 	always bool
-	// compares says that it needs the systems of the comparison, which end with the last such part.
+	// compares means that it needs the systems of the comparison, which are closed after the last such part.
 	compares bool
 }
 
-// parts are the run, in its order. What is measured to the byte comes first, on an empty server.
+// parts are all parts in the order of a run. Byte-exact measurements come first, on an empty server.
 var parts []part
 
-func init() { // a variable would refer to itself by way of the options
+func init() { // a variable would refer to itself through the options
 	estimate := func(quick, full float64) func(options) float64 {
 		return func(o options) float64 {
 			if o.quick {
@@ -79,14 +79,14 @@ type bench struct {
 	lists   lists
 }
 
-// owned is a database with our schema in it, to be verified at the end.
+// owned is a database with our schema, which is verified at the end.
 type owned struct {
 	name, url string
-	// flows is how many flows must have left their traces; -1 where the database holds none.
+	// flows is how many flows must have left their rows; -1 if the database has none.
 	flows int64
 }
 
-// state records what the figures depend on, and prints it.
+// state records the settings that the figures depend on, and prints them.
 func (b *bench) state(ctx context.Context) error {
 	settings, err := b.server.Settings(ctx)
 	if err != nil {
@@ -158,7 +158,7 @@ func (b *bench) tell(ctx context.Context, started time.Time) error {
 	if err := b.report.WriteTable(os.Stdout); err != nil {
 		return err
 	}
-	fmt.Println("\nThe same for a document (docs/performance.md takes it with --report):")
+	fmt.Println("\nThe same as Markdown (--report writes it into docs/performance.md):")
 	b.report.WriteMarkdown(os.Stdout, func(report.Row) bool { return true })
 	if err := b.report.WriteFile(b.opts.out); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (b *bench) tell(ctx context.Context, started time.Time) error {
 	return nil
 }
 
-// close stops what still runs.
+// close stops everything that still runs.
 func (b *bench) close() {
 	for _, r := range b.runners {
 		r.Close()
@@ -184,7 +184,7 @@ func (b *bench) close() {
 	b.runners = nil
 }
 
-// engineOn makes a migrated database for one part, with a pool and an engine on it. It is verified at the end.
+// engineOn makes a migrated database for one part, with a pool and an engine on it. The run verifies it at the end.
 func (b *bench) engineOn(ctx context.Context, name string, conns int) (*pg.Pool, *engine.Engine, error) {
 	pool, err := b.server.NewDatabase(ctx, conns)
 	if err != nil {
@@ -222,10 +222,10 @@ func (b *bench) systems(ctx context.Context) ([]*runner, error) {
 	return b.runners, nil
 }
 
-// extraConns is what a system needs besides one connection a client: DBOS listens on one and starts workflows on others.
+// extraConns is what a system needs in addition to one connection per client: DBOS listens on one and starts workflows on others.
 var extraConns = map[string]int{flow.DBOS: 8}
 
-// wanted says whether a system was chosen, or is the baseline of one that was.
+// wanted says whether a system was chosen, or is the baseline of a chosen one.
 func (b *bench) wanted(name string) bool {
 	if slices.Contains(b.opts.systems, name) {
 		return true
@@ -239,7 +239,7 @@ func (b *bench) wanted(name string) bool {
 	return false
 }
 
-// retire ends the comparison: what our own systems owe is finished, and their databases stay to be verified.
+// retire ends the comparison: it finishes the flows of our own systems and keeps their databases, to be verified later.
 func (b *bench) retire(ctx context.Context) error {
 	var failures []error
 	for _, r := range b.runners {
@@ -253,7 +253,7 @@ func (b *bench) retire(ctx context.Context) error {
 	return errors.Join(failures...)
 }
 
-// moduleVersions are the versions of modules that this program was built with.
+// moduleVersions are the versions of the modules in this program.
 func moduleVersions(paths ...string) map[string]string {
 	versions := map[string]string{}
 	info, ok := debug.ReadBuildInfo()
@@ -268,9 +268,9 @@ func moduleVersions(paths ...string) map[string]string {
 	return versions
 }
 
-// skip notes that the budget did not suffice for a part.
+// skip records that the budget was used up before a part.
 func (b *bench) skip(p part) {
-	b.progress.Note("%s: left out, the time is up", p.title)
+	b.progress.Note("%s: skipped, the time budget is used up", p.title)
 	skipped, _ := b.report.Settings["skipped"].([]string)
 	b.report.Settings["skipped"] = append(skipped, p.name)
 }

@@ -82,7 +82,8 @@ func TestEveryPartRuns(t *testing.T) {
 	}
 	for _, want := range []string{
 		"wal_added", "throughput_ratio_2", "throughput_ratio_1ms_2", "sweep_empty_large", "sweep_open_8_small", "detection_p99",
-		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "page_p95_api_incidents", "page_seq_scans", "callbacks", "seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost",
+		"bulk_of_copy", "query_list_open", "page_p95_incidents_open", "page_p95_api_incidents", "page_seq_scans", "callbacks",
+		"seal_entries", "call_round_trips_accept", "retain_throughput_ratio", "retain_longest", "flows_lost",
 	} {
 		if !names[want] {
 			t.Errorf("there is no row %s", want)
@@ -148,7 +149,14 @@ func TestASliceEndsWithItsFirstError(t *testing.T) {
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	parse := func(args ...string) (options, error) { return parseOptions(append(args, "--out", "x"), io.Discard) }
-	for _, args := range [][]string{{"--only", "sweeps"}, {"--systems", "sidekiq"}, {"--clients", "0"}, {"--clients", "33"}, {"--set", "fsync"}, {"sweep"}} {
+	for _, args := range [][]string{
+		{"--only", "sweeps"},
+		{"--systems", "sidekiq"},
+		{"--clients", "0"},
+		{"--clients", "33"},
+		{"--set", "fsync"},
+		{"sweep"},
+	} {
 		if _, err := parse(args...); err == nil {
 			t.Errorf("%v is accepted", args)
 		}

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// within makes a full run shorter: every size shrinks by the same share, but none below a quick run's. What the sizes
-// became is among the settings of the report, so that nobody takes the figures for those of a full run.
+// within makes a full run shorter: every size shrinks by the same share, but none below a quick run's. The report's
+// settings include the resulting sizes, so that nobody mistakes the figures for those of a full run.
 func (o *options) within(budget time.Duration) {
 	full := 0.0
 	for _, p := range parts {
@@ -31,7 +31,7 @@ func (o *options) within(budget time.Duration) {
 	s.seal = scaled(fullSizes.seal, quickSizes.seal, o.share)
 	s.sealFor = scaled(fullSizes.sealFor, quickSizes.sealFor, o.share)
 	if o.slice == time.Second && o.share < 0.5 {
-		o.slice /= 2 // a few seconds a system and setting in many rounds say more than the same in few
+		o.slice /= 2 // the same few seconds per system and setting say more in many rounds than in few
 	}
 }
 
@@ -40,7 +40,7 @@ func scaled[N ~int | ~int64](full, quick N, share float64) N {
 	return max(quick, N(math.Round(float64(full)*share)))
 }
 
-// spent says whether a run with a budget has used it up. What comes after that is left out, except verify.
+// spent says whether a run with a budget has used it up. Later parts are skipped, except verify.
 func (o options) spent(started time.Time) bool {
 	return o.budget > 0 && time.Since(started) > o.budget
 }

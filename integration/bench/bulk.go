@@ -16,12 +16,13 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
 )
 
-// copyTable makes a table with the columns, indexes and storage of the one that receipts go to. In that table itself
-// what COPY writes would be effects that nobody owes.
+// copyTable makes a table with the columns, indexes and storage of the receipts' table. In the receipts' table itself,
+// the rows of COPY would be effects that nobody owes.
 const copyTable = `
 CREATE TABLE copied (LIKE sendpromptly.effects INCLUDING ALL);
 DO $$ BEGIN
-  EXECUTE (SELECT format('ALTER TABLE copied SET (%s)', array_to_string(reloptions, ', ')) FROM pg_class WHERE oid = 'sendpromptly.effects'::regclass);
+  EXECUTE (SELECT format('ALTER TABLE copied SET (%s)', array_to_string(reloptions, ', ')) FROM pg_class
+    WHERE oid = 'sendpromptly.effects'::regclass);
 END $$`
 
 // bulk imports receipts and copies the same rows again.
@@ -29,7 +30,7 @@ type bulk struct {
 	pool *pg.Pool
 	e    *engine.Engine
 	next int64
-	// rows are what imports wrote and was not copied yet: a batch each, in COPY's binary form.
+	// rows are the imported rows that were not copied yet: one batch each, in COPY's binary format.
 	rows [][]byte
 }
 
@@ -73,7 +74,7 @@ func measureBulk(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// accept imports batches of new receipts and then, outside the time, keeps what it wrote.
+// accept imports batches of new receipts and then, outside the measured time, keeps the rows that it wrote.
 func (im *bulk) accept(ctx context.Context, batches int) (took time.Duration, err error) {
 	lists := make([][]engine.Acceptance, batches)
 	for i := range lists {

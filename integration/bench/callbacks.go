@@ -20,7 +20,7 @@ import (
 // loopback is the network that callbacks may reach here although it is not public.
 var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 
-// operator is who asks for the repairs.
+// operator requests the repairs.
 const operator = engine.Operator("bench")
 
 // measureCallbacks reprocesses incidents and delivers their callbacks to an endpoint on loopback that answers at once.
@@ -76,7 +76,7 @@ func measureCallbacks(ctx context.Context, b *bench) error {
 	return err
 }
 
-// callbackEngine is an engine whose project repairs at url.
+// callbackEngine is an engine whose project has the repair URL url.
 func callbackEngine(ctx context.Context, pool *pg.Pool, url string) (*engine.Engine, error) {
 	s, err := rooms.Open(pool.Pool, "")
 	if err != nil {
@@ -91,7 +91,7 @@ func callbackEngine(ctx context.Context, pool *pg.Pool, url string) (*engine.Eng
 	return engine.New(ctx, pool.Pool, engine.Config{AllowNetworks: loopback, Logger: slog.New(slog.DiscardHandler)})
 }
 
-// reprocessAll opens n incidents and asks for the repair of each.
+// reprocessAll opens n incidents and requests a repair of each.
 func reprocessAll(ctx context.Context, pool *pg.Pool, e *engine.Engine, n int64) (time.Duration, error) {
 	f := &filler{pool: pool}
 	if err := f.write(ctx, n, awaiting, overdue(), nil); err != nil {

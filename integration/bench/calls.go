@@ -14,7 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
-// callCost is how often one call of the engine goes to the server and back.
+// callCost is the number of round trips of one engine call.
 type callCost struct {
 	call  string
 	trips int64
@@ -39,17 +39,17 @@ func measureCalls(ctx context.Context, b *bench) error {
 	return err
 }
 
-// calls holds what the counted calls work on.
+// calls is the data that the counted calls work on.
 type calls struct {
 	pool *pg.Pool
 	e    *engine.Engine
 	n    int64
-	// incident is one that the reads look at.
+	// incident is the one that the read calls read.
 	incident engine.Incident
 	costs    []callCost
 }
 
-// countCalls needs a pool of one connection, so that every statement is prepared where it is run.
+// countCalls needs a pool of one connection, so that every statement is prepared on the connection that runs it.
 func countCalls(ctx context.Context, pool *pg.Pool, e *engine.Engine) ([]callCost, error) {
 	c := &calls{pool: pool, e: e}
 	for _, count := range []func(context.Context) error{c.signals, c.steps, c.reads} {
@@ -60,13 +60,13 @@ func countCalls(ctx context.Context, pool *pg.Pool, e *engine.Engine) ([]callCos
 	return c.costs, nil
 }
 
-// fresh is a flow that nothing happened to yet.
+// fresh is a flow before its first call.
 func (c *calls) fresh() *flow.Flow {
 	c.n++
 	return flow.New(c.n)
 }
 
-// accepted is a flow that is owed.
+// accepted is a flow whose effect is owed.
 func (c *calls) accepted(ctx context.Context) (*flow.Flow, error) {
 	f := c.fresh()
 	return f, pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
@@ -75,7 +75,7 @@ func (c *calls) accepted(ctx context.Context) (*flow.Flow, error) {
 	})
 }
 
-// count makes the call until it is warm and counts the last. prepare comes before each and does not count.
+// count repeats the call until it is warm and counts the last one. prepare runs before each call and is not counted.
 func (c *calls) count(ctx context.Context, name string, prepare func() (*flow.Flow, error), call func(f *flow.Flow) error) error {
 	for try := 0; ; try++ {
 		f, err := prepare()
@@ -141,8 +141,8 @@ func (c *calls) signals(ctx context.Context) error {
 			_, err := c.e.Accept(ctx, tx, f.Acceptance())
 			return err
 		}),
-		c.countQueued(ctx, "queue_accept", fresh, func(batch *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // it is called within the batch
-			return c.e.QueueAccept(batch, f.Acceptance(), nil)
+		c.countQueued(ctx, "queue_accept", fresh, func(b *pgx.Batch, f *flow.Flow) error { //nolint:contextcheck // the batch runs it
+			return c.e.QueueAccept(b, f.Acceptance(), nil)
 		}),
 		c.countInTx(ctx, "accept_many", fresh, func(tx pgx.Tx, f *flow.Flow) error {
 			_, err := c.e.AcceptMany(ctx, tx, []engine.Acceptance{f.Acceptance(), c.fresh().Acceptance()})
@@ -157,7 +157,7 @@ func (c *calls) signals(ctx context.Context) error {
 	)
 }
 
-// steps are the background's calls where nothing is waiting, which is what an idle engine costs.
+// steps are the background steps when nothing is waiting, which is what an idle engine costs.
 func (c *calls) steps(ctx context.Context) error {
 	nothing := func() (*flow.Flow, error) { return nil, nil }
 	if _, err := steps.Of(c.e).Seal(ctx); err != nil { // the failure above
@@ -174,7 +174,7 @@ func (c *calls) steps(ctx context.Context) error {
 	)
 }
 
-// reads are what a console asks for.
+// reads are the reads of a console.
 func (c *calls) reads(ctx context.Context) error {
 	page, err := c.e.Incidents(ctx, engine.IncidentFilter{})
 	if err != nil || len(page.Incidents) == 0 {

@@ -14,8 +14,8 @@ type flowCost struct {
 }
 
 // quiet are the settings under which the log is counted. Without full-page images and autovacuum the only bytes are
-// those of the flow itself: an image is written once a page after each checkpoint, and would count the warm-up, not the
-// flow. A commit that does not wait for the disk writes the same log.
+// those of the flow itself: an image is written once per page after each checkpoint, and would count the warm-up, not
+// the flow. A commit that does not wait for the disk writes the same log.
 var quiet = map[string]string{"full_page_writes": "off", "autovacuum": "off", "synchronous_commit": "off"}
 
 // measureCosts takes each system's costs over many flows of a single client, on a server that does nothing else.
@@ -45,8 +45,8 @@ func measureCosts(ctx context.Context, b *bench) error {
 	return b.server.Checkpoint(ctx)
 }
 
-// costFlows are how many flows a system's costs are taken over. DBOS is several times slower, and nothing of it is to be
-// taken to the byte.
+// costFlows is the number of flows over which a system's costs are measured. DBOS is several times slower, and its
+// figures are not byte-exact.
 func (b *bench) costFlows(r *runner) int {
 	if r.Name == flow.DBOS {
 		return b.opts.sizes.costFlows / 10
@@ -54,9 +54,9 @@ func (b *bench) costFlows(r *runner) int {
 	return b.opts.sizes.costFlows
 }
 
-// costOf measures over as many flows as the warm-up had: an index over random keys fills and splits its pages in a
-// rhythm that repeats whenever the index has doubled, and over a whole doubling it is the same wherever it begins. There
-// is one client, because several extend a table by more than they need at once.
+// costOf measures over as many flows as the warm-up had. An index over random keys fills and splits its pages in a
+// rhythm that repeats whenever the index has doubled. Over a whole doubling the result is the same from every starting
+// point. There is one client, because several extend a table by more than they need.
 func (b *bench) costOf(ctx context.Context, r *runner, flows int) (flowCost, error) {
 	var cost flowCost
 	if err := r.turnsFilled(ctx, flows, func() error { return nil }); err != nil {
@@ -86,8 +86,8 @@ func (b *bench) costOf(ctx context.Context, r *runner, flows int) (flowCost, err
 	}, err
 }
 
-// keptBytes counts what the system's own tables take after a vacuum. No flow waits, so that a table through which flows
-// only pass shrinks again; the second vacuum frees the index pages that the first one emptied.
+// keptBytes counts the bytes of the system's own tables after a vacuum. No flow waits, so that a table that flows only
+// pass through shrinks again. The second vacuum frees the index pages that the first one emptied.
 func (b *bench) keptBytes(ctx context.Context, r *runner) (int64, error) {
 	for range 2 {
 		if err := r.Pool.Vacuum(ctx); err != nil {
@@ -100,7 +100,7 @@ func (b *bench) keptBytes(ctx context.Context, r *runner) (int64, error) {
 	return r.Pool.SchemaBytes(ctx, r.Schema)
 }
 
-// addCosts writes a system's rows: the baseline's are what it costs itself, the others' what comes on top.
+// addCosts writes a system's rows: for a baseline its own costs, for the others the costs in addition to the baseline.
 func addCosts(to *report.Report, s *flow.System, costs map[string]flowCost) {
 	cost := costs[s.Name]
 	exact := s.Name != flow.DBOS // it also polls, so that its figures grow with time

@@ -64,7 +64,7 @@ var groups = []group{
 	{"background", func(report.Row) bool { return true }},
 }
 
-// named has the rows whose names begin with one of these.
+// named matches the rows whose names begin with one of these.
 func named(prefixes ...string) func(report.Row) bool {
 	return func(row report.Row) bool {
 		return slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(row.Name, prefix) })
@@ -122,8 +122,10 @@ func threeFigures(r *report.Report) string {
 	}
 	return fmt.Sprintf(`| what | measured |
 |---|---|
-| cost added to a payment's two transactions, in the app's own batches: round trips / bytes of write-ahead log / bytes kept | %s / %s / %s |
-| throughput with receipts, relative to without, of two minimal transactions, 8 clients, batched: 1 ms from the database / on the same machine with saturated CPUs | %s / %s |
+| cost added to a payment's two transactions, in the app's own batches: round trips / bytes of write-ahead log / `+
+		`bytes kept | %s / %s / %s |
+| throughput with receipts, relative to without, of two minimal transactions, 8 clients, batched: `+
+		`1 ms from the database / on the same machine with saturated CPUs | %s / %s |
 | time from a missed deadline to its incident, 99th percentile, one sweep per second | %s ms |
 `, text("round_trips_added", flow.OursBatched), text("wal_added", flow.OursBatched), text("bytes_kept", flow.OursPlain),
 		text("throughput_ratio_1ms_8", flow.OursBatched), text("throughput_ratio_8", flow.OursBatched), text("detection_p99", "ours"))

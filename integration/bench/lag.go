@@ -8,7 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
 )
 
-// measureLag runs an engine as an app runs it, beside many effects that are owed for days, and looks how long after
+// measureLag runs an engine as an app runs it, with many effects that are owed for days. It measures how long after
 // their deadlines the incidents of a steady stream open.
 func measureLag(ctx context.Context, b *bench) error {
 	const notice = 3 * time.Second // from the last fill to the first deadline
@@ -22,7 +22,7 @@ func measureLag(ctx context.Context, b *bench) error {
 	if err := f.write(ctx, b.opts.sizes.owed, awaiting, days, func(share float64) { b.progress.Done(share * 0.4) }); err != nil {
 		return err
 	}
-	// The search terms of what is owed were folded in long ago, as they would have been.
+	// The search terms of the owed effects are already indexed, as they would be in production.
 	const folded = `INSERT INTO sendpromptly.term_cursors (project_id, effect_id) SELECT project_id, max(effect_id::text)::uuid
 		FROM sendpromptly.effects GROUP BY project_id`
 	if _, err := pool.Exec(ctx, folded); err != nil {
@@ -43,7 +43,8 @@ func measureLag(ctx context.Context, b *bench) error {
 		return err
 	}
 	var p50, p99 float64
-	err = pool.QueryRow(ctx, `SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY lag), 0), coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY lag), 0)
+	err = pool.QueryRow(ctx, `SELECT coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY lag), 0),
+		coalesce(percentile_cont(0.99) WITHIN GROUP (ORDER BY lag), 0)
 		FROM (SELECT extract(epoch FROM i.opened_at - e.deadline)::float8 * 1000 AS lag FROM sendpromptly.incidents AS i
 		JOIN sendpromptly.effects AS e USING (project_id, effect_id)) AS l`).
 		Scan(&p50, &p99)

@@ -1,5 +1,5 @@
-// Command bench measures what SendPromptly costs an app's own transactions, beside the same transactions without it
-// and with what a user would take instead; then its sweeps, lists, imports, callbacks and seals.
+// Command bench measures what SendPromptly costs an app's own transactions, compared with the same transactions without
+// it and with the alternatives. Then it measures sweeps, lists, imports, callbacks and seals.
 //
 //	make bench QUICK=1        a few minutes
 //	make bench                at most 90 minutes and 25 GB of disk
@@ -7,7 +7,7 @@
 //	make bench ARGS="--report ../docs/performance.md"
 //
 // It starts a Postgres of its own, prints a table and writes bench.json at the top of the repository. Systems take
-// turns in short slices, and a ratio is made of slices of the same round, so that a machine that drifts cancels out.
+// turns in short slices, and a ratio compares slices of the same round, so that a machine that drifts cancels out.
 package main
 
 import (
@@ -50,10 +50,10 @@ func main() {
 	}
 }
 
-// errUnsound means that the figures do not count: something was lost or is wrong.
+// errUnsound means that the figures are not valid: something was lost or is wrong.
 var errUnsound = errors.New("verify found problems: see the rows verify_problems and flows_lost")
 
-// run measures the chosen parts. Where one fails, what the others gave is told all the same.
+// run measures the chosen parts. If one fails, the figures of the others are still reported.
 func run(ctx context.Context, opts options) error {
 	fmt.Fprintf(os.Stderr, "This run takes at most %s and %d GB of disk.\n", limitText(opts), diskLimit(opts))
 	started := time.Now()

@@ -15,7 +15,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/flow"
 )
 
-// options are how a run was asked for, and the sizes that follow.
+// options are the options of a run, and the sizes that follow from them.
 type options struct {
 	quick   bool
 	only    []string
@@ -29,27 +29,27 @@ type options struct {
 	record  string
 	report  []string
 	sizes   sizes
-	// budget is how long the run may take; 0 where the sizes say it.
+	// budget is how long the run may take; 0 if only the sizes limit it.
 	budget time.Duration
-	// share is what part of a full run's sizes a budget leaves.
+	// share is the share of a full run's sizes that the budget allows.
 	share float64
 }
 
-// sizes are how much each part does.
+// sizes are the amounts of work of each part.
 type sizes struct {
-	costFlows    int           // flows that the exact costs are taken over
-	warmUp       int           // flows that each connection carries before its throughput counts
+	costFlows    int           // flows over which the exact costs are measured
+	warmUp       int           // flows on each connection before its throughput counts
 	flowBudget   time.Duration // for all slices together; at least minRounds rounds are run
 	history      [3]int64      // effects: small, middle, large
 	overdue      int64         // incidents to open at once
 	dead         int           // dead entries that an old transaction holds
-	emptySweeps  int           // sweeps that a time is the median of
-	openings     int           // times each count of sweepers opens them
+	emptySweeps  int           // sweeps per median
+	openings     int           // repetitions for each number of sweepers
 	owed         int64         // effects owed while detection is measured
 	duePerSecond int64
 	dueSeconds   int64
 	bulkSlices   int
-	bulkBatches  int // of 1,000, a slice
+	bulkBatches  int // of 1,000, per slice
 	listEffects  int64
 	listIncident int64
 	listRounds   int
@@ -85,7 +85,7 @@ var fullSizes = sizes{
 var stages = [3]string{"small", "middle", "large"}
 
 const (
-	// minRounds are run even where the budget is spent.
+	// minRounds are run even if the budget is used up.
 	minRounds = 3
 	// bulkBatch is how many receipts an import sends at once.
 	bulkBatch = 1_000
@@ -98,32 +98,32 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	o := options{set: map[string]string{}}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(out)
-	flags.BoolVar(&o.quick, "quick", false, "small sizes, a few minutes")
+	flags.BoolVar(&o.quick, "quick", false, "use small sizes: the run takes a few minutes")
 	only := flags.String("only", "", "parts to run, separated by commas: "+strings.Join(partNames(), ", "))
-	systems := flags.String("systems", strings.Join(flow.Names, ","), "systems of the comparison; baselines come along")
-	clients := flags.String("clients", "1,8,32", "numbers of clients, each at most "+strconv.Itoa(maxClients))
-	flags.DurationVar(&o.slice, "slice", 0, "length of a slice of the throughput (default 1s, quick 250ms)")
-	flags.IntVar(&o.rounds, "rounds", 0, "rounds of the throughput (default: as many as fit into its time, up to 25)")
-	flags.BoolVar(&o.keyOnly, "key-only", false, "receipts with nothing but their key, to see what the columns cost")
+	systems := flags.String("systems", strings.Join(flow.Names, ","), "systems to compare, separated by commas; baselines are added")
+	clients := flags.String("clients", "1,8,32", "numbers of clients, separated by commas, each at most "+strconv.Itoa(maxClients))
+	flags.DurationVar(&o.slice, "slice", 0, "length of one throughput slice (default 1s, with --quick 250ms)")
+	flags.IntVar(&o.rounds, "rounds", 0, "number of throughput rounds (default: as many as fit into its time, up to 25)")
+	flags.BoolVar(&o.keyOnly, "key-only", false, "write receipts with only their key, to see what the other columns cost")
 	flags.StringVar(&o.out, "out", "", "the file to write (default bench.json at the top of the repository)")
 	flags.StringVar(
 		&o.record,
 		"record",
 		"",
-		"also write the exact costs of our own systems to this file, for the test that holds later versions against them",
+		"also write the exact costs of our own systems to this file, which a test compares with later versions",
 	)
 	flags.DurationVar(
 		&o.budget,
 		"budget",
 		0,
-		"how long the run may take, as in 25m: sizes shrink, and what the time does not suffice for is left out",
+		"how long the run may take, as in 25m: sizes shrink, and parts that no longer fit are skipped",
 	)
 	documents := flags.String(
 		"report",
 		"",
-		"run nothing: write the figures of the last run's file into the marked regions of these documents, separated by commas",
+		"measure nothing: write the figures of the last run's file into the marked regions of these documents, separated by commas",
 	)
-	flags.Func("set", "a server setting as name=value, may be repeated", func(text string) error {
+	flags.Func("set", "a server setting as name=value; may be repeated", func(text string) error {
 		name, value, found := strings.Cut(text, "=")
 		if !found {
 			return fmt.Errorf("want name=value")
@@ -135,10 +135,10 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 		return o, err
 	}
 	if flags.NArg() > 0 {
-		return o, fmt.Errorf("%q is not an option", flags.Arg(0))
+		return o, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	if o.quick && o.budget > 0 {
-		return o, errors.New("a quick run has no budget")
+		return o, errors.New("--quick and --budget exclude each other")
 	}
 	if *documents != "" {
 		o.report = strings.Split(*documents, ",")
@@ -147,7 +147,7 @@ func parseOptions(args []string, out io.Writer) (options, error) {
 	return o, err
 }
 
-// complete fills in what follows from the rest.
+// complete sets the values that follow from the other options.
 func (o *options) complete(only, systems, clients string) (err error) {
 	o.sizes, o.share = fullSizes, 1
 	slice := time.Second
@@ -169,7 +169,7 @@ func (o *options) complete(only, systems, clients string) (err error) {
 	for _, text := range strings.Split(clients, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < 1 || n > maxClients {
-			return fmt.Errorf("%q is no number of clients", text)
+			return fmt.Errorf("%q is not a number of clients: want 1 to %d", text, maxClients)
 		}
 		o.clients = append(o.clients, n)
 	}
@@ -179,7 +179,7 @@ func (o *options) complete(only, systems, clients string) (err error) {
 	return err
 }
 
-// oneOf splits a list and refuses what is not among the known names.
+// oneOf splits a list and refuses unknown names.
 func oneOf(list string, known []string) ([]string, error) {
 	var chosen []string
 	for _, name := range strings.Split(list, ",") {
@@ -187,7 +187,7 @@ func oneOf(list string, known []string) ([]string, error) {
 			continue
 		}
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("there is no %q: want some of %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("unknown name %q: want some of %s", name, strings.Join(known, ", "))
 		}
 		chosen = append(chosen, name)
 	}
@@ -221,7 +221,7 @@ func topFile(name string) (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", fmt.Errorf("run this within the repository, or say --out")
+			return "", fmt.Errorf("the repository was not found: run this within it, or pass --out")
 		}
 		dir = parent
 	}

@@ -18,12 +18,12 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
 )
 
-// page is an address of the console, and a piece of what must stand on it.
+// page is an address of the console, and a text that its page must contain.
 type page struct{ name, path, says string }
 
-// measurePages asks the console for its pages over the filled database, as a browser does, each in turns with a file
-// behind the same guards. Who asks is found out by a bare `select 1`: so the file costs the guards and that one query,
-// and a page costs its own queries and its rendering more.
+// measurePages requests the console's pages over the filled database, as a browser does, each in turns with a file
+// behind the same guards. A bare `select 1` identifies the caller: so the file costs the guards and that one query, and
+// a page costs its own queries and its rendering in addition.
 func measurePages(ctx context.Context, b *bench) error {
 	lists, err := b.filledLists(ctx)
 	if err != nil {
@@ -32,7 +32,7 @@ func measurePages(ctx context.Context, b *bench) error {
 	return b.countScans(ctx, lists.url, "page_seq_scans", func() error { return b.timePages(ctx, lists) })
 }
 
-// timePages uses a pool of its own, whose end tells the server's statistics what it did.
+// timePages uses a pool of its own: closing it reports its work to the server's statistics.
 func (b *bench) timePages(ctx context.Context, lists lists) error {
 	pool, err := pg.Open(ctx, lists.url, 4)
 	if err != nil {
@@ -58,7 +58,7 @@ func (b *bench) timePages(ctx context.Context, lists lists) error {
 	}
 	file := regexp.MustCompile(`/assets/mark[^"]*`).FindString(front)
 	if file == "" {
-		return fmt.Errorf("the page names no file to compare with")
+		return fmt.Errorf("the page contains no file to compare with")
 	}
 	times, err := b.askInTurns(ctx, site, pages, page{path: file, says: "<svg"})
 	if err != nil {
@@ -82,10 +82,10 @@ type pageTimes struct {
 	pages [][]float64
 }
 
-// askInTurns asks for every page in every round, each after the file.
+// askInTurns requests every page in every round, each after the file.
 func (b *bench) askInTurns(ctx context.Context, site *site, pages []page, file page) (pageTimes, error) {
 	times := pageTimes{pages: make([][]float64, len(pages))}
-	const early = 10 // rounds in which plans are still being made anew each time
+	const early = 10 // rounds in which Postgres still plans every query again
 	rounds := b.opts.sizes.pageRounds + early
 	for round := range rounds {
 		for _, i := range report.Order(len(pages), round) {
@@ -113,7 +113,7 @@ type site struct {
 	client http.Client
 }
 
-// serveConsole serves the admin server on this machine to whom `select 1` knows.
+// serveConsole serves the admin server on this machine, with `select 1` as the check of the caller.
 func serveConsole(ctx context.Context, pool *pg.Pool) (*site, func(), error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -154,7 +154,7 @@ func (s *site) get(ctx context.Context, path string) (string, error) {
 	return string(body), err
 }
 
-// shows holds that a page says what it must: an empty one would be fast.
+// shows checks that a page contains its text: an empty page would be fast.
 func (s *site) shows(ctx context.Context, p page) error {
 	body, err := s.get(ctx, p.path)
 	if err == nil && !regexp.MustCompile(p.says).MatchString(body) {
@@ -163,14 +163,14 @@ func (s *site) shows(ctx context.Context, p page) error {
 	return err
 }
 
-// consolePages are what an operator looks at. last is the number of the newest effect.
+// consolePages are the pages that an operator reads. last is the number of the newest effect.
 func consolePages(ctx context.Context, e *engine.Engine, last int64) ([]page, error) {
 	found, err := e.Incidents(ctx, engine.IncidentFilter{Open: true, Limit: 500})
 	if err != nil {
 		return nil, err
 	}
 	if len(found.Incidents) == 0 {
-		return nil, fmt.Errorf("no open incident to look at")
+		return nil, fmt.Errorf("the database has no open incident")
 	}
 	deep := found.Incidents[len(found.Incidents)/2]
 	const row = "data-row="

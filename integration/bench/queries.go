@@ -16,7 +16,7 @@ type query struct {
 	run  func(context.Context) error
 }
 
-// lists is the database that lists and pages are read from: its address, and the number of its newest effect.
+// lists is the database of the lists and pages: its address, and the number of its newest effect.
 type lists struct {
 	url  string
 	last int64
@@ -50,7 +50,7 @@ func (b *bench) filledLists(ctx context.Context) (lists, error) {
 	return b.lists, pool.Vacuum(ctx)
 }
 
-// measureQueries holds each list and page against a bare `select 1` on the same connection, in turns.
+// measureQueries compares each list and page with a bare `select 1` on the same connection, in turns.
 func measureQueries(ctx context.Context, b *bench) error {
 	lists, err := b.filledLists(ctx)
 	if err != nil {
@@ -59,7 +59,8 @@ func measureQueries(ctx context.Context, b *bench) error {
 	return b.countScans(ctx, lists.url, "query_seq_scans", func() error { return b.timeQueries(ctx, lists.url, lists.last) })
 }
 
-// countScans writes how many tables that grow were read from end to end while work ran, whose sessions must have ended then.
+// countScans records how many tables that grow were read from end to end while work ran. The sessions of work must have
+// ended when it returns.
 func (b *bench) countScans(ctx context.Context, url, row string, work func() error) error {
 	watch, err := pg.Open(ctx, url, 1)
 	if err != nil {
@@ -81,13 +82,13 @@ func (b *bench) countScans(ctx context.Context, url, row string, work func() err
 	return err
 }
 
-// tableScans counts the sequential scans of the tables that grow, as far as the sessions have told their statistics.
+// tableScans counts the sequential scans of the tables that grow, as far as the sessions have reported their statistics.
 func tableScans(ctx context.Context, pool *pg.Pool) (int64, error) {
 	return count(ctx, pool, `SELECT sum(seq_scan)::bigint FROM pg_stat_user_tables
 		WHERE schemaname = 'sendpromptly' AND relname IN ('effects', 'entries', 'incidents', 'terms')`)
 }
 
-// timeQueries uses a pool of its own, whose end tells the server's statistics what it did.
+// timeQueries uses a pool of its own: closing it reports its work to the server's statistics.
 func (b *bench) timeQueries(ctx context.Context, url string, last int64) error {
 	pool, err := pg.Open(ctx, url, 1)
 	if err != nil {
@@ -114,7 +115,7 @@ func (b *bench) timeQueries(ctx context.Context, url string, last int64) error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", q.name, err)
 			}
-			if round >= 10 { // before that its plan is still being made anew each time
+			if round >= 10 { // before that Postgres still plans it again each time
 				ratios, times = append(ratios, took/base), append(times, took)
 			}
 		}
@@ -139,7 +140,7 @@ func consoleQueries(ctx context.Context, e *engine.Engine, last int64) ([]query,
 		return nil, err
 	}
 	if len(page.Incidents) == 0 {
-		return nil, fmt.Errorf("no open incident to look at")
+		return nil, fmt.Errorf("the database has no open incident")
 	}
 	deep := page.Incidents[len(page.Incidents)/2]
 	list := func(name string, filter engine.IncidentFilter) query {

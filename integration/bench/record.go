@@ -9,11 +9,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/report"
 )
 
-// recorded are exact costs that a test holds the code against. They change only when somebody means them to.
+// recorded are the exact costs that a test compares with the code's. They change only on purpose.
 type recorded struct {
-	// CallRoundTrips is by call.
+	// CallRoundTrips are the round trips by call.
 	CallRoundTrips map[string]int64 `json:"call_round_trips"`
-	// RoundTripsAdded, WALAdded and BytesKept are a flow's, by system.
+	// RoundTripsAdded, WALAdded and BytesKept are per flow, by system.
 	RoundTripsAdded map[string]float64 `json:"round_trips_added"`
 	WALAdded        map[string]float64 `json:"wal_added"`
 	BytesKept       map[string]float64 `json:"bytes_kept"`
@@ -21,7 +21,7 @@ type recorded struct {
 
 const callPrefix = "call_round_trips_"
 
-// recordCosts writes what a run found.
+// recordCosts writes the costs of a run.
 func recordCosts(from *report.Report, path string) error {
 	r := recorded{
 		CallRoundTrips:  map[string]int64{},
@@ -52,7 +52,7 @@ func recordCosts(from *report.Report, path string) error {
 	return os.WriteFile(path, append(body, '\n'), 0o644)
 }
 
-// readCosts reads them back.
+// readCosts reads the recorded costs.
 func readCosts(path string) (r recorded, err error) {
 	body, err := os.ReadFile(path)
 	if err != nil {

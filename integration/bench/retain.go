@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// retainClients carry flows while old effects leave.
+	// retainClients run flows while old effects are removed.
 	retainClients = 8
-	// retainAfter is the least that may be asked for.
+	// retainAfter is the shortest allowed retention.
 	retainAfter = 35 * 24 * time.Hour
 )
 
-// retaining is one database with much that may leave, and an app that goes on.
+// retaining is one database with many effects that may leave, and an app that keeps working.
 type retaining struct {
 	*bench
 	flows   *runner
@@ -29,8 +29,8 @@ type retaining struct {
 	longest float64
 }
 
-// measureRetention lets flows run with and without retention beside them, in turns, and says what it slows them down
-// by, how long its longest transaction holds its locks, and how many effects leave.
+// measureRetention runs flows with and without retention, in turns. It reports how much retention slows them down, how
+// long its longest transaction holds its locks, and how many effects leave.
 func measureRetention(ctx context.Context, b *bench) error {
 	pool, err := b.server.NewDatabase(ctx, maxClients)
 	if err != nil {
@@ -52,7 +52,10 @@ func measureRetention(ctx context.Context, b *bench) error {
 	for _, of := range []struct {
 		n    int64
 		what string
-	}{{b.opts.sizes.retain * 9 / 10, settled}, {b.opts.sizes.retain / 10, opened}} { // a tenth had an incident; a tenth of those are still open
+	}{
+		{b.opts.sizes.retain * 9 / 10, settled},
+		{b.opts.sizes.retain / 10, opened},
+	} { // a tenth had an incident; a tenth of those are still open
 		if err := f.write(ctx, of.n, of.what, old, nil); err != nil {
 			return err
 		}
@@ -140,7 +143,7 @@ func (r *retaining) with(ctx context.Context) (float64, error) {
 	r.worked += time.Since(began)
 	r.longest = max(r.longest, last.report.LongestMilliseconds)
 	if last.err == nil {
-		return 0, errors.New("everything had left before the slice ended: the history is too short")
+		return 0, errors.New("retention removed every effect before the slice ended: the history is too short")
 	}
 	if err == nil && !errors.Is(last.err, context.Canceled) {
 		err = last.err

@@ -12,7 +12,7 @@ import (
 
 // runner drives one system. Each client has a queue of flows that wait for their second transaction, filled before
 // anything is measured; a turn is one first transaction of a new flow and one second of the oldest that waits, so that
-// every measurement does exactly as many of the one as of the other.
+// every measurement includes exactly as many of each.
 type runner struct {
 	*flow.System
 	next atomic.Int64
@@ -95,7 +95,7 @@ func (r *runner) drain(ctx context.Context) error {
 	return r.Finish(ctx)
 }
 
-// turns takes so many turns with so many clients.
+// turns takes the given number of turns with the given number of clients.
 func (r *runner) turns(ctx context.Context, clients, turns int) error {
 	err := r.each(clients, func(client int) error {
 		for range turns / clients {
@@ -111,8 +111,8 @@ func (r *runner) turns(ctx context.Context, clients, turns int) error {
 	return r.Finish(ctx)
 }
 
-// turnsFilled takes so many turns with one client, from a queue that is filled before and drained after. mark is called
-// where the turns begin and where they end.
+// turnsFilled takes the given turns with one client. It fills the queue before and drains it afterwards. mark is called at the
+// begin and at the end of the turns.
 func (r *runner) turnsFilled(ctx context.Context, turns int, mark func() error) error {
 	if err := r.fill(ctx, 1); err != nil {
 		return err
@@ -129,11 +129,11 @@ func (r *runner) turnsFilled(ctx context.Context, turns int, mark func() error) 
 	return r.drain(ctx)
 }
 
-// measured is what one slice gave.
+// measured is the result of one slice.
 type measured struct {
 	flows   int64
 	elapsed time.Duration
-	// cpu is the backends' time, negative where it is not known.
+	// cpu is the backends' time, negative if it is not known.
 	cpu time.Duration
 }
 
@@ -142,7 +142,7 @@ func (m measured) perSecond() float64 { return float64(m.flows) / m.elapsed.Seco
 // cpuPerFlow is in microseconds.
 func (m measured) cpuPerFlow() float64 { return float64(m.cpu.Microseconds()) / float64(m.flows) }
 
-// slice takes turns for about so long and ends when everything that was begun is done.
+// slice takes turns for about the given time and ends when all begun work is done.
 func (r *runner) slice(ctx context.Context, clients int, length time.Duration) (measured, error) {
 	cpu, noCPU := r.Pool.CPUTime()
 	var flows atomic.Int64

@@ -10,7 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
-// measureSealing opens incidents and takes the time of hashing their timelines, for a bounded time.
+// measureSealing opens incidents and measures how long it takes to hash their timelines, for a limited time.
 func measureSealing(ctx context.Context, b *bench) error {
 	pool, e, err := b.engineOn(ctx, "seal", 4)
 	if err != nil {

@@ -54,7 +54,7 @@ func measureSweeps(ctx context.Context, b *bench) error {
 	b.report.Add(report.Row{
 		Name: "sweep_empty_growth", System: "ours", Value: s.empty[stages[2]] / s.empty[stages[0]],
 		Unit: "x the small history", Target: report.AtMost(1.5),
-	}) // "flat", with what a median of a noisy machine needs
+	}) // "flat", with the tolerance that a median on a noisy machine needs
 	b.report.Add(
 		report.Row{
 			Name:   "sweep_opened_wrongly",
@@ -68,7 +68,7 @@ func measureSweeps(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// atStage measures one size: first what needs a quiet table, then what leaves dead rows behind.
+// atStage measures one size: first the measurements that need a quiet table, then those that leave dead rows behind.
 func (s *sweeps) atStage(ctx context.Context, stage string) error {
 	if err := s.pool.Vacuum(ctx); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (s *sweeps) atStage(ctx context.Context, stage string) error {
 	return nil
 }
 
-// openings opens the large number of incidents several times with so many sweepers.
+// openings opens the large number of incidents several times with the given number of sweepers.
 func (s *sweeps) openings(ctx context.Context, stage string, sweepers int) error {
 	var perSecond []float64
 	for range s.opts.sizes.openings {
@@ -123,12 +123,13 @@ func (s *sweeps) openings(ctx context.Context, stage string, sweepers int) error
 	return nil
 }
 
-// newEngine is an engine that has not swept yet: one that has would hold what is overdue at birth (design, rule 7).
+// newEngine is an engine that has not swept yet: another one would hold effects that are already overdue when they
+// appear (design, rule 7).
 func (s *sweeps) newEngine(ctx context.Context) (*engine.Engine, error) {
 	return engine.New(ctx, s.pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
-// timeEmpty takes the time of sweeps that find nothing, in milliseconds, as the app sees it.
+// timeEmpty measures sweeps that find nothing, in milliseconds, as the app sees them.
 func (s *sweeps) timeEmpty(ctx context.Context) ([]float64, error) {
 	e, err := s.newEngine(ctx)
 	if err != nil {
@@ -148,8 +149,8 @@ func (s *sweeps) timeEmpty(ctx context.Context) ([]float64, error) {
 	return times, nil
 }
 
-// timeHeld is timeEmpty beside an old transaction that keeps dead entries from being removed: receipts whose
-// deadlines have passed by now and whose outcomes came in time.
+// timeHeld is timeEmpty while an old transaction keeps dead entries from being removed: receipts whose deadlines have
+// passed and whose outcomes came in time.
 func (s *sweeps) timeHeld(ctx context.Context) (times []float64, err error) {
 	old, err := s.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead})
 	if err != nil {
@@ -160,7 +161,8 @@ func (s *sweeps) timeHeld(ctx context.Context) (times []float64, err error) {
 		return nil, err
 	}
 	_, err = s.pool.Exec(ctx, `INSERT INTO sendpromptly.owed (deadline, effect_id, project_id)
-		SELECT sendpromptly.clock() - n * interval '5 ms', gen_random_uuid(), 1 FROM generate_series(1, $1::int) AS n`, s.opts.sizes.dead)
+		SELECT sendpromptly.clock() - n * interval '5 ms', gen_random_uuid(), 1
+			FROM generate_series(1, $1::int) AS n`, s.opts.sizes.dead)
 	if err == nil {
 		_, err = s.pool.Exec(ctx, "DELETE FROM sendpromptly.owed")
 	}
@@ -177,7 +179,7 @@ func (s *sweeps) timeHeld(ctx context.Context) (times []float64, err error) {
 	return times, err
 }
 
-// open makes n effects overdue and takes the time until engines of that number have opened their incidents.
+// open makes n effects overdue and measures how long the given number of engines takes to open their incidents.
 func (s *sweeps) open(ctx context.Context, n int64, engines int) (time.Duration, error) {
 	if err := s.fill.write(ctx, n, awaiting, overdue(), nil); err != nil {
 		return 0, err

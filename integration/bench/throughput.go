@@ -26,7 +26,7 @@ func (s setting) suffix() string {
 // series are one system's figures by round.
 type series struct{ perSecond, cpu map[int]float64 }
 
-// measureThroughput runs every setting in every round, each system for a slice, until the time is up.
+// measureThroughput runs every setting in every round, each system for a slice, until the time is used up.
 func measureThroughput(ctx context.Context, b *bench) error {
 	runners, err := b.systems(ctx)
 	if err != nil {
@@ -73,10 +73,10 @@ func measureThroughput(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// reads is how many rows and index entries of our tables were read so far, and after how many flows.
+// reads is the number of rows and index entries of our tables that were read so far, and the number of flows.
 type reads struct{ rows, flows int64 }
 
-// flowReads asks the server's statistics, which are a second late at most while flows run.
+// flowReads reads the server's statistics, which are at most a second late while flows run.
 func flowReads(ctx context.Context, runners []*runner) (map[string]reads, error) {
 	all := map[string]reads{}
 	for _, r := range runners {
@@ -98,7 +98,7 @@ func flowReads(ctx context.Context, runners []*runner) (map[string]reads, error)
 	return all, nil
 }
 
-// addReads says how many rows a flow read: a handful, unless a plan went wrong. The table of projects has one row.
+// addReads reports how many rows were read per flow: a handful, unless a plan went wrong. The table of projects has one row.
 func addReads(ctx context.Context, to *report.Report, runners []*runner, before map[string]reads) error {
 	after, err := flowReads(ctx, runners)
 	if err != nil {
@@ -141,7 +141,7 @@ func (b *bench) prepare(ctx context.Context, runners []*runner) error {
 		}
 	}
 	// After the last vacuum, because new statistics mean new plans. Statements are prepared with a connection's first flow;
-	// a function's plans are made anew five times before Postgres keeps one.
+	// Postgres plans a function's statements five times before it keeps a plan.
 	for _, r := range runners {
 		if err := r.turns(ctx, maxClients, maxClients*b.opts.sizes.warmUp); err != nil {
 			return err
@@ -195,7 +195,7 @@ func addThroughput(to *report.Report, runners []*runner, s setting, figures map[
 	}
 }
 
-// addRatios writes what a system is beside its baseline, and ours beside River's cancelled job.
+// addRatios writes a system's ratio to its baseline, and ours to River's cancelled job.
 func addRatios(to *report.Report, system *flow.System, s setting, got series, figures map[string]series) {
 	base := figures[system.Baseline]
 	share := report.Row{Name: "throughput_ratio" + s.suffix(), System: system.Name, Unit: "x " + system.Baseline}
@@ -204,7 +204,7 @@ func addRatios(to *report.Report, system *flow.System, s setting, got series, fi
 	target, known := shareTargets[s.clients]
 	switch {
 	case s.delay > 0 && system.Name == flow.OursBatched:
-		share.Target = report.AtLeast(0.97) // one statement more each is 2 round trips in 7 more, whatever it does
+		share.Target = report.AtLeast(0.97) // one more statement each is 2 round trips in 7 more, whatever it does
 	case s.delay == 0 && (system.Name == flow.OursBatched || system.Name == flow.OursPlain):
 		if known {
 			share.Target = report.AtLeast(target)

@@ -11,11 +11,10 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
-// grace is what a running engine may be late by.
+// grace is how late a running engine may be.
 const grace = 2 * time.Second
 
-// verifyAll holds every database that the engine worked on against the invariants, and the flows against what they
-// must have left behind.
+// verifyAll checks the invariants of every database that the engine worked on, and that every flow left its rows.
 func verifyAll(ctx context.Context, b *bench) error {
 	for i, o := range b.owned {
 		if err := b.verify(ctx, o); err != nil {
@@ -49,7 +48,7 @@ func (b *bench) verify(ctx context.Context, o owned) error {
 	for _, check := range found.Checks {
 		problems += len(check.Rows)
 		for _, row := range check.Rows {
-			b.progress.Note("%s: %s does not hold: %s", o.name, check.ID, row)
+			b.progress.Note("%s: invariant %s is violated: %s", o.name, check.ID, row)
 		}
 	}
 	b.report.Add(
@@ -79,11 +78,12 @@ func (b *bench) verify(ctx context.Context, o owned) error {
 	return err
 }
 
-// lostFlows counts what is missing or too much of each trace that a finished flow leaves.
+// lostFlows counts the missing and the surplus rows of finished flows.
 func lostFlows(ctx context.Context, pool *pgxpool.Pool, flows int64) (lost int64, err error) {
 	err = pool.QueryRow(ctx, `SELECT abs($1 - (SELECT count(*) FROM shop.orders)) + abs($1 - (SELECT count(*) FROM shop.jobs))
 		+ abs($1 - (SELECT count(*) FROM shop.credits)) + abs($1 - (SELECT count(*) FROM sendpromptly.receipts))
-		+ abs($1 - (SELECT count(*) FROM sendpromptly.receipts WHERE succeeded_at IS NOT NULL)) + (SELECT count(*) FROM sendpromptly.owed)
+		+ abs($1 - (SELECT count(*) FROM sendpromptly.receipts WHERE succeeded_at IS NOT NULL))
+		+ (SELECT count(*) FROM sendpromptly.owed)
 		+ (SELECT count(*) FROM sendpromptly.incidents)`, flows).Scan(&lost)
 	return lost, err
 }

@@ -1,5 +1,5 @@
 #!/bin/bash
-# What the official image's script of this name promises, as far as our tests use it: POSTGRES_USER, POSTGRES_PASSWORD,
+# The same behaviour as the official image's script of this name, as far as our tests use it: POSTGRES_USER, POSTGRES_PASSWORD,
 # POSTGRES_DB, the files in /docker-entrypoint-initdb.d, and a server that listens to the network.
 set -euo pipefail
 
@@ -17,7 +17,7 @@ if [ ! -s "$PGDATA/PG_VERSION" ]; then
     --encoding=UTF8 --locale=C.UTF-8 --no-sync
   echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
   echo "listen_addresses = '*'" >>"$PGDATA/postgresql.conf"
-  # The set-up happens on a server that no network reaches, so whoever can connect finds it done.
+  # The set-up runs on a server without network access, so it is complete for every client that can connect.
   pg_ctl start --wait -o '-c listen_addresses='
   run=(psql --username="$user" --no-psqlrc --set=ON_ERROR_STOP=1)
   [ "$database" = postgres ] || "${run[@]}" --dbname=postgres --set=name="$database" <<<'CREATE DATABASE :"name"'

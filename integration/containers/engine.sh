@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Starts a Docker engine if none answers, and prints what to export to reach it.
-#   eval "$(engine.sh start FOLDER)"   everything the engine keeps is in FOLDER: a short path, sockets are below it
-#   engine.sh stop FOLDER              ends what start started; FOLDER may then be removed
+#   eval "$(engine.sh start FOLDER)"   the engine keeps everything in FOLDER, a short path because it contains sockets
+#   engine.sh stop FOLDER              stops what start started; FOLDER may then be removed
 # It changes no firewall rules: publishing ports on 127.0.0.1, its default here, needs none.
 set -euo pipefail
 action=${1:?start or stop} folder=${2:?a folder}
@@ -18,7 +18,7 @@ start() {
   local engine=$!
   for _ in $(seq 300); do
     if docker version >/dev/null 2>&1; then
-      # testcontainers would look elsewhere for the ports on a machine that is itself a container.
+      # On a machine that is itself a container, testcontainers would use another host for the ports.
       echo "export DOCKER_HOST=$DOCKER_HOST TESTCONTAINERS_HOST_OVERRIDE=127.0.0.1"
       return
     fi

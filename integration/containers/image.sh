@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes sure that the image postgres:MAJOR is here for each argument: image.sh 15 17 18
-# It is fetched where an image registry is reachable and made from Debian's packages where none is.
+# Makes sure that the image postgres:MAJOR exists locally for each argument: image.sh 15 17 18
+# It is fetched if an image registry is reachable, and built from Debian's packages otherwise.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
@@ -17,8 +17,8 @@ release_of() {
 make_image() {
   local major=$1 release base="sendpromptly-postgres-base:$1"
   release=$(release_of "$major")
-  # The packages' set-up would create a cluster, which nobody needs. A release still in the making is not always
-  # signed anew in time.
+  # The packages' set-up would create a cluster, which nobody needs. The signature of a release that is still in
+  # development is not always renewed in time.
   mmdebstrap --quiet --variant=essential --include="postgresql-$major" \
     --aptopt='Acquire::Check-Valid-Until "false"' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \

@@ -31,7 +31,7 @@ func (c *counter) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQ
 // TraceQueryEnd implements pgx.QueryTracer.
 func (c *counter) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
 
-// idle runs fleets of engines on a database where nothing is due, and says what they ask of it.
+// idle runs fleets of engines on a database where nothing is due, and reports the load that they cause.
 func idle(ctx context.Context, o options, out io.Writer) error {
 	server, err := pg.Start(ctx, nil)
 	if err != nil {
@@ -47,7 +47,7 @@ func idle(ctx context.Context, o options, out io.Writer) error {
 	return nil
 }
 
-// idleFleet measures one size once every engine knows of the others.
+// idleFleet measures one size, after every engine has noticed the others.
 func idleFleet(ctx context.Context, server *pg.Server, engines int, during time.Duration, out io.Writer) error {
 	counting, err := server.NewDatabase(ctx, 1)
 	if err != nil {
@@ -76,7 +76,7 @@ func idleFleet(ctx context.Context, server *pg.Server, engines int, during time.
 	for _, e := range fleet {
 		group.Go(func() { _ = e.Run(running) })
 	}
-	const settling = 25 * time.Second // two heartbeats, so that each knows how many there are
+	const settling = 25 * time.Second // two heartbeats, so that each engine knows the number of engines
 	if !wait(ctx, settling) {
 		return ctx.Err()
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
-// Result is what a run found.
+// Result is the result of a run.
 type Result struct {
 	Settings    map[string]any `json:"settings"`
 	Transitions int64          `json:"transitions"`
@@ -106,7 +106,7 @@ func (s *soak) tenth(i int64) Tenth {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
 
-// verify holds the aged database against the invariants.
+// verify checks the aged database against its invariants.
 func (s *soak) verify(ctx context.Context) (problems []string, err error) {
 	if _, err := steps.Of(s.engine).Sweep(ctx); err != nil {
 		return nil, err
@@ -133,7 +133,7 @@ func (r Result) write(path string) error {
 	return os.WriteFile(path, append(body, '\n'), 0o644)
 }
 
-// table prints a line a tenth, as Markdown.
+// table prints one line per tenth, as Markdown.
 func (r Result) table(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 1, ' ', tabwriter.AlignRight)
 	_, _ = fmt.Fprint(
@@ -159,7 +159,8 @@ func (r Result) table(out io.Writer) {
 	_ = w.Flush()
 	_, _ = fmt.Fprintf(
 		out,
-		"\n%d transitions of %d effects in %.0f s; p99 of the sweep in the last tenth is %.2f x the first tenth's (server CPU %.2f x), target at most %d x\n",
+		"\n%d transitions of %d effects in %.0f s; p99 of the sweep in the last tenth is "+
+			"%.2f x the first tenth's (server CPU %.2f x), target at most %d x\n",
 		r.Transitions,
 		r.Effects,
 		r.Seconds,

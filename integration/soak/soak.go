@@ -19,7 +19,7 @@ import (
 type soak struct {
 	options
 	server *pg.Server
-	// Writers and the sweep have pools of their own, so that the sweep's CPU time is told apart.
+	// Writers and the sweep have pools of their own, so that the sweep's CPU time is measured separately.
 	writing, sweeping *pg.Pool
 	engine            *engine.Engine
 	began             time.Time
@@ -40,10 +40,10 @@ type sweep struct {
 	took, cpu time.Duration
 }
 
-// tenths is into how many parts a run is cut.
+// tenths is the number of parts of a run.
 const tenths = 10
 
-// mark is what the database looked like when a tenth of the run had been made.
+// mark is the size of the database at the end of a tenth of the run.
 type mark struct {
 	at                    time.Duration
 	transitions           int64
@@ -98,7 +98,7 @@ func (s *soak) age(ctx context.Context) error {
 	return errors.Join(append(failures, ctx.Err())...)
 }
 
-// sweep calls Sweep again and again and notes what each call took.
+// sweep calls Sweep repeatedly and records the duration of each call.
 func (s *soak) sweep(ctx context.Context) error {
 	for {
 		before, _ := s.sweeping.CPUTime()
@@ -119,7 +119,7 @@ func (s *soak) sweep(ctx context.Context) error {
 	}
 }
 
-// upkeep does what Run does besides, as often as it does.
+// upkeep runs the other steps of Run, as often as Run does.
 func (s *soak) upkeep(ctx context.Context) error {
 	e, err := engine.New(ctx, s.writing.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *soak) upkeep(ctx context.Context) error {
 	return nil
 }
 
-// watch looks at the tables at the end of each tenth and says how far the run is.
+// watch measures the tables at the end of each tenth and prints the run's progress.
 func (s *soak) watch(ctx context.Context) error {
 	for next := int64(1); next <= tenths; {
 		if !wait(ctx, 100*time.Millisecond) && s.done.Load() < s.transitions {

@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// batch is how many effects one transaction takes on, or settles.
+	// batch is how many effects one transaction accepts or settles.
 	batch = 1000
-	// Of a hundred effects so many get no outcome before their deadline, which is a second away, and so many a failure first.
+	// Of a hundred effects, this many get no outcome before their deadline, which is a second away, and this many get a
+	// failure first.
 	lostOf, failedOf = 5, 1
-	// Of a hundred lost ones so many are applied in the end; the others stay open.
+	// Of a hundred lost effects, this many are applied in the end; the others stay open.
 	healedOf = 80
 	// patience is how many batches later that happens.
 	patience = 40
@@ -86,7 +87,8 @@ func (s *soak) settle(ctx context.Context, ids []string) error {
 		return nil
 	}
 	failing := ids[:len(ids)*failedOf/100]
-	const fail = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id), LATERAL sendpromptly.fail('stripe', u.id, 'credit_grant', 'timeout', 'the ledger did not answer') AS f`
+	const fail = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id), LATERAL sendpromptly.fail('stripe',
+		u.id, 'credit_grant', 'timeout', 'the ledger did not answer') AS f`
 	if err := s.signal(ctx, fail, failing); err != nil {
 		return err
 	}
@@ -94,11 +96,12 @@ func (s *soak) settle(ctx context.Context, ids []string) error {
 }
 
 func (s *soak) succeed(ctx context.Context, ids []string) error {
-	const succeed = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id), LATERAL sendpromptly.succeed('stripe', u.id, 'credit_grant') AS f`
+	const succeed = `SELECT count(*) FILTER (WHERE f.changed) FROM unnest($1::text[]) AS u(id),
+		LATERAL sendpromptly.succeed('stripe', u.id, 'credit_grant') AS f`
 	return s.signal(ctx, succeed, ids)
 }
 
-// signal runs a statement over a list of events and counts what it moved.
+// signal runs a statement over a list of events and counts the effects that it changed.
 func (s *soak) signal(ctx context.Context, statement string, ids []string) error {
 	var moved int64
 	err := s.writing.QueryRow(ctx, statement, ids).Scan(&moved)

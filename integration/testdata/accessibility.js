@@ -1,5 +1,5 @@
-// The rules that every page of the console keeps: what axe-core calls serious, as far as a page without pictures,
-// video and drag can break it. It is an expression whose value is a list of findings.
+// The rules that every page of the console keeps: those that axe-core calls serious and that a page without pictures,
+// video and drag can break. It is an expression whose value is a list of findings.
 (() => {
   const found = [];
   const say = (rule, element) => found.push(rule + ": " + (element.outerHTML || String(element)).slice(0, 160));

@@ -1,4 +1,4 @@
-// Holds verify.mjs against vectors: node vectors.mjs FILE. Prints what differs, or "all N agree".
+// Checks verify.mjs against vectors: node vectors.mjs FILE. Prints the differences, or "all N agree".
 import { readFile } from "node:fs/promises";
 import { entryHash, verify } from "./verify.mjs";
 

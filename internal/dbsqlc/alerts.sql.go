@@ -28,7 +28,7 @@ type AlertClaimRow struct {
 }
 
 // AlertClaim leases deliveries for a minute.
-// claim_alerts stands in sql/functions/alerts.sql.
+// claim_alerts is defined in sql/functions/alerts.sql.
 func (q *Queries) AlertClaim(ctx context.Context, db DBTX, batch int) ([]AlertClaimRow, error) {
 	rows, err := db.Query(ctx, alertClaim, batch)
 	if err != nil {
@@ -72,8 +72,8 @@ type AlertCompleteParams struct {
 	Dropped   bool
 }
 
-// AlertComplete records what came of a delivery.
-// complete_alert stands in sql/functions/alerts.sql.
+// AlertComplete records the result of a delivery.
+// complete_alert is defined in sql/functions/alerts.sql.
 func (q *Queries) AlertComplete(ctx context.Context, db DBTX, arg AlertCompleteParams) (bool, error) {
 	row := db.QueryRow(ctx, alertComplete,
 		arg.ProjectID,
@@ -151,7 +151,7 @@ type AlertDestinationSetParams struct {
 	Shown     string
 }
 
-// AlertDestinationSet says where a project's alerts go on one channel; a secret that is null stays as it is.
+// AlertDestinationSet says where a project's alerts go on one channel; a null secret leaves the stored one.
 func (q *Queries) AlertDestinationSet(ctx context.Context, db DBTX, arg AlertDestinationSetParams) error {
 	_, err := db.Exec(ctx, alertDestinationSet,
 		arg.ProjectID,
@@ -174,7 +174,7 @@ type AlertDestinationShownRow struct {
 	Shown     string
 }
 
-// AlertDestinationShown reads what a listing may show of where alerts go.
+// AlertDestinationShown reads the parts of the destinations that a list may show.
 func (q *Queries) AlertDestinationShown(ctx context.Context, db DBTX) ([]AlertDestinationShownRow, error) {
 	rows, err := db.Query(ctx, alertDestinationShown)
 	if err != nil {
@@ -200,7 +200,7 @@ SELECT r::int AS taken FROM sendpromptly.gather_alerts($1::int) AS r
 `
 
 // AlertGather turns due outbox rows into messages.
-// gather_alerts stands in sql/functions/alerts.sql.
+// gather_alerts is defined in sql/functions/alerts.sql.
 func (q *Queries) AlertGather(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, alertGather, batch)
 	var taken int
@@ -234,7 +234,7 @@ type AlertGroupListRow struct {
 	LastAt    time.Time
 }
 
-// AlertGroupList counts a message's open incidents by what they have in common.
+// AlertGroupList counts a message's open incidents by cause, provider, event type and effect.
 func (q *Queries) AlertGroupList(ctx context.Context, db DBTX, arg AlertGroupListParams) ([]AlertGroupListRow, error) {
 	rows, err := db.Query(ctx, alertGroupList, arg.ProjectID, arg.AlertID)
 	if err != nil {
@@ -331,7 +331,7 @@ type AlertTroubleCountRow struct {
 	Unsent int
 }
 
-// AlertTroubleCount counts alerts of the last week that were given up, and those that are late by an hour.
+// AlertTroubleCount counts alerts of the last week that were given up, and those that are an hour late.
 func (q *Queries) AlertTroubleCount(ctx context.Context, db DBTX) (AlertTroubleCountRow, error) {
 	row := db.QueryRow(ctx, alertTroubleCount)
 	var i AlertTroubleCountRow

@@ -27,8 +27,8 @@ type CallbackClaimRow struct {
 	SignedAt   time.Time
 }
 
-// CallbackClaim leases callbacks that are due for 60 seconds.
-// claim_callbacks stands in sql/functions/callbacks.sql.
+// CallbackClaim leases due callbacks for 60 seconds.
+// claim_callbacks is defined in sql/functions/callbacks.sql.
 func (q *Queries) CallbackClaim(ctx context.Context, db DBTX, batch int) ([]CallbackClaimRow, error) {
 	rows, err := db.Query(ctx, callbackClaim, batch)
 	if err != nil {
@@ -78,7 +78,7 @@ type CallbackCompleteParams struct {
 }
 
 // CallbackComplete records the answer to one try; a stale token is discarded.
-// complete_callback stands in sql/functions/callbacks.sql.
+// complete_callback is defined in sql/functions/callbacks.sql.
 func (q *Queries) CallbackComplete(ctx context.Context, db DBTX, arg CallbackCompleteParams) (bool, error) {
 	row := db.QueryRow(ctx, callbackComplete,
 		arg.ProjectID,
@@ -125,7 +125,7 @@ type CallbackContentRow struct {
 	Snapshot    []byte
 }
 
-// CallbackContent reads what a callback says and where it goes, if its lease still holds for as long as sending may take.
+// CallbackContent reads a callback's content and URL, if its lease lasts at least as long as sending may take.
 func (q *Queries) CallbackContent(ctx context.Context, db DBTX, arg CallbackContentParams) (CallbackContentRow, error) {
 	row := db.QueryRow(ctx, callbackContent,
 		arg.ProjectID,
@@ -189,7 +189,7 @@ type CallbackSecretCreateParams struct {
 	Sealed    bool
 }
 
-// CallbackSecretCreate adds a secret, from now on the newest.
+// CallbackSecretCreate adds a secret, which becomes the newest.
 func (q *Queries) CallbackSecretCreate(ctx context.Context, db DBTX, arg CallbackSecretCreateParams) error {
 	_, err := db.Exec(ctx, callbackSecretCreate, arg.ProjectID, arg.Secret, arg.Sealed)
 	return err
@@ -233,7 +233,7 @@ const callbackSecretMissing = `-- name: CallbackSecretMissing :one
 SELECT (NOT EXISTS (SELECT 1 FROM sendpromptly.callback_secrets AS s WHERE s.project_id = $1 AND s.retires_at IS NULL))::boolean AS missing
 `
 
-// CallbackSecretMissing tells whether nothing signs a project's callbacks.
+// CallbackSecretMissing says whether a project has no secret to sign its callbacks.
 func (q *Queries) CallbackSecretMissing(ctx context.Context, db DBTX, projectID int) (bool, error) {
 	row := db.QueryRow(ctx, callbackSecretMissing, projectID)
 	var missing bool
@@ -253,7 +253,7 @@ type CallbackSecretRetireOthersParams struct {
 	ProjectID int
 }
 
-// CallbackSecretRetireOthers lets every secret but the newest retire after the overlap.
+// CallbackSecretRetireOthers retires every secret but the newest after the overlap.
 func (q *Queries) CallbackSecretRetireOthers(ctx context.Context, db DBTX, arg CallbackSecretRetireOthersParams) error {
 	_, err := db.Exec(ctx, callbackSecretRetireOthers, arg.Overlap, arg.ProjectID)
 	return err
@@ -279,8 +279,8 @@ type RepairBeginRow struct {
 	Answer  string
 }
 
-// RepairBegin takes the effects row without waiting and says what to answer.
-// begin_repair stands in sql/functions/repairs.sql.
+// RepairBegin locks the effects row without waiting and returns what to answer.
+// begin_repair is defined in sql/functions/repairs.sql.
 func (q *Queries) RepairBegin(ctx context.Context, db DBTX, arg RepairBeginParams) (RepairBeginRow, error) {
 	row := db.QueryRow(ctx, repairBegin,
 		arg.EffectID,
@@ -309,8 +309,8 @@ type RepairEndParams struct {
 	Project  string
 }
 
-// RepairEnd keeps the answer to a callback for a day.
-// end_repair stands in sql/functions/repairs.sql.
+// RepairEnd stores the answer to a callback for a day.
+// end_repair is defined in sql/functions/repairs.sql.
 func (q *Queries) RepairEnd(ctx context.Context, db DBTX, arg RepairEndParams) error {
 	_, err := db.Exec(ctx, repairEnd,
 		arg.EffectID,
@@ -335,8 +335,8 @@ type RepairNoteBrokenParams struct {
 	Project      string
 }
 
-// RepairNoteBroken enters that a repair broke and will be tried again.
-// note_broken_repair stands in sql/functions/repairs.sql.
+// RepairNoteBroken writes an entry that a repair failed and will be tried again.
+// note_broken_repair is defined in sql/functions/repairs.sql.
 func (q *Queries) RepairNoteBroken(ctx context.Context, db DBTX, arg RepairNoteBrokenParams) error {
 	_, err := db.Exec(ctx, repairNoteBroken,
 		arg.EffectID,

@@ -117,7 +117,7 @@ type ProofHeadListRow struct {
 	HeadHash []byte
 }
 
-// ProofHeadList reads the heads that were proven of some effects of one project.
+// ProofHeadList reads the proven chain heads of some effects of one project.
 func (q *Queries) ProofHeadList(ctx context.Context, db DBTX, arg ProofHeadListParams) ([]ProofHeadListRow, error) {
 	rows, err := db.Query(ctx, proofHeadList, arg.ProjectID, arg.EffectIds)
 	if err != nil {
@@ -204,9 +204,9 @@ type SealListRow struct {
 	Answer       *string
 }
 
-// SealList reads what was sealed of some effects of one project, each beside what
-// the tables hold of it now. Times are whole microseconds as text, empty where there is
-// none or it is infinite; found is false where the entry is gone.
+// SealList reads the seals of some effects of one project, each with the current values in
+// the tables. Times are whole microseconds as text, empty if there is none or it is infinite;
+// found is false if the entry is missing.
 func (q *Queries) SealList(ctx context.Context, db DBTX, arg SealListParams) ([]SealListRow, error) {
 	rows, err := db.Query(ctx, sealList, arg.ProjectID, arg.EffectIds)
 	if err != nil {

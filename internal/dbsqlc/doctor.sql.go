@@ -24,7 +24,7 @@ type BacklogCountRow struct {
 	Deferred int
 }
 
-// BacklogCount counts what is waiting, each up to 100,001.
+// BacklogCount counts the waiting work of each kind, up to 100,001.
 func (q *Queries) BacklogCount(ctx context.Context, db DBTX) (BacklogCountRow, error) {
 	row := db.QueryRow(ctx, backlogCount)
 	var i BacklogCountRow
@@ -55,7 +55,7 @@ type EngineListRow struct {
 	Alive         bool
 }
 
-// EngineList reads the heartbeats, newest first; alive within the last 30 seconds.
+// EngineList reads the heartbeats, newest first; alive means seen within the last 30 seconds.
 func (q *Queries) EngineList(ctx context.Context, db DBTX) ([]EngineListRow, error) {
 	rows, err := db.Query(ctx, engineList)
 	if err != nil {
@@ -139,7 +139,7 @@ type SchemaAdditionListRow struct {
 	FromOutside bool
 }
 
-// SchemaAdditionList reads the triggers, rules and foreign keys that others added to the schema's tables, the foreign keys that refer to them (from_outside), and what removes each.
+// SchemaAdditionList reads the triggers, rules and foreign keys that others added to the schema's tables, the foreign keys that refer to them (from_outside), and the statement that removes each.
 func (q *Queries) SchemaAdditionList(ctx context.Context, db DBTX) ([]SchemaAdditionListRow, error) {
 	rows, err := db.Query(ctx, schemaAdditionList)
 	if err != nil {
@@ -175,7 +175,7 @@ UNION ALL
 SELECT ('index ' || x.indexdef)::text FROM pg_catalog.pg_indexes AS x WHERE x.schemaname = 'sendpromptly'
 `
 
-// SchemaFingerprint describes every function, column and index of the schema, a line each.
+// SchemaFingerprint describes every function, column and index of the schema, one line each.
 func (q *Queries) SchemaFingerprint(ctx context.Context, db DBTX) ([]string, error) {
 	rows, err := db.Query(ctx, schemaFingerprint)
 	if err != nil {
@@ -233,7 +233,7 @@ WHERE p.repair_url IS NOT NULL AND NOT EXISTS (
   SELECT 1 FROM sendpromptly.callback_secrets AS s WHERE s.project_id = p.project_id AND s.retires_at IS NULL)
 `
 
-// SecretlessCount counts projects with a repair URL that no secret signs for.
+// SecretlessCount counts projects with a repair URL and no callback secret.
 func (q *Queries) SecretlessCount(ctx context.Context, db DBTX) (int, error) {
 	row := db.QueryRow(ctx, secretlessCount)
 	var projects int
@@ -245,7 +245,7 @@ const secretsReadable = `-- name: SecretsReadable :one
 SELECT has_table_privilege('sendpromptly.callback_secrets', 'SELECT')::boolean AS readable
 `
 
-// SecretsReadable tells whether this role may read callback secrets.
+// SecretsReadable says whether this role may read callback secrets.
 func (q *Queries) SecretsReadable(ctx context.Context, db DBTX) (bool, error) {
 	row := db.QueryRow(ctx, secretsReadable)
 	var readable bool
@@ -270,7 +270,7 @@ type ServerStateRow struct {
 	OldestTransaction float64
 }
 
-// ServerState reads what doctor compares: settings, the clock, and how long the oldest transaction has run.
+// ServerState reads what doctor checks: settings, the clock, and how long the oldest transaction has run.
 func (q *Queries) ServerState(ctx context.Context, db DBTX) (ServerStateRow, error) {
 	row := db.QueryRow(ctx, serverState)
 	var i ServerStateRow

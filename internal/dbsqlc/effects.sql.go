@@ -49,7 +49,7 @@ type EffectAcceptRow struct {
 	Met       string
 }
 
-// EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads what a duplicate met (duplicate_met there).
+// EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads what a duplicate found (duplicate_met there).
 func (q *Queries) EffectAccept(ctx context.Context, db DBTX, arg EffectAcceptParams) (EffectAcceptRow, error) {
 	row := db.QueryRow(ctx, effectAccept,
 		arg.Project,
@@ -98,7 +98,7 @@ type EffectAcceptManyRow struct {
 	Met       string
 }
 
-// EffectAcceptMany records a list of receipts and answers in its order (accept_many in sql/functions/accept.sql).
+// EffectAcceptMany records a list of receipts and returns rows in its order (accept_many in sql/functions/accept.sql).
 func (q *Queries) EffectAcceptMany(ctx context.Context, db DBTX, arg EffectAcceptManyParams) ([]EffectAcceptManyRow, error) {
 	rows, err := db.Query(ctx, effectAcceptMany, arg.Project, arg.Receipts)
 	if err != nil {
@@ -141,8 +141,8 @@ type EffectBeginApplyRow struct {
 	State    string
 }
 
-// EffectBeginApply takes the effects row and reads the state.
-// begin_apply stands in sql/functions/apply.sql.
+// EffectBeginApply locks the effects row and reads the state.
+// begin_apply is defined in sql/functions/apply.sql.
 func (q *Queries) EffectBeginApply(ctx context.Context, db DBTX, arg EffectBeginApplyParams) (EffectBeginApplyRow, error) {
 	row := db.QueryRow(ctx, effectBeginApply,
 		arg.Provider,
@@ -179,8 +179,8 @@ type EffectFailRow struct {
 	Opened   string
 }
 
-// EffectFail records that an attempt at the effect failed, and tells the incident that it opened. It waits for no row.
-// fail and opened_by_failure stand in sql/functions/fail.sql.
+// EffectFail records that an attempt at the effect failed, and returns the incident that it opened. It waits for no row.
+// fail and opened_by_failure are defined in sql/functions/fail.sql.
 func (q *Queries) EffectFail(ctx context.Context, db DBTX, arg EffectFailParams) (EffectFailRow, error) {
 	row := db.QueryRow(ctx, effectFail,
 		arg.Project,
@@ -224,7 +224,7 @@ type EffectFindRow struct {
 }
 
 // EffectFind reads one effect by its key, with its state and incident.
-// effect_state and find_effect stand in sql/functions/effect.sql.
+// effect_state and find_effect are defined in sql/functions/effect.sql.
 func (q *Queries) EffectFind(ctx context.Context, db DBTX, arg EffectFindParams) (EffectFindRow, error) {
 	row := db.QueryRow(ctx, effectFind,
 		arg.Provider,
@@ -276,7 +276,7 @@ type EffectGetRow struct {
 }
 
 // EffectGet reads one effect with its state and incident.
-// effect_state stands in sql/functions/effect.sql.
+// effect_state is defined in sql/functions/effect.sql.
 func (q *Queries) EffectGet(ctx context.Context, db DBTX, arg EffectGetParams) (EffectGetRow, error) {
 	row := db.QueryRow(ctx, effectGet, arg.ProjectID, arg.EffectID)
 	var i EffectGetRow
@@ -327,8 +327,8 @@ type EffectListRow struct {
 }
 
 // EffectList reads one page of effects, newest first, with their state and incident.
-// effect_state stands in sql/functions/effect.sql.
-// effect_page stands in sql/functions/effect_list.sql.
+// effect_state is defined in sql/functions/effect.sql.
+// effect_page is defined in sql/functions/effect_list.sql.
 func (q *Queries) EffectList(ctx context.Context, db DBTX, arg EffectListParams) ([]EffectListRow, error) {
 	rows, err := db.Query(ctx, effectList,
 		arg.Project,
@@ -457,7 +457,7 @@ type EffectListLaterAppliedRow struct {
 }
 
 // EffectListLaterApplied lists effects of the same subject that were accepted later and are applied.
-// effect_state stands in sql/functions/effect.sql.
+// effect_state is defined in sql/functions/effect.sql.
 func (q *Queries) EffectListLaterApplied(ctx context.Context, db DBTX, arg EffectListLaterAppliedParams) ([]EffectListLaterAppliedRow, error) {
 	rows, err := db.Query(ctx, effectListLaterApplied, arg.ProjectID, arg.Subject, arg.EffectID)
 	if err != nil {
@@ -509,7 +509,7 @@ type EffectListRelatedRow struct {
 }
 
 // EffectListRelated reads the newest effects of the same event, subject or customer, at most 20 of each.
-// effect_state stands in sql/functions/effect.sql.
+// effect_state is defined in sql/functions/effect.sql.
 func (q *Queries) EffectListRelated(ctx context.Context, db DBTX, arg EffectListRelatedParams) ([]EffectListRelatedRow, error) {
 	rows, err := db.Query(ctx, effectListRelated,
 		arg.ProjectID,
@@ -578,7 +578,7 @@ type EffectSucceedRow struct {
 }
 
 // EffectSucceed records that the effect happened.
-// succeed stands in sql/functions/succeed.sql.
+// succeed is defined in sql/functions/succeed.sql.
 func (q *Queries) EffectSucceed(ctx context.Context, db DBTX, arg EffectSucceedParams) (EffectSucceedRow, error) {
 	row := db.QueryRow(ctx, effectSucceed,
 		arg.Provider,

@@ -53,7 +53,7 @@ type EventSpreadRow struct {
 	Effects   int
 }
 
-// EventSpread counts the providers and effect types that one event is known by.
+// EventSpread counts the providers and effect types of one event.
 func (q *Queries) EventSpread(ctx context.Context, db DBTX, arg EventSpreadParams) (EventSpreadRow, error) {
 	row := db.QueryRow(ctx, eventSpread,
 		arg.Project,
@@ -84,8 +84,8 @@ type IdempotencyBeginRow struct {
 	Answer  []byte
 }
 
-// IdempotencyBegin takes the key for this transaction and looks for a kept answer.
-// begin_idempotent stands in sql/functions/idempotency.sql.
+// IdempotencyBegin takes the key for this transaction and reads the stored answer, if any.
+// begin_idempotent is defined in sql/functions/idempotency.sql.
 func (q *Queries) IdempotencyBegin(ctx context.Context, db DBTX, arg IdempotencyBeginParams) (IdempotencyBeginRow, error) {
 	row := db.QueryRow(ctx, idempotencyBegin,
 		arg.Project,
@@ -112,8 +112,8 @@ type IdempotencyKeepParams struct {
 	Answer   []byte
 }
 
-// IdempotencyKeep keeps the answer for 24 hours, with the work that it answers.
-// keep_answer stands in sql/functions/idempotency.sql.
+// IdempotencyKeep stores the answer for 24 hours, in the transaction of the work.
+// keep_answer is defined in sql/functions/idempotency.sql.
 func (q *Queries) IdempotencyKeep(ctx context.Context, db DBTX, arg IdempotencyKeepParams) error {
 	_, err := db.Exec(ctx, idempotencyKeep,
 		arg.Project,
@@ -149,8 +149,8 @@ type OutcomeFailRow struct {
 	Opened   string
 }
 
-// OutcomeFail is EffectFail where the provider or the effect may be left out. It waits for no row.
-// fail and opened_by_failure stand in sql/functions/fail.sql.
+// OutcomeFail is EffectFail with an optional provider and effect. It waits for no row.
+// fail and opened_by_failure are defined in sql/functions/fail.sql.
 func (q *Queries) OutcomeFail(ctx context.Context, db DBTX, arg OutcomeFailParams) (OutcomeFailRow, error) {
 	row := db.QueryRow(ctx, outcomeFail,
 		arg.Project,
@@ -185,8 +185,8 @@ type OutcomeSucceedRow struct {
 	State    string
 }
 
-// OutcomeSucceed is EffectSucceed where the provider or the effect may be left out.
-// succeed stands in sql/functions/succeed.sql.
+// OutcomeSucceed is EffectSucceed with an optional provider and effect.
+// succeed is defined in sql/functions/succeed.sql.
 func (q *Queries) OutcomeSucceed(ctx context.Context, db DBTX, arg OutcomeSucceedParams) (OutcomeSucceedRow, error) {
 	row := db.QueryRow(ctx, outcomeSucceed,
 		arg.Provider,

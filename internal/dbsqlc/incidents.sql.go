@@ -133,8 +133,8 @@ type IncidentCloseRow struct {
 	Revision int
 }
 
-// IncidentClose puts an incident away with a note.
-// close stands in sql/functions/actions.sql.
+// IncidentClose closes an incident with a note.
+// close is defined in sql/functions/actions.sql.
 func (q *Queries) IncidentClose(ctx context.Context, db DBTX, arg IncidentCloseParams) (IncidentCloseRow, error) {
 	row := db.QueryRow(ctx, incidentClose,
 		arg.IncidentID,
@@ -165,7 +165,7 @@ type IncidentCountRow struct {
 }
 
 // IncidentCount counts what a filter selects, up to a bound.
-// incident_count stands in sql/functions/incident_list.sql.
+// incident_count is defined in sql/functions/incident_list.sql.
 func (q *Queries) IncidentCount(ctx context.Context, db DBTX, arg IncidentCountParams) (IncidentCountRow, error) {
 	row := db.QueryRow(ctx, incidentCount, arg.Project, arg.Filter, arg.Walk)
 	var i IncidentCountRow
@@ -314,7 +314,7 @@ type IncidentListRow struct {
 }
 
 // IncidentList reads one page of incidents with their effects, newest first.
-// incident_page stands in sql/functions/incident_list.sql.
+// incident_page is defined in sql/functions/incident_list.sql.
 func (q *Queries) IncidentList(ctx context.Context, db DBTX, arg IncidentListParams) ([]IncidentListRow, error) {
 	rows, err := db.Query(ctx, incidentList,
 		arg.Project,
@@ -397,7 +397,7 @@ type IncidentNoteRow struct {
 }
 
 // IncidentNote writes a note into the timeline.
-// note stands in sql/functions/actions.sql.
+// note is defined in sql/functions/actions.sql.
 func (q *Queries) IncidentNote(ctx context.Context, db DBTX, arg IncidentNoteParams) (IncidentNoteRow, error) {
 	row := db.QueryRow(ctx, incidentNote,
 		arg.IncidentID,
@@ -431,8 +431,8 @@ type IncidentReopenRow struct {
 	Revision int
 }
 
-// IncidentReopen takes a closed incident up again.
-// reopen stands in sql/functions/actions.sql.
+// IncidentReopen opens a closed incident again.
+// reopen is defined in sql/functions/actions.sql.
 func (q *Queries) IncidentReopen(ctx context.Context, db DBTX, arg IncidentReopenParams) (IncidentReopenRow, error) {
 	row := db.QueryRow(ctx, incidentReopen,
 		arg.IncidentID,
@@ -472,8 +472,8 @@ type IncidentReprocessRow struct {
 	Revision    int
 }
 
-// IncidentReprocess asks the app to repair.
-// reprocess stands in sql/functions/actions.sql.
+// IncidentReprocess requests a repair from the app.
+// reprocess is defined in sql/functions/actions.sql.
 func (q *Queries) IncidentReprocess(ctx context.Context, db DBTX, arg IncidentReprocessParams) (IncidentReprocessRow, error) {
 	row := db.QueryRow(ctx, incidentReprocess,
 		arg.IncidentID,
@@ -514,7 +514,7 @@ type IncidentStopRow struct {
 }
 
 // IncidentStop ends the attempt in flight.
-// stop stands in sql/functions/actions.sql.
+// stop is defined in sql/functions/actions.sql.
 func (q *Queries) IncidentStop(ctx context.Context, db DBTX, arg IncidentStopParams) (IncidentStopRow, error) {
 	row := db.QueryRow(ctx, incidentStop,
 		arg.IncidentID,
@@ -545,8 +545,8 @@ type IncidentTryNowRow struct {
 	Revision int
 }
 
-// IncidentTryNow lets the waiting callback go out at once.
-// try_now stands in sql/functions/actions.sql.
+// IncidentTryNow sends the waiting callback at once.
+// try_now is defined in sql/functions/actions.sql.
 func (q *Queries) IncidentTryNow(ctx context.Context, db DBTX, arg IncidentTryNowParams) (IncidentTryNowRow, error) {
 	row := db.QueryRow(ctx, incidentTryNow,
 		arg.IncidentID,
@@ -571,8 +571,8 @@ type IncidentWalkEndParams struct {
 	Filter  string
 }
 
-// IncidentWalkEnd reads where IncidentList stopped looking, empty where it saw all.
-// incident_walk_end stands in sql/functions/incident_list.sql.
+// IncidentWalkEnd reads where IncidentList stopped, empty if it read all.
+// incident_walk_end is defined in sql/functions/incident_list.sql.
 func (q *Queries) IncidentWalkEnd(ctx context.Context, db DBTX, arg IncidentWalkEndParams) (string, error) {
 	row := db.QueryRow(ctx, incidentWalkEnd,
 		arg.Project,
@@ -626,7 +626,7 @@ type TimelineListRow struct {
 }
 
 // TimelineList pages through the entries of one effect; seq and hash are null until sealed.
-// timeline stands in sql/functions/chain.sql.
+// timeline is defined in sql/functions/chain.sql.
 func (q *Queries) TimelineList(ctx context.Context, db DBTX, arg TimelineListParams) ([]TimelineListRow, error) {
 	rows, err := db.Query(ctx, timelineList,
 		arg.Project,

@@ -100,7 +100,7 @@ type KeyOwnerRow struct {
 	Stale     bool
 }
 
-// KeyOwner finds a key that is not revoked by its hash; stale says that its use was not noted within the last minute.
+// KeyOwner finds a valid key by its hash; stale means that its use was not recorded within the last minute.
 func (q *Queries) KeyOwner(ctx context.Context, db DBTX, keyHash []byte) (KeyOwnerRow, error) {
 	row := db.QueryRow(ctx, keyOwner, keyHash)
 	var i KeyOwnerRow
@@ -127,7 +127,7 @@ type KeyRevokeParams struct {
 	KeyID     string
 }
 
-// KeyRevoke ends a key; no row comes back where it is unknown or revoked.
+// KeyRevoke revokes a key; no row comes back if it is unknown or already revoked.
 func (q *Queries) KeyRevoke(ctx context.Context, db DBTX, arg KeyRevokeParams) (string, error) {
 	row := db.QueryRow(ctx, keyRevoke, arg.ProjectID, arg.KeyID)
 	var label string
@@ -145,7 +145,7 @@ type KeyUsedParams struct {
 	KeyID     string
 }
 
-// KeyUsed notes the use of a key.
+// KeyUsed records the use of a key.
 func (q *Queries) KeyUsed(ctx context.Context, db DBTX, arg KeyUsedParams) error {
 	_, err := db.Exec(ctx, keyUsed, arg.ProjectID, arg.KeyID)
 	return err

@@ -13,7 +13,7 @@ const changesMark = `-- name: ChangesMark :one
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS mark
 `
 
-// ChangesMark is a transaction id below which every change is visible.
+// ChangesMark reads a transaction id below which every change is visible.
 func (q *Queries) ChangesMark(ctx context.Context, db DBTX) (string, error) {
 	row := db.QueryRow(ctx, changesMark)
 	var mark string
@@ -44,7 +44,7 @@ type ChangesTallyRow struct {
 	Changes int
 }
 
-// ChangesTally counts what happened in transactions from one mark on; settled are those before another. A callback counts by its answer.
+// ChangesTally counts what happened in transactions from one mark on; settled counts those before another mark. A callback counts by its answer.
 func (q *Queries) ChangesTally(ctx context.Context, db DBTX, arg ChangesTallyParams) ([]ChangesTallyRow, error) {
 	rows, err := db.Query(ctx, changesTally, arg.Until, arg.Since)
 	if err != nil {
@@ -92,7 +92,7 @@ type VitalsGetRow struct {
 	SweepSeconds     float64
 }
 
-// VitalsGet reads how the whole deployment stands, for metrics. What is counted is counted up to 100,001.
+// VitalsGet reads the state of the whole deployment, for metrics. Counts stop at 100,001.
 func (q *Queries) VitalsGet(ctx context.Context, db DBTX) (VitalsGetRow, error) {
 	row := db.QueryRow(ctx, vitalsGet)
 	var i VitalsGetRow

@@ -15,7 +15,7 @@ SELECT (EXISTS (SELECT 1 FROM sendpromptly.operators AS o WHERE o.email <> $1 OR
   OR EXISTS (SELECT 1 FROM sendpromptly.tokens AS t WHERE t.revoked_at IS NULL AND coalesce(t.expires_at > (SELECT sendpromptly.clock()), true)))::boolean AS configured
 `
 
-// AccessConfigured tells whether anybody can come in: an operator who has been here or was invited by name, or a token.
+// AccessConfigured says whether anybody can log in: an operator who has logged in or was invited by name, or a token.
 func (q *Queries) AccessConfigured(ctx context.Context, db DBTX, first string) (bool, error) {
 	row := db.QueryRow(ctx, accessConfigured, first)
 	var configured bool
@@ -44,7 +44,7 @@ SELECT EXISTS (SELECT 1 FROM sendpromptly.login_links AS l WHERE l.email = $1
   AND l.created_at > (SELECT sendpromptly.clock()) - interval '1 minute')::boolean AS fresh
 `
 
-// LoginLinkFresh tells whether a link was made for the address within the last minute.
+// LoginLinkFresh says whether a link was made for the address within the last minute.
 func (q *Queries) LoginLinkFresh(ctx context.Context, db DBTX, email string) (bool, error) {
 	row := db.QueryRow(ctx, loginLinkFresh, email)
 	var fresh bool
@@ -56,7 +56,7 @@ const loginLinkRemove = `-- name: LoginLinkRemove :exec
 DELETE FROM sendpromptly.login_links AS l WHERE l.email = $1
 `
 
-// LoginLinkRemove takes back the links of an address.
+// LoginLinkRemove revokes the links of an address.
 func (q *Queries) LoginLinkRemove(ctx context.Context, db DBTX, email string) error {
 	_, err := db.Exec(ctx, loginLinkRemove, email)
 	return err
@@ -67,7 +67,7 @@ DELETE FROM sendpromptly.login_links AS l WHERE l.link_hash = $1 AND l.expires_a
 RETURNING l.email
 `
 
-// LoginLinkUse takes a link that has not expired; no row comes back the second time.
+// LoginLinkUse uses up a link that has not expired; no row comes back the second time.
 func (q *Queries) LoginLinkUse(ctx context.Context, db DBTX, linkHash []byte) (string, error) {
 	row := db.QueryRow(ctx, loginLinkUse, linkHash)
 	var email string
@@ -107,7 +107,7 @@ type OperatorInviteParams struct {
 	CreatedBy string
 }
 
-// OperatorInvite adds an operator, or gives one that is there the role.
+// OperatorInvite adds an operator, or gives an existing one the role.
 func (q *Queries) OperatorInvite(ctx context.Context, db DBTX, arg OperatorInviteParams) (OperatorRow, error) {
 	row := db.QueryRow(ctx, operatorInvite, arg.Email, arg.Role, arg.CreatedBy)
 	var i OperatorRow
@@ -184,7 +184,7 @@ UPDATE sendpromptly.operators AS o SET last_login_at = (SELECT sendpromptly.cloc
 RETURNING email, role, vouched, created_at, created_by, last_login_at
 `
 
-// OperatorLoggedIn notes a login and returns its time.
+// OperatorLoggedIn records a login and returns its time.
 func (q *Queries) OperatorLoggedIn(ctx context.Context, db DBTX, email string) (OperatorRow, error) {
 	row := db.QueryRow(ctx, operatorLoggedIn, email)
 	var i OperatorRow
@@ -229,7 +229,7 @@ type OperatorSessionRow struct {
 	Recent      bool
 }
 
-// OperatorSession reads who a session belongs to, unless the operator was removed since or the login is 12 hours old; recent is 15 minutes.
+// OperatorSession reads the operator of a session, unless the operator was removed since then or the login is 12 hours old; recent is 15 minutes.
 func (q *Queries) OperatorSession(ctx context.Context, db DBTX, arg OperatorSessionParams) (OperatorSessionRow, error) {
 	row := db.QueryRow(ctx, operatorSession, arg.LoggedInAt, arg.Email)
 	var i OperatorSessionRow
@@ -254,7 +254,7 @@ type OperatorSetRoleParams struct {
 	Email string
 }
 
-// OperatorSetRole changes what an operator may do.
+// OperatorSetRole changes an operator's role.
 func (q *Queries) OperatorSetRole(ctx context.Context, db DBTX, arg OperatorSetRoleParams) (int64, error) {
 	result, err := db.Exec(ctx, operatorSetRole, arg.Role, arg.Email)
 	if err != nil {
@@ -276,7 +276,7 @@ type OperatorVouchParams struct {
 	Role  string
 }
 
-// OperatorVouch adds an operator with the role that an identity provider gives, or gives one that is there that role; changed says whether it is a new one.
+// OperatorVouch adds an operator with the role that an identity provider asserts, or gives an existing one that role; changed says whether the role is new.
 func (q *Queries) OperatorVouch(ctx context.Context, db DBTX, arg OperatorVouchParams) (bool, error) {
 	row := db.QueryRow(ctx, operatorVouch, arg.Email, arg.Role)
 	var changed bool

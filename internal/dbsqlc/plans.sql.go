@@ -28,8 +28,8 @@ type PlanCreateRow struct {
 	Size   int
 }
 
-// PlanCreate freezes the set of a plan; size is -1 where it is too large.
-// create_plan stands in sql/functions/plans.sql.
+// PlanCreate freezes the set of a plan; size is -1 if the set is too large.
+// create_plan is defined in sql/functions/plans.sql.
 func (q *Queries) PlanCreate(ctx context.Context, db DBTX, arg PlanCreateParams) (PlanCreateRow, error) {
 	row := db.QueryRow(ctx, planCreate,
 		arg.Project,
@@ -93,8 +93,8 @@ type PlanItemClaimRow struct {
 	Note       string
 }
 
-// PlanItemClaim takes the next incident of a running plan; project is empty where there is none.
-// claim_plan_item stands in sql/functions/plans.sql.
+// PlanItemClaim takes the next incident of a running plan; project is empty if there is none.
+// claim_plan_item is defined in sql/functions/plans.sql.
 func (q *Queries) PlanItemClaim(ctx context.Context, db DBTX, inFlight int) (PlanItemClaimRow, error) {
 	row := db.QueryRow(ctx, planItemClaim, inFlight)
 	var i PlanItemClaimRow
@@ -125,8 +125,8 @@ type PlanItemFinishParams struct {
 	Error      *string
 }
 
-// PlanItemFinish records what came of a plan's item.
-// finish_plan_item stands in sql/functions/plans.sql.
+// PlanItemFinish records the result of a plan's item.
+// finish_plan_item is defined in sql/functions/plans.sql.
 func (q *Queries) PlanItemFinish(ctx context.Context, db DBTX, arg PlanItemFinishParams) error {
 	_, err := db.Exec(ctx, planItemFinish,
 		arg.ProjectID,
@@ -195,7 +195,7 @@ type PlanResultsRow struct {
 	Incidents int
 }
 
-// PlanResults counts a plan's incidents by what became of them.
+// PlanResults counts a plan's incidents by outcome.
 func (q *Queries) PlanResults(ctx context.Context, db DBTX, arg PlanResultsParams) ([]PlanResultsRow, error) {
 	rows, err := db.Query(ctx, planResults, arg.ProjectID, arg.PlanID)
 	if err != nil {
@@ -253,7 +253,7 @@ type PlanStopParams struct {
 	PlanID    string
 }
 
-// PlanStop ends a plan: what it has not reached stays as it is.
+// PlanStop ends a plan: it changes no further incidents.
 func (q *Queries) PlanStop(ctx context.Context, db DBTX, arg PlanStopParams) (int64, error) {
 	result, err := db.Exec(ctx, planStop, arg.Operator, arg.ProjectID, arg.PlanID)
 	if err != nil {
@@ -272,7 +272,7 @@ type PlanStopItemsParams struct {
 	PlanID    string
 }
 
-// PlanStopItems marks what a stopped plan has not reached.
+// PlanStopItems marks the incidents that a stopped plan has not reached.
 func (q *Queries) PlanStopItems(ctx context.Context, db DBTX, arg PlanStopItemsParams) error {
 	_, err := db.Exec(ctx, planStopItems, arg.ProjectID, arg.PlanID)
 	return err

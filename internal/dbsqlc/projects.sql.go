@@ -23,7 +23,7 @@ type AuditAddParams struct {
 	Detail    *string
 }
 
-// AuditAdd enters what an operator did.
+// AuditAdd records what an operator did.
 func (q *Queries) AuditAdd(ctx context.Context, db DBTX, arg AuditAddParams) error {
 	_, err := db.Exec(ctx, auditAdd,
 		arg.ProjectID,
@@ -86,7 +86,7 @@ type ProjectCreateRow struct {
 	ID        string
 }
 
-// ProjectCreate adds a project; no row comes back where the name is taken.
+// ProjectCreate adds a project; no row comes back if the name is taken.
 func (q *Queries) ProjectCreate(ctx context.Context, db DBTX, name string) (ProjectCreateRow, error) {
 	row := db.QueryRow(ctx, projectCreate, name)
 	var i ProjectCreateRow
@@ -226,7 +226,7 @@ type ProjectSetParams struct {
 	ProjectID         int
 }
 
-// ProjectSet changes the settings that are given; null leaves one as it is, an empty text clears it.
+// ProjectSet changes the settings that are given; null keeps a setting, an empty text clears it.
 func (q *Queries) ProjectSet(ctx context.Context, db DBTX, arg ProjectSetParams) error {
 	_, err := db.Exec(ctx, projectSet,
 		arg.Mode,
@@ -255,7 +255,7 @@ type SettingsChangedParams struct {
 	ProjectID int
 }
 
-// SettingsChanged enters a change of settings into the feed.
+// SettingsChanged adds a change of settings to the feed.
 func (q *Queries) SettingsChanged(ctx context.Context, db DBTX, arg SettingsChangedParams) error {
 	_, err := db.Exec(ctx, settingsChanged, arg.What, arg.ProjectID)
 	return err

@@ -30,8 +30,8 @@ type CustomerEraseRow struct {
 	Open  int
 }
 
-// CustomerErase erases a batch of effects of a customer or a subject, or, where it may wait for others, one.
-// erase stands in sql/functions/erase.sql.
+// CustomerErase erases a batch of effects of a customer or a subject, or one effect if it may wait for locks.
+// erase is defined in sql/functions/erase.sql.
 func (q *Queries) CustomerErase(ctx context.Context, db DBTX, arg CustomerEraseParams) (CustomerEraseRow, error) {
 	row := db.QueryRow(ctx, customerErase,
 		arg.Project,
@@ -69,8 +69,8 @@ SELECT sendpromptly.count_view(f.project_id, f.jti) FROM sendpromptly.projects A
 JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti = $1::uuid
 `
 
-// ProofCountView notes that a proof's page was opened.
-// count_view stands in sql/functions/proofs.sql.
+// ProofCountView records that a proof's page was opened.
+// count_view is defined in sql/functions/proofs.sql.
 func (q *Queries) ProofCountView(ctx context.Context, db DBTX, jti string) error {
 	_, err := db.Exec(ctx, proofCountView, jti)
 	return err
@@ -138,7 +138,7 @@ type ProofIssueRow struct {
 }
 
 // ProofIssue seals the chain of an incident and records a proof of its head.
-// issue_proof stands in sql/functions/proofs.sql.
+// issue_proof is defined in sql/functions/proofs.sql.
 func (q *Queries) ProofIssue(ctx context.Context, db DBTX, arg ProofIssueParams) (ProofIssueRow, error) {
 	row := db.QueryRow(ctx, proofIssue,
 		arg.IncidentID,
@@ -181,7 +181,7 @@ type ProofListRow struct {
 	Proof   Proof
 }
 
-// ProofList reads one page of proofs, newest first, of all projects and incidents or of one.
+// ProofList reads one page of proofs, newest first, for all projects and incidents or for one.
 func (q *Queries) ProofList(ctx context.Context, db DBTX, arg ProofListParams) ([]ProofListRow, error) {
 	rows, err := db.Query(ctx, proofList,
 		arg.Before,
@@ -235,7 +235,7 @@ type ProofRevokeParams struct {
 }
 
 // ProofRevoke ends a proof before its time.
-// revoke_proof stands in sql/functions/proofs.sql.
+// revoke_proof is defined in sql/functions/proofs.sql.
 func (q *Queries) ProofRevoke(ctx context.Context, db DBTX, arg ProofRevokeParams) (string, error) {
 	row := db.QueryRow(ctx, proofRevoke, arg.Jti, arg.Operator, arg.Project)
 	var jti string

@@ -30,8 +30,8 @@ type EffectsForgetRow struct {
 	HeldSeconds float64
 }
 
-// EffectsForget removes archived effects that did not change since, as far as its time lets it, and says of each what became of it.
-// retain_forget stands in sql/functions/archive.sql.
+// EffectsForget removes archived effects that have not changed since then, as far as its budget allows, and returns the result for each.
+// retain_forget is defined in sql/functions/archive.sql.
 func (q *Queries) EffectsForget(ctx context.Context, db DBTX, arg EffectsForgetParams) ([]EffectsForgetRow, error) {
 	rows, err := db.Query(ctx, effectsForget, arg.Project, arg.SettledBefore, arg.EffectIds)
 	if err != nil {
@@ -76,8 +76,8 @@ type EffectsReadForArchiveRow struct {
 	HeldSeconds float64
 }
 
-// EffectsReadForArchive seals and reads one page of effects with all their rows; document is empty where an effect stays.
-// retain_read stands in sql/functions/archive.sql.
+// EffectsReadForArchive seals and reads one page of effects with all their rows; document is empty if an effect stays.
+// retain_read is defined in sql/functions/archive.sql.
 func (q *Queries) EffectsReadForArchive(ctx context.Context, db DBTX, arg EffectsReadForArchiveParams) ([]EffectsReadForArchiveRow, error) {
 	rows, err := db.Query(ctx, effectsReadForArchive,
 		arg.Project,
@@ -126,7 +126,7 @@ type EffectsRetainRow struct {
 }
 
 // EffectsRetain removes the effects of one page that may leave, or counts them.
-// retain stands in sql/functions/retention.sql.
+// retain is defined in sql/functions/retention.sql.
 func (q *Queries) EffectsRetain(ctx context.Context, db DBTX, arg EffectsRetainParams) (EffectsRetainRow, error) {
 	row := db.QueryRow(ctx, effectsRetain,
 		arg.Project,
@@ -157,7 +157,7 @@ type RetentionClaimRow struct {
 	SettledBefore time.Time
 }
 
-// RetentionClaim takes the projects whose hour has come, so that one engine an hour works on each.
+// RetentionClaim takes the projects that are due, so that one engine per hour works on each.
 func (q *Queries) RetentionClaim(ctx context.Context, db DBTX) ([]RetentionClaimRow, error) {
 	rows, err := db.Query(ctx, retentionClaim)
 	if err != nil {

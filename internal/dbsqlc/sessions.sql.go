@@ -34,7 +34,7 @@ type SessionFindRow struct {
 	Stale bool
 }
 
-// SessionFind reads a session that has not been idle for too long; stale says that its use was not noted within the last minute.
+// SessionFind reads a session that has not been idle for too long; stale means that its use was not recorded within the last minute.
 func (q *Queries) SessionFind(ctx context.Context, db DBTX, arg SessionFindParams) (SessionFindRow, error) {
 	row := db.QueryRow(ctx, sessionFind, arg.Idle, arg.SessionHash)
 	var i SessionFindRow
@@ -87,7 +87,7 @@ type SessionUsedParams struct {
 	SessionHash []byte
 }
 
-// SessionUsed moves a session's end. It never brings back one that ended meanwhile.
+// SessionUsed extends a session. It never revives one that has ended.
 func (q *Queries) SessionUsed(ctx context.Context, db DBTX, arg SessionUsedParams) error {
 	_, err := db.Exec(ctx, sessionUsed, arg.Idle, arg.SessionHash)
 	return err

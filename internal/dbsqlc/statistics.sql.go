@@ -59,8 +59,8 @@ type OverviewGetRow struct {
 	MedianSeconds    float64
 }
 
-// OverviewGet reads what a project's front page says; what is counted is counted up to a bound.
-// overview_counts stands in sql/functions/statistics.sql.
+// OverviewGet reads the figures of a project's front page; counts stop at a bound.
+// overview_counts is defined in sql/functions/statistics.sql.
 func (q *Queries) OverviewGet(ctx context.Context, db DBTX, projectID int) (OverviewGetRow, error) {
 	row := db.QueryRow(ctx, overviewGet, projectID)
 	var i OverviewGetRow
@@ -97,7 +97,7 @@ type StatisticsListRow struct {
 	Closed    int
 }
 
-// StatisticsList reads the buckets since a moment, each as wide as step, oldest first; empty ones are absent.
+// StatisticsList reads the buckets since a moment, each as wide as step, oldest first; empty ones are left out.
 func (q *Queries) StatisticsList(ctx context.Context, db DBTX, arg StatisticsListParams) ([]StatisticsListRow, error) {
 	rows, err := db.Query(ctx, statisticsList, arg.Step, arg.ProjectID, arg.Since)
 	if err != nil {

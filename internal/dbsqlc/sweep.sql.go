@@ -19,8 +19,8 @@ type AttemptsExpireParams struct {
 	Apart bool
 }
 
-// AttemptsExpire ends attempts whose due time passed, each in a subtransaction where they stand apart.
-// expire_attempts stands in sql/functions/sweep.sql.
+// AttemptsExpire ends attempts whose due time passed, with apart each in a subtransaction.
+// expire_attempts is defined in sql/functions/sweep.sql.
 func (q *Queries) AttemptsExpire(ctx context.Context, db DBTX, arg AttemptsExpireParams) (int, error) {
 	row := db.QueryRow(ctx, attemptsExpire, arg.Batch, arg.Apart)
 	var taken int
@@ -45,8 +45,8 @@ type FailuresFoldRow struct {
 	Told   string
 }
 
-// FailuresFold folds in failures that had found their arbiter locked, each in a subtransaction where they stand apart.
-// fold_failures stands in sql/functions/sweep.sql.
+// FailuresFold records failures that had found their arbiter locked, with apart each in a subtransaction.
+// fold_failures is defined in sql/functions/sweep.sql.
 func (q *Queries) FailuresFold(ctx context.Context, db DBTX, arg FailuresFoldParams) (FailuresFoldRow, error) {
 	row := db.QueryRow(ctx, failuresFold, arg.Batch, arg.Apart)
 	var i FailuresFoldRow
@@ -69,7 +69,7 @@ type OverdueLockedCountParams struct {
 }
 
 // OverdueLockedCount counts overdue rows that a complete pass left, up to 1,000.
-// overdue_locked stands in sql/functions/sweep.sql.
+// overdue_locked is defined in sql/functions/sweep.sql.
 func (q *Queries) OverdueLockedCount(ctx context.Context, db DBTX, arg OverdueLockedCountParams) (int, error) {
 	row := db.QueryRow(ctx, overdueLockedCount, arg.Started, arg.Since)
 	var locked int
@@ -100,7 +100,7 @@ type OverdueOpenRow struct {
 }
 
 // OverdueOpen opens incidents for first deadlines that passed.
-// open_overdue stands in sql/functions/sweep.sql.
+// open_overdue is defined in sql/functions/sweep.sql.
 func (q *Queries) OverdueOpen(ctx context.Context, db DBTX, arg OverdueOpenParams) (OverdueOpenRow, error) {
 	row := db.QueryRow(ctx, overdueOpen, arg.Batch, arg.LastPass, arg.Since)
 	var i OverdueOpenRow
@@ -119,8 +119,8 @@ const overdueSetAside = `-- name: OverdueSetAside :one
 SELECT coalesce(r, '')::text AS problem FROM sendpromptly.set_aside() AS r
 `
 
-// OverdueSetAside sets the first overdue row aside for an hour if it does not open, and says why.
-// set_aside stands in sql/functions/sweep.sql.
+// OverdueSetAside defers the first overdue row by an hour if its incident cannot be opened, and says why.
+// set_aside is defined in sql/functions/sweep.sql.
 func (q *Queries) OverdueSetAside(ctx context.Context, db DBTX) (string, error) {
 	row := db.QueryRow(ctx, overdueSetAside)
 	var problem string
@@ -145,8 +145,8 @@ type WorkLookRow struct {
 	Unfolded  bool
 }
 
-// WorkLook tells whether any step of an engine has something to do, in one round trip.
-// look stands in sql/functions/look.sql.
+// WorkLook says whether any step of an engine has something to do, in one round trip.
+// look is defined in sql/functions/look.sql.
 func (q *Queries) WorkLook(ctx context.Context, db DBTX, since *time.Time) (WorkLookRow, error) {
 	row := db.QueryRow(ctx, workLook, since)
 	var i WorkLookRow
@@ -178,8 +178,8 @@ type WorkWaitingRow struct {
 	Entries   int64
 }
 
-// WorkWaiting tells which steps have something to do, in one round trip.
-// work_waiting stands in sql/functions/look.sql.
+// WorkWaiting says which steps have something to do, in one round trip.
+// work_waiting is defined in sql/functions/look.sql.
 func (q *Queries) WorkWaiting(ctx context.Context, db DBTX, since *time.Time) (WorkWaitingRow, error) {
 	row := db.QueryRow(ctx, workWaiting, since)
 	var i WorkWaitingRow

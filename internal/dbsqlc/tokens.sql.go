@@ -114,7 +114,7 @@ type TokenOwnerRow struct {
 	Now     time.Time
 }
 
-// TokenOwner finds a token that holds by its hash; stale says that its use was not noted within the last minute.
+// TokenOwner finds a valid token by its hash; stale means that its use was not recorded within the last minute.
 func (q *Queries) TokenOwner(ctx context.Context, db DBTX, tokenHash []byte) (TokenOwnerRow, error) {
 	row := db.QueryRow(ctx, tokenOwner, tokenHash)
 	var i TokenOwnerRow
@@ -143,7 +143,7 @@ WHERE t.token_id = $1::uuid AND t.revoked_at IS NULL
 RETURNING t.label
 `
 
-// TokenRevoke ends a token; no row comes back where it is unknown or revoked.
+// TokenRevoke revokes a token; no row comes back if it is unknown or already revoked.
 func (q *Queries) TokenRevoke(ctx context.Context, db DBTX, tokenID string) (string, error) {
 	row := db.QueryRow(ctx, tokenRevoke, tokenID)
 	var label string
@@ -170,7 +170,7 @@ type TokenSessionRow struct {
 	Recent  bool
 }
 
-// TokenSession reads the token that a session began with, unless it no longer holds or the login is 12 hours old; recent is 15 minutes.
+// TokenSession reads the token that a session began with, unless it is no longer valid or the login is 12 hours old; recent is 15 minutes.
 func (q *Queries) TokenSession(ctx context.Context, db DBTX, arg TokenSessionParams) (TokenSessionRow, error) {
 	row := db.QueryRow(ctx, tokenSession, arg.LoggedInAt, arg.TokenID)
 	var i TokenSessionRow
@@ -196,7 +196,7 @@ const tokenUsed = `-- name: TokenUsed :exec
 UPDATE sendpromptly.tokens AS t SET last_used_at = (SELECT sendpromptly.clock()) WHERE t.token_id = $1::uuid
 `
 
-// TokenUsed notes the use of a token.
+// TokenUsed records the use of a token.
 func (q *Queries) TokenUsed(ctx context.Context, db DBTX, tokenID string) error {
 	_, err := db.Exec(ctx, tokenUsed, tokenID)
 	return err

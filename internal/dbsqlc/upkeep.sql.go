@@ -19,8 +19,8 @@ type ChangedSealParams struct {
 	Apart bool
 }
 
-// ChangedSeal seals the effects of incidents that changed, each in a subtransaction where they stand apart.
-// seal_changed stands in sql/functions/seal.sql.
+// ChangedSeal seals the effects of incidents that changed, with apart each in a subtransaction.
+// seal_changed is defined in sql/functions/seal.sql.
 func (q *Queries) ChangedSeal(ctx context.Context, db DBTX, arg ChangedSealParams) (int, error) {
 	row := db.QueryRow(ctx, changedSeal, arg.Batch, arg.Apart)
 	var taken int
@@ -53,7 +53,7 @@ type ChangesAfterRow struct {
 	Settled   bool
 }
 
-// ChangesAfter reads the change feed in order from a cursor on. settled marks
+// ChangesAfter reads the change feed in order, after a cursor. settled marks
 // rows below every running transaction: nothing can appear before them any more.
 func (q *Queries) ChangesAfter(ctx context.Context, db DBTX, arg ChangesAfterParams) ([]ChangesAfterRow, error) {
 	rows, err := db.Query(ctx, changesAfter, arg.Xid, arg.Seq, arg.Page)
@@ -88,7 +88,7 @@ const changesNow = `-- name: ChangesNow :one
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid
 `
 
-// ChangesNow reads where a follower begins who wants only what changes from now on.
+// ChangesNow reads where a follower begins that needs only future changes.
 func (q *Queries) ChangesNow(ctx context.Context, db DBTX) (string, error) {
 	row := db.QueryRow(ctx, changesNow)
 	var xid string
@@ -142,7 +142,7 @@ type EffectSealRow struct {
 }
 
 // EffectSeal seals one effect's chain and reads its head.
-// seal stands in sql/functions/seal.sql.
+// seal is defined in sql/functions/seal.sql.
 func (q *Queries) EffectSeal(ctx context.Context, db DBTX, arg EffectSealParams) (EffectSealRow, error) {
 	row := db.QueryRow(ctx, effectSeal, arg.ProjectID, arg.EffectID)
 	var i EffectSealRow
@@ -179,7 +179,7 @@ type EngineBeatRow struct {
 	Earlier int
 }
 
-// EngineBeat keeps an engine's heartbeat, and tells how many others are alive and how many of them come before it.
+// EngineBeat records an engine's heartbeat, and returns how many others are alive and how many of them come before it.
 func (q *Queries) EngineBeat(ctx context.Context, db DBTX, arg EngineBeatParams) (EngineBeatRow, error) {
 	row := db.QueryRow(ctx, engineBeat,
 		arg.EngineID,
@@ -208,8 +208,8 @@ const expiredPurge = `-- name: ExpiredPurge :one
 SELECT r::int AS taken FROM sendpromptly.purge($1::int) AS r
 `
 
-// ExpiredPurge deletes what has had its time.
-// purge stands in sql/functions/purge.sql.
+// ExpiredPurge deletes rows that have expired.
+// purge is defined in sql/functions/purge.sql.
 func (q *Queries) ExpiredPurge(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, expiredPurge, batch)
 	var taken int
@@ -221,8 +221,8 @@ const statisticsFold = `-- name: StatisticsFold :one
 SELECT r::int AS taken FROM sendpromptly.fold_statistics($1::int) AS r
 `
 
-// StatisticsFold folds what happened to incidents into the statistics.
-// fold_statistics stands in sql/functions/statistics.sql.
+// StatisticsFold adds what happened to incidents to the statistics.
+// fold_statistics is defined in sql/functions/statistics.sql.
 func (q *Queries) StatisticsFold(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, statisticsFold, batch)
 	var taken int
@@ -234,8 +234,8 @@ const termsIndex = `-- name: TermsIndex :one
 SELECT r::int AS taken FROM sendpromptly.index_terms($1::int) AS r
 `
 
-// TermsIndex folds new effects into the search terms.
-// index_terms stands in sql/functions/index.sql.
+// TermsIndex adds new effects to the search terms.
+// index_terms is defined in sql/functions/index.sql.
 func (q *Queries) TermsIndex(ctx context.Context, db DBTX, batch int) (int, error) {
 	row := db.QueryRow(ctx, termsIndex, batch)
 	var taken int

@@ -75,7 +75,7 @@ type ViewSaveParams struct {
 	Operator  string
 }
 
-// ViewSave keeps a filter by name, in place of the one that has the name; no row comes back where 200 are kept already.
+// ViewSave saves a filter by name and replaces the one with that name; no row comes back if there are 200 already.
 func (q *Queries) ViewSave(ctx context.Context, db DBTX, arg ViewSaveParams) (SavedView, error) {
 	row := db.QueryRow(ctx, viewSave,
 		arg.ProjectID,

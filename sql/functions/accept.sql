@@ -1,21 +1,19 @@
--- The receipt. These functions run inside the caller's transaction: they raise
--- only for a key or a timeout that nobody could watch (SQLSTATE SP001, SP002,
--- naming the argument), cut every other long text, and lock nothing of an effect
--- that is under way but its own unique key.
+-- The receipt. These functions run inside the caller's transaction. They raise an error only for a key or a timeout that
+-- cannot be watched (SQLSTATE SP001, SP002; the message names the argument). They cut every other long text. Of an effect
+-- that is under way they lock nothing but its unique key.
 --
--- They run with enable_seqscan = off and enable_sort = off: a plan that a session
--- caches while a table is small would scan it whole, and go on doing so while it
--- grows (see find_effect). A plan that must sort all the same counts as dear
--- enough for JIT, which takes longer than the call: hence jit = off.
+-- They run with enable_seqscan = off and enable_sort = off. Otherwise a session would cache a plan while a table is small,
+-- and that plan would scan the whole table even after it has grown (see find_effect). A plan that has to sort anyway counts
+-- as expensive enough for JIT, which takes longer than the call: so jit = off.
 
--- Why a key cannot be watched, or null. Lengths are compared and not counted by
--- the patterns: '{1,64}' is seven times as slow as '+'.
+-- The reason why a key cannot be watched, or null. Lengths are compared instead of counted by the patterns: '{1,64}' is
+-- seven times as slow as '+'.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.key_problem(provider text, event_id text, effect text) RETURNS text
   LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE
     WHEN provider IS NULL OR pg_catalog.length(provider) > 64 OR provider !~ '^[a-z0-9_-]+$'
-      THEN 'argument provider: want 1 to 64 characters out of a-z, 0-9, _ and -'
+      THEN 'argument provider: want 1 to 64 characters from a-z, 0-9, _ and -'
     WHEN event_id IS NULL OR event_id = '' OR pg_catalog.length(event_id) > 255 OR event_id ~ '[[:space:][:cntrl:]]'
       THEN 'argument event_id: want 1 to 255 characters without spaces or control characters'
     WHEN effect IS NULL OR effect = '' OR pg_catalog.length(effect) > 64 OR effect ~ '[[:space:][:cntrl:]]'
@@ -24,15 +22,14 @@ CREATE OR REPLACE FUNCTION sendpromptly.key_problem(provider text, event_id text
 $$;
 -- +goose StatementEnd
 
--- The provider's ids as they are stored: at most 16 of 255 characters, none
--- empty, joined by the unit separator.
+-- The provider's ids as they are stored: at most 16 of 255 characters each, none empty, joined by the unit separator.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.join_objects(objects text[]) RETURNS text
   LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_joined text := array_to_string(objects, chr(31));
 BEGIN
-  -- The usual list is joined as it is: no member is long, empty or null, and none holds the separator.
+  -- The usual list is joined unchanged: no member is long, empty or null, and none contains the separator.
   IF octet_length(v_joined) <= 255 AND cardinality(objects) <= 16
       AND strpos(chr(31) || v_joined || chr(31), chr(31) || chr(31)) = 0
       AND length(v_joined) - length(replace(v_joined, chr(31), '')) = cardinality(objects) - 1 THEN
@@ -45,10 +42,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- accept records that an effect is owed. A duplicate key answers with the
--- first receipt and moves no clock. It waits only for another uncommitted
--- accept of the same key, and, where that was settled a month ago, for who says
--- something more of it just now.
+-- accept records that an effect is owed. A duplicate key returns the first receipt and changes no deadline. The call waits
+-- only for another uncommitted accept of the same key and, if that effect was settled a month ago, for a transaction that is
+-- adding something to it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.accept(
   provider text, event_id text, effect text,
@@ -74,18 +70,18 @@ BEGIN
   END IF;
   SELECT p.project_id, p.timeout INTO v_project, v_timeout FROM sendpromptly.projects AS p WHERE p.name = project;
   IF v_project IS NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept: argument project: no such project',
-      HINT = 'create it with: spadmin project create NAME';
+    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept: argument project: there is no such project',
+      HINT = 'create the project with: spadmin project create NAME';
   END IF;
   v_timeout := coalesce(timeout, v_timeout);
   IF v_timeout < interval '1 second' OR v_timeout > interval '30 days' THEN
     RAISE EXCEPTION USING ERRCODE = 'SP002', MESSAGE = 'sendpromptly.accept: argument timeout: want 1 second to 30 days';
   END IF;
-  -- The transaction has its id before the clock is read: index_terms relies on it.
+  -- The transaction gets its id before the clock is read: index_terms relies on it.
   v_xid := pg_current_xact_id();
   v_now := sendpromptly.clock();
   effect_id := sendpromptly.uuid7(v_now);
-  -- In seconds: a day or month of the interval is as long as the bounds took it for, in every time zone.
+  -- In seconds, so that a day or month in the interval is as long as the bounds assume, in every time zone.
   deadline := v_now + make_interval(secs => extract(epoch FROM v_timeout)::double precision);
   WITH born AS (
     INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, occurred_at, amount, project_id, event_id, provider,
@@ -112,12 +108,13 @@ BEGIN
   WHERE sendpromptly.has_key(e, v_project, accept.provider, accept.event_id, accept.effect) ORDER BY e.effect LIMIT 1;
   v_there := FOUND;
   v_state := sendpromptly.effect_state(v_project, v_old.effect_id, v_old.deadline);
-  -- Held where retention may want it, so that it stays. What is still under way is not: whoever applies it has that row.
+  -- Locked where retention may remove it, so that it stays. An effect that is under way is not locked: the worker that
+  -- applies it has that row.
   IF v_there AND v_old.accepted_at < v_now - interval '34 days' AND v_state IN ('applied', 'closed') THEN
     PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_old.effect_id FOR NO KEY UPDATE;
     v_there := FOUND;
   END IF;
-  IF NOT v_there THEN -- retention removed it between these statements: it is new after all
+  IF NOT v_there THEN -- retention removed it between these statements: so it is new
     SELECT a.effect_id, a.deadline, a.duplicate INTO effect_id, deadline, duplicate
     FROM sendpromptly.accept(provider, event_id, effect, event_type, subject, occurred_at, timeout, amount, currency, customer, version,
       merchant, objects, snapshot, project, source_event) AS a;
@@ -131,10 +128,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- A second receipt adds an entry and locks nothing that is in use. It is worth an
--- operator's look where nobody will act on it any more, or where it names another
--- subject, merchant or amount. One that came by another event of the provider says
--- so at the end of its note: the index entries_source_event finds it.
+-- A second receipt adds an entry and locks nothing that is in use. It becomes a mismatch, for an operator to check, if
+-- nobody will act on the effect any more, or if it names another subject, merchant or amount. If it came by another event of
+-- the provider, its note ends with that event's id: the index entries_source_event finds it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.note_duplicate(old sendpromptly.effects, at timestamptz, state text,
     subject text, merchant text, amount bigint, currency text, source_event text) RETURNS void
@@ -157,10 +153,10 @@ END
 $$;
 -- +goose StatementEnd
 
--- What a duplicate met, for the engine, which asks in the statement that accepts: accept's own columns are a contract. It
--- is the effect's state and, after a colon, the note of the entry if that is a mismatch: one text, so that a receipt that is
--- new, which asks for none, pays for one column. VOLATILE, because the effect may have been committed while that statement
--- waited, and because the entry is that statement's own.
+-- What a duplicate found. The engine calls this in the statement that accepts, because accept's own columns are a contract.
+-- The result is the effect's state and, if the entry is a mismatch, a colon and the entry's note. It is one text, so that a
+-- new receipt, which has no use for it, pays for one column only. VOLATILE, because the effect may have been committed while
+-- that statement waited, and because that statement itself wrote the entry.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.duplicate_met(effect_id uuid, deadline timestamptz, project text) RETURNS text
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_sort = off AS $$
@@ -176,10 +172,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- accept_many is accept for a list, in one call: receipts is a JSON array of
--- objects with accept's arguments as members (timeout as interval text,
--- snapshot as \x… hex). Keys are taken in sorted order, so that two batches
--- never deadlock. Rows come back in the order of the list.
+-- accept_many is accept for a list, in one call. receipts is a JSON array of objects with accept's arguments as members
+-- (timeout as interval text, snapshot as \x… hex). Keys are locked in sorted order, so that two batches never deadlock. Rows
+-- come back in the order of the list.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.accept_many(receipts json, project text DEFAULT 'default')
   RETURNS TABLE (ordinal bigint, effect_id uuid, deadline timestamptz, duplicate boolean)
@@ -201,8 +196,8 @@ DECLARE
 BEGIN
   SELECT p.project_id, p.timeout INTO v_project FROM sendpromptly.projects AS p WHERE p.name = project;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept_many: argument project: no such project',
-      HINT = 'create it with: spadmin project create NAME';
+    RAISE EXCEPTION USING ERRCODE = 'SP001', MESSAGE = 'sendpromptly.accept_many: argument project: there is no such project',
+      HINT = 'create the project with: spadmin project create NAME';
   END IF;
   PERFORM pg_current_xact_id();
   v_now := sendpromptly.clock();
@@ -234,7 +229,7 @@ BEGIN
   SELECT (SELECT array_agg(b.effect_id) FROM born AS b), array_agg(l.new_id ORDER BY l.ordinal), array_agg(l.due ORDER BY l.ordinal), count(l.snapshot),
     (array_agg(format('receipt %s: %s', l.ordinal, l.problem) ORDER BY l.ordinal) FILTER (WHERE l.problem IS NOT NULL))[1]
   INTO v_new, v_ids, v_dues, v_snapshots, v_problem FROM listed AS l;
-  IF v_problem IS NOT NULL THEN -- which takes back what was written
+  IF v_problem IS NOT NULL THEN -- this rolls back what was written
     RAISE EXCEPTION USING ERRCODE = CASE WHEN v_problem LIKE '%argument timeout%' THEN 'SP002' ELSE 'SP001' END,
       MESSAGE = 'sendpromptly.accept_many: ' || v_problem;
   END IF;
@@ -243,7 +238,7 @@ BEGIN
     RETURN;
   END IF;
 
-  IF coalesce(cardinality(v_new), 0) < cardinality(v_ids) THEN -- held where retention may want it, as in accept
+  IF coalesce(cardinality(v_new), 0) < cardinality(v_ids) THEN -- locked where retention may remove it, as in accept
     PERFORM 1 FROM (SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i ORDER BY i.event_id, i.provider, i.effect, i.ordinal) AS i
     CROSS JOIN LATERAL (
       SELECT 1 FROM sendpromptly.effects AS f
@@ -251,12 +246,12 @@ BEGIN
         AND sendpromptly.effect_state(f.project_id, f.effect_id, f.deadline) IN ('applied', 'closed')
       ORDER BY f.effect LIMIT 1 FOR NO KEY UPDATE) AS held;
   END IF;
-  -- A fresh snapshot: what a concurrent transaction committed is visible now.
+  -- A new snapshot: it shows what a concurrent transaction committed.
   WITH found AS MATERIALIZED (
     SELECT i.*, e.effect_id, e.deadline, e.old,
       n.effect_id IS NULL OR row_number() OVER (PARTITION BY e.effect_id ORDER BY i.ordinal) > 1 AS duplicate
     FROM sendpromptly.receipt_rows(receipts) AS i
-    CROSS JOIN LATERAL ( -- LIMIT: one look at the unique key a receipt, never a join with all that was ever accepted
+    CROSS JOIN LATERAL ( -- LIMIT: one lookup in the unique key per receipt, never a join with all receipts
       SELECT f.effect_id, f.deadline, f AS old FROM sendpromptly.effects AS f
       WHERE sendpromptly.has_key(f, v_project.project_id, i.provider, i.event_id, i.effect)
       ORDER BY f.effect LIMIT 1) AS e
@@ -273,7 +268,7 @@ BEGIN
   SELECT coalesce(array_agg(f.ordinal), '{}'), array_agg(f.effect_id), array_agg(f.deadline), array_agg(f.duplicate)
   INTO v_places, v_ids, v_dues, v_duplicates FROM found AS f LEFT JOIN noted USING (ordinal);
   IF cardinality(v_places) < json_array_length(receipts) THEN
-    FOR v_rest IN -- retention removed them between the two statements: they are new after all
+    FOR v_rest IN -- retention removed them between the two statements: so they are new
       SELECT i.* FROM sendpromptly.receipt_rows(receipts) AS i WHERE i.ordinal <> ALL (v_places) ORDER BY i.event_id, i.provider, i.effect, i.ordinal
     LOOP
       SELECT v_places || v_rest.ordinal, v_ids || a.effect_id, v_dues || a.deadline, v_duplicates || a.duplicate

@@ -1,7 +1,6 @@
--- What operators do to an incident. Each answers with the incident's state and
--- revision afterwards and refusal: null when it was done, otherwise why not.
--- revision is the one that the operator saw, null for any: where the incident
--- has moved on since, nothing is done.
+-- What operators do to an incident. Each function returns the incident's state and revision after the action, and refusal:
+-- null if the action was done, otherwise the reason. revision is the one that the operator saw, null for any: if the
+-- incident has changed since then, nothing is done.
 
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.lock_incident(incident_id uuid, project text) RETURNS sendpromptly.incidents
@@ -13,10 +12,9 @@ CREATE OR REPLACE FUNCTION sendpromptly.lock_incident(incident_id uuid, project 
 $$;
 -- +goose StatementEnd
 
--- reprocess asks the app to repair: a new attempt and its row in callbacks, due at once. work_waiting (look.sql) tells the
--- engines that a callback is due, and claim_callbacks (callbacks.sql) leases it to the one that sends it.
--- last_try is how long after now the last scheduled try may start; the attempt
--- is due one timeout later.
+-- reprocess requests a repair from the app: it adds an attempt and its row in callbacks, due at once. work_waiting
+-- (look.sql) shows the engines that a callback is due, and claim_callbacks (callbacks.sql) leases it to the engine that
+-- sends it. last_try is how long after now the last scheduled try may start; the attempt is due one timeout later.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.reprocess(incident_id uuid, operator text, last_try interval, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT replay_id uuid, OUT number integer, OUT requested_at timestamptz, OUT due_at timestamptz,
@@ -41,7 +39,7 @@ BEGIN
   requested_at := sendpromptly.clock();
   replay_id := sendpromptly.uuid7(requested_at);
   number := v_incident.attempt + 1;
-  -- In seconds, as in accept: a timeout of days is as long in every time zone.
+  -- In seconds, as in accept: a timeout in days has the same length in every time zone.
   SELECT reprocess.requested_at + last_try + make_interval(secs => extract(epoch FROM e.deadline - e.accepted_at)::double precision) INTO due_at
   FROM sendpromptly.effects AS e WHERE e.project_id = v_incident.project_id AND e.effect_id = v_incident.effect_id;
   UPDATE sendpromptly.incidents AS i SET state = 'reprocessing', due_at = reprocess.due_at, attempt = reprocess.number,
@@ -54,7 +52,8 @@ BEGIN
   IF v_incident.state = 'closed' THEN
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor)
     VALUES (v_incident.effect_id, reprocess.requested_at, v_incident.project_id, 'reopened', left(operator, 255));
-    -- It is open again, and the first alert may have been dropped when it was closed. The repair gets the time that a first try has.
+    -- The incident is open again, and its first alert may have been dropped when it was closed. The repair gets as much time
+    -- as a first try.
     INSERT INTO sendpromptly.outbox (due_at, incident_id, project_id)
     SELECT reprocess.requested_at + greatest(p.alert_after_failed, p.alert_after_missing), v_incident.incident_id, p.project_id
     FROM sendpromptly.projects AS p WHERE p.project_id = v_incident.project_id;
@@ -70,8 +69,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- stop ends the attempt in flight: reprocessing becomes failed. In every other
--- state only the entry is written.
+-- stop ends the attempt in flight: reprocessing becomes failed. In every other state it only writes the entry.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.stop(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
@@ -102,7 +100,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- close puts an incident away without an outcome. A note says why.
+-- close closes an incident without an outcome. A note says why.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.close(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
@@ -136,9 +134,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- reopen takes a closed incident up again, as what it was: its cause says whether it is failed or missing (one of a
--- receipt that never came is missing). Its alert may have been dropped, so another one is due as if it had just opened. The
--- note of the close stays; the one given here is in the timeline.
+-- reopen opens a closed incident again. Its cause decides whether it is failed or missing (an incident about a receipt that
+-- never came is missing). Its alert may have been dropped, so another one is due as if the incident had just opened. The
+-- note of the close stays; the note of the reopening is in the timeline.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.reopen(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
@@ -173,7 +171,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- note writes what an operator has to say into the timeline. It moves nothing.
+-- note writes an operator's text into the timeline. It changes no state.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.note(incident_id uuid, operator text, note text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
@@ -200,8 +198,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- try_now lets the waiting callback of the attempt in flight go out at once
--- instead of at its scheduled time. It costs one of the tries.
+-- try_now sends the waiting callback of the attempt in flight at once instead of at its scheduled time. It uses up one of
+-- the tries.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.try_now(incident_id uuid, operator text, project text DEFAULT 'default', revision integer DEFAULT NULL,
     OUT state text, OUT refusal text, OUT current_revision integer)
@@ -233,7 +231,7 @@ BEGIN
   WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, actor, replay_id, note)
   VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'note', left(operator, 255), v_incident.replay_id,
-    'the next try goes out now instead of waiting for its time');
+    'the next try is sent now instead of at its scheduled time');
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
   VALUES (v_incident.incident_id, v_now, v_incident.project_id, 'attempt', 'hurried');
 END

@@ -1,20 +1,16 @@
--- Alerts: who is told about incidents, and what was sent.
+-- Alerts: who is notified of incidents, and what was sent.
 --
--- open_incidents writes a row into outbox, due when the incident has had its
--- time to resolve. gather_alerts turns the rows that are due into one message a
--- project and one delivery a destination; claim_alerts leases deliveries to one
--- server; complete_alert records what came of it. A server that dies in between
--- loses nothing: its lease runs out and the delivery is sent again, under the
--- same id, so that a receiver can tell that from a second message.
+-- open_incidents writes a row into outbox. The row is due when the incident has had its time to resolve. gather_alerts turns
+-- due rows into one message per project and one delivery per destination. claim_alerts leases deliveries to one server, and
+-- complete_alert records the result. If a server dies in between, nothing is lost: its lease runs out and the delivery is
+-- sent again under the same id, so that a receiver can recognise it as a repetition.
 
--- Takes outbox rows that are due. Those of incidents that resolved or were
--- closed meanwhile are dropped, and so are those of projects without a
--- destination. Rows of a message that nobody has begun to send join it, so that
--- a storm larger than the batch is still one message. One server gathers or
--- claims at a time; the others find nothing and come back.
+-- Takes outbox rows that are due. It drops the rows of incidents that were resolved or closed since then, and of projects
+-- without a destination. New rows join a message that nobody has begun to send, so that a storm larger than the batch is
+-- still one message. One server gathers or claims at a time; the others get nothing and try again later.
 --
--- Here and below every incident is looked up by its own key: LIMIT and OFFSET 0
--- keep a planner without statistics, as a storm finds it, from joining all with all.
+-- In this function and the next ones every incident is looked up by its own key: LIMIT and OFFSET 0 keep a planner without
+-- statistics, which is what a storm finds, from joining whole tables.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.gather_alerts(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -65,9 +61,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Leases deliveries for a minute: the oldest of each destination that has none
--- under way, so that one destination that hangs holds up nobody but itself. A
--- message whose incidents are all settled by now is dropped instead.
+-- Leases deliveries for a minute: the oldest one of each destination that has none under way, so that a destination that
+-- hangs delays only itself. A message whose incidents are all settled is dropped instead.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.claim_alerts(batch integer)
   RETURNS TABLE (project_id integer, alert_id uuid, channel text, try integer, token uuid)
@@ -89,7 +84,7 @@ BEGIN
     WHERE a.state IN ('waiting', 'leased') AND a.next_at <= v_now
     ORDER BY a.next_at LIMIT batch FOR UPDATE OF a SKIP LOCKED
   LOOP
-    -- What nobody has been told yet and is settled by now needs no telling.
+    -- An incident that was settled before anybody was notified needs no notification.
     DELETE FROM sendpromptly.alert_incidents AS m
     WHERE m.project_id = v_row.project_id AND m.alert_id = v_row.alert_id
       AND NOT EXISTS (SELECT 1 FROM sendpromptly.incidents AS i
@@ -117,10 +112,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- Records what came of a delivery; one whose lease ran out meanwhile is
--- discarded. error is null where the destination took the message: the first
--- that did leaves an entry on each incident's timeline. retry_in is null when it
--- is given up. dropped says that there was nothing to send any more.
+-- Records the result of a delivery. If its lease has run out, the result is discarded. error is null if the destination took
+-- the message: the first destination that did leaves an entry on each incident's timeline. retry_in is null if the delivery
+-- is given up. dropped means that there was nothing left to send.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.complete_alert(project_id integer, alert_id uuid, channel text, token uuid, error text, retry_in interval, dropped boolean,
     OUT done boolean)
@@ -129,7 +123,7 @@ CREATE OR REPLACE FUNCTION sendpromptly.complete_alert(project_id integer, alert
 DECLARE
   v_now timestamptz := sendpromptly.clock();
 BEGIN
-  -- One of the message's completions at a time: only the first that was sent tells.
+  -- One completion per message at a time: only the first one that was sent writes the entries.
   PERFORM 1 FROM sendpromptly.alerts AS a
   WHERE a.project_id = complete_alert.project_id AND a.alert_id = complete_alert.alert_id ORDER BY a.channel FOR UPDATE;
   UPDATE sendpromptly.alerts AS a SET lease_token = NULL, error = left(complete_alert.error, 2000),

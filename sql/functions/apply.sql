@@ -1,8 +1,7 @@
 -- The app's side: one worker at a time applies an effect, in its own transaction.
 
--- begin_apply takes the effects row, which only others that apply the same
--- effect wait for, and then reads the state. It leaves the arbiter alone: a
--- hung worker is still found by its deadline.
+-- begin_apply locks the effects row, for which only other workers on the same effect wait, and then reads the state. It does
+-- not lock the arbiter: a worker that hangs is still found by its deadline.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.begin_apply(provider text, event_id text, effect text, project text DEFAULT 'default',
     OUT effect_id uuid, OUT state text)

@@ -1,9 +1,8 @@
--- Retention into an archive: a page is read, written down by the caller, and then removed.
+-- Retention into an archive: a page is read, the caller writes it to the archive, and then the page is removed.
 
--- One page for an archive, as far as the budget lets it: every effect that was
--- looked at, with all that is known of it where it may leave, and null where it
--- stays. Timelines are sealed first. Whoever holds a chain is hardly waited for:
--- its effect stays.
+-- One page for an archive, as far as the budget allows: every effect that was checked. An effect that may leave comes with
+-- all that is known of it; an effect that stays comes with null. Timelines are sealed first. The call hardly waits for a
+-- locked chain: the effect of that chain stays.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.retain_read(project text, settled_before timestamptz, after uuid, batch integer, budget interval DEFAULT '30 milliseconds')
   RETURNS TABLE (effect_id uuid, document text, held interval)
@@ -18,7 +17,7 @@ DECLARE
 BEGIN
   FOREACH effect_id IN ARRAY v_page LOOP
     document := NULL;
-    IF effect_id = ANY (v_leaving) THEN -- held, so that nobody else removes what is being sealed
+    IF effect_id = ANY (v_leaving) THEN -- locked, so that nobody else removes what is being sealed
       PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = retain_read.effect_id FOR NO KEY UPDATE SKIP LOCKED;
       IF FOUND THEN
         document := sendpromptly.sealed_document(v_project, effect_id);
@@ -32,10 +31,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- What an archive holds of one effect, which the caller holds. Null where it cannot be had:
--- somebody holds its chain, or the reason lies in a row, which a note tells as in
--- forget_group. A timeline of nothing but the receipt and the success of the first
--- wait is only sealed where that was begun: of such effects there are many.
+-- The document of one effect for an archive. The caller has locked the effect. The result is null if the chain is locked, or
+-- if the data of a row prevents it; a note then records the error, as in forget_group. A timeline of only the receipt and
+-- the success of the first wait is sealed only if its seal was begun: there are many such effects.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.sealed_document(project_id integer, effect_id uuid) RETURNS text
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET lock_timeout = '10ms' AS $$
@@ -61,8 +59,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- All rows of one effect, but for its search terms, which follow from the
--- receipt, and the payload's snapshot, which is sealed and kept for 30 days only.
+-- All rows of one effect, except its search terms, which follow from the receipt, and the payload's snapshot, which is
+-- sealed and kept for 30 days only.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.archived(project_id integer, effect_id uuid) RETURNS json
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -84,9 +82,8 @@ CREATE OR REPLACE FUNCTION sendpromptly.archived(project_id integer, effect_id u
 $$;
 -- +goose StatementEnd
 
--- Removes what an archive holds, in the order of the list and as far as the
--- budget lets it. gone is null for an effect that was not there any more, and
--- false for one that changed since it was read, and stays.
+-- Removes what an archive contains, in the order of the list and as far as the budget allows. gone is null for an effect
+-- that no longer existed, and false for an effect that has changed since it was read, and stays.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.retain_forget(project text, settled_before timestamptz, effect_ids uuid[], budget interval DEFAULT '30 milliseconds')
   RETURNS TABLE (effect_id uuid, gone boolean, held interval)

@@ -1,8 +1,8 @@
 -- The sender's side of the repair callback.
 
--- Claims callbacks that are due, which reprocess (actions.sql) wrote and work_waiting (look.sql) saw: a lease of 60 s with a token and a try number,
--- the nonce and the time of signing. At most 4 are in flight a project. One
--- claimer at a time counts them; another one gets nothing and comes back.
+-- Claims callbacks that are due, which reprocess (actions.sql) wrote and work_waiting (look.sql) saw. Each gets a lease of
+-- 60 s with a token, a try number, the nonce and the time of signing. At most 4 are in flight per project. One claimer at a
+-- time counts them; another one gets nothing and tries again later.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.claim_callbacks(batch integer)
   RETURNS TABLE (project_id integer, replay_id uuid, incident_id uuid, effect_id uuid, try integer, token uuid, nonce text, signed_at timestamptz)
@@ -44,9 +44,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Records the answer to one try. verdict is accepted (2xx), again or halted.
--- retry_in null means that the tries have run out. A stale token is discarded;
--- an answer to a callback cancelled meanwhile is recorded and moves nothing.
+-- Records the answer to one try. verdict is accepted (2xx), again or halted. retry_in null means that no tries are left. A
+-- stale token is discarded. The answer to a callback that was cancelled after it was sent is recorded and changes no state.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.complete_callback(project_id integer, replay_id uuid, token uuid, verdict text,
     status integer, retry_in interval, duration_ms integer, url text, answer text, error text,
@@ -75,7 +74,7 @@ BEGIN
   VALUES (v_callback.effect_id, v_now, v_callback.project_id, 'callback', v_callback.replay_id, 'try ' || v_callback.try,
     left(url, 2048), status, duration_ms, left(answer, 4096), left(error, 2000));
   IF v_callback.state <> 'leased' OR v_incident.state <> 'reprocessing' OR v_incident.replay_id <> v_callback.replay_id THEN
-    -- The outcome was faster than the answer. That the app had queued the repair is still worth its line.
+    -- The outcome came before the answer. The entry that the app had queued the repair is still useful.
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, replay_id)
     SELECT v_callback.effect_id, v_now, v_callback.project_id, 'accepted', v_callback.replay_id WHERE status = 202;
     UPDATE sendpromptly.callbacks AS c SET lease_token = NULL
@@ -103,8 +102,8 @@ BEGIN
     WHERE c.project_id = v_callback.project_id AND c.replay_id = v_callback.replay_id;
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause, replay_id, note)
     VALUES (v_callback.effect_id, v_now, v_callback.project_id, 'gave_up', 'failed', 'failed', v_callback.replay_id,
-      CASE WHEN verdict <> 'halted' THEN 'all tries ran out' WHEN status IS NULL THEN 'the repair URL may not be reached'
-        ELSE 'the repair endpoint refused' END);
+      CASE WHEN verdict <> 'halted' THEN 'all tries failed' WHEN status IS NULL THEN 'the engine is not allowed to call the repair URL'
+        ELSE 'the repair endpoint refused the callback' END);
     PERFORM sendpromptly.mark_failed(v_incident, 'gave_up', NULL, NULL);
   END IF;
   INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)

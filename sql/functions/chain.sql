@@ -1,9 +1,7 @@
--- The chain: entries are numbered and hashed after the fact, off the caller's
--- path. hash = SHA-256(previous hash, canonical entry); docs/proof-format.md
--- has the bytes.
+-- The chain: entries are numbered and hashed later, off the caller's path. hash = SHA-256(previous hash, canonical entry);
+-- docs/proof-format.md has the bytes.
 
--- The timeline of one effect: the receipt (entry 0), the success that ended the
--- first wait (entry 1), then the entries.
+-- The timeline of one effect: the receipt (entry 0), the success that ended the first wait (entry 1), then the entries.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.timeline(project_id integer, effect_id uuid)
   RETURNS TABLE (entry_id bigint, kind text, at timestamptz, state text, cause text, actor text, replay_id text,
@@ -22,9 +20,9 @@ CREATE OR REPLACE FUNCTION sendpromptly.timeline(project_id integer, effect_id u
 $$;
 -- +goose StatementEnd
 
--- A value with its length before it: 4 bytes, big-endian, -1 for null. These three are plain expressions that Postgres
--- writes into the caller's (hence no settings of their own, every name with its schema, and STABLE as what they call);
--- the functions after them keep their plans for the session, which SQL functions do not.
+-- A value with its length in front: 4 bytes, big-endian, -1 for null. These three are plain expressions that Postgres
+-- inlines into the caller's. So they have no settings of their own, write every name with its schema, and are STABLE like
+-- what they call. The functions after them keep their plans for the session, which SQL functions do not.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.prefixed(value bytea) RETURNS bytea
   LANGUAGE sql IMMUTABLE AS $$

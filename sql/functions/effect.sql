@@ -1,10 +1,9 @@
--- Which effect a signal names, and the state that it is in.
+-- Which effect a signal names, and the state of that effect.
 
--- Whether a row of effects has a whole key. Ask for it with ORDER BY e.effect LIMIT 1. It is a plain expression that
--- Postgres writes into the caller's query, and the only place that says how a key is looked up:
--- the effect is compared as a range of one value, so that it is not fixed, and the order asked for is one that only the
--- key's index has. Compared as equal, the planner drops the order, and on an empty table takes the primary key for as
--- good (see find_effect).
+-- Whether a row of effects has a whole key. Use it with ORDER BY e.effect LIMIT 1. It is a plain expression that Postgres
+-- inlines into the caller's query, and the only definition of how a key is looked up. The effect is compared as a range of
+-- one value, so that it is not fixed, and only the key's index has the order. If it were compared as equal, the planner
+-- would drop the order, and on an empty table it would consider the primary key just as good (see find_effect).
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.has_key(e sendpromptly.effects, project_id integer, provider text, event_id text, effect text) RETURNS boolean
   LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -16,11 +15,9 @@ $$;
 
 -- The effect that a signal names. problem is null, 'unknown' or 'ambiguous'.
 --
--- Here and wherever an effect is looked up by its key, the rows are asked for in
--- the order of that key, and without sorting. An empty table gives the planner
--- no reason to prefer the key's index to the primary key's, which begins with
--- the project too, and a session keeps the plan while the table grows: only
--- one of the two has the order.
+-- Every lookup of an effect by its key, here and elsewhere, orders the rows by that key and does not sort. An empty table
+-- gives the planner no reason to prefer the key's index to the primary key's, which begins with the project too, and a
+-- session keeps the plan while the table grows. Only one of the two indexes has the order.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.find_effect(provider text, event_id text, effect text, project text,
     OUT project_id integer, OUT effect_id uuid, OUT deadline timestamptz, OUT problem text)
@@ -50,8 +47,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- lookup reads where an effect stands and locks nothing. The id is null where no effect has the key (state unknown), or
--- where a provider or effect was left null and several fit (ambiguous). deadline is the receipt's.
+-- lookup reads the state of an effect and locks nothing. The id is null if no effect has the key (state unknown), or if the
+-- provider or effect was left null and several effects match (ambiguous). deadline is the receipt's.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.lookup(provider text, event_id text, effect text DEFAULT NULL, project text DEFAULT 'default',
     OUT effect_id uuid, OUT state text, OUT deadline timestamptz, OUT incident_id uuid)
@@ -74,11 +71,10 @@ END
 $$;
 -- +goose StatementEnd
 
--- The state of an effect, derived: an owed row means awaiting, else the
--- incident's state, else applied.
+-- The state of an effect, derived: an owed row means awaiting, else the incident's state, else applied.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.effect_state(project_id integer, effect_id uuid, deadline timestamptz) RETURNS text
-  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ -- not SQL, which would be planned with every call
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ -- not SQL, which would be planned at every call
 BEGIN
   RETURN CASE
     WHEN EXISTS (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline = effect_state.deadline

@@ -1,8 +1,7 @@
 -- The effect list of the console and the admin API.
 
--- One page of a project's effects, newest first: all, or those that a term
--- names: what terms holds, the event's id, that of a second receipt's source event, or an id of ours (effect, incident,
--- replay).
+-- One page of a project's effects, newest first: all, or those that a term names. A term is one that the table terms has, an
+-- event id, the id of a second receipt's source event, or one of our own ids (effect, incident, replay).
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.effect_page(project text, before uuid, page integer, term text)
   RETURNS TABLE (project_id integer, effect_id uuid)

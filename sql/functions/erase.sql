@@ -1,14 +1,12 @@
--- The erasing of a customer.
+-- Erasing a customer's personal data.
 
--- erase erases at most batch effects of a customer or a subject in one project:
--- call it until it takes none. open counts those among them that are still owed,
--- whose repair will no longer be told whom it is for. New effects are found
--- before the index step has folded them in, and it is kept from folding in what
--- it read before. Filters that name the person are emptied of the name.
+-- erase erases at most batch effects of a customer or a subject in one project: call it until taken is 0. open counts those
+-- among them that are still owed; their repair will no longer say whom it is for. New effects are found before the index
+-- step has added their search terms, and that step is kept from adding what it read before. The person's name is removed
+-- from saved filters.
 --
--- patient false passes by what somebody holds. Where it is true, one effect is
--- taken, and waited for: an erasure that held others meanwhile would keep the
--- app's workers from them for as long, or be caught in a deadlock with them.
+-- With patient false, locked effects are skipped. With patient true, one effect is taken, and the call waits for it: an
+-- erasure that held others while it waits would block the app's workers for as long, or deadlock with them.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.erase(project text, customer text, subject text, operator text, batch integer, patient boolean DEFAULT true,
     OUT taken integer, OUT open integer)
@@ -35,7 +33,7 @@ BEGIN
     ORDER BY e.effect_id
   LOOP
     EXIT WHEN taken >= CASE WHEN patient THEN 1 ELSE batch END;
-    -- What somebody else erased meanwhile does not fit any more.
+    -- An effect that another session has erased since then no longer matches.
     IF patient THEN
       PERFORM 1 FROM sendpromptly.effects AS e WHERE e.project_id = v_project AND e.effect_id = v_row.effect_id
         AND (erase.customer IS NULL OR e.customer = erase.customer) AND (erase.subject IS NULL OR e.subject = erase.subject) FOR NO KEY UPDATE;
@@ -63,11 +61,10 @@ END
 $$;
 -- +goose StatementEnd
 
--- erase_effect destroys what an effect holds about a person: the values, and
--- with the chain's salt what would tell whether a guess is right. Everything is
--- sealed first, so the commitments stay and the chain still verifies; the salts of
--- the fields that are kept stay too. Then the chain goes on with a new salt.
--- The provider's event id stays: without it a redelivery would be owed again.
+-- erase_effect destroys the personal data of an effect: the values and, with the chain's salt, everything that would confirm
+-- a guess. Everything is sealed first, so the commitments stay and the chain still verifies; the salts of the fields that
+-- are kept stay too. Then the chain goes on with a new salt. The provider's event id stays: without it a redelivery would be
+-- owed again.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.erase_effect(project_id integer, effect_id uuid, operator text) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -120,7 +117,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- The hidden fields that erasing keeps: what happened, and who acted.
+-- The hidden fields that erasing keeps: what happened, and who did it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.kept_fields() RETURNS text[]
   LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
@@ -128,8 +125,7 @@ CREATE OR REPLACE FUNCTION sendpromptly.kept_fields() RETURNS text[]
 $$;
 -- +goose StatementEnd
 
--- Whether a filter, as plans and saved views keep it, names a person: a whole
--- value, in any case, as filters compare it.
+-- Whether a filter, as plans and saved views store it, names a person: as a whole value, in any case, as filters compare it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.filter_names(filter text, name text) RETURNS boolean
   LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,8 +1,7 @@
 -- The failure of an attempt at an effect. It waits for no row; the lock order is that of succeed.
 
--- fail records that an attempt at the effect failed. It waits for no row: where
--- the arbiter is locked, state is what was last known, changed is false, and
--- the next sweep folds the failure in.
+-- fail records that an attempt at the effect failed. It waits for no row: if the arbiter is locked, state is the last known
+-- state, changed is false, and the next sweep records the failure.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.fail(provider text, event_id text, effect text DEFAULT NULL,
     error_code text DEFAULT NULL, error_message text DEFAULT NULL, replay_id text DEFAULT NULL, project text DEFAULT 'default',
@@ -36,9 +35,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- The incident that a failure has just opened, as told_incidents tells it (incident.sql); null where it opened none. The
--- engine asks in the statement that fails and only where that changed something: fail's own columns are a contract.
--- Every change of an incident raises its revision, so the one that was just opened has the first.
+-- The incident that a failure has just opened, in the form of told_incidents (incident.sql); null if it opened none. The
+-- engine calls this in the statement that fails, and only if that changed something: fail's own columns are a contract.
+-- Every change of an incident raises its revision, so the incident that was just opened has the first.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.opened_by_failure(effect_id uuid, project text) RETURNS text
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
@@ -51,8 +50,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- A failure, without waiting for a row. settled is false when the arbiter is
--- locked: the caller stores the failure aside. opened says that it opened the incident.
+-- A failure, without waiting for a row. settled is false if the arbiter is locked: the caller stores the failure for a later
+-- sweep. opened means that the failure opened the incident.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.settle_failure(project_id integer, effect_id uuid, deadline timestamptz, at timestamptz,
     error_code text, error_message text, replay_id text,
@@ -79,7 +78,7 @@ BEGIN
     settled := false;
     RETURN;
   ELSE
-    -- Nobody's uncommitted work holds the owed row: whatever took it is visible from here on.
+    -- No uncommitted work holds the owed row: the change that removed it is visible from here on.
     SELECT i.* INTO v_incident FROM sendpromptly.incidents AS i
     WHERE i.project_id = settle_failure.project_id AND i.effect_id = settle_failure.effect_id FOR NO KEY UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
@@ -89,7 +88,7 @@ BEGIN
         settled := false;
         RETURN;
       END IF;
-      -- It happened in time. There is no incident to hold, so the receipt is, as in settle_success.
+      -- The effect happened in time. There is no incident to lock, so the receipt is locked, as in settle_success.
       state := 'applied';
       PERFORM 1 FROM sendpromptly.effects AS e
       WHERE e.project_id = settle_failure.project_id AND e.effect_id = settle_failure.effect_id FOR NO KEY UPDATE SKIP LOCKED;
@@ -99,7 +98,7 @@ BEGIN
       END IF;
     ELSE
       state := v_incident.state;
-      -- One that names no attempt counts as the current one's, unless it was reported before that began.
+      -- A failure that names no attempt counts for the current one, unless it was reported before that began.
       changed := state = 'missing' OR state = 'reprocessing' AND CASE
         WHEN replay_id IS NOT NULL THEN lower(replay_id) = v_incident.replay_id::text
         ELSE at >= (SELECT a.requested_at FROM sendpromptly.attempts AS a

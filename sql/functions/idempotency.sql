@@ -1,18 +1,16 @@
--- Answers of the ingest API that are given again.
+-- Answers of the ingest API that are repeated.
 
--- begin_idempotent is the first statement of the transaction that does the work
--- and keeps its answer. verdict is
+-- begin_idempotent is the first statement of the transaction that does the work and stores its answer. verdict is
 --   new       go on: this transaction alone has the key until it ends
---   stored    the same request was answered before: answer it again
+--   stored    the same request was answered before: repeat that answer
 --   conflict  the key was used with another body
 --   busy      a transaction with this key is still running
---   unknown   there is no such project
--- The lock ends with the transaction, whatever ends it, so a crash leaves
--- nothing behind. It is taken before the answer is looked for, in a statement of
--- its own: whoever held it before has committed what the next snapshot shows.
+--   unknown   no such project
+-- The lock ends with the transaction, in whatever way that ends, so a crash leaves nothing behind. The lock is taken before
+-- the answer is read, in a statement of its own: the previous holder has committed what the next snapshot shows.
 --
--- The transaction is the server's own, so it may bound its waiting for rows: an
--- app that holds an effect for long must not collect our connections.
+-- The transaction is the server's own, so it may limit its waiting for rows: an app that locks an effect for long must not
+-- use up our connections.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.begin_idempotent(project text, endpoint text, key text, body_hash bytea,
     OUT verdict text, OUT status integer, OUT answer bytea)

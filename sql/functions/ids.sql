@@ -1,9 +1,9 @@
--- Ids for batches, and where ids of a time begin. uuid7, which makes a single one, stands in the baseline.
+-- Ids for batches, and the first id of a moment. uuid7, which makes a single id, is in the baseline.
 
--- Many ids of one moment, for batches: a seed, and the nth id after it, by RFC 9562's method 2 (the random part of the
--- seed, counted up by a random stride, so that an id tells nothing of its neighbours). They sort as they are numbered, and
--- cost a quarter of ids that are random each. One bit of the seed is left free, so that counting never reaches the
--- variant: a stride has 40 bits, and a batch has two million ids at most.
+-- Many ids of one moment, for batches: a seed, and the nth id after it, by RFC 9562's method 2 (the random part of the seed,
+-- counted up by a random stride, so that an id reveals nothing about its neighbours). They sort in the order of their
+-- numbers, and cost a quarter of ids that are each random. One bit of the seed is left free, so that counting never reaches
+-- the variant: a stride has 40 bits, and a batch has two million ids at most.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.uuid7_seed(at timestamptz, OUT head text, OUT tail bigint, OUT stride bigint)
   LANGUAGE sql VOLATILE AS $$

@@ -1,8 +1,7 @@
--- What happens to an incident whatever the signal was: it opens, its repair or wait fails, its attempt ends.
+-- What happens to an incident, independent of the signal: it opens, its repair or wait fails, its attempt ends.
 
--- Incidents are opened here and nowhere else: by the sweep (cause missing) and
--- by a failure. The caller has just deleted the owed rows and written the
--- entries that say why.
+-- Only this function opens incidents: for the sweep (cause missing) and for a failure. The caller has just deleted the owed
+-- rows and written the entries that say why.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.open_incidents(project_ids integer[], effect_ids uuid[], cause text, at timestamptz,
     error_code text, error_message text) RETURNS integer
@@ -36,7 +35,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Incidents that were just opened, as a JSON array for the engine's log; null for more than ten, which it only counts.
+-- Incidents that were just opened, as a JSON array for the engine's log; null for more than ten, which the engine only
+-- counts.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.told_incidents(project_ids integer[], effect_ids uuid[]) RETURNS text
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off
@@ -56,8 +56,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- An open incident whose repair or wait ended in a failure: missing and
--- reprocessing become failed. The caller holds the incident and has written the entry.
+-- An open incident whose repair or wait ended in a failure: missing and reprocessing become failed. The caller has locked
+-- the incident and written the entry.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.mark_failed(incident sendpromptly.incidents, result text, error_code text, error_message text) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -77,10 +77,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- The end of an attempt, whatever ended it: its remaining tries are cancelled.
--- The last lease token stays, so that an answer still on its way is recorded.
--- It is asked for what has not ended, and not for what is live: the index of live
--- callbacks would do for that too, and lists all of the project's.
+-- The end of an attempt, in whatever way it ended: its remaining tries are cancelled. The last lease token stays, so that an
+-- answer that arrives later is recorded. The condition selects callbacks that have not ended, instead of live ones: the
+-- index of live callbacks would match that too, and it lists all of the project's.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.finish_attempt(project_id integer, replay_id uuid, result text, at timestamptz) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

@@ -1,14 +1,12 @@
--- The incident list of the console and the admin API: pages, where a walk ended, counts. What it can be filtered by is a
--- column of the type incident_filter (sql/schema), and what that means a line of incident_fits: nothing else names it.
+-- The incident list of the console and the admin API: pages, where a walk ended, counts. Every filter is a column of the
+-- type incident_filter (sql/schema), and its meaning is a line of incident_fits: nothing else names it.
 
--- One page of a project's incidents, newest first. filter is engine.IncidentFilter
--- as JSON.
+-- One page of a project's incidents, newest first. filter is engine.IncidentFilter as JSON.
 --
--- A term, subject or customer leads to its effects by an index. Every other list
--- walks its index from the newest incident on and stops when the page is full, or
--- after walk incidents, null for all of them: where few fit, the page is short
--- and incident_walk_end says where to go on. The planner, which does not know how
--- soon a page is full, must not read the whole instead.
+-- A term, subject or customer leads to its effects by an index. Every other list walks its index from the newest incident
+-- on. It stops when the page is full, or after walk incidents (null for all of them): if few match, the page is short and
+-- incident_walk_end says where to continue. The planner does not know how soon a page is full, and must not read the whole
+-- table instead.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.incident_page(project text, before uuid, page integer, walk integer, filter json)
   RETURNS TABLE (project_id integer, incident_id uuid)
@@ -23,7 +21,7 @@ DECLARE
 BEGIN
   before := least(before, sendpromptly.uuid7_floor(v.opened_before));
   IF v_ids IS NOT NULL THEN
-    v.text := CASE WHEN coalesce(v.term, v.subject, v.customer) IS NOT NULL THEN v.text END; -- else it named them
+    v.text := CASE WHEN coalesce(v.term, v.subject, v.customer) IS NOT NULL THEN v.text END; -- else text named the effects
     RETURN QUERY SELECT v_project, n.incident_id FROM (
       SELECT i.incident_id FROM unnest(v_ids) AS t(effect_id)
       CROSS JOIN LATERAL (SELECT o.incident_id, o AS incident FROM sendpromptly.incidents AS o
@@ -54,8 +52,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- The last incident that incident_page looked at where walk ended it; null where
--- it saw all of them.
+-- The last incident that incident_page read if walk ended it; null if it read all of them.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.incident_walk_end(project text, before uuid, walk integer, filter json) RETURNS uuid
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
@@ -81,10 +78,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- How many incidents fit, up to a bound: capped says that there may be more. It
--- looks at the newest walk incidents, which an index nearly counts alone where
--- only state, cause and time are asked for. Everything else reads the effects:
--- it looks at 10,000, as one page does, and stops once a tenth of walk fit.
+-- How many incidents match, up to a bound: capped means that there may be more. It reads the newest walk incidents. For
+-- state, cause and time an index can count nearly alone. Every other filter reads the effects: it checks 10,000 incidents,
+-- as one page does, and stops once a tenth of walk match.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.incident_count(project text, filter json, walk integer, OUT fitting integer, OUT capped boolean)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
@@ -107,7 +103,7 @@ BEGIN
   v_last := least(v_last, sendpromptly.uuid7_floor(v.opened_before));
   IF v.open THEN
     SELECT count(*) FILTER (WHERE sendpromptly.state_fits(n.state, n.cause, NULL, v)), count(*) = walk
-    INTO fitting, capped FROM ( -- what is open is not resolved: the index has the rest
+    INTO fitting, capped FROM ( -- open incidents are not resolved: the index has the other columns
       SELECT o.state, o.cause FROM sendpromptly.incidents AS o
       WHERE o.project_id = v_project AND o.incident_id < v_last AND o.incident_id >= v_oldest AND sendpromptly.is_open(o.state)
       ORDER BY o.incident_id DESC LIMIT walk) AS n;
@@ -122,7 +118,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- The filter as a row. A state that is open asks for open incidents only.
+-- The filter as a row. A state that is open restricts the list to open incidents.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.read_filter(filter json) RETURNS sendpromptly.incident_filter
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -135,9 +131,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Whether an incident and its receipt pass a filter, but for the time, which is a
--- range of ids. It and state_fits are plain expressions that Postgres writes into
--- the caller's queries.
+-- Whether an incident and its receipt match a filter, except for the time, which is a range of ids. It and state_fits are
+-- plain expressions that Postgres inlines into the caller's queries.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.incident_fits(i sendpromptly.incidents, f sendpromptly.effects, v sendpromptly.incident_filter) RETURNS boolean
   LANGUAGE sql STABLE AS $$
@@ -152,8 +147,8 @@ CREATE OR REPLACE FUNCTION sendpromptly.incident_fits(i sendpromptly.incidents, 
       pg_catalog.lower((v).text)) OPERATOR(pg_catalog.>) 0)
 $$;
 
--- The state asked for is the one that lists show: an incident whose effect arrived is resolved (applied), unless an
--- operator had closed it before, which left resolved_at null. Then it is closed for ever.
+-- The requested state is the one that lists show: an incident whose effect arrived is resolved (applied), unless an operator
+-- had closed it before, which left resolved_at null. Then it stays closed.
 CREATE OR REPLACE FUNCTION sendpromptly.state_fits(state text, cause text, resolved_at timestamptz, v sendpromptly.incident_filter) RETURNS boolean
   LANGUAGE sql IMMUTABLE AS $$
   SELECT ((v).state IS NULL OR (v).state OPERATOR(pg_catalog.=) CASE
@@ -164,9 +159,8 @@ CREATE OR REPLACE FUNCTION sendpromptly.state_fits(state text, cause text, resol
 $$;
 -- +goose StatementEnd
 
--- The effects that a filter names, null where it names none. text is a term or an
--- event id, where one is known; else it is looked for in the last error of the
--- incidents that are walked.
+-- The effects that a filter names, null if it names none. text is a term or an event id if one is known; otherwise it is
+-- searched in the last error of the incidents that are walked.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.filter_effects(project_id integer, v sendpromptly.incident_filter) RETURNS uuid[]
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

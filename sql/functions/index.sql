@@ -1,19 +1,16 @@
 -- The search terms, off the caller's path.
 
--- Folds new effects into the search terms, after the caller's commit.
+-- Adds new effects to the search terms, after the caller's commit.
 --
--- Effects are read in the order of their ids, which begin with their time. A
--- transaction that commits late could leave an older id behind the cursor, so
--- the cursor moves only up to a mark: a moment, and the first transaction id
--- not yet given out after it. accept takes its transaction id before it reads
--- the clock, so once every transaction below the mark's id has ended, no effect
--- older than the mark can appear. Until then the newest effects are folded in
--- at once, and again later, which changes nothing. taken counts only those that
--- the cursor passed: whoever repeats the step while it is full would repeat the
--- others without end.
+-- Effects are read in the order of their ids, which begin with their time. A transaction that commits late could leave an
+-- older id behind the cursor. So the cursor moves only up to a mark: a moment, and the first transaction id not yet assigned
+-- after it. accept takes its transaction id before it reads the clock, so once every transaction below the mark's id has
+-- ended, no effect older than the mark can appear. Until then the newest effects are added at once, and again later, which
+-- changes nothing. taken counts only those that the cursor passed: a caller that repeats the step while it is full would
+-- repeat the others without end.
 --
--- Both reads walk the primary key and stop at the batch. Without statistics
--- PostgreSQL 17 would rather read everything after the cursor and sort it.
+-- Both reads walk the primary key and stop at the batch. Without statistics PostgreSQL 17 would rather read everything after
+-- the cursor and sort it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.index_terms(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off

@@ -1,13 +1,10 @@
--- What an idle engine asks.
+-- What an idle engine reads.
 
--- What is waiting, in one round trip, so that an idle engine asks once. started
--- is read before the tables: where no deadline waits, this was a complete pass
--- over them. since is where the look at the deadlines begins, null for the
--- first: whoever knows that nothing older waits need not read what an old
--- transaction keeps of rows long gone. entries is how many entries of the index
--- that look read, which is what makes it dear, whatever else the machine does.
--- callbacks are the rows that reprocess (actions.sql) wrote and claim_callbacks
--- (callbacks.sql) takes.
+-- What is waiting, in one round trip, so that an idle engine sends one query. started is read before the tables: if no
+-- deadline waits, this was a complete pass over them. since is where the check of the deadlines begins, null for the first:
+-- a caller that knows that nothing older waits need not read what an old transaction keeps of rows long deleted. entries is
+-- how many index entries that check read, which is what makes it expensive, whatever else the machine does. callbacks are
+-- the rows that reprocess (actions.sql) wrote and claim_callbacks (callbacks.sql) takes.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.work_waiting(since timestamptz DEFAULT NULL, OUT started timestamptz, OUT failures boolean, OUT attempts boolean,
     OUT deadlines boolean, OUT callbacks boolean, OUT entries bigint)
@@ -31,10 +28,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- Whether any of an engine's steps has something to do, in one round trip: this
--- is all that an idle engine asks. The first six answers are work_waiting's;
--- unsealed and unfolded look behind the cursors of the steps that follow the
--- change feed and the receipts.
+-- Whether any of an engine's steps has something to do, in one round trip: this is the only query of an idle engine. The
+-- first six answers are work_waiting's. unsealed and unfolded check behind the cursors of the steps that follow the change
+-- feed and the receipts.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.look(since timestamptz DEFAULT NULL, OUT started timestamptz, OUT failures boolean, OUT attempts boolean,
     OUT deadlines boolean, OUT callbacks boolean, OUT entries bigint, OUT unsealed boolean, OUT unfolded boolean)

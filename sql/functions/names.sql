@@ -1,12 +1,10 @@
--- Names: how those that nearly every row carries are stored. The way back, full_name, stands in the baseline, because the view
+-- Names: how the names that nearly every row has are stored. The reverse, full_name, is in the baseline, because the view
 -- receipts needs it.
 
--- Names that nearly every row carries are stored as one character, in rows and
--- in their unique index. short is for ever: a character, once given, never
--- changes its meaning. Every other name is stored as it is, behind "=" where it
--- could be taken for a short one. The view receipts shows the full names. One
--- look into an object, because a CASE of eighteen branches is built anew for
--- every statement that calls the function, which takes longer than to run it.
+-- Names that nearly every row has are stored as one character, in rows and in their unique index. short never changes: a
+-- character, once assigned, keeps its meaning. Every other name is stored unchanged, with "=" in front if it could be taken
+-- for a short one. The view receipts shows the full names. The lookup reads one object, because a CASE of eighteen branches
+-- is built again for every statement that calls the function, which takes longer than to run it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.short(name text) RETURNS text
   LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

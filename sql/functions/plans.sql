@@ -1,7 +1,7 @@
 -- Plans: a bulk action over a frozen set of incidents.
 
--- Freezes the set of a plan: the incidents that fit the filter now, as they are
--- now. size is -1, and nothing is kept, where there are more than most.
+-- Freezes the set of a plan: the incidents that match the filter now, with their current revisions. size is -1, and nothing
+-- is stored, if there are more than most.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.create_plan(project text, action text, filter text, note text, operator text, most integer,
     OUT plan_id uuid, OUT size integer)
@@ -30,11 +30,10 @@ END
 $$;
 -- +goose StatementEnd
 
--- claim_plan_item takes the next incident of one running plan, for the caller to act on in the same transaction and to say
--- with finish_plan_item what came of it. At most in_flight callbacks of
--- a project wait or are being sent: a plan never floods the repair endpoint, and
--- no attempt runs out of time in the queue. project is null where no plan can go
--- on now. One incident a transaction: it never waits for one while it holds another.
+-- claim_plan_item takes the next incident of one running plan. The caller acts on it in the same transaction and records the
+-- result with finish_plan_item. At most in_flight callbacks of a project wait or are being sent: a plan never floods the
+-- repair endpoint, and no attempt runs out of time in the queue. project is null if no plan can continue now. One incident
+-- per transaction: it never waits for one while it holds another.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.claim_plan_item(in_flight integer,
     OUT project text, OUT project_id integer, OUT plan_id uuid, OUT incident_id uuid, OUT revision integer, OUT action text, OUT operator text, OUT note text)
@@ -75,8 +74,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- finish_plan_item records what came of an item: requested, closed, changed, refused or error. With an error, a note on the
--- incident's timeline tells it.
+-- finish_plan_item records the result of an item: requested, closed, changed, refused or error. An error is also written as
+-- a note on the incident's timeline.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.finish_plan_item(project_id integer, plan_id uuid, incident_id uuid, outcome text, replay_id uuid, error text) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$

@@ -1,9 +1,8 @@
--- Proofs that were issued. The token itself is not kept: the row says that it was issued, and whether it still holds.
+-- Issued proofs. The token itself is not stored: the row says that it was issued, and whether it is still valid.
 
--- Whether a proof was ever issued for an effect. Retention keeps such an effect,
--- its entries and its chain for ever: the proof may be checked long after it
--- expired. Who removes effects locks their incidents first and asks in the next
--- statement: issue_proof holds the incident.
+-- Whether a proof was ever issued for an effect. Retention never removes such an effect, its entries or its chain: the proof
+-- may be checked long after it expired. A function that removes effects locks their incidents first and calls this in the
+-- next statement: issue_proof locks the incident.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.proof_bearing(project_id integer, effect_id uuid) RETURNS boolean
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
@@ -12,9 +11,8 @@ CREATE OR REPLACE FUNCTION sendpromptly.proof_bearing(project_id integer, effect
 $$;
 -- +goose StatementEnd
 
--- issue_proof seals the chain and records a proof of its head. No row comes
--- back where the incident does not exist; project null looks in all. Times are whole seconds, as
--- tokens have them.
+-- issue_proof seals the chain and records a proof of its head. No row comes back if the incident does not exist; project
+-- null searches all. Times are whole seconds, as in tokens.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.issue_proof(incident_id uuid, issuer text, audience text, lifetime interval, operator text, project text DEFAULT NULL)
   RETURNS SETOF sendpromptly.proofs
@@ -33,7 +31,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN;
   END IF;
-  v_now := sendpromptly.clock(); -- after the lock, which may have waited for what is sealed now
+  v_now := sendpromptly.clock(); -- after the lock, which may have waited for an entry that is sealed now
   SELECT s.seq, s.hash INTO v_proof.head_seq, v_proof.head_hash FROM sendpromptly.seal(v_proof.project_id, v_proof.effect_id) AS s;
   v_proof.jti := sendpromptly.uuid7(v_now);
   v_proof.issuer := issue_proof.issuer;
@@ -54,8 +52,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- revoke_proof ends a proof before its time. Again it changes nothing; no row
--- comes back where there is no such proof.
+-- revoke_proof ends a proof before its time. A second call changes nothing; no row comes back if there is no such proof.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.revoke_proof(jti uuid, operator text, project text DEFAULT NULL) RETURNS SETOF sendpromptly.proofs
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -1,8 +1,7 @@
--- What has had its time.
+-- Rows that have expired.
 
--- Deletes what has had its time: snapshots, answered nonces, changes older than
--- a week, secrets retired for a week, engines not seen for a day, alerts and plans of
--- long ago. At most batch rows of each.
+-- Deletes rows that have expired: snapshots, answered nonces, changes older than a week, secrets retired for a week, engines
+-- not seen for a day, old alerts and plans. At most batch rows of each.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.purge(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -26,7 +25,7 @@ BEGIN
     SELECT i.ctid FROM sendpromptly.idempotency AS i WHERE i.expires_at <= v_now ORDER BY i.expires_at LIMIT batch FOR UPDATE SKIP LOCKED));
   GET DIAGNOSTICS v_rows = ROW_COUNT;
   taken := taken + v_rows;
-  DELETE FROM sendpromptly.deferred_failures AS d WHERE d.not_before < v_now - interval '1 day' -- of effects that left while they were reported
+  DELETE FROM sendpromptly.deferred_failures AS d WHERE d.not_before < v_now - interval '1 day' -- of effects that were removed while the failure was reported
     AND NOT EXISTS (SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = d.project_id AND e.effect_id = d.effect_id);
   taken := taken + sendpromptly.purge_alerts(batch) + sendpromptly.purge_plans(batch);
   DELETE FROM sendpromptly.callback_secrets AS s WHERE s.retires_at < v_now - interval '7 days';
@@ -35,10 +34,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- Deletes messages a month after they were made: nothing is tried for longer
--- than a day. Outbox rows of projects that alert nobody go a week after they were
--- due, because only a server that sends alerts would take them, and an app that
--- embeds the engine may run none.
+-- Deletes messages a month after they were made: no delivery is retried for longer than a day. Outbox rows of projects
+-- without a destination go a week after they were due, because only a server that sends alerts would take them, and an app
+-- that embeds the engine may run none.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.purge_alerts(batch integer, OUT taken integer)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -65,8 +63,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Deletes plans 90 days after they ended, or were made and never started: the
--- timelines and the audit log say what they did. At most batch of their incidents a call.
+-- Deletes plans 90 days after they ended, or after they were made if they never started: the timelines and the audit log
+-- record what they did. At most batch of their incidents per call.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.purge_plans(batch integer, OUT taken integer)
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

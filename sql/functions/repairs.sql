@@ -1,9 +1,8 @@
 -- The app's side of a repair callback, in the transaction of the handler.
 
--- begin_repair is begin_apply for a repair callback: it does not wait (SQLSTATE
--- 55P03 where another worker holds the effect) and says what to answer.
--- verdict: run, applied, stale (not the current attempt), unknown, replayed (the
--- stored answer stands in status and answer) or reused (a nonce with another body).
+-- begin_repair is begin_apply for a repair callback: it does not wait (SQLSTATE 55P03 if another worker has locked the
+-- effect) and says what to answer. verdict: run, applied, stale (not the current attempt), unknown, replayed (status and
+-- answer contain the stored answer) or reused (a nonce with another body).
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.begin_repair(effect_id uuid, replay_id uuid, nonce text, body_hash bytea, project text DEFAULT 'default',
     OUT verdict text, OUT status integer, OUT answer text)
@@ -43,7 +42,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- Keeps the answer to a callback for a day, so that the same request gets it again.
+-- Stores the answer to a callback for a day, so that the same request gets it again.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.end_repair(effect_id uuid, replay_id uuid, nonce text, body_hash bytea, status integer, answer text,
     project text DEFAULT 'default') RETURNS void
@@ -56,13 +55,13 @@ CREATE OR REPLACE FUNCTION sendpromptly.end_repair(effect_id uuid, replay_id uui
 $$;
 -- +goose StatementEnd
 
--- A repair that broke and will be tried again: an entry, no signal.
+-- A repair that failed and will be tried again: an entry, no signal.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.note_broken_repair(effect_id uuid, replay_id uuid, error_message text, project text DEFAULT 'default') RETURNS void
   LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $$
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, replay_id, error_message, note)
   SELECT note_broken_repair.effect_id, (SELECT sendpromptly.clock()), p.project_id, 'note', note_broken_repair.replay_id,
-    left(note_broken_repair.error_message, 2000), 'the repair broke and will be tried again'
+    left(note_broken_repair.error_message, 2000), 'the repair failed and will be tried again'
   FROM sendpromptly.projects AS p WHERE p.name = note_broken_repair.project
     AND EXISTS (SELECT 1 FROM sendpromptly.effects AS e WHERE e.project_id = p.project_id AND e.effect_id = note_broken_repair.effect_id)
 $$;

@@ -1,15 +1,14 @@
--- Retention: effects that were settled long ago leave with all their rows, the
--- oldest first, in short transactions that wait for nothing.
+-- Retention: effects that were settled long ago are removed with all their rows, the oldest first, in short transactions
+-- that wait for nothing.
 --
--- Settled is an effect that was applied, or whose incident was closed, and to
--- which nothing has happened since: neither a signal nor a duplicate of its
--- receipt. One that a proof was issued for stays for ever. Never sooner than 35 days, because providers list and redeliver
--- events for 30: a duplicate that still may come is still recognised.
+-- An effect is settled if it was applied, or if its incident was closed, and if nothing has happened since then: neither a
+-- signal nor a duplicate of its receipt. An effect for which a proof was issued is never removed. An effect is never removed
+-- sooner than after 35 days, because providers list and redeliver events for 30: a duplicate that may still come is still
+-- recognised.
 
--- One step without an archive: looks at up to batch effects after a place,
--- removes those that may leave (or only counts them), and says where the next
--- step goes on and how long it held its locks. It goes in small groups and ends
--- after the group in which the budget ran out: no batch is too large.
+-- One step without an archive: it checks up to batch effects after a place, removes those that may leave (or only counts
+-- them), and returns where the next step continues and how long it held its locks. It works in small groups and ends after
+-- the group in which the budget ran out: no batch is too large.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.retain(project text, settled_before timestamptz, after uuid, batch integer, dry_run boolean DEFAULT false,
     budget interval DEFAULT '30 milliseconds', OUT taken integer, OUT gone integer, OUT last uuid, OUT held interval)
@@ -42,28 +41,27 @@ END
 $$;
 -- +goose StatementEnd
 
--- The bound before which an effect must have been settled to leave: 35 days ago
--- at the latest, in hours, because a day is not as long in every time zone. What
--- is judged after the locks were taken needs a snapshot of its own, so a stricter
--- isolation than READ COMMITTED is refused.
+-- The bound before which an effect must have been settled to leave: 35 days ago at the latest, in hours, because a day does
+-- not have the same length in every time zone. The check after the locks needs a new snapshot, so a stricter isolation than
+-- READ COMMITTED is refused.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.retention_bound(settled_before timestamptz) RETURNS timestamptz
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   IF settled_before IS NULL OR settled_before > sendpromptly.clock() - interval '840 hours' THEN
-    RAISE EXCEPTION USING ERRCODE = 'SP004', MESSAGE = 'sendpromptly.retain: argument settled_before: want 35 days ago at the latest',
-      HINT = 'providers redeliver events for 30 days, and their duplicates must be recognised';
+    RAISE EXCEPTION USING ERRCODE = 'SP004', MESSAGE = 'sendpromptly.retain: argument settled_before: want a time at least 35 days ago',
+      HINT = 'providers redeliver events for 30 days, and the engine must still recognise these duplicates';
   END IF;
   IF current_setting('transaction_isolation') <> 'read committed' THEN
-    RAISE EXCEPTION USING ERRCODE = 'SP005', MESSAGE = 'sendpromptly.retain: call it at READ COMMITTED';
+    RAISE EXCEPTION USING ERRCODE = 'SP005', MESSAGE = 'sendpromptly.retain: the transaction must be READ COMMITTED';
   END IF;
   RETURN settled_before;
 END
 $$;
 -- +goose StatementEnd
 
--- One page of a project's effects in the order of their ids, which is that of
--- their receipts. What was accepted after the bound cannot have been settled before it.
+-- One page of a project's effects in the order of their ids, which is that of their receipts. An effect that was accepted
+-- after the bound cannot have been settled before it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.retention_page(project_id integer, bound timestamptz, after uuid, batch integer) RETURNS uuid[]
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off AS $$
@@ -75,14 +73,14 @@ CREATE OR REPLACE FUNCTION sendpromptly.retention_page(project_id integer, bound
 $$;
 -- +goose StatementEnd
 
--- Which of these effects were settled before the bound. Every look goes to one
--- key: LIMIT and OFFSET 0 keep the planner from joining whole tables instead.
+-- Which of these effects were settled before the bound. Every lookup reads one key: LIMIT and OFFSET 0 keep the planner from
+-- joining whole tables instead.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.settled_before(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
-  -- Failures that wait for a lock are few; they are read once.
+  -- Few failures wait for a lock; they are read once.
   v_deferred uuid[] := ARRAY(SELECT d.effect_id FROM sendpromptly.deferred_failures AS d WHERE d.project_id = settled_before.project_id);
 BEGIN
   RETURN (SELECT coalesce(array_agg(u.id), '{}') FROM unnest(effect_ids) AS u(id)
@@ -103,14 +101,12 @@ END
 $$;
 -- +goose StatementEnd
 
--- Removes those of these effects that were settled before the bound, and
--- returns them. Whoever works on one of them is not waited for: it stays. The
--- lock order is the usual one, effects before incidents, and what is judged is
--- judged in a fresh snapshot after the locks.
+-- Removes those of these effects that were settled before the bound, and returns them. It does not wait for an effect that
+-- is locked: that one stays. The lock order is the usual one, effects before incidents, and the check uses a new snapshot
+-- after the locks.
 --
--- Every row is looked up by its own key and then removed by its place: given the
--- list of keys at once, a planner without statistics reads the whole project.
--- Changes go by themselves within a week (see purge).
+-- Every row is looked up by its own key and then removed by its physical place: given the list of keys at once, a planner
+-- without statistics reads the whole project. Changes are deleted within a week anyway (see purge).
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.forget(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off AS $$
@@ -152,7 +148,7 @@ BEGIN
       SELECT r.ctid AS place FROM sendpromptly.callbacks AS r WHERE r.project_id = forget.project_id AND r.replay_id = u.id OFFSET 0) AS x));
     DELETE FROM sendpromptly.nonces WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_replays) AS u(id) CROSS JOIN LATERAL (
       SELECT r.ctid AS place FROM sendpromptly.nonces AS r WHERE r.project_id = forget.project_id AND r.replay_id = u.id OFFSET 0) AS x));
-    -- No setting lets an alert wait longer than a week.
+    -- No setting delays an alert by more than a week.
     DELETE FROM sendpromptly.outbox AS o WHERE o.due_at BETWEEN v_first AND bound + interval '7 days'
       AND o.project_id = forget.project_id AND o.incident_id = ANY (v_incidents);
     DELETE FROM sendpromptly.incidents WHERE ctid = ANY (ARRAY(SELECT x.place FROM unnest(v_incidents) AS u(id) CROSS JOIN LATERAL (
@@ -173,9 +169,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- Forgets a group. Where it broke, for a reason that lies in a row, each goes by
--- itself, and whoever breaks stays: a note says why, and since that happened to
--- the effect, it is looked at again when it is as old.
+-- Removes a group. If it fails because of the data of a row, each effect is removed by itself, and one that fails stays: a
+-- note says why. The note counts as something that happened to the effect, so it is retried one retention period later.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.forget_group(project_id integer, effect_ids uuid[], bound timestamptz) RETURNS uuid[]
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

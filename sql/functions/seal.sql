@@ -1,8 +1,7 @@
--- Sealing: by a step of the engine for effects with an incident, and by whoever needs a sealed chain.
+-- Sealing: by a step of the engine for effects with an incident, and by any function that needs a sealed chain.
 
--- seal numbers and hashes the visible unsealed entries of one effect, in the
--- order of their ids. An entry that commits later gets a later number: sealed
--- ones never change.
+-- seal numbers and hashes the visible unsealed entries of one effect, in the order of their ids. An entry that commits later
+-- gets a later number: sealed entries never change.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.seal(project_id integer, effect_id uuid, OUT seq integer, OUT hash bytea)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -41,11 +40,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- seal_changed seals the effects of incidents that changed. It follows the
--- change feed below the oldest running transaction, where nothing can appear
--- any more; one engine at a time holds the cursor. apart is for a batch that
--- broke, as in fold_failures: a chain that cannot be sealed, for a reason that
--- lies in it, is left behind with a note, and holds up no other.
+-- seal_changed seals the effects of incidents that changed. It follows the change feed below the oldest running transaction,
+-- where nothing can appear any more; one engine at a time holds the cursor. apart is for a batch that failed, as in
+-- fold_failures: a chain that cannot be sealed because of its own data is skipped with a note, and delays no other.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.seal_changed(batch integer, apart boolean DEFAULT false, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -82,7 +79,7 @@ BEGIN
           END IF;
           INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
           VALUES (v_incident.effect_id, sendpromptly.clock(), v_incident.project_id, 'note', left(SQLERRM, 2000),
-            'the timeline could not be sealed: spadmin verify says more');
+            'the timeline could not be sealed; run spadmin verify for details');
         END;
       END IF;
     END IF;

@@ -1,7 +1,6 @@
--- What the console counts: folded in off the caller's path, and read by the front page.
+-- What the console counts: statistics are updated off the caller's path, and the front page reads them.
 
--- Counts receipts into their minutes. index_terms calls it as its cursor passes
--- them, which it does once.
+-- Adds receipts to the counts of their minutes. index_terms calls it when its cursor passes them, which happens once.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.count_receipts(project_id integer, effect_ids uuid[]) RETURNS void
   LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
@@ -14,10 +13,9 @@ CREATE OR REPLACE FUNCTION sendpromptly.count_receipts(project_id integer, effec
 $$;
 -- +goose StatementEnd
 
--- Folds incidents that opened, recovered and were closed into the statistics.
--- It follows the change feed below the oldest running transaction, where
--- nothing can appear any more; one engine at a time holds the cursor. Buckets are
--- taken in order, as index_terms takes them. Both tables keep 35 days.
+-- Adds incidents that opened, recovered and were closed to the statistics. It follows the change feed below the oldest
+-- running transaction, where nothing can appear any more; one engine at a time holds the cursor. Buckets are locked in
+-- order, as index_terms locks them. Both tables keep 35 days.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.fold_statistics(batch integer, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
@@ -72,7 +70,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- What a project's front page says; what is counted is counted up to 100,001.
+-- What a project's front page shows; counts stop at 100,001.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.overview_counts(project_id integer, OUT owed integer, OUT overdue integer, OUT callbacks_waiting integer,
     OUT recovered integer, OUT median_seconds double precision)

@@ -1,14 +1,13 @@
--- The outcome. succeed and fail never raise for a state. Lock order, here and
--- everywhere: effects (who applies it, or finds it settled), owed, incident, callback.
+-- The outcome. succeed and fail never raise an error for a state. Lock order, here and everywhere: effects (locked by the
+-- worker that applies it, or by a caller that finds it settled), owed, incident, callback.
 
--- succeed records that the effect happened: call it in the effect's own
--- transaction. An effect or provider left null is right while one effect fits.
+-- succeed records that the effect happened: call it in the effect's own transaction. Provider or effect may be null as long
+-- as only one effect matches.
 --
--- The lock order of appliers is effects, owed, incident. The row of the receipt
--- is marked first; the owed row, which decides against the sweep, goes next; if
--- the sweep was faster, the mark is taken back and the incident resolves. They
--- are statements of their own, each for one row by its whole key: the plan of a
--- join could begin with all that is owed, and a session would keep it.
+-- The lock order of appliers is effects, owed, incident. The row of the receipt is marked first; the owed row, which decides
+-- between this call and the sweep, is deleted next; if the sweep was faster, the mark is removed and the incident resolves.
+-- Each is a statement of its own, for one row by its whole key: the plan of a join could begin with all owed rows, and a
+-- session would keep it.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.succeed(provider text, event_id text, effect text DEFAULT NULL,
     replay_id text DEFAULT NULL, project text DEFAULT 'default',
@@ -57,8 +56,8 @@ END
 $$;
 -- +goose StatementEnd
 
--- must_succeed is succeed for callers that do not look at an answer: it raises (SQLSTATE SP007) unless the effect is applied
--- afterwards, and so keeps an effect that nobody is told of from committing.
+-- must_succeed is succeed for callers that do not check an answer: it raises an error (SQLSTATE SP007) unless the effect is
+-- applied afterwards. So an effect whose success cannot be recorded never commits.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.must_succeed(provider text, event_id text, effect text DEFAULT NULL,
     replay_id text DEFAULT NULL, project text DEFAULT 'default',
@@ -70,14 +69,14 @@ BEGIN
   FROM sendpromptly.succeed(provider, event_id, effect, replay_id, project) AS s;
   IF state IS DISTINCT FROM 'applied' THEN
     RAISE EXCEPTION USING ERRCODE = 'SP007', MESSAGE = 'sendpromptly.must_succeed: the success was not recorded: the effect is ' || coalesce(state, 'unknown'),
-      HINT = CASE state WHEN 'unknown' THEN 'no receipt has this provider, event_id and effect in the project'
-        WHEN 'ambiguous' THEN 'several effects are owed: name provider and effect' END;
+      HINT = CASE state WHEN 'unknown' THEN 'the project has no receipt with this provider, event_id and effect'
+        WHEN 'ambiguous' THEN 'several effects match: pass provider and effect' END;
   END IF;
 END
 $$;
 -- +goose StatementEnd
 
--- A success where no owed row was left: an incident resolves, or nothing moves.
+-- A success for which no owed row was left: an incident resolves, or nothing changes.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.settle_success(project_id integer, effect_id uuid, replay_id text,
     OUT state text, OUT changed boolean)
@@ -87,8 +86,8 @@ DECLARE
   v_incident sendpromptly.incidents;
   v_now timestamptz;
 BEGIN
-  -- Retention leaves an effect alone whose incident is held, or else its receipt.
-  -- No function locks a row in a shared mode: see docs/decisions/0009.
+  -- Retention skips an effect whose incident is locked, or else its receipt. No function locks a row in a shared mode: see
+  -- docs/decisions/0009.
   SELECT i.* INTO v_incident FROM sendpromptly.incidents AS i
   WHERE i.project_id = settle_success.project_id AND i.effect_id = settle_success.effect_id FOR NO KEY UPDATE;
   IF NOT FOUND THEN

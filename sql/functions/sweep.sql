@@ -1,18 +1,14 @@
--- The sweep: three guarded steps that any number of engines run side by side.
--- Each call is one short transaction. The steps run where statistics may be
--- hours old or missing, on tables that churn: enable_seqscan = off keeps them on
--- their indexes whatever the planner believes the tables to be.
+-- The sweep: three guarded steps that any number of engines run side by side. Each call is one short transaction. The steps
+-- run on tables that churn, where statistics may be hours old or missing: enable_seqscan = off keeps them on their indexes
+-- whatever the planner assumes about the tables.
 
--- Opens an incident for each first deadline that passed. last_pass is the start
--- of this engine's last complete pass, null for the first: an overdue row with
--- an older deadline was invisible or locked then, and its owner gets one hold
--- of min(timeout, 60 s) to report. The rows are taken by their physical place,
--- which cannot move while they are locked, so that no plan can take more than batch.
--- since is where to begin, null for the first deadline, and reached where the
--- next batch of the same pass does: the rows that this one deleted lie before it.
--- The plan is made once: a planner that knows the deadlines looks up the least that
--- there is, past all that was just deleted, which takes 8 % of the whole batch.
--- told is told_incidents (incident.sql) of what it opened.
+-- Opens an incident for each first deadline that passed. last_pass is the start of this engine's last complete pass, null
+-- for the first: an overdue row with an older deadline was invisible or locked then, and its owner gets one hold of
+-- min(timeout, 60 s) to report. The rows are taken by their physical place, which cannot move while they are locked, so that
+-- no plan can take more than batch. since is where to begin, null for the first deadline. reached is where the next batch of
+-- the same pass begins: the rows that this one deleted lie before it. The plan is made once: a planner that knows the
+-- deadlines looks up the smallest one, past all rows that were just deleted, which takes 8 % of the whole batch. told is
+-- told_incidents (incident.sql) of the incidents that it opened.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.open_overdue(batch integer, last_pass timestamptz, since timestamptz DEFAULT NULL,
     OUT started timestamptz, OUT taken integer, OUT held integer, OUT opened integer, OUT reached timestamptz, OUT told text)
@@ -60,10 +56,9 @@ END
 $$;
 -- +goose StatementEnd
 
--- Sets the first overdue row aside for an hour if its incident cannot be opened
--- even alone; problem says why. It tries that itself and takes the trial back:
--- of two engines that meet a poisonous row, the slower one finds an innocent row
--- in its place. A row set aside stays owed and is tried again: nothing is lost.
+-- Defers the first overdue row by an hour if its incident cannot be opened even alone; problem says why. It tries that
+-- itself and rolls the trial back: of two engines that meet a poisonous row, the slower one finds an innocent row in its
+-- place. A deferred row stays owed and is tried again: nothing is lost.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.set_aside(OUT problem text)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -84,7 +79,7 @@ BEGIN
     INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, state, cause)
     VALUES (v_row.effect_id, v_row.deadline, v_row.project_id, 'deadline', 'missing', 'missing');
     PERFORM sendpromptly.open_incidents(ARRAY[v_row.project_id], ARRAY[v_row.effect_id], 'missing', v_now, NULL, NULL);
-    RAISE EXCEPTION USING ERRCODE = 'SP003', MESSAGE = 'the incident opens: taken back';
+    RAISE EXCEPTION USING ERRCODE = 'SP003', MESSAGE = 'the incident can be opened: the trial is rolled back';
   EXCEPTION
     WHEN SQLSTATE 'SP003' THEN
       RETURN;
@@ -97,13 +92,13 @@ BEGIN
   UPDATE sendpromptly.owed AS o SET hold_until = v_now + interval '1 hour', poisoned = set_aside.problem
   WHERE o.deadline = v_row.deadline AND o.project_id = v_row.project_id AND o.effect_id = v_row.effect_id;
   INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
-  VALUES (v_row.effect_id, v_now, v_row.project_id, 'note', set_aside.problem, 'the sweep could not open the incident and tries again in an hour');
+  VALUES (v_row.effect_id, v_now, v_row.project_id, 'note', set_aside.problem, 'the sweep could not open the incident and will retry in 1 hour');
 END
 $$;
 -- +goose StatementEnd
 
--- How many overdue rows a complete pass had to leave because the app holds
--- them locked, counted up to 1,000, from where that pass began.
+-- How many overdue rows a complete pass had to leave because the app has locked them, counted up to 1,000, from where that
+-- pass began.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.overdue_locked(started timestamptz, since timestamptz DEFAULT NULL) RETURNS integer
   LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -113,8 +108,7 @@ CREATE OR REPLACE FUNCTION sendpromptly.overdue_locked(started timestamptz, sinc
 $$;
 -- +goose StatementEnd
 
--- Attempts whose due time passed without an outcome: reprocessing becomes
--- missing. apart as in fold_failures.
+-- Attempts whose due time passed without an outcome: reprocessing becomes missing. apart as in fold_failures.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.expire_attempts(batch integer, apart boolean DEFAULT false, OUT taken integer)
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET jit = off AS $$
@@ -141,7 +135,7 @@ BEGIN
       UPDATE sendpromptly.incidents AS i SET due_at = v_now + interval '1 hour'
       WHERE i.project_id = v_incident.project_id AND i.incident_id = v_incident.incident_id;
       INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
-      VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not end the attempt and tries again in an hour');
+      VALUES (v_incident.effect_id, v_now, v_incident.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not end the attempt and will retry in 1 hour');
     END;
   END LOOP;
 END
@@ -165,11 +159,10 @@ END
 $$;
 -- +goose StatementEnd
 
--- Folds failures in that found their arbiter locked. One that finds it locked
--- again waits a second, so that it holds nobody up. apart is for a batch that
--- broke: each row in a subtransaction of its own, and one that cannot be folded
--- in, for a reason that lies in it, is set aside for an hour. opened counts the
--- incidents that they opened, and told is told_incidents (incident.sql) of them.
+-- Records failures that found their arbiter locked. A failure that finds it locked again waits a second, so that it delays
+-- no other. apart is for a batch that failed: each row runs in a subtransaction of its own, and a row that cannot be
+-- recorded because of its own data is tried again in an hour. opened counts the incidents that the failures opened, and told
+-- is told_incidents (incident.sql) of them.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.fold_failures(batch integer, apart boolean DEFAULT false,
     OUT taken integer, OUT folded integer, OUT opened integer, OUT told text)
@@ -204,7 +197,7 @@ BEGIN
         UPDATE sendpromptly.deferred_failures AS d SET not_before = v_now + interval '1 hour'
         WHERE d.project_id = v_failure.project_id AND d.deferred_id = v_failure.deferred_id;
         INSERT INTO sendpromptly.entries (effect_id, at, project_id, kind, error_message, note)
-        VALUES (v_failure.effect_id, v_now, v_failure.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not fold a failure in and tries again in an hour');
+        VALUES (v_failure.effect_id, v_now, v_failure.project_id, 'note', left(SQLERRM, 2000), 'the sweep could not record a failure and will retry in 1 hour');
         CONTINUE;
       END;
     END IF;
@@ -224,7 +217,7 @@ END
 $$;
 -- +goose StatementEnd
 
--- Folds one in, which the caller has locked. folded is false where it has to wait; opened as in settle_failure.
+-- Records one failure, which the caller has locked. folded is false if it has to wait; opened as in settle_failure.
 -- +goose StatementBegin
 CREATE OR REPLACE FUNCTION sendpromptly.fold_failure(failure sendpromptly.deferred_failures, deadline timestamptz, now timestamptz,
     OUT folded boolean, OUT opened boolean)

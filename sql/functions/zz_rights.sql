@@ -1,4 +1,4 @@
--- What the roles may do beyond the functions that the other files name. PUBLIC may do nothing.
+-- The roles' permissions beyond the functions that the other files name. PUBLIC has no permissions.
 
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;
 

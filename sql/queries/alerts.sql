@@ -1,5 +1,5 @@
 -- name: AlertDestinationSet :exec
--- AlertDestinationSet says where a project's alerts go on one channel; a secret that is null stays as it is.
+-- AlertDestinationSet says where a project's alerts go on one channel; a null secret leaves the stored one.
 INSERT INTO sendpromptly.alert_destinations AS d (project_id, channel, target, secret, sealed, shown)
 VALUES (sqlc.arg(project_id), sqlc.arg(channel), sqlc.arg(target), sqlc.narg(secret), sqlc.arg(sealed), sqlc.arg(shown))
 ON CONFLICT (project_id, channel) DO UPDATE SET target = excluded.target, secret = excluded.secret, sealed = excluded.sealed, shown = excluded.shown;
@@ -13,30 +13,30 @@ DELETE FROM sendpromptly.alert_destinations AS d WHERE d.project_id = sqlc.arg(p
 SELECT d.* FROM sendpromptly.alert_destinations AS d WHERE d.project_id = sqlc.arg(project_id) ORDER BY d.channel;
 
 -- name: AlertDestinationShown :many
--- AlertDestinationShown reads what a listing may show of where alerts go.
+-- AlertDestinationShown reads the parts of the destinations that a list may show.
 SELECT d.project_id, d.channel, d.shown FROM sendpromptly.alert_destinations AS d ORDER BY d.project_id, d.channel;
 
 -- name: AlertGather :one
 -- AlertGather turns due outbox rows into messages.
--- gather_alerts stands in sql/functions/alerts.sql.
+-- gather_alerts is defined in sql/functions/alerts.sql.
 SELECT r::int AS taken FROM sendpromptly.gather_alerts(sqlc.arg(batch)::int) AS r;
 
 -- name: AlertClaim :many
 -- AlertClaim leases deliveries for a minute.
--- claim_alerts stands in sql/functions/alerts.sql.
+-- claim_alerts is defined in sql/functions/alerts.sql.
 SELECT r.project_id::int AS project_id, r.alert_id::uuid AS alert_id, r.channel::text AS channel, r.try::int AS try, r.token::uuid AS token,
   p.name AS project, coalesce(p.mode, '')::text AS mode
 FROM sendpromptly.claim_alerts(sqlc.arg(batch)::int) AS r(project_id, alert_id, channel, try, token)
 JOIN sendpromptly.projects AS p ON p.project_id = r.project_id;
 
 -- name: AlertComplete :one
--- AlertComplete records what came of a delivery.
--- complete_alert stands in sql/functions/alerts.sql.
+-- AlertComplete records the result of a delivery.
+-- complete_alert is defined in sql/functions/alerts.sql.
 SELECT r::boolean AS done FROM sendpromptly.complete_alert(sqlc.arg(project_id)::int, sqlc.arg(alert_id)::uuid, sqlc.arg(channel)::text,
   sqlc.arg(token)::uuid, sqlc.narg(error)::text, sqlc.narg(retry_in)::text::interval, sqlc.arg(dropped)::boolean) AS r;
 
 -- name: AlertGroupList :many
--- AlertGroupList counts a message's open incidents by what they have in common.
+-- AlertGroupList counts a message's open incidents by cause, provider, event type and effect.
 SELECT i.cause, r.provider::text AS provider, coalesce(r.event_type, '')::text AS event_type, r.effect::text AS effect, count(*)::int AS incidents,
   min(i.opened_at)::timestamptz AS first_at, max(i.opened_at)::timestamptz AS last_at
 FROM sendpromptly.alert_incidents AS m
@@ -57,7 +57,7 @@ WHERE m.project_id = sqlc.arg(project_id) AND m.alert_id = sqlc.arg(alert_id)
 ORDER BY m.incident_id LIMIT sqlc.arg(page)::int;
 
 -- name: AlertTroubleCount :one
--- AlertTroubleCount counts alerts of the last week that were given up, and those that are late by an hour.
+-- AlertTroubleCount counts alerts of the last week that were given up, and those that are an hour late.
 SELECT count(*) FILTER (WHERE a.state = 'gave_up')::int AS gave_up,
   count(*) FILTER (WHERE a.state IN ('waiting', 'leased') AND a.made_at < (SELECT sendpromptly.clock()) - interval '1 hour')::int AS late,
   (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.outbox AS o

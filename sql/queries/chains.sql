@@ -20,9 +20,9 @@ ORDER BY k.project_id, k.effect_id;
 SELECT sqlc.embed(c) FROM sendpromptly.chains AS c WHERE c.project_id = sqlc.arg(project_id)::int AND c.effect_id = sqlc.arg(effect_id)::uuid;
 
 -- name: SealList :many
--- SealList reads what was sealed of some effects of one project, each beside what
--- the tables hold of it now. Times are whole microseconds as text, empty where there is
--- none or it is infinite; found is false where the entry is gone.
+-- SealList reads the seals of some effects of one project, each with the current values in
+-- the tables. Times are whole microseconds as text, empty if there is none or it is infinite;
+-- found is false if the entry is missing.
 SELECT s.effect_id, s.seq, s.entry_id, s.fields, s.commitments, s.salts, s.hash,
   (e.effect_id IS NOT NULL AND CASE s.entry_id WHEN 0 THEN true WHEN 1 THEN e.succeeded_at IS NOT NULL ELSE n.entry_id IS NOT NULL END)::boolean AS found,
   CASE s.entry_id WHEN 0 THEN 'receipt' WHEN 1 THEN 'success' ELSE coalesce(n.kind, '') END::text AS kind,
@@ -40,7 +40,7 @@ WHERE s.project_id = sqlc.arg(project_id)::int AND s.effect_id = ANY (sqlc.arg(e
 ORDER BY s.effect_id, s.seq;
 
 -- name: ProofHeadList :many
--- ProofHeadList reads the heads that were proven of some effects of one project.
+-- ProofHeadList reads the proven chain heads of some effects of one project.
 SELECT f.effect_id, f.jti, f.head_seq, f.head_hash FROM sendpromptly.proofs AS f
 WHERE f.project_id = sqlc.arg(project_id)::int AND f.effect_id = ANY (sqlc.arg(effect_ids)::text[]::uuid[])
 ORDER BY f.effect_id, f.jti;

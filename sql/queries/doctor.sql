@@ -1,11 +1,11 @@
 -- name: EngineList :many
--- EngineList reads the heartbeats, newest first; alive within the last 30 seconds.
+-- EngineList reads the heartbeats, newest first; alive means seen within the last 30 seconds.
 SELECT e.engine_id, e.version, e.host, e.started_at, e.seen_at, e.last_sweep_at, coalesce(extract(epoch FROM e.lag), 0)::float8 AS lag_seconds,
   e.overdue_locked, (e.seen_at > (SELECT sendpromptly.clock()) - interval '30 seconds')::boolean AS alive
 FROM sendpromptly.engines AS e ORDER BY e.seen_at DESC LIMIT 100;
 
 -- name: SchemaFingerprint :many
--- SchemaFingerprint describes every function, column and index of the schema, a line each.
+-- SchemaFingerprint describes every function, column and index of the schema, one line each.
 SELECT ('function ' || p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ') ' || md5(p.prosrc) ||
   CASE WHEN p.prosecdef THEN ' definer' ELSE '' END || coalesce(' ' || array_to_string(p.proconfig, ' '), ''))::text AS line
 FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.prokind = 'f'
@@ -20,7 +20,7 @@ UNION ALL
 SELECT ('index ' || x.indexdef)::text FROM pg_catalog.pg_indexes AS x WHERE x.schemaname = 'sendpromptly';
 
 -- name: SchemaAdditionList :many
--- SchemaAdditionList reads the triggers, rules and foreign keys that others added to the schema's tables, the foreign keys that refer to them (from_outside), and what removes each.
+-- SchemaAdditionList reads the triggers, rules and foreign keys that others added to the schema's tables, the foreign keys that refer to them (from_outside), and the statement that removes each.
 SELECT format('trigger %I on %I', g.tgname, c.relname)::text AS addition, format('DROP TRIGGER %I ON sendpromptly.%I;', g.tgname, c.relname)::text AS removal,
   false AS from_outside
 FROM pg_catalog.pg_trigger AS g JOIN pg_catalog.pg_class AS c ON c.oid = g.tgrelid
@@ -46,7 +46,7 @@ ORDER BY 1;
 SELECT r.rolname::text AS name FROM pg_catalog.pg_roles AS r WHERE r.rolname LIKE 'sendpromptly\_%' ORDER BY r.rolname;
 
 -- name: ServerState :one
--- ServerState reads what doctor compares: settings, the clock, and how long the oldest transaction has run.
+-- ServerState reads what doctor checks: settings, the clock, and how long the oldest transaction has run.
 SELECT clock_timestamp()::timestamptz AS now, current_setting('server_version_num')::int AS version_num,
   current_setting('server_encoding')::text AS encoding, current_setting('autovacuum')::text AS autovacuum,
   current_setting('fsync')::text AS fsync,
@@ -54,7 +54,7 @@ SELECT clock_timestamp()::timestamptz AS now, current_setting('server_version_nu
     WHERE a.backend_xid IS NOT NULL OR a.datname = current_database()), 0)::float8 AS oldest_transaction;
 
 -- name: SecretsReadable :one
--- SecretsReadable tells whether this role may read callback secrets.
+-- SecretsReadable says whether this role may read callback secrets.
 SELECT has_table_privilege('sendpromptly.callback_secrets', 'SELECT')::boolean AS readable;
 
 -- name: SecretList :many
@@ -62,13 +62,13 @@ SELECT has_table_privilege('sendpromptly.callback_secrets', 'SELECT')::boolean A
 SELECT s.project_id, s.secret, s.sealed FROM sendpromptly.callback_secrets AS s WHERE s.retires_at IS NULL;
 
 -- name: SecretlessCount :one
--- SecretlessCount counts projects with a repair URL that no secret signs for.
+-- SecretlessCount counts projects with a repair URL and no callback secret.
 SELECT count(*)::int AS projects FROM sendpromptly.projects AS p
 WHERE p.repair_url IS NOT NULL AND NOT EXISTS (
   SELECT 1 FROM sendpromptly.callback_secrets AS s WHERE s.project_id = p.project_id AND s.retires_at IS NULL);
 
 -- name: BacklogCount :one
--- BacklogCount counts what is waiting, each up to 100,001.
+-- BacklogCount counts the waiting work of each kind, up to 100,001.
 SELECT (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed LIMIT 100001) AS a)::int AS owed,
   (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline < (SELECT sendpromptly.clock()) - interval '65 seconds' LIMIT 100001) AS b)::int AS overdue,
   (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.poisoned IS NOT NULL LIMIT 100001) AS c)::int AS set_aside,

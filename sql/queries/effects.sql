@@ -1,5 +1,5 @@
 -- name: EffectAccept :one
--- EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads what a duplicate met (duplicate_met there).
+-- EffectAccept records that an effect is owed (accept in sql/functions/accept.sql), and reads what a duplicate found (duplicate_met there).
 SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
   (CASE WHEN r.duplicate THEN sendpromptly.duplicate_met(r.effect_id, r.deadline, sqlc.arg(project)::text) ELSE 'awaiting' END)::text AS met
 FROM sendpromptly.accept(
@@ -12,7 +12,7 @@ FROM sendpromptly.accept(
 ) AS r(effect_id, deadline, duplicate);
 
 -- name: EffectAcceptMany :many
--- EffectAcceptMany records a list of receipts and answers in its order (accept_many in sql/functions/accept.sql).
+-- EffectAcceptMany records a list of receipts and returns rows in its order (accept_many in sql/functions/accept.sql).
 SELECT r.effect_id::uuid AS effect_id, r.deadline::timestamptz AS deadline, r.duplicate::boolean AS duplicate,
   (CASE WHEN r.duplicate THEN sendpromptly.duplicate_met(r.effect_id, r.deadline, sqlc.arg(project)::text) ELSE 'awaiting' END)::text AS met
 FROM sendpromptly.accept_many(sqlc.arg(receipts)::text::json, sqlc.arg(project)::text) AS r(ordinal, effect_id, deadline, duplicate)
@@ -20,28 +20,28 @@ ORDER BY r.ordinal;
 
 -- name: EffectSucceed :one
 -- EffectSucceed records that the effect happened.
--- succeed stands in sql/functions/succeed.sql.
+-- succeed is defined in sql/functions/succeed.sql.
 SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed
 FROM sendpromptly.succeed(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text,
   sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
 
 -- name: EffectFail :one
--- EffectFail records that an attempt at the effect failed, and tells the incident that it opened. It waits for no row.
--- fail and opened_by_failure stand in sql/functions/fail.sql.
+-- EffectFail records that an attempt at the effect failed, and returns the incident that it opened. It waits for no row.
+-- fail and opened_by_failure are defined in sql/functions/fail.sql.
 SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state, r.changed::boolean AS changed,
   coalesce(CASE WHEN r.changed THEN sendpromptly.opened_by_failure(r.effect_id, sqlc.arg(project)::text) END, '')::text AS opened
 FROM sendpromptly.fail(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text,
   sqlc.narg(error_code)::text, sqlc.narg(error_message)::text, sqlc.narg(replay_id)::text, sqlc.arg(project)::text) AS r(effect_id, state, changed);
 
 -- name: EffectBeginApply :one
--- EffectBeginApply takes the effects row and reads the state.
--- begin_apply stands in sql/functions/apply.sql.
+-- EffectBeginApply locks the effects row and reads the state.
+-- begin_apply is defined in sql/functions/apply.sql.
 SELECT coalesce(r.effect_id::text, '')::text AS effect_id, r.state::text AS state
 FROM sendpromptly.begin_apply(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text, sqlc.arg(project)::text) AS r(effect_id, state);
 
 -- name: EffectFind :one
 -- EffectFind reads one effect by its key, with its state and incident.
--- effect_state and find_effect stand in sql/functions/effect.sql.
+-- effect_state and find_effect are defined in sql/functions/effect.sql.
 SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.find_effect(sqlc.arg(provider)::text, sqlc.arg(event_id)::text, sqlc.arg(effect)::text, sqlc.arg(project)::text)
@@ -51,7 +51,7 @@ WHERE f.problem IS NULL;
 
 -- name: EffectListLaterApplied :many
 -- EffectListLaterApplied lists effects of the same subject that were accepted later and are applied.
--- effect_state stands in sql/functions/effect.sql.
+-- effect_state is defined in sql/functions/effect.sql.
 SELECT e.provider::text AS provider, e.event_id, e.effect::text AS effect FROM sendpromptly.terms AS t
 JOIN sendpromptly.receipts AS e ON e.project_id = t.project_id AND e.effect_id = t.effect_id
 WHERE t.project_id = sqlc.arg(project_id) AND t.term = lower(sqlc.arg(subject)::text) AND t.effect_id > sqlc.arg(effect_id)
@@ -61,8 +61,8 @@ ORDER BY t.effect_id LIMIT 20;
 
 -- name: EffectList :many
 -- EffectList reads one page of effects, newest first, with their state and incident.
--- effect_state stands in sql/functions/effect.sql.
--- effect_page stands in sql/functions/effect_list.sql.
+-- effect_state is defined in sql/functions/effect.sql.
+-- effect_page is defined in sql/functions/effect_list.sql.
 SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.effect_page(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(page)::int, sqlc.narg(term)::text) AS page(project_id, effect_id)
@@ -71,14 +71,14 @@ ORDER BY e.effect_id DESC;
 
 -- name: EffectGet :one
 -- EffectGet reads one effect with its state and incident.
--- effect_state stands in sql/functions/effect.sql.
+-- effect_state is defined in sql/functions/effect.sql.
 SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM sendpromptly.receipts AS e WHERE e.project_id = sqlc.arg(project_id) AND e.effect_id = sqlc.arg(effect_id);
 
 -- name: EffectListRelated :many
 -- EffectListRelated reads the newest effects of the same event, subject or customer, at most 20 of each.
--- effect_state stands in sql/functions/effect.sql.
+-- effect_state is defined in sql/functions/effect.sql.
 SELECT sqlc.embed(e), sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)::text AS state,
   coalesce((SELECT i.incident_id::text FROM sendpromptly.incidents AS i WHERE i.project_id = e.project_id AND i.effect_id = e.effect_id), '')::text AS incident_id
 FROM (

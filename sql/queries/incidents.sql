@@ -1,6 +1,6 @@
 -- name: IncidentReprocess :one
--- IncidentReprocess asks the app to repair.
--- reprocess stands in sql/functions/actions.sql.
+-- IncidentReprocess requests a repair from the app.
+-- reprocess is defined in sql/functions/actions.sql.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.replay_id::text, '')::text AS replay_id,
   coalesce(r.number, 0)::int AS number, coalesce(r.requested_at, 'epoch')::timestamptz AS requested_at, coalesce(r.due_at, 'epoch')::timestamptz AS due_at,
   coalesce(r.revision, 0)::int AS revision
@@ -9,34 +9,34 @@ FROM sendpromptly.reprocess(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::tex
 
 -- name: IncidentStop :one
 -- IncidentStop ends the attempt in flight.
--- stop stands in sql/functions/actions.sql.
+-- stop is defined in sql/functions/actions.sql.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
 FROM sendpromptly.stop(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(project)::text, sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
 -- name: IncidentClose :one
--- IncidentClose puts an incident away with a note.
--- close stands in sql/functions/actions.sql.
+-- IncidentClose closes an incident with a note.
+-- close is defined in sql/functions/actions.sql.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
 FROM sendpromptly.close(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text,
   sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
 -- name: IncidentReopen :one
--- IncidentReopen takes a closed incident up again.
--- reopen stands in sql/functions/actions.sql.
+-- IncidentReopen opens a closed incident again.
+-- reopen is defined in sql/functions/actions.sql.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
 FROM sendpromptly.reopen(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text,
   sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
 -- name: IncidentNote :one
 -- IncidentNote writes a note into the timeline.
--- note stands in sql/functions/actions.sql.
+-- note is defined in sql/functions/actions.sql.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
 FROM sendpromptly.note(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(note)::text, sqlc.arg(project)::text,
   sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
 -- name: IncidentTryNow :one
--- IncidentTryNow lets the waiting callback go out at once.
--- try_now stands in sql/functions/actions.sql.
+-- IncidentTryNow sends the waiting callback at once.
+-- try_now is defined in sql/functions/actions.sql.
 SELECT coalesce(r.state, '')::text AS state, coalesce(r.refusal, '')::text AS refusal, coalesce(r.revision, 0)::int AS revision
 FROM sendpromptly.try_now(sqlc.arg(incident_id)::uuid, sqlc.arg(operator)::text, sqlc.arg(project)::text, sqlc.narg(revision)::int) AS r(state, refusal, revision);
 
@@ -54,7 +54,7 @@ WHERE i.project_id = (SELECT p.project_id FROM sendpromptly.projects AS p WHERE 
 
 -- name: IncidentList :many
 -- IncidentList reads one page of incidents with their effects, newest first.
--- incident_page stands in sql/functions/incident_list.sql.
+-- incident_page is defined in sql/functions/incident_list.sql.
 SELECT sqlc.embed(i), sqlc.embed(e)
 FROM sendpromptly.incident_page(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(page)::int, sqlc.arg(walk)::int,
   sqlc.arg(filter)::text::json) AS page(project_id, incident_id)
@@ -63,14 +63,14 @@ JOIN sendpromptly.receipts AS e ON e.project_id = i.project_id AND e.effect_id =
 ORDER BY i.incident_id DESC;
 
 -- name: IncidentWalkEnd :one
--- IncidentWalkEnd reads where IncidentList stopped looking, empty where it saw all.
--- incident_walk_end stands in sql/functions/incident_list.sql.
+-- IncidentWalkEnd reads where IncidentList stopped, empty if it read all.
+-- incident_walk_end is defined in sql/functions/incident_list.sql.
 SELECT coalesce(sendpromptly.incident_walk_end(sqlc.arg(project)::text, sqlc.arg(before)::uuid, sqlc.arg(walk)::int,
   sqlc.arg(filter)::text::json)::text, '')::text AS incident_id;
 
 -- name: IncidentCount :one
 -- IncidentCount counts what a filter selects, up to a bound.
--- incident_count stands in sql/functions/incident_list.sql.
+-- incident_count is defined in sql/functions/incident_list.sql.
 SELECT coalesce(r.fitting, 0)::int AS fitting, coalesce(r.capped, false)::boolean AS capped
 FROM sendpromptly.incident_count(sqlc.arg(project)::text, sqlc.arg(filter)::text::json, sqlc.arg(walk)::int) AS r(fitting, capped);
 
@@ -89,7 +89,7 @@ ORDER BY n.entry_id DESC LIMIT 1000;
 
 -- name: TimelineList :many
 -- TimelineList pages through the entries of one effect; seq and hash are null until sealed.
--- timeline stands in sql/functions/chain.sql.
+-- timeline is defined in sql/functions/chain.sql.
 SELECT t.entry_id::bigint AS entry_id, t.kind::text AS kind, t.at::timestamptz AS at, coalesce(t.state, '')::text AS state,
   coalesce(t.cause, '')::text AS cause, coalesce(t.actor, '')::text AS actor, coalesce(t.replay_id, '')::text AS replay_id,
   coalesce(t.error_code, '')::text AS error_code, coalesce(t.error_message, '')::text AS error_message, coalesce(t.note, '')::text AS note,

@@ -1,5 +1,5 @@
 -- name: VitalsGet :one
--- VitalsGet reads how the whole deployment stands, for metrics. What is counted is counted up to 100,001.
+-- VitalsGet reads the state of the whole deployment, for metrics. Counts stop at 100,001.
 SELECT
   (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed LIMIT 100001) AS a)::int AS owed,
   (SELECT count(*) FROM (SELECT 1 FROM sendpromptly.owed AS o WHERE o.deadline < (SELECT sendpromptly.clock()) LIMIT 100001) AS b)::int AS overdue,
@@ -11,11 +11,11 @@ SELECT
 FROM (SELECT n.*, n.seen_at > (SELECT sendpromptly.clock()) - interval '30 seconds' AS alive FROM sendpromptly.engines AS n) AS e;
 
 -- name: ChangesMark :one
--- ChangesMark is a transaction id below which every change is visible.
+-- ChangesMark reads a transaction id below which every change is visible.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS mark;
 
 -- name: ChangesTally :many
--- ChangesTally counts what happened in transactions from one mark on; settled are those before another. A callback counts by its answer.
+-- ChangesTally counts what happened in transactions from one mark on; settled counts those before another mark. A callback counts by its answer.
 SELECT c.what, (c.xid < sqlc.arg(until)::text::xid8)::boolean AS settled, coalesce(n.outcome, '')::text AS outcome, count(*)::int AS changes
 FROM sendpromptly.changes AS c LEFT JOIN LATERAL (
   SELECT CASE WHEN e.status BETWEEN 200 AND 299 THEN 'accepted' WHEN e.status BETWEEN 300 AND 499 THEN 'refused'

@@ -13,14 +13,14 @@ SELECT sqlc.embed(p), extract(epoch FROM p.timeout)::float8 AS timeout_seconds,
 FROM sendpromptly.projects AS p ORDER BY p.name;
 
 -- name: ProjectCreate :one
--- ProjectCreate adds a project; no row comes back where the name is taken.
+-- ProjectCreate adds a project; no row comes back if the name is taken.
 INSERT INTO sendpromptly.projects (id, name, created_at)
 SELECT sendpromptly.uuid7(c.now), sqlc.arg(name), c.now FROM (SELECT sendpromptly.clock() AS now) AS c
 ON CONFLICT (name) DO NOTHING
 RETURNING project_id, id;
 
 -- name: ProjectSet :exec
--- ProjectSet changes the settings that are given; null leaves one as it is, an empty text clears it.
+-- ProjectSet changes the settings that are given; null keeps a setting, an empty text clears it.
 UPDATE sendpromptly.projects AS p SET
   mode = CASE WHEN sqlc.narg(mode)::text IS NULL THEN p.mode ELSE nullif(sqlc.narg(mode)::text, '') END,
   timeout = coalesce(sqlc.narg(timeout)::text::interval, p.timeout),
@@ -36,12 +36,12 @@ UPDATE sendpromptly.projects AS p SET
 WHERE p.project_id = sqlc.arg(project_id);
 
 -- name: SettingsChanged :exec
--- SettingsChanged enters a change of settings into the feed.
+-- SettingsChanged adds a change of settings to the feed.
 INSERT INTO sendpromptly.changes (subject_id, at, project_id, kind, what)
 SELECT p.id, (SELECT sendpromptly.clock()), p.project_id, 'settings', sqlc.arg(what)::text FROM sendpromptly.projects AS p WHERE p.project_id = sqlc.arg(project_id);
 
 -- name: AuditAdd :exec
--- AuditAdd enters what an operator did.
+-- AuditAdd records what an operator did.
 INSERT INTO sendpromptly.audit (project_id, audit_id, at, actor, action, subject, detail)
 SELECT sqlc.arg(project_id), sendpromptly.uuid7(c.now), c.now, sqlc.arg(actor), sqlc.arg(action), sqlc.arg(subject), sqlc.narg(detail)
 FROM (SELECT sendpromptly.clock() AS now) AS c;

@@ -1,6 +1,6 @@
 -- name: ProofIssue :one
 -- ProofIssue seals the chain of an incident and records a proof of its head.
--- issue_proof stands in sql/functions/proofs.sql.
+-- issue_proof is defined in sql/functions/proofs.sql.
 SELECT f.project_id::int AS project_id, f.jti::uuid AS jti, f.effect_id::uuid AS effect_id, f.issued_at::timestamptz AS issued_at, f.expires_at::timestamptz AS expires_at,
   f.head_seq::int AS head_seq, f.head_hash::bytea AS head_hash
 FROM sendpromptly.issue_proof(sqlc.arg(incident_id)::uuid, sqlc.arg(issuer)::text, sqlc.narg(audience)::text, sqlc.arg(lifetime)::text::interval,
@@ -8,7 +8,7 @@ FROM sendpromptly.issue_proof(sqlc.arg(incident_id)::uuid, sqlc.arg(issuer)::tex
 
 -- name: ProofRevoke :one
 -- ProofRevoke ends a proof before its time.
--- revoke_proof stands in sql/functions/proofs.sql.
+-- revoke_proof is defined in sql/functions/proofs.sql.
 SELECT f.jti::uuid AS jti FROM sendpromptly.revoke_proof(sqlc.arg(jti)::uuid, sqlc.arg(operator)::text, sqlc.narg(project)::text) AS f;
 
 -- name: ProofGet :one
@@ -17,7 +17,7 @@ SELECT p.name AS project, sqlc.embed(f) FROM sendpromptly.projects AS p
 JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti = sqlc.arg(jti)::uuid;
 
 -- name: ProofList :many
--- ProofList reads one page of proofs, newest first, of all projects and incidents or of one.
+-- ProofList reads one page of proofs, newest first, for all projects and incidents or for one.
 SELECT p.name AS project, sqlc.embed(f) FROM sendpromptly.projects AS p
 JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti < sqlc.arg(before)::uuid
 WHERE (sqlc.narg(project)::text IS NULL OR p.name = sqlc.narg(project)::text)
@@ -25,14 +25,14 @@ WHERE (sqlc.narg(project)::text IS NULL OR p.name = sqlc.narg(project)::text)
 ORDER BY f.jti DESC LIMIT sqlc.arg(page)::int;
 
 -- name: ProofCountView :exec
--- ProofCountView notes that a proof's page was opened.
--- count_view stands in sql/functions/proofs.sql.
+-- ProofCountView records that a proof's page was opened.
+-- count_view is defined in sql/functions/proofs.sql.
 SELECT sendpromptly.count_view(f.project_id, f.jti) FROM sendpromptly.projects AS p
 JOIN sendpromptly.proofs AS f ON f.project_id = p.project_id AND f.jti = sqlc.arg(jti)::uuid;
 
 -- name: CustomerErase :one
--- CustomerErase erases a batch of effects of a customer or a subject, or, where it may wait for others, one.
--- erase stands in sql/functions/erase.sql.
+-- CustomerErase erases a batch of effects of a customer or a subject, or one effect if it may wait for locks.
+-- erase is defined in sql/functions/erase.sql.
 SELECT r.taken::int AS taken, r.open::int AS open
 FROM sendpromptly.erase(sqlc.arg(project)::text, sqlc.narg(customer)::text, sqlc.narg(subject)::text, sqlc.arg(operator)::text, sqlc.arg(batch)::int,
   sqlc.arg(patient)::boolean) AS r(taken, open);

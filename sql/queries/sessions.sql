@@ -1,10 +1,10 @@
 -- name: SessionFind :one
--- SessionFind reads a session that has not been idle for too long; stale says that its use was not noted within the last minute.
+-- SessionFind reads a session that has not been idle for too long; stale means that its use was not recorded within the last minute.
 SELECT s.data, (s.expires_at < (SELECT sendpromptly.clock()) + sqlc.arg(idle)::text::interval - interval '1 minute')::boolean AS stale
 FROM sendpromptly.sessions AS s WHERE s.session_hash = sqlc.arg(session_hash) AND s.expires_at > (SELECT sendpromptly.clock());
 
 -- name: SessionUsed :exec
--- SessionUsed moves a session's end. It never brings back one that ended meanwhile.
+-- SessionUsed extends a session. It never revives one that has ended.
 UPDATE sendpromptly.sessions AS s SET expires_at = (SELECT sendpromptly.clock()) + sqlc.arg(idle)::text::interval
 WHERE s.session_hash = sqlc.arg(session_hash) AND s.expires_at > (SELECT sendpromptly.clock());
 

@@ -1,6 +1,6 @@
 -- name: OverviewGet :one
--- OverviewGet reads what a project's front page says; what is counted is counted up to a bound.
--- overview_counts stands in sql/functions/statistics.sql.
+-- OverviewGet reads the figures of a project's front page; counts stop at a bound.
+-- overview_counts is defined in sql/functions/statistics.sql.
 SELECT coalesce(r.owed, 0)::int AS owed, coalesce(r.overdue, 0)::int AS overdue, coalesce(r.callbacks_waiting, 0)::int AS callbacks_waiting,
   coalesce(r.recovered, 0)::int AS recovered, coalesce(r.median_seconds, 0)::float8 AS median_seconds
 FROM sendpromptly.overview_counts(sqlc.arg(project_id)::int) AS r(owed, overdue, callbacks_waiting, recovered, median_seconds);
@@ -14,7 +14,7 @@ SELECT n.state, n.cause, count(*)::int AS incidents FROM (
 GROUP BY n.state, n.cause ORDER BY n.state, n.cause;
 
 -- name: StatisticsList :many
--- StatisticsList reads the buckets since a moment, each as wide as step, oldest first; empty ones are absent.
+-- StatisticsList reads the buckets since a moment, each as wide as step, oldest first; empty ones are left out.
 SELECT date_bin(sqlc.arg(step)::text::interval, s.bucket, '2000-01-01Z')::timestamptz AS at, sum(s.receipts)::int AS receipts, sum(s.opened)::int AS opened,
   sum(s.recovered)::int AS recovered, sum(s.closed)::int AS closed
 FROM sendpromptly.statistics AS s

@@ -9,31 +9,31 @@ FROM pg_catalog.pg_proc AS p WHERE p.oid = 'sendpromptly.clock()'::regprocedure;
 
 -- name: EffectSeal :one
 -- EffectSeal seals one effect's chain and reads its head.
--- seal stands in sql/functions/seal.sql.
+-- seal is defined in sql/functions/seal.sql.
 SELECT coalesce(r.seq, 0)::int AS seq, r.hash::bytea AS hash FROM sendpromptly.seal(sqlc.arg(project_id)::int, sqlc.arg(effect_id)::uuid) AS r(seq, hash);
 
 -- name: ChangedSeal :one
--- ChangedSeal seals the effects of incidents that changed, each in a subtransaction where they stand apart.
--- seal_changed stands in sql/functions/seal.sql.
+-- ChangedSeal seals the effects of incidents that changed, with apart each in a subtransaction.
+-- seal_changed is defined in sql/functions/seal.sql.
 SELECT r::int AS taken FROM sendpromptly.seal_changed(sqlc.arg(batch)::int, sqlc.arg(apart)::boolean) AS r;
 
 -- name: TermsIndex :one
--- TermsIndex folds new effects into the search terms.
--- index_terms stands in sql/functions/index.sql.
+-- TermsIndex adds new effects to the search terms.
+-- index_terms is defined in sql/functions/index.sql.
 SELECT r::int AS taken FROM sendpromptly.index_terms(sqlc.arg(batch)::int) AS r;
 
 -- name: StatisticsFold :one
--- StatisticsFold folds what happened to incidents into the statistics.
--- fold_statistics stands in sql/functions/statistics.sql.
+-- StatisticsFold adds what happened to incidents to the statistics.
+-- fold_statistics is defined in sql/functions/statistics.sql.
 SELECT r::int AS taken FROM sendpromptly.fold_statistics(sqlc.arg(batch)::int) AS r;
 
 -- name: ExpiredPurge :one
--- ExpiredPurge deletes what has had its time.
--- purge stands in sql/functions/purge.sql.
+-- ExpiredPurge deletes rows that have expired.
+-- purge is defined in sql/functions/purge.sql.
 SELECT r::int AS taken FROM sendpromptly.purge(sqlc.arg(batch)::int) AS r;
 
 -- name: EngineBeat :one
--- EngineBeat keeps an engine's heartbeat, and tells how many others are alive and how many of them come before it.
+-- EngineBeat records an engine's heartbeat, and returns how many others are alive and how many of them come before it.
 WITH beat AS (
   INSERT INTO sendpromptly.engines AS e (engine_id, version, host, started_at, seen_at, last_sweep_at, lag, overdue_locked, sweep_seconds)
   SELECT sqlc.arg(engine_id)::uuid, sqlc.arg(version)::text, sqlc.arg(host)::text, c.now, c.now, sqlc.narg(last_sweep_at)::timestamptz,
@@ -52,7 +52,7 @@ WHERE a.engine_id <> sqlc.arg(engine_id)::uuid AND a.seen_at > (SELECT sendpromp
 DELETE FROM sendpromptly.engines AS e WHERE e.engine_id = sqlc.arg(engine_id)::uuid;
 
 -- name: ChangesAfter :many
--- ChangesAfter reads the change feed in order from a cursor on. settled marks
+-- ChangesAfter reads the change feed in order, after a cursor. settled marks
 -- rows below every running transaction: nothing can appear before them any more.
 SELECT c.xid::text AS xid, c.seq, c.kind, c.what, c.subject_id, c.at, p.name AS project,
   (c.xid < pg_snapshot_xmin(pg_current_snapshot()))::boolean AS settled
@@ -61,5 +61,5 @@ WHERE (c.xid, c.seq) > (sqlc.arg(xid)::text::xid8, sqlc.arg(seq)::bigint)
 ORDER BY c.xid, c.seq LIMIT sqlc.arg(page)::int;
 
 -- name: ChangesNow :one
--- ChangesNow reads where a follower begins who wants only what changes from now on.
+-- ChangesNow reads where a follower begins that needs only future changes.
 SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xid;

@@ -1,5 +1,5 @@
 -- name: VerifyS2 :many
--- VerifyS2 finds incidents that opened before their deadline or beside an earlier success.
+-- VerifyS2 finds incidents that opened before their deadline or after a success.
 SELECT format('incident %s opened at %s, before its deadline %s', i.incident_id, d.at, e.deadline)::text AS problem
 FROM sendpromptly.incidents AS i
 JOIN sendpromptly.effects AS e ON e.project_id = i.project_id AND e.effect_id = i.effect_id
@@ -26,18 +26,18 @@ WHERE NOT EXISTS (SELECT 1 FROM pg_catalog.pg_index AS x WHERE x.indexrelid = to
 LIMIT sqlc.arg(max_rows)::int;
 
 -- name: VerifyS5 :many
--- VerifyS5 finds open incidents beside a success, and effects overdue by more than the grace without an incident.
+-- VerifyS5 finds open incidents with a success, and effects overdue by more than the grace without an incident.
 SELECT format('incident %s is %s although a success was recorded', i.incident_id, i.state)::text AS problem
 FROM sendpromptly.incidents AS i
 WHERE i.state IN ('failed', 'missing', 'reprocessing', 'closed')
   AND EXISTS (SELECT 1 FROM sendpromptly.entries AS n WHERE n.project_id = i.project_id AND n.effect_id = i.effect_id AND n.kind = 'success')
 UNION ALL
-SELECT format('effect %s is overdue since %s without an incident%s', o.effect_id, o.deadline, ': ' || o.poisoned)::text
+SELECT format('effect %s has been overdue since %s without an incident%s', o.effect_id, o.deadline, ': ' || o.poisoned)::text
 FROM sendpromptly.owed AS o
 WHERE o.deadline < (SELECT sendpromptly.clock()) - sqlc.arg(grace)::text::interval
   AND (o.hold_until IS NULL OR o.hold_until < (SELECT sendpromptly.clock()) - sqlc.arg(grace)::text::interval OR o.poisoned IS NOT NULL)
 UNION ALL
-SELECT format('effect %s is owed and has an incident at once', o.effect_id)::text
+SELECT format('effect %s is owed and also has an incident', o.effect_id)::text
 FROM sendpromptly.owed AS o JOIN sendpromptly.incidents AS i ON i.project_id = o.project_id AND i.effect_id = o.effect_id
 UNION ALL
 SELECT format('effect %s is owed although a success was recorded', e.effect_id)::text
@@ -52,17 +52,17 @@ WHERE e.succeeded_at = 'infinity' AND NOT EXISTS (SELECT 1 FROM sendpromptly.owe
 LIMIT sqlc.arg(max_rows)::int;
 
 -- name: VerifyS6 :many
--- VerifyS6 holds every entry that moved an effect against the listed moves, and
--- the state that the tables give against the last such entry. legal lists the
--- moves as FROM|KIND|TO.
--- effect_state stands in sql/functions/effect.sql.
+-- VerifyS6 checks that every entry that changed an effect's state is a listed move, and
+-- that the tables give the state of the last such entry. legal lists the moves as
+-- FROM|KIND|TO.
+-- effect_state is defined in sql/functions/effect.sql.
 WITH moves AS (
   SELECT n.project_id, n.effect_id, n.entry_id, n.kind, n.state,
     coalesce(lag(n.state) OVER (PARTITION BY n.project_id, n.effect_id ORDER BY n.entry_id), 'awaiting') AS before,
     row_number() OVER (PARTITION BY n.project_id, n.effect_id ORDER BY n.entry_id DESC) AS from_last
   FROM sendpromptly.entries AS n WHERE n.state IS NOT NULL
 )
-SELECT format('effect %s: entry %s goes from %s by %s to %s', m.effect_id, m.entry_id, m.before, m.kind, m.state)::text AS problem
+SELECT format('effect %s: entry %s is not a legal move: from %s by %s to %s', m.effect_id, m.entry_id, m.before, m.kind, m.state)::text AS problem
 FROM moves AS m
 WHERE m.before || '|' || m.kind || '|' || m.state <> ALL (sqlc.arg(legal)::text[])
 UNION ALL
@@ -71,11 +71,11 @@ SELECT format('effect %s: the timeline says %s, the tables say %s', m.effect_id,
 FROM moves AS m JOIN sendpromptly.effects AS e ON e.project_id = m.project_id AND e.effect_id = m.effect_id
 WHERE m.from_last = 1 AND m.state <> sendpromptly.effect_state(e.project_id, e.effect_id, e.deadline)
 UNION ALL
-SELECT format('incident %s: no entry opened it, or more than one', i.incident_id)::text
+SELECT format('incident %s has no entry that opened it, or more than one', i.incident_id)::text
 FROM sendpromptly.incidents AS i
 WHERE 1 <> (SELECT count(*) FROM sendpromptly.entries AS n WHERE n.project_id = i.project_id AND n.effect_id = i.effect_id AND n.kind = 'opened')
 UNION ALL
-SELECT format('%s without an effect: %s', orphan.what, orphan.effect_id)::text
+SELECT format('%s has no effect: %s', orphan.what, orphan.effect_id)::text
 FROM (
   SELECT 'an owed deadline' AS what, o.project_id, o.effect_id FROM sendpromptly.owed AS o
   UNION ALL SELECT 'an incident', i.project_id, i.effect_id FROM sendpromptly.incidents AS i

@@ -3,7 +3,7 @@
 SELECT v.* FROM sendpromptly.saved_views AS v WHERE v.project_id = sqlc.arg(project_id) ORDER BY v.name LIMIT 200;
 
 -- name: ViewSave :one
--- ViewSave keeps a filter by name, in place of the one that has the name; no row comes back where 200 are kept already.
+-- ViewSave saves a filter by name and replaces the one with that name; no row comes back if there are 200 already.
 INSERT INTO sendpromptly.saved_views AS v (project_id, view_id, name, filter, created_by, created_at)
 SELECT sqlc.arg(project_id), sendpromptly.uuid7(c.now), sqlc.arg(name), sqlc.arg(filter), sqlc.arg(operator), c.now
 FROM (SELECT sendpromptly.clock() AS now) AS c

@@ -1,31 +1,28 @@
 -- +goose Up
--- The schema: tables, views, indexes, what makes the roles, and of the functions
--- only those that a view or the first rows need. The others stand in sql/functions.
+-- The schema: tables, views, indexes, the function that creates the roles, and only those other functions that a view or the
+-- first rows need. The rest are in sql/functions.
 --
--- Every unique and primary key of a project's table holds
--- project_id, so that tenants can be distributed by it; there are no foreign
--- keys, because their locks would sit in the caller's transaction (`spadmin
--- verify` checks instead). projects, engines and cursors are small reference tables.
+-- Every unique and primary key of a project's table contains project_id, so that tenants can be distributed by it. There are
+-- no foreign keys, because their locks would be taken in the caller's transaction (`spadmin verify` checks instead).
+-- projects, engines and cursors are small reference tables.
 --
 -- How each table is vacuumed, and why:
---   history (effects, entries, terms, chains, seals, incidents, attempts, callbacks, changes, snapshots): at a twentieth instead of
---     Postgres's fifth, because a fifth of a large table is months of dead rows, and inserted rows too, so that the
---     visibility map keeps up and retention's deletions are soon room again;
---   queues (owed, outbox, deferred_failures, nonces, idempotency, alerts, alert_incidents): nearly every row is deleted, so by a number of dead rows
---     and not by a share of a table that may just be empty, and without pauses: what is dead at the front of an index
---     is read by every look at it;
+--   history (effects, entries, terms, chains, seals, incidents, attempts, callbacks, changes, snapshots): at a twentieth instead
+--     of Postgres's fifth, because a fifth of a large table is months of dead rows. Inserted rows count too, so that the
+--     visibility map keeps up and the space of retention's deletions is soon free again;
+--   queues (owed, outbox, deferred_failures, nonces, idempotency, alerts, alert_incidents): nearly every row is deleted. So they
+--     are vacuumed by a number of dead rows, not by a share of a table that may just be empty, and without pauses: every
+--     query reads the dead entries at the front of an index;
 --   single rows that change for ever (engines, seal_cursor, term_cursors): often, and with room in the page, so that
 --     each change stays in it;
---   fillfactor below 100 where rows change in columns that no index holds (HOT), 100 where they never change.
--- A test holds every table to one of these lists.
+--   fillfactor is below 100 where rows change in columns that no index has (HOT), and 100 where they never change.
+-- A test checks that every table is on one of these lists.
 
 CREATE SCHEMA IF NOT EXISTS sendpromptly;
 
--- Which of these files have been applied, and which set of functions is
--- installed. Each file adds itself, so that the engine knows where it stands
--- whichever tool ran them. Both are numbered in one row; hash and functions are
--- only a set's: that of its text, and each name with that of its head (see
--- internal/migrate).
+-- Which of these files have been applied, and which set of functions is installed. Each file adds its own row, so that the
+-- engine knows the version whichever tool ran the files. Files and sets share one sequence of numbers. Only a set has hash
+-- and functions: the hash of its text, and each name with the hash of its head (see internal/migrate).
 CREATE TABLE sendpromptly.migrations (
   version    integer PRIMARY KEY,
   name       text NOT NULL,
@@ -34,17 +31,16 @@ CREATE TABLE sendpromptly.migrations (
   functions  text[]
 );
 
--- The only clock. Read it as (SELECT sendpromptly.clock()): a bare volatile
--- call in a WHERE clause keeps the planner from using an index. Tests replace
--- it in databases of their own; every other body is refused by New, doctor and verify.
+-- The only clock. Read it as (SELECT sendpromptly.clock()): a bare volatile call in a WHERE clause keeps the planner from
+-- using an index. Tests replace it in databases of their own; New, doctor and verify refuse every other body.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.clock() RETURNS timestamptz
   LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';
 -- +goose StatementEnd
 
--- A UUID of version 7 (RFC 9562): 48 bits of milliseconds, then, by its method 3, 12 bits of the millisecond's fraction,
--- so that ids of one backend sort as they were made; the rest is random. They insert at the right edge of an index and
--- reveal no count.
+-- A UUID of version 7 (RFC 9562): 48 bits of milliseconds, then, by its method 3, 12 bits of the millisecond's fraction, so
+-- that ids of one backend sort in the order they were made; the remaining bits are random. They insert at the right edge of
+-- an index and reveal no count.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.uuid7(at timestamptz) RETURNS uuid
   LANGUAGE sql VOLATILE AS $$
@@ -67,12 +63,10 @@ CREATE FUNCTION sendpromptly.full_name(short text) RETURNS text
 $$;
 -- +goose StatementEnd
 
--- What grants a role its rights, and makes the role where it is missing; what
--- but_not names is taken back. The files of functions call it, as does `spadmin
--- migrate grants`. Roles belong to the whole cluster, not to this database:
--- another database's migration may create them at this very moment, and a managed
--- service may not let us create roles at all. Neither stops a migration; `spadmin
--- doctor` prints what is missing.
+-- Grants a role its rights, and creates the role if it is missing; the rights in but_not are revoked. The function files
+-- call it, as does `spadmin migrate grants`. Roles belong to the whole cluster, not to this database: another database's
+-- migration may create them at this very moment, and a managed service may not let us create roles at all. Neither stops a
+-- migration; `spadmin doctor` prints what is missing.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.allow(role text, rights text, but_not text DEFAULT NULL) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -109,16 +103,16 @@ CREATE TABLE sendpromptly.projects (
   alert_after_failed interval NOT NULL DEFAULT '2 minutes',
   alert_after_missing interval NOT NULL DEFAULT '0',
   created_at         timestamptz NOT NULL,
-  -- null keeps everything. retained_at is when an engine last began.
+  -- null keeps everything. retained_at is when an engine last began retention.
   retention          interval CHECK (retention >= '35 days'),
   retained_at        timestamptz,
-  -- A suspended project's API keys are turned away by the ingest API. What the
-  -- app records in its own transactions is never refused.
+  -- The ingest API refuses the API keys of a suspended project. What the app records in its own transactions is never
+  -- refused.
   suspended          boolean NOT NULL DEFAULT false
 );
 
--- Callback secrets: the newest signs, together with every older one that has
--- not yet retired. sealed = encrypted with the deployment's secret key.
+-- Callback secrets: the newest signs, together with every older one that has not retired. sealed = encrypted with the
+-- deployment's secret key.
 CREATE TABLE sendpromptly.callback_secrets (
   project_id integer NOT NULL,
   secret_id  uuid NOT NULL,
@@ -129,17 +123,14 @@ CREATE TABLE sendpromptly.callback_secrets (
   PRIMARY KEY (project_id, secret_id)
 );
 
--- What was promised: one row an effect, kept small, because it is the largest
--- table and the caller's transaction writes it. Nothing is null, which saves the
--- bitmap: '', the infinities and, for an amount, the least bigint stand for
--- "unknown", objects are joined by the unit separator, and the commonest names are
--- short (see short). source_event is the provider's event that told us, '' where
--- event_id is that. What is compared in the unique key is compared as bytes. Read
--- it through the view receipts.
+-- What was promised: one row per effect, kept small, because it is the largest table and the caller's transaction writes it.
+-- No column is null, which saves the bitmap: '', the infinities and, for an amount, the smallest bigint mean "unknown".
+-- objects are joined by the unit separator, and the most common names are short (see short). source_event is the provider's
+-- event that reported the effect, '' if that is event_id. The columns of the unique key are compared as bytes. Read the
+-- table through the view receipts.
 --
--- After the receipt a row changes once at most: succeeded_at, when the first wait
--- ends in a success. The column is in no index and of a fixed place and size, so
--- that the change stays in its page (HOT) and writes a few bytes; fillfactor
+-- After the receipt a row changes at most once: succeeded_at, when the first wait ends in a success. No index has that
+-- column, and its place and size are fixed, so that the change stays in its page (HOT) and writes a few bytes; fillfactor
 -- leaves the room. Erasing a customer is the only other change.
 CREATE TABLE sendpromptly.effects (
   effect_id    uuid NOT NULL,
@@ -163,7 +154,7 @@ CREATE TABLE sendpromptly.effects (
   PRIMARY KEY (project_id, effect_id)
 ) WITH (fillfactor = 90, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
--- What was accepted, as it was given.
+-- The receipts in their original form.
 CREATE VIEW sendpromptly.receipts AS
 SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, nullif(e.succeeded_at, 'infinity') AS succeeded_at,
   nullif(e.occurred_at, '-infinity') AS occurred_at, nullif(e.amount, -9223372036854775808) AS amount,
@@ -174,14 +165,12 @@ SELECT e.project_id, e.effect_id, e.accepted_at, e.deadline, nullif(e.succeeded_
   nullif(e.source_event, '') AS source_event
 FROM sendpromptly.effects AS e;
 
--- Event first, before even the project: a result on the wire may name the event
--- only, and while the table is young the planner takes any index that begins
--- with the project for as good as the primary key.
+-- The event comes first, even before the project: a result on the wire may name only the event. While the table is young,
+-- the planner considers any index that begins with the project just as good as the primary key.
 CREATE UNIQUE INDEX effects_key ON sendpromptly.effects (event_id, project_id, provider, effect);
 
--- First deadlines of awaiting effects, and the arbiter between an outcome and
--- the sweep: both delete the row, whoever comes second finds nothing. A row
--- lives for minutes, so the table is small and churns: vacuum it often.
+-- First deadlines of awaiting effects, and the arbiter between an outcome and the sweep: both delete the row, and the second
+-- finds nothing. A row lives for minutes, so the table is small and churns: vacuum it often.
 CREATE TABLE sendpromptly.owed (
   deadline   timestamptz NOT NULL,
   effect_id  uuid NOT NULL,
@@ -192,10 +181,9 @@ CREATE TABLE sendpromptly.owed (
 ) WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 
--- The timeline, append-only. What the effects row says is not repeated here: the
--- receipt is entry 0, the success that ended the first wait is entry 1, and the
--- others count from 10 (see the function timeline). state is the state that the effect entered by this
--- entry, and null where the signal moved nothing.
+-- The timeline, append-only. It does not repeat what the effects row says: the receipt is entry 0, the success that ended
+-- the first wait is entry 1, and the others count from 10 (see the function timeline). state is the state that the effect
+-- entered by this entry, and null if the signal changed no state.
 CREATE TABLE sendpromptly.entries (
   effect_id     uuid NOT NULL,
   entry_id      bigint GENERATED ALWAYS AS IDENTITY (START WITH 10),
@@ -216,17 +204,16 @@ CREATE TABLE sendpromptly.entries (
   PRIMARY KEY (project_id, effect_id, entry_id)
 ) WITH (fillfactor = 100, autovacuum_vacuum_insert_scale_factor = 0.05, autovacuum_vacuum_scale_factor = 0.05, autovacuum_analyze_scale_factor = 0.05);
 
--- A receipt that came again by another event of the provider ends its note with
--- that event's id (see note_duplicate), and the effect is found by it. The index is
--- not unique, so that nobody waits for it.
+-- If a receipt came again by another event of the provider, the entry's note ends with that event's id (see note_duplicate),
+-- and a search for that id finds the effect. The index is not unique, so that no transaction waits for it.
 CREATE INDEX entries_source_event ON sendpromptly.entries (project_id, pg_catalog.lower(pg_catalog.substring(note, 'by source event (.+)$')))
   WHERE kind IN ('duplicate', 'mismatch') AND note IS NOT NULL;
 
--- Receipts that came again with other facts, for the list of them: few, so the index costs other entries nothing.
+-- Receipts that came again with other facts, for their list. They are few, and other entries do not pay for the index.
 CREATE INDEX entries_mismatch ON sendpromptly.entries (project_id, entry_id) WHERE kind = 'mismatch';
 
--- One chain an effect, made when it is first sealed. Erasing destroys the salt
--- of all entries up to erased; the entries after it have the new one.
+-- One chain per effect, made when it is first sealed. Erasing destroys the salt of all entries up to erased; the entries
+-- after it have the new one.
 CREATE TABLE sendpromptly.chains (
   project_id integer NOT NULL,
   effect_id  uuid NOT NULL,
@@ -237,9 +224,9 @@ CREATE TABLE sendpromptly.chains (
   PRIMARY KEY (project_id, effect_id)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- One row a sealed entry. fields and commitments run in parallel: the hidden
--- fields by name, and what stands for their values in the hash. salts are null
--- but for an erased entry: there they are those of the fields that were kept.
+-- One row per sealed entry. fields and commitments are parallel: the names of the hidden fields, and the commitments that
+-- replace their values in the hash. salts are null except for an erased entry: there they are the salts of the fields that
+-- were kept.
 CREATE TABLE sendpromptly.seals (
   project_id  integer NOT NULL,
   effect_id   uuid NOT NULL,
@@ -252,9 +239,8 @@ CREATE TABLE sendpromptly.seals (
   PRIMARY KEY (project_id, effect_id, seq)
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- Whether an incident in a state is open. A plain expression, which Postgres writes
--- into queries and into the index incidents_open alike, so that they match; it
--- keeps the operators of pg_catalog whatever the search_path is.
+-- Whether an incident in a state is open. It is a plain expression, which Postgres inlines into queries and into the index
+-- incidents_open alike, so that they match. It uses the operators of pg_catalog in every search_path.
 -- +goose StatementBegin
 CREATE FUNCTION sendpromptly.is_open(state text) RETURNS boolean
   LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
@@ -262,9 +248,8 @@ CREATE FUNCTION sendpromptly.is_open(state text) RETURNS boolean
 $$;
 -- +goose StatementEnd
 
--- What the incident list filters by (engine.IncidentFilter): null lets everything
--- pass. text is looked for where no effect is named by it. incident_fits says what
--- each means.
+-- The filters of the incident list (engine.IncidentFilter): null matches everything. text is searched for if it names no
+-- effect. incident_fits defines what each filter means.
 CREATE TYPE sendpromptly.incident_filter AS (
   open          boolean,
   state         text,
@@ -281,8 +266,8 @@ CREATE TYPE sendpromptly.incident_filter AS (
   text          text
 );
 
--- At most one incident an effect, for ever: it reopens. Once it exists its row
--- is the arbiter. incident_id is a UUIDv7 of opened_at, so its order is the list's.
+-- At most one incident per effect: it reopens. Once it exists its row is the arbiter. incident_id is a UUIDv7 of opened_at,
+-- so its order is the list's.
 CREATE TABLE sendpromptly.incidents (
   incident_id   uuid NOT NULL,
   effect_id     uuid NOT NULL,
@@ -306,10 +291,10 @@ CREATE TABLE sendpromptly.incidents (
 
 CREATE UNIQUE INDEX incidents_effect ON sendpromptly.incidents (project_id, effect_id);
 CREATE INDEX incidents_due ON sendpromptly.incidents (due_at) WHERE due_at IS NOT NULL;
--- state and cause are there so that counting reads the index alone.
+-- state and cause are included so that counting reads only the index.
 CREATE INDEX incidents_open ON sendpromptly.incidents (project_id, incident_id) INCLUDE (state, cause) WHERE sendpromptly.is_open(state);
 
--- One row an asking by an operator.
+-- One row per reprocess request of an operator.
 CREATE TABLE sendpromptly.attempts (
   project_id   integer NOT NULL,
   replay_id    uuid NOT NULL,
@@ -323,9 +308,9 @@ CREATE TABLE sendpromptly.attempts (
   CONSTRAINT attempts_number UNIQUE (project_id, incident_id, number)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- The delivery of one attempt: reprocess writes the row, work_waiting sees that it
--- is due, claim_callbacks leases it, complete_callback records the answer. next_at
--- is when it may be claimed: the next try while waiting, the end of the lease while leased.
+-- The delivery of one attempt: reprocess writes the row, work_waiting sees that it is due, claim_callbacks leases it,
+-- complete_callback records the answer. next_at is when it may be claimed: the next try while waiting, the end of the lease
+-- while leased.
 CREATE TABLE sendpromptly.callbacks (
   project_id  integer NOT NULL,
   replay_id   uuid NOT NULL,
@@ -372,7 +357,7 @@ CREATE TABLE sendpromptly.deferred_failures (
 
 CREATE INDEX deferred_failures_due ON sendpromptly.deferred_failures (not_before);
 
--- Alerts to send, one row an opened incident, written in the call that opened it.
+-- Alerts to send, one row per opened incident, written in the call that opened it.
 CREATE TABLE sendpromptly.outbox (
   due_at      timestamptz NOT NULL,
   incident_id uuid NOT NULL,
@@ -380,8 +365,8 @@ CREATE TABLE sendpromptly.outbox (
   PRIMARY KEY (due_at, project_id, incident_id)
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
--- What changed, for feeds: incidents, attempts and settings only. Read in the
--- order of (xid, seq); see the query ChangesAfter.
+-- What changed, for feeds: incidents, attempts and settings only. Feeds read it in the order of (xid, seq); see the query
+-- ChangesAfter.
 CREATE TABLE sendpromptly.changes (
   xid        xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
   seq        bigint GENERATED ALWAYS AS IDENTITY,
@@ -404,8 +389,8 @@ CREATE TABLE sendpromptly.snapshots (
 
 CREATE INDEX snapshots_purge ON sendpromptly.snapshots (purge_at);
 
--- What support searches by: subject, customer, source event and the provider's object ids,
--- lower case. Folded in after the caller's commit by the engine's index step.
+-- What support searches by: subject, customer, source event and the provider's object ids, lower case. The engine's index
+-- step adds them after the caller's commit.
 CREATE TABLE sendpromptly.terms (
   project_id integer NOT NULL,
   term       text NOT NULL,
@@ -413,8 +398,8 @@ CREATE TABLE sendpromptly.terms (
   PRIMARY KEY (project_id, term, effect_id)
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
 
--- How far the index step has come in each project: every effect up to
--- effect_id is in terms. The mark says when that may move on (see index_terms).
+-- How far the index step has come in each project: terms contains every effect up to effect_id. The mark says when effect_id
+-- may move on (see index_terms).
 CREATE TABLE sendpromptly.term_cursors (
   project_id integer PRIMARY KEY,
   effect_id  uuid NOT NULL,
@@ -443,8 +428,7 @@ CREATE TABLE sendpromptly.engines (
   sweep_seconds  double precision NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 500);
 
--- What operators did outside a timeline: settings, keys, people.
--- project_id 0 stands for the deployment as a whole.
+-- What operators did outside a timeline: settings, keys, people. project_id 0 means the whole deployment.
 CREATE TABLE sendpromptly.audit (
   project_id integer NOT NULL,
   audit_id   uuid NOT NULL,
@@ -459,9 +443,8 @@ CREATE TABLE sendpromptly.audit (
 -- The audit log of the whole deployment, newest first.
 CREATE INDEX audit_recent ON sendpromptly.audit (audit_id);
 
--- audience is a note for the team, such as "dispute 12 at the bank". head_seq
--- and head_hash are the chain's head that the token carries. A row is never
--- deleted, and an effect with one is never removed (see proof_bearing).
+-- audience is a note for the team, such as "dispute 12 at the bank". head_seq and head_hash are the chain's head in the
+-- token. A row is never deleted, and an effect with a proof is never removed (see proof_bearing).
 CREATE TABLE sendpromptly.proofs (
   project_id  integer NOT NULL,
   jti         uuid NOT NULL,
@@ -485,12 +468,10 @@ CREATE TABLE sendpromptly.proofs (
 CREATE INDEX proofs_effect ON sendpromptly.proofs (project_id, effect_id);
 CREATE INDEX proofs_incident ON sendpromptly.proofs (project_id, incident_id, jti);
 
--- Who may come in: API keys of projects, operators with their login links and
--- sessions, and tokens. Of every secret only its SHA-256 is kept; the secrets
--- are random and long, so nothing slower is needed. operators, login_links,
--- sessions and tokens belong to the deployment as a whole: they are small
--- reference tables, like projects. Their rows change in columns that no index
--- holds, so pages have room for that.
+-- Access: API keys of projects, operators with their login links and sessions, and tokens. Only the SHA-256 of each secret
+-- is stored; the secrets are random and long, so nothing slower is needed. operators, login_links, sessions and tokens
+-- belong to the whole deployment: they are small reference tables, like projects. Their rows change in columns that no index
+-- has, so pages have room for that.
 
 -- What an app that cannot share the transaction sends with its receipts and results.
 CREATE TABLE sendpromptly.api_keys (
@@ -506,12 +487,11 @@ CREATE TABLE sendpromptly.api_keys (
   PRIMARY KEY (project_id, key_id)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
--- The hash first: who sends a key names no project.
+-- The hash comes first: a caller that sends a key names no project.
 CREATE UNIQUE INDEX api_keys_hash ON sendpromptly.api_keys (key_hash, project_id);
 
--- email is lower case. Sessions that began before created_at are dead: somebody
--- who was removed and invited again starts anew. vouched: the role is the
--- identity provider's, and holds only while the provider gives one.
+-- email is lower case. Sessions that began before created_at are invalid: an operator who was removed and invited again has
+-- to log in again. vouched: the role comes from the identity provider, and is valid only while the provider asserts one.
 CREATE TABLE sendpromptly.operators (
   email         text PRIMARY KEY,
   role          text NOT NULL CHECK (role IN ('viewer', 'operator', 'admin')),
@@ -531,8 +511,7 @@ CREATE TABLE sendpromptly.login_links (
 
 CREATE INDEX login_links_email ON sendpromptly.login_links (email);
 
--- expires_at is the idle limit, moved by use; the absolute limit counts from
--- the login, which is in data.
+-- expires_at is the idle limit, which use extends; the absolute limit counts from the login, which is in data.
 CREATE TABLE sendpromptly.sessions (
   session_hash bytea PRIMARY KEY,
   data         bytea NOT NULL,
@@ -554,8 +533,7 @@ CREATE TABLE sendpromptly.tokens (
   revoked_at   timestamptz
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05);
 
--- Answers by Idempotency-Key, kept for 24 hours. project_id 0 stands for the
--- deployment as a whole.
+-- Answers by Idempotency-Key, kept for 24 hours. project_id 0 means the whole deployment.
 CREATE TABLE sendpromptly.idempotency (
   project_id integer NOT NULL,
   endpoint   text NOT NULL,
@@ -569,9 +547,8 @@ CREATE TABLE sendpromptly.idempotency (
 
 CREATE INDEX idempotency_expiry ON sendpromptly.idempotency (expires_at);
 
--- Where a project's alerts go. target is an address or URL, and may be a secret
--- itself; secret signs webhooks. sealed = both are encrypted with the
--- deployment's secret key. shown is what a listing may show of the target.
+-- Where a project's alerts go. target is an address or URL, and may be a secret itself; secret signs webhooks. sealed = both
+-- are encrypted with the deployment's secret key. shown is the part of the target that a list may show.
 CREATE TABLE sendpromptly.alert_destinations (
   project_id integer NOT NULL,
   channel    text NOT NULL CHECK (channel IN ('email', 'slack', 'webhook')),
@@ -608,8 +585,8 @@ CREATE TABLE sendpromptly.alert_incidents (
   PRIMARY KEY (project_id, alert_id, incident_id)
 ) WITH (fillfactor = 100, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, autovacuum_vacuum_cost_delay = 0);
 
--- One bucket a minute and project. Folded in by count_receipts and
--- fold_statistics, off the caller's path: they may lag behind a long transaction.
+-- One bucket per minute and project. count_receipts and fold_statistics update it off the caller's path: it may lag behind a
+-- long transaction.
 CREATE TABLE sendpromptly.statistics (
   project_id integer NOT NULL,
   bucket     timestamptz NOT NULL,
@@ -620,7 +597,7 @@ CREATE TABLE sendpromptly.statistics (
   PRIMARY KEY (project_id, bucket)
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 
--- One row an incident that a success resolved, by when that was.
+-- One row per incident that a success resolved, by the time of that success.
 CREATE TABLE sendpromptly.recoveries (
   project_id  integer NOT NULL,
   at          timestamptz NOT NULL,
@@ -637,8 +614,8 @@ CREATE TABLE sendpromptly.statistics_cursor (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 INSERT INTO sendpromptly.statistics_cursor (xid, seq) VALUES ('0', 0);
 
--- A plan is a bulk action over a frozen set of incidents. It acts once it is
--- started, on each incident only as it was when the set was frozen.
+-- A plan is a bulk action over a frozen set of incidents. Once started, it acts on each incident only if that has not
+-- changed since the set was frozen.
 CREATE TABLE sendpromptly.plans (
   project_id  integer NOT NULL,
   plan_id     uuid NOT NULL,
@@ -671,7 +648,7 @@ CREATE TABLE sendpromptly.plan_items (
 
 CREATE INDEX plan_items_waiting ON sendpromptly.plan_items (project_id, plan_id, incident_id) WHERE outcome IS NULL;
 
--- Filters that a team keeps by name.
+-- Filters that a team saves by name.
 CREATE TABLE sendpromptly.saved_views (
   project_id integer NOT NULL,
   view_id    uuid NOT NULL,
@@ -683,11 +660,11 @@ CREATE TABLE sendpromptly.saved_views (
   CONSTRAINT saved_views_name UNIQUE (project_id, name)
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.05);
 
--- The project that every app may use without asking.
+-- The project that every app may use without setup.
 INSERT INTO sendpromptly.projects (id, name, created_at)
 SELECT sendpromptly.uuid7(now), 'default', now FROM (SELECT sendpromptly.clock() AS now) AS c;
 
--- PUBLIC may do nothing; what the roles may is in sql/functions.
+-- PUBLIC has no permissions; sql/functions grants the roles theirs.
 REVOKE ALL ON SCHEMA sendpromptly FROM PUBLIC;
 REVOKE ALL ON ALL TABLES IN SCHEMA sendpromptly FROM PUBLIC;
 REVOKE EXECUTE ON ALL FUNCTIONS IN SCHEMA sendpromptly FROM PUBLIC;

@@ -1,4 +1,4 @@
-// Package schema holds the numbered migrations that make up the schema
+// Package schema contains the numbered migrations that make up the schema
 // "sendpromptly": tables, views, indexes, and the few functions that these
 // need. They carry goose annotations, so that a team may feed the same files to
 // its own migration tool instead of calling engine.Migrate.

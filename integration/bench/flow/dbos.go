@@ -23,7 +23,7 @@ func waitForOutcome(ctx dbos.Context, _ string) (string, error) {
 	return dbos.Recv[string](ctx, dbosTopic, Timeout)
 }
 
-// dbosFlows are the workflows that were told their outcome and have not ended yet.
+// dbosFlows are the workflows that received their outcome and have not ended yet.
 type dbosFlows struct {
 	mu   sync.Mutex
 	told []dbos.WorkflowHandle[string]
@@ -35,7 +35,7 @@ func (d *dbosFlows) add(handle dbos.WorkflowHandle[string]) {
 	d.told = append(d.told, handle)
 }
 
-// settle waits for their end, which belongs to the cost of the flow.
+// settle waits for them to end, which is part of the cost of the flow.
 func (d *dbosFlows) settle(context.Context) error {
 	d.mu.Lock()
 	told := d.told
@@ -85,6 +85,6 @@ func buildDBOS(ctx context.Context, pool *pg.Pool) (*System, error) {
 			flows.add(f.handle.(dbos.WorkflowHandle[string]))
 			return nil
 		},
-		Stop: func() { _ = dbos.Shutdown(dctx, dbosStop) }, // the run is over; what still waits is thrown away with its database
+		Stop: func() { _ = dbos.Shutdown(dctx, dbosStop) }, // the run is over; waiting workflows end with their database
 	}, nil
 }

@@ -1,5 +1,5 @@
-// Package flow is the payment that every system of the comparison carries: an app's transaction that writes an order
-// and a job, then one that writes the credits; and what each system adds to the two.
+// Package flow is the payment that every system of the comparison runs: an app's transaction that writes an order and a
+// job, then one that writes the credits, and the statements that each system adds to the two.
 package flow
 
 import (
@@ -11,16 +11,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 )
 
-// Timeout is how long an outcome may take in every system: so long that no deadline passes within a run.
+// Timeout is how long an outcome may take in every system: long enough that no deadline passes within a run.
 const Timeout = 48 * time.Hour
 
-// Flow is one payment. Its ids follow from its number alone, so that every run writes the same bytes.
+// Flow is one payment. Its ids depend only on its number, so that every run writes the same bytes.
 type Flow struct {
 	N   int64
 	Key engine.Key
-	// KeyOnly leaves every column of the receipt empty that may be.
+	// KeyOnly leaves every optional column of the receipt empty.
 	KeyOnly bool
-	// handle is what a system needs to find its own record of the flow again.
+	// handle is what a system needs to find its own record of the flow.
 	handle any
 }
 
@@ -29,7 +29,7 @@ func New(n int64) *Flow {
 	return &Flow{N: n, Key: engine.Key{Provider: "stripe", EventID: "evt_1" + word(n, 0, 23), Effect: "credit_grant"}}
 }
 
-// firstEvent is when the flow with the number 0 happened, as its provider says.
+// firstEvent is the provider's time of the flow with the number 0.
 var firstEvent = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Acceptance fills every column that a receipt has, with texts as long as Stripe's.
@@ -48,7 +48,7 @@ func (f *Flow) Acceptance() engine.Acceptance {
 
 const letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// word is a text that looks random and follows from n and kind (the step function of SplitMix64).
+// word is a text that looks random and depends only on n and kind (the step function of SplitMix64).
 func word(n int64, kind, length int) string {
 	state := uint64(n)*4 + uint64(kind)
 	text := make([]byte, length)
@@ -62,24 +62,24 @@ func word(n int64, kind, length int) string {
 	return string(text)
 }
 
-// System carries flows in one way, in a database of its own.
+// System runs flows in one way, in a database of its own.
 type System struct {
-	// Name is the system's in the report.
+	// Name is the system's name in the report.
 	Name string
-	// Baseline is the system that does the same without any engine, "" for that one itself.
+	// Baseline is the system that does the same without any engine, "" for a baseline.
 	Baseline string
-	// Schema holds what the system adds to the app's own tables.
+	// Schema contains the tables that the system adds to the app's own.
 	Schema string
 	Pool   *pg.Pool
 	// First and Second are the flow's two transactions.
 	First, Second func(ctx context.Context, f *Flow) error
-	// Settle waits for what the system still does about flows behind the app's back; nil where nothing is.
+	// Settle waits for the system's background work on the flows; nil if there is none.
 	Settle func(ctx context.Context) error
-	// Stop ends what runs in the background; nil where nothing does.
+	// Stop stops the system's background work; nil if there is none.
 	Stop func()
 }
 
-// Finish settles what is under way.
+// Finish waits for the work under way.
 func (s *System) Finish(ctx context.Context) error {
 	if s.Settle == nil {
 		return nil
@@ -95,7 +95,7 @@ func (s *System) Close() {
 	s.Pool.Close()
 }
 
-// Of our own systems, and of the baselines.
+// The names of our own systems, and of the baselines.
 const (
 	Bare        = "bare"
 	BareBatched = "bare_batched"
@@ -107,7 +107,7 @@ const (
 	DBOS        = "dbos"
 )
 
-// Names are the systems of the comparison, each baseline before what is held against it.
+// Names are the systems of the comparison, each baseline before the systems that are compared with it.
 var Names = []string{Bare, BareBatched, OursPlain, OursBatched, OursApply, RiverCancel, RiverDelete, DBOS}
 
 // Ours says whether a system is this project's.

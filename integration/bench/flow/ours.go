@@ -10,7 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/integration/bench/pg"
 )
 
-// Schema is the one that this project's tables live in.
+// Schema is the schema of this project's tables.
 const Schema = "sendpromptly"
 
 // NewEngine migrates the database and makes an engine on it that logs nothing.
@@ -21,7 +21,7 @@ func NewEngine(ctx context.Context, pool *pg.Pool) (*engine.Engine, error) {
 	return engine.New(ctx, pool.Pool, engine.Config{Logger: slog.New(slog.DiscardHandler)})
 }
 
-// accept is the receipt as a statement of its own.
+// accept records the receipt with a statement of its own.
 func accept(e *engine.Engine) step {
 	return func(ctx context.Context, tx pgx.Tx, f *Flow) error {
 		_, err := e.Accept(ctx, tx, f.Acceptance())
@@ -41,7 +41,7 @@ func buildPlain(ctx context.Context, pool *pg.Pool) (*System, error) {
 	}, nil
 }
 
-// buildBatched queues both into the app's own batch. Its baseline is the app that batches too.
+// buildBatched queues both in the app's own batch. Its baseline is the app that batches too.
 func buildBatched(ctx context.Context, pool *pg.Pool) (*System, error) {
 	e, err := NewEngine(ctx, pool)
 	if err != nil {
@@ -49,12 +49,14 @@ func buildBatched(ctx context.Context, pool *pg.Pool) (*System, error) {
 	}
 	return &System{
 		Baseline: BareBatched, Schema: Schema,
-		First:  batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error { return e.QueueAccept(b, f.Acceptance(), nil) }), //nolint:contextcheck // it is called within the batch
+		First: batched(pool, queueOrder, func(b *pgx.Batch, f *Flow) error { //nolint:contextcheck // it is called within the batch
+			return e.QueueAccept(b, f.Acceptance(), nil)
+		}),
 		Second: batched(pool, queueCredits, func(b *pgx.Batch, f *Flow) error { return e.QueueSucceed(b, f.Key) }),
 	}, nil
 }
 
-// buildApply lets Apply run the second transaction.
+// buildApply runs the second transaction with Apply.
 func buildApply(ctx context.Context, pool *pg.Pool) (*System, error) {
 	e, err := NewEngine(ctx, pool)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 const riverSchema = "river"
 
-// checkArgs is the job that would look at the deadline whether the credits were granted.
+// checkArgs is the job that would check at the deadline whether the credits were granted.
 type checkArgs struct {
 	EventID string `json:"event_id"`
 	Effect  string `json:"effect"`
@@ -24,7 +24,7 @@ type checkArgs struct {
 // Kind implements river.JobArgs.
 func (checkArgs) Kind() string { return "check_effect" }
 
-// newRiver makes a client that inserts and never works: no background of River's own runs within the measurement.
+// newRiver makes a client that inserts and never works: no background work of River runs within the measurement.
 func newRiver(ctx context.Context, pool *pg.Pool) (*river.Client[pgx.Tx], error) {
 	quiet := slog.New(slog.DiscardHandler)
 	if _, err := pool.Exec(ctx, "CREATE SCHEMA "+riverSchema); err != nil {

@@ -11,10 +11,12 @@ import (
 // The app's own tables, as small as they can be: the smaller the app, the larger our share.
 const shopSchema = `
 CREATE SCHEMA shop;
-CREATE TABLE shop.orders (order_id bigint PRIMARY KEY, customer text NOT NULL, amount bigint NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
+CREATE TABLE shop.orders (order_id bigint PRIMARY KEY, customer text NOT NULL, amount bigint NOT NULL,
+	created_at timestamptz NOT NULL DEFAULT now());
 CREATE TABLE shop.jobs (job_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, order_id bigint NOT NULL,
   run_at timestamptz NOT NULL DEFAULT now());
-CREATE TABLE shop.credits (order_id bigint PRIMARY KEY, account text NOT NULL, credits bigint NOT NULL, granted_at timestamptz NOT NULL DEFAULT now());`
+CREATE TABLE shop.credits (order_id bigint PRIMARY KEY, account text NOT NULL, credits bigint NOT NULL,
+	granted_at timestamptz NOT NULL DEFAULT now());`
 
 const (
 	insertOrder   = `INSERT INTO shop.orders (order_id, customer, amount) VALUES ($1, $2, $3)`
@@ -29,7 +31,7 @@ func createShop(ctx context.Context, pool *pg.Pool) error {
 
 func (f *Flow) customer() string { return "cus_" + word(f.N, 1, 14) }
 
-// writeOrder is the first transaction's part of the app: two statements.
+// writeOrder is the app's part of the first transaction: two statements.
 func writeOrder(ctx context.Context, tx pgx.Tx, f *Flow) error {
 	if _, err := tx.Exec(ctx, insertOrder, f.N, f.customer(), 4900); err != nil {
 		return err
@@ -38,7 +40,7 @@ func writeOrder(ctx context.Context, tx pgx.Tx, f *Flow) error {
 	return err
 }
 
-// writeCredits is the second transaction's part of the app: one statement.
+// writeCredits is the app's part of the second transaction: one statement.
 func writeCredits(ctx context.Context, tx pgx.Tx, f *Flow) error {
 	_, err := tx.Exec(ctx, insertCredits, f.N, f.customer(), 49)
 	return err
@@ -52,10 +54,10 @@ func queueOrder(batch *pgx.Batch, f *Flow) {
 
 func queueCredits(batch *pgx.Batch, f *Flow) { batch.Queue(insertCredits, f.N, f.customer(), 49) }
 
-// step adds a system's own to a transaction of the app.
+// step adds a system's own statements to a transaction of the app.
 type step func(ctx context.Context, tx pgx.Tx, f *Flow) error
 
-// plain runs the app's statements one by one, then the step: BEGIN, each statement and COMMIT are a round trip each.
+// plain runs the app's statements one by one, then the step: BEGIN, each statement and COMMIT take one round trip each.
 func plain(pool *pg.Pool, app, added step) func(ctx context.Context, f *Flow) error {
 	return func(ctx context.Context, f *Flow) error {
 		return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -67,7 +69,7 @@ func plain(pool *pg.Pool, app, added step) func(ctx context.Context, f *Flow) er
 	}
 }
 
-// batched sends the app's statements, and what queue adds, as one batch between BEGIN and COMMIT.
+// batched sends the app's statements, and those that queue adds, as one batch between BEGIN and COMMIT.
 func batched(
 	pool *pg.Pool,
 	app func(*pgx.Batch, *Flow),

@@ -9,10 +9,10 @@ import (
 )
 
 // backendCPU is the time that a backend has run on a CPU, in user and kernel mode together. Linux counts it to the
-// nanosecond for the scheduler's sake in /proc/PID/schedstat; utime and stime beside it come in steps of 10 ms.
+// nanosecond for its scheduler in /proc/PID/schedstat; utime and stime have steps of 10 ms.
 func backendCPU(pid uint32) (time.Duration, error) {
 	folder := fmt.Sprintf("/proc/%d/", pid)
-	// In a container process ids are others: what has this one outside is no Postgres.
+	// In a container process ids are different: the process with this id outside is not a Postgres.
 	command, err := os.ReadFile(folder + "comm")
 	if err != nil {
 		return 0, err

@@ -19,7 +19,7 @@ type Pool struct {
 	pids []uint32
 }
 
-// forever keeps connections: a backend that ends takes its CPU time with it.
+// forever keeps connections: when a backend ends, its CPU time is lost.
 const forever = 24 * time.Hour
 
 // Open opens a pool of at most conns connections, which it keeps.
@@ -27,7 +27,7 @@ func Open(ctx context.Context, url string, conns int) (*Pool, error) {
 	return OpenWith(ctx, url, conns, func(*pgxpool.Config) {})
 }
 
-// OpenWith is Open with something of the caller's in the pool's configuration.
+// OpenWith is Open with a change of the pool's configuration by the caller.
 func OpenWith(ctx context.Context, url string, conns int, more func(*pgxpool.Config)) (*Pool, error) {
 	p := &Pool{}
 	cfg, err := pgxpool.ParseConfig(url)
@@ -37,7 +37,7 @@ func OpenWith(ctx context.Context, url string, conns int, more func(*pgxpool.Con
 	cfg.MaxConns = int32(conns)
 	cfg.MaxConnLifetime, cfg.MaxConnIdleTime = forever, forever
 	cfg.ConnConfig.DialFunc = p.wire.dial
-	// A ping of a connection that was idle would be a round trip of nobody's.
+	// A ping of an idle connection would count as a round trip that no measured call made.
 	cfg.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
 		p.mu.Lock()
@@ -50,14 +50,14 @@ func OpenWith(ctx context.Context, url string, conns int, more func(*pgxpool.Con
 	return p, err
 }
 
-// RoundTrips counts those of all connections since the pool was opened.
+// RoundTrips counts the round trips of all connections since the pool was opened.
 func (p *Pool) RoundTrips() int64 { return p.wire.trips.Load() }
 
 // SetDelay makes every round trip longer from now on.
 func (p *Pool) SetDelay(d time.Duration) { p.wire.delay.Store(int64(d)) }
 
-// ErrNoCPUTime means that this machine does not tell a backend's CPU time: it has no /proc, or the server runs in a container.
-var ErrNoCPUTime = errors.New("no CPU time of the server's backends")
+// ErrNoCPUTime means that a backend's CPU time is not available: the machine has no /proc, or the server runs in a container.
+var ErrNoCPUTime = errors.New("the CPU time of the server's backends is not available")
 
 // CPUTime is what the pool's backends have used so far, or ErrNoCPUTime.
 func (p *Pool) CPUTime() (time.Duration, error) {
@@ -74,7 +74,7 @@ func (p *Pool) CPUTime() (time.Duration, error) {
 	return total, nil
 }
 
-// Fill opens so many connections, so that none is opened within a measurement.
+// Fill opens conns connections, so that none is opened within a measurement.
 func (p *Pool) Fill(ctx context.Context, conns int) error {
 	var held []*pgxpool.Conn
 	defer func() {
@@ -92,7 +92,7 @@ func (p *Pool) Fill(ctx context.Context, conns int) error {
 	return nil
 }
 
-// SchemaBytes is what the tables of a schema take, with their indexes and everything else that belongs to them.
+// SchemaBytes is the size of a schema's tables, with their indexes and everything else that belongs to them.
 func (p *Pool) SchemaBytes(ctx context.Context, schema string) (bytes int64, err error) {
 	err = p.QueryRow(ctx, `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint FROM pg_class AS c
 		JOIN pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'm')`, schema).Scan(&bytes)

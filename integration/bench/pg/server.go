@@ -1,5 +1,5 @@
-// Package pg starts the server of a run with stated settings, and opens pools that count what they do: round trips on
-// the wire, and the server's CPU time for them.
+// Package pg starts the server of a run with stated settings, and opens pools that count their round trips on the wire
+// and the server's CPU time for them.
 package pg
 
 import (
@@ -16,15 +16,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
 )
 
-// Stated are the settings that a run changes, besides those of localpg. Everything else is Postgres's own default:
+// Stated are the settings that a run changes, in addition to those of localpg. Everything else is Postgres's own default:
 // fsync, full_page_writes and autovacuum are on, and a commit waits for the disk.
 var Stated = map[string]string{
-	"checkpoint_timeout":   "1h",    // checkpoints come between the parts, not within them
-	"max_wal_size":         "4GB",   // of the 25 GB that a run may take
+	"checkpoint_timeout":   "1h",    // checkpoints happen between the parts, not within them
+	"max_wal_size":         "4GB",   // part of the 25 GB that a run may use
 	"maintenance_work_mem": "256MB", // vacuum and index builds between the parts
 }
 
-// Told are the settings that a reader of the figures wants to know.
+// Told are the settings that the report prints for its readers.
 var Told = []string{
 	"server_version",
 	"shared_buffers",
@@ -52,7 +52,7 @@ type Server struct {
 	admin *pgxpool.Pool
 }
 
-// Start starts a server that is as durable as a production one. more are settings that go beyond Stated or override it.
+// Start starts a server that is as durable as a production one. The settings in more add to Stated or override it.
 func Start(ctx context.Context, more map[string]string) (*Server, error) {
 	local, err := localpg.Start(ctx, localpg.Config{Durable: true})
 	if err != nil {
@@ -75,7 +75,7 @@ func (s *Server) prepare(ctx context.Context, more map[string]string) (err error
 	return s.Set(ctx, settings)
 }
 
-// Set changes settings of the whole server and waits until running sessions have taken notice.
+// Set changes settings of the whole server and waits until running sessions use them.
 func (s *Server) Set(ctx context.Context, settings map[string]string) error {
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		if err := s.alter(ctx, fmt.Sprintf("SET %s = '%s'", pgx.Identifier{name}.Sanitize(), settings[name])); err != nil {
@@ -85,7 +85,7 @@ func (s *Server) Set(ctx context.Context, settings map[string]string) error {
 	return s.reload(ctx)
 }
 
-// With runs work under other settings and then puts back what was set before.
+// With runs work under other settings and then restores the previous ones.
 func (s *Server) With(ctx context.Context, settings map[string]string, work func() error) error {
 	before := map[string]string{}
 	for name := range settings {
@@ -115,13 +115,13 @@ func (s *Server) reload(ctx context.Context) error {
 	return nil
 }
 
-// Checkpoint writes everything out, so that none of it falls into a measurement.
+// Checkpoint writes all dirty pages, so that no measurement includes them.
 func (s *Server) Checkpoint(ctx context.Context) error {
 	_, err := s.admin.Exec(ctx, "CHECKPOINT")
 	return err
 }
 
-// Settings are the server's, for the record.
+// Settings are the server's settings, for the report.
 func (s *Server) Settings(ctx context.Context) (map[string]string, error) {
 	rows, err := s.admin.Query(ctx, "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY ($1)", Told)
 	if err != nil {
@@ -136,9 +136,12 @@ func (s *Server) Settings(ctx context.Context) (map[string]string, error) {
 	return settings, err
 }
 
-// DiskBytes is what the databases and the log take now.
+// DiskBytes is the current size of the databases and the log.
 func (s *Server) DiskBytes(ctx context.Context) (bytes int64, err error) {
-	err = s.admin.QueryRow(ctx, `SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir())`).
+	err = s.admin.QueryRow(
+		ctx,
+		`SELECT (SELECT sum(pg_database_size(oid)) FROM pg_database) + (SELECT sum(size) FROM pg_ls_waldir())`,
+	).
 		Scan(&bytes)
 	return bytes, err
 }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// wire counts the round trips of the connections that it dials, and makes each of them longer where asked. The delay
-// stands for the network between an app and its database; it sits on the client's side, where waiting costs no CPU.
+// wire counts the round trips of the connections that it dials, and delays each of them on request. The delay simulates
+// the network between an app and its database; it is on the client's side, where waiting costs no CPU.
 type wire struct {
 	trips atomic.Int64
 	delay atomic.Int64
@@ -23,7 +23,7 @@ func (w *wire) dial(ctx context.Context, network, address string) (net.Conn, err
 	return &countedConn{Conn: conn, wire: w}, nil
 }
 
-// countedConn takes the first read after a write for the end of a round trip. pgx writes a pipeline as a whole before
+// countedConn counts the first read after a write as the end of a round trip. pgx writes a pipeline as a whole before
 // it reads, so that a batch is one round trip, as it is on a network.
 type countedConn struct {
 	net.Conn

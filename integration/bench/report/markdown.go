@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// WriteMarkdown writes those rows that keep wants as a table for a document.
+// WriteMarkdown writes the rows that keep selects as a table for a document.
 func (r *Report) WriteMarkdown(w io.Writer, keep func(Row) bool) {
 	fmt.Fprintln(w, "| figure | system | value | unit | target | met |")
 	fmt.Fprintln(w, "|---|---|---|---|---|---|")
@@ -22,7 +22,7 @@ func (r *Report) WriteMarkdown(w io.Writer, keep func(Row) bool) {
 	}
 }
 
-// texts are a row's value, its target and whether that was met.
+// texts are a row's value, its target, and whether the target was met.
 func (r Row) texts() (value, target, met string) {
 	if r.Target != nil {
 		target = "≤ " + number(r.Target.Value)
@@ -38,7 +38,7 @@ func (r Row) texts() (value, target, met string) {
 	return value, target, met
 }
 
-// Number is how a value reads in a table.
+// Number formats a value for a table.
 func Number(v float64) string { return number(v) }
 
 // Read returns the report that a run wrote.
@@ -68,7 +68,7 @@ func Read(path string) (*Report, error) {
 		}
 		row := Row{Name: f.Name, System: f.System, Value: f.Value, Unit: f.Unit, Exact: f.Exact}
 		if f.Target != nil {
-			// The file says whether the target was met and not which way it goes; where both would do, the words do not matter.
+			// The file says whether the target was met, but not its direction; if both directions fit, the words do not matter.
 			row.Target = &Target{Value: *f.Target, AtLeast: f.Met != nil && *f.Met == (f.Value > *f.Target)}
 		}
 		r.Rows = append(r.Rows, row)
@@ -83,7 +83,7 @@ func last(rows []Row) *Row {
 	return &rows[len(rows)-1]
 }
 
-// Fill puts texts into the regions of a document: what stands between <!-- bench: NAME --> and <!-- /bench -->. A region
+// Fill writes texts into the regions of a document, which are between <!-- bench: NAME --> and <!-- /bench -->. A region
 // whose name has no text is an error, because it would show the figures of another run.
 func Fill(document []byte, regions map[string]string) ([]byte, error) {
 	const open, shut, end = "<!-- bench: ", " -->\n", "<!-- /bench -->"

@@ -12,8 +12,8 @@ import (
 // Progress shows how far a run is: a bar on a terminal, one line per part elsewhere.
 type Progress struct {
 	out     io.Writer
-	bar     *progressbar.ProgressBar // nil where out is no terminal
-	done    float64                  // seconds of the parts that ended
+	bar     *progressbar.ProgressBar // nil if out is not a terminal
+	done    float64                  // seconds of the finished parts
 	seconds float64                  // of the part under way
 	began   time.Time
 }
@@ -43,14 +43,14 @@ func (p *Progress) Part(title string, seconds float64) {
 	p.Done(0)
 }
 
-// Done says which share of the part has been done.
+// Done sets the finished share of the part.
 func (p *Progress) Done(share float64) {
 	if p.bar != nil {
-		_ = p.bar.Set(int((p.done + min(max(share, 0), 1)*p.seconds) * perSecond)) // a bar that cannot be drawn stops nothing
+		_ = p.bar.Set(int((p.done + min(max(share, 0), 1)*p.seconds) * perSecond)) // a drawing error does not stop the run
 	}
 }
 
-// Note writes a line beside the bar.
+// Note writes a line next to the bar.
 func (p *Progress) Note(format string, args ...any) {
 	if p.bar != nil {
 		_ = p.bar.Clear()

@@ -15,12 +15,12 @@ import (
 type Row struct {
 	// Name is stable: documents and tests refer to it.
 	Name string
-	// System is what was measured.
+	// System is the measured system.
 	System string
 	Value  float64
-	// Unit says what the value counts, and for a ratio what it is a ratio to.
+	// Unit is the unit of the value, and for a ratio its baseline.
 	Unit string
-	// Target is nil where nothing was promised.
+	// Target is nil if nothing was promised.
 	Target *Target
 	// Exact says that the figure does not depend on the machine: round trips, WAL, bytes, plans, counts.
 	Exact bool
@@ -35,13 +35,13 @@ type Target struct {
 	AtLeast bool
 }
 
-// AtMost promises that a value is not above.
+// AtMost promises that a row is at most value.
 func AtMost(value float64) *Target { return &Target{Value: value} }
 
-// AtLeast promises that a value is not below.
+// AtLeast promises that a row is at least value.
 func AtLeast(value float64) *Target { return &Target{Value: value, AtLeast: true} }
 
-// Met says whether the promise holds; nil where there is none.
+// Met says whether the promise is kept; nil if there is none.
 func (r Row) Met() *bool {
 	if r.Target == nil {
 		return nil
@@ -55,12 +55,12 @@ func (r Row) Met() *bool {
 
 // Report collects the rows of a run. It is not safe for concurrent use.
 type Report struct {
-	// Settings are the server's, the machine's and the run's.
+	// Settings are those of the server, the machine and the run.
 	Settings map[string]any
 	Rows     []Row
 }
 
-// Add appends a row. One that is no number is left out: it was not measured.
+// Add appends a row. A value that is not a number is left out: it was not measured.
 func (r *Report) Add(row Row) {
 	if !math.IsNaN(row.Value) && !math.IsInf(row.Value, 0) {
 		r.Rows = append(r.Rows, row)
@@ -112,7 +112,7 @@ func number(v float64) string {
 	}
 }
 
-// fileRow is a row as the file has it.
+// fileRow is the form of a row in the file.
 type fileRow struct {
 	Name   string   `json:"name"`
 	System string   `json:"system"`
@@ -123,7 +123,7 @@ type fileRow struct {
 	Exact  bool     `json:"exact"`
 }
 
-// fileRows is one row, or three where there is a spread: its quartiles follow it as NAME_q1 and NAME_q3.
+// fileRows is one row, or three if there is a spread: its quartiles follow it as NAME_q1 and NAME_q3.
 func (r Row) fileRows() []fileRow {
 	row := fileRow{Name: r.Name, System: r.System, Value: r.Value, Unit: r.Unit, Met: r.Met(), Exact: r.Exact}
 	if r.Target != nil {

@@ -13,7 +13,7 @@ type Summary struct {
 	N int
 }
 
-// Summarise returns the quartiles of a series, which it leaves as it is.
+// Summarise returns the quartiles of a series and does not change it.
 func Summarise(series []float64) Summary {
 	sorted := slices.Sorted(slices.Values(series))
 	return Summary{Q1: Quantile(sorted, 0.25), Median: Quantile(sorted, 0.5), Q3: Quantile(sorted, 0.75), N: len(sorted)}
@@ -30,8 +30,8 @@ func Quantile(sorted []float64, share float64) float64 {
 	return sorted[low] + (place-float64(low))*(sorted[high]-sorted[low])
 }
 
-// Pair matches what two systems measured in the same rounds and returns of each round the value that ratio makes of
-// the two. Rounds that only one of them has are left out, and so is every result that is no number.
+// Pair matches the measurements of two systems by round and returns ratio of the two for each round. It leaves out
+// rounds that only one of them has, and results that are not a number.
 func Pair(measured, baseline map[int]float64, ratio func(measured, baseline float64) float64) []float64 {
 	var rounds []int
 	for round := range measured {
@@ -52,11 +52,11 @@ func Pair(measured, baseline map[int]float64, ratio func(measured, baseline floa
 // Of is the plain ratio.
 func Of(measured, baseline float64) float64 { return measured / baseline }
 
-// Added is what comes on top of the baseline, as a share of it.
+// Added is the cost in addition to the baseline, as a share of it.
 func Added(measured, baseline float64) float64 { return measured/baseline - 1 }
 
-// Neighbours pairs each value with the one of the round before: what the ratio of a system to itself looks like on
-// this machine, in other words the noise.
+// Neighbours pairs each value with that of the previous round: the ratio of a system to itself on this machine, which
+// is the noise.
 func Neighbours(measured map[int]float64) []float64 {
 	before := make(map[int]float64, len(measured))
 	for round, value := range measured {
@@ -65,8 +65,8 @@ func Neighbours(measured map[int]float64) []float64 {
 	return Pair(measured, before, Of)
 }
 
-// Order is the order in which n systems take their turn in a round: it rotates, and every other round turns it round,
-// so that none of them always follows the same other.
+// Order is the order in which n systems take their turn in a round: it rotates, and every other round is reversed, so
+// that no system always follows the same other.
 func Order(n, round int) []int {
 	order := make([]int, n)
 	for i := range order {
