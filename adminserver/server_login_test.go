@@ -224,7 +224,7 @@ func TestTheLoginPageMailsALinkAndTellsNobodyWhoExists(t *testing.T) {
 		t.Fatal(mail)
 	}
 	ask("ada@example.com")
-	s.waitForLog("one was made within the last minute")
+	s.waitForLog("a link was created within the last minute")
 	s.browser().do("POST", link, url.Values{}).require(t, 303, "/")
 	ask("bob@example.com\r\nBcc: eve@example.com")
 	s.waitForLog("may not hold control characters")

@@ -67,7 +67,7 @@ func TestTheConsoleIsWorkedByKeys(t *testing.T) {
 	b.sees("Live")
 	press("j", "r")
 	b.waits(
-		`location.hash === "#reprocess" && document.getElementById("reprocess").open && document.activeElement.innerText === "Ask for the repair"`,
+		`location.hash === "#reprocess" && document.getElementById("reprocess").open && document.activeElement.innerText === "Request the repair"`,
 	)
 	b.sees("acct_chidi paid")
 	b.accessible("an incident by keys")

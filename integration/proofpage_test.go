@@ -190,7 +190,7 @@ func TestACustomerOpensTheProofLink(t *testing.T) {
 	link := s.link(i)
 	b.as(phone)
 	b.open(link)
-	if title := eval[string](b, `document.querySelector("h1").innerText`); title != "We are on it" {
+	if title := eval[string](b, `document.querySelector("h1").innerText`); title != "We are working on it" {
 		t.Errorf("before the repair: %q", title)
 	}
 	b.checked()
@@ -373,7 +373,7 @@ func TestADeadLinkIsOnePage(t *testing.T) {
 		`document.body.innerText`,
 	); !strings.Contains(
 		text,
-		"This link has expired or was withdrawn; ask whoever sent it for a new one.",
+		"This link has expired or was withdrawn. Ask the person who sent it for a new one.",
 	) {
 		t.Errorf("the page says:\n%s", text)
 	}

@@ -116,7 +116,7 @@ func TestAReprocessIsAskedForAndResolves(t *testing.T) {
 		"Reprocess asks the app",
 	)
 	to := s.post(operator, path+"/reprocess", url.Values{"revision": {fmt.Sprint(incident.Revision)}, "state": {"failed"}})
-	s.has(s.get(operator, to), "The callback goes out at once.", "A repair is under way.", "Stop the attempt")
+	s.has(s.get(operator, to), "Sending the callback now.", "A repair is in progress.", "Stop the attempt")
 	if _, err := enginetest.Deliver(t.Context(), s.engines["billing"]); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 		t.Error("an open incident can be reopened")
 	}
 	s.post(operator, path+"/close", url.Values{"revision": {"1"}, "state": {"failed"}, "note": {"refunded"}})
-	s.has(s.get(operator, path), path+"/reopen", "Why is it open again?")
+	s.has(s.get(operator, path), path+"/reopen", "Why do you reopen it?")
 	seen := url.Values{"revision": {"2"}, "state": {"closed"}, "note": {" "}}
 	if got := s.do(operator, http.MethodPost, path+"/reopen", seen); got.status != http.StatusUnprocessableEntity {
 		t.Errorf("without a note: %d", got.status)
@@ -169,7 +169,7 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 	seen.Set("note", "the refund bounced")
 	s.has(
 		s.get(operator, s.post(operator, path+"/reopen", seen)),
-		"The incident is open again.",
+		"Incident reopened. Alerts are sent as for a new incident.",
 		"Incident reopened",
 		"the refund bounced",
 	)
@@ -256,7 +256,7 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 	s.has(
 		s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})),
 		"oncall@example.com",
-		"The destination is saved.",
+		"Alert destination saved.",
 	)
 	s.post(admin, path, url.Values{"channel": {"slack"}, "target": {"http://127.0.0.1:1/services/T0/B0/secret"}})
 	got := s.do(admin, http.MethodPost, path, url.Values{"channel": {"webhook"}, "target": {"http://127.0.0.1:1/hook"}})
@@ -266,7 +266,7 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 		t.Error("a secret of an alert's destination is shown")
 	}
 	page = s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {""}}))
-	if s.has(page, "The destination is gone."); strings.Contains(page, "oncall@example.com") {
+	if s.has(page, "Alert destination removed."); strings.Contains(page, "oncall@example.com") {
 		t.Error("email is still on")
 	}
 	for _, form := range []url.Values{{"channel": {"email"}, "target": {"nobody"}}, {"channel": {"slack"}, "target": {"ftp://x"}}, {"channel": {"pager"}, "target": {"x"}}} {
@@ -340,7 +340,7 @@ func TestAProofLinkIsSharedShownOnceAndEnded(t *testing.T) {
 		t.Errorf("the link is answered %d", status)
 	}
 	revoke := regexp.MustCompile(path + `/proofs/[^/"]+/revoke`).FindString(page)
-	s.has(s.get(operator, s.post(operator, revoke, url.Values{})), "The proof link is dead.", "revoked")
+	s.has(s.get(operator, s.post(operator, revoke, url.Values{})), "Proof link revoked. It no longer opens.", "revoked")
 	if status := open(); status != http.StatusNotFound {
 		t.Errorf("the dead link is answered %d", status)
 	}
@@ -366,7 +366,7 @@ func TestSavedViewsComeBack(t *testing.T) {
 		},
 	)
 	page := s.get(viewer, to)
-	s.has(page, "Card trouble", "The view is saved.", "acct_1")
+	s.has(page, "Card trouble", "View saved.", "acct_1")
 	id := regexp.MustCompile(`/views/([0-9a-f-]{36})/delete`).FindStringSubmatch(s.get(operator, to))
 	if id == nil {
 		t.Fatal("the view cannot be removed where it is shown")

@@ -209,7 +209,7 @@ func TestTheOverviewTellsOfOtherProjects(t *testing.T) {
 	if page := s.get(shopOnly, "/"); strings.Contains(page, "Also open") {
 		t.Error("another project is told of")
 	}
-	s.has(s.get(viewer, "/effects?project=shop&q=acct_1"), "It is known in another project", "billing")
+	s.has(s.get(viewer, "/effects?project=shop&q=acct_1"), "Found in another project", "billing")
 }
 
 func TestTheEmptyConsoleTeachesTheNextStep(t *testing.T) {
@@ -219,5 +219,5 @@ func TestTheEmptyConsoleTeachesTheNextStep(t *testing.T) {
 	s.has(s.get(viewer, "/incidents"), "Nothing is open")
 	s.has(s.get(admin, "/operators"), "spadmin operator invite")
 	s.has(s.get(admin, "/projects/billing"), "sk_…")
-	s.has(s.get(viewer, "/effects?q=in_1"), "Nothing was accepted under that id")
+	s.has(s.get(viewer, "/effects?q=in_1"), "No receipt has this id")
 }

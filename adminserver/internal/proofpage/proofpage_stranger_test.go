@@ -127,7 +127,7 @@ func TestEveryDeadLinkIsTheSamePage(t *testing.T) {
 	s := newSite(t)
 	live, dead := s.deadLinks()
 	wanted := s.get(s.server.URL + "/p/x")
-	wanted.require(t, 404, "This link has expired or was withdrawn; ask whoever sent it for a new one.")
+	wanted.require(t, 404, "This link has expired or was withdrawn. Ask the person who sent it for a new one.")
 	for name, link := range dead {
 		got := s.get(link)
 		if got.status != wanted.status || got.body != wanted.body {
@@ -348,7 +348,7 @@ func TestNothingButTheListIsShown(t *testing.T) {
 	for _, url := range []string{link, link + "/proof.json", s.server.URL + "/.well-known/jwks.json", s.server.URL + "/p/x"} {
 		got := s.get(url)
 		if url == link {
-			got.require(t, 200, "Acme", "The record was brought up to date.")
+			got.require(t, 200, "Acme", "The record was updated.")
 		}
 		if url == link+"/proof.json" {
 			got.require(t, 200, `"unheard_of"`)

@@ -186,7 +186,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 	i := s.incident(credits("evt_1"))
 	_, link := s.issue(i)
 	s.get(link).
-		require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are on it", "Your credits have not been added yet", "ac•••••45",
+		require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are working on it", "Your credits have not been added yet", "ac•••••45",
 			"Everything up to entry 3 is exactly what was proven on", "A paid invoice", "Stripe")
 	s.succeed(i.Key)
 	s.get(link).
@@ -200,7 +200,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, link = s.issue(closed)
-	s.get(link).require(t, 200, "Our team settled this another way")
+	s.get(link).require(t, 200, "Our team settled this in another way")
 }
 
 // Entries that the proof was issued for cannot be removed or altered without the
