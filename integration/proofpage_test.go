@@ -271,7 +271,7 @@ func TestTheBrowserFindsWhatWasAltered(t *testing.T) {
 		`document.body.innerText`,
 	); !strings.Contains(
 		text,
-		"Entries have been removed or altered since this link was made",
+		"Entries have been removed or changed since this link was made",
 	) {
 		t.Errorf("the page says:\n%s", text)
 	}

@@ -126,7 +126,7 @@ func TestAReprocessIsAskedForAndResolves(t *testing.T) {
 		"Their credits have been added.",
 		"olga@example.com",
 		"Answered <strong>200</strong>",
-		"Nothing is left to do",
+		"Nothing to do",
 	)
 	s.has(s.get(viewer, "/effects?q=in_evt_1"), "Yes, it arrived.")
 }
@@ -142,7 +142,7 @@ func TestAConflictShowsWhatChangedAndLosesNothing(t *testing.T) {
 	if got.status != http.StatusConflict {
 		t.Fatalf("closing what was closed meanwhile: %d", got.status)
 	}
-	s.has(got.body, "it was failed when you looked, and is closed now", "refunded by hand, ticket 4711</textarea>", "first")
+	s.has(got.body, "the incident was failed when you loaded the page and is closed now", "refunded by hand, ticket 4711</textarea>", "first")
 	empty := s.do(admin, http.MethodPost, path+"/note", url.Values{"revision": {fmt.Sprint(incident.Revision + 1)}, "note": {""}})
 	if empty.status != http.StatusUnprocessableEntity {
 		t.Errorf("an empty note: %d", empty.status)
@@ -177,7 +177,7 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 	if got.status != http.StatusConflict {
 		t.Errorf("reopening what was reopened since: %d", got.status)
 	}
-	s.has(got.body, "it was closed when you looked, and is failed now", "the refund bounced</textarea>")
+	s.has(got.body, "the incident was closed when you loaded the page and is failed now", "the refund bounced</textarea>")
 	s.db.RequireSound()
 }
 
@@ -260,7 +260,7 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 	)
 	s.post(admin, path, url.Values{"channel": {"slack"}, "target": {"http://127.0.0.1:1/services/T0/B0/secret"}})
 	got := s.do(admin, http.MethodPost, path, url.Values{"channel": {"webhook"}, "target": {"http://127.0.0.1:1/hook"}})
-	s.has(got.body, "whsec_", "shown this once")
+	s.has(got.body, "whsec_", "shown only once")
 	page := s.get(admin, "/projects/billing")
 	if strings.Contains(page, "T0/B0") || strings.Contains(page, "whsec_") {
 		t.Error("a secret of an alert's destination is shown")
@@ -294,7 +294,7 @@ func TestATestOfAlertsSaysWhatCameOfEach(t *testing.T) {
 	s.do(admin, http.MethodPost, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})
 	s.has(s.get(admin, "/projects/billing"), "Send a test")
 	got := s.do(admin, http.MethodPost, path+"/test", nil)
-	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "has no mail server")
+	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "no mail server is configured")
 	if got.status != http.StatusOK || heard.Load() != 1 || strings.Contains(got.body, "T0B0") {
 		t.Errorf("%d, the webhook heard %d tests\n%s", got.status, heard.Load(), got.body)
 	}

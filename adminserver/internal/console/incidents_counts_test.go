@@ -72,5 +72,5 @@ func TestTheListShowsTheStateThatItSelects(t *testing.T) {
 		page := s.get(viewer, "/incidents?project=billing&show="+show)
 		s.has(page, ">1 incident<", `<span class="state `+show+`">`+show+`</span>`, string(incidents[want].ID))
 	}
-	s.has(s.get(viewer, late+"?project=billing"), `<span class="state closed">closed</span>`, "a success came after it was closed")
+	s.has(s.get(viewer, late+"?project=billing"), `<span class="state closed">closed</span>`, "the effect was applied after the incident was closed")
 }

@@ -190,7 +190,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 			"Everything up to entry 3 is exactly what was proven on", "A paid invoice", "Stripe")
 	s.succeed(i.Key)
 	s.get(link).
-		require(t, 200, "<h1>Your credits were added <span>on <time", "The case is settled", "Everything up to entry 3 is exactly what was proven on")
+		require(t, 200, "<h1>Your credits were added <span>on <time", "The case is resolved", "Everything up to entry 3 is exactly what was proven on")
 	if strings.Contains(s.get(link).body, "was changed") {
 		t.Error("it warns of nothing")
 	}
@@ -226,7 +226,7 @@ func TestAlterationsSinceTheProofAreShown(t *testing.T) {
 			got.require(
 				t,
 				200,
-				"Entries have been removed or altered since this link was made",
+				"Entries have been removed or changed since this link was made",
 				"The record below was changed after this link was made",
 			)
 			if strings.Contains(got.body, "exactly what was proven") {
