@@ -26,7 +26,10 @@ func (s *Server) health() []web.Route {
 			if err := s.deps.Checks.Ready(ctx); err != nil {
 				// The error may name hosts and users: it is for the log.
 				s.cfg.Logger.WarnContext(ctx, "sendpromptly: the server is not ready", "request_id", web.RequestID(ctx), "error", err)
-				say(w, http.StatusServiceUnavailable, "the database does not answer, or its schema is older than this build: run spadmin migrate up")
+				say(
+					w, http.StatusServiceUnavailable,
+					"the database does not answer, or its schema is older than this build: run spadmin migrate up",
+				)
 				return
 			}
 			say(w, http.StatusOK, "ready")

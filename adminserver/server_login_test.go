@@ -50,7 +50,8 @@ func TestATokenLogsInAndGoesOnToWhereOneWas(t *testing.T) {
 	secret := s.token("viewer", "")
 	for next, to := range map[string]string{
 		"/incidents?state=failed": "/incidents?state=failed", "": "/", "//evil.example/": "/", "///evil.example": "/",
-		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/", "/../elsewhere": "/", "/%2e%2e/elsewhere": "/",
+		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/",
+		"/../elsewhere": "/", "/%2e%2e/elsewhere": "/",
 	} {
 		b := s.browser()
 		b.do("POST", "/login", url.Values{"token": {secret}, "next": {next}}).require(t, 303, to)

@@ -128,22 +128,26 @@ func addActions(r *room) {
 	plain(
 		actions.Reprocess,
 		"Request a repair from the app",
-		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight, and when the effect is applied. A closed incident reopens. Requires If-Match.",
+		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight, and when the effect "+
+			"is applied. A closed incident reopens. Requires If-Match.",
 	)
 	plain(
 		actions.Stop,
 		"End the attempt in flight",
-		"Its remaining callbacks are cancelled and the incident becomes failed. If no attempt is in flight, only the timeline entry is written. Requires If-Match.",
+		"Its remaining callbacks are cancelled and the incident becomes failed. If no attempt is in flight, only the "+
+			"timeline entry is written. Requires If-Match.",
 	)
 	plain(
 		actions.TryNow,
 		"Send the next callback now",
-		"Sends the callback before its scheduled time. Refused without an attempt, while a callback is being sent, and after the app accepted one. Requires If-Match.",
+		"Sends the callback before its scheduled time. Refused without an attempt, while a callback is being sent, and "+
+			"after the app accepted one. Requires If-Match.",
 	)
 	noted(actions.Close, "Close an incident without an outcome",
 		"The note gives the reason. Refused while an attempt is in flight. Requires If-Match.", true, http.StatusPreconditionRequired)
 	noted(actions.Reopen, "Reopen a closed incident",
-		"Its state is failed or missing again, as its cause says, and it is alerted again. The note gives the reason. Requires If-Match.",
+		"Its state is failed or missing again, as its cause says, and it is alerted again. The note gives the reason. "+
+			"Requires If-Match.",
 		true, http.StatusPreconditionRequired)
 	noted(actions.Note, "Add a note to the timeline", "The state does not change. If-Match is checked if it is sent.", false)
 }

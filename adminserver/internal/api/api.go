@@ -70,7 +70,8 @@ func newRoom(d web.Deps) *room {
 	}
 	r.api = huma.NewAPI(config, r)
 	for _, register := range []func(*room){
-		addIncidents, addActions, addEffects, addPlans, addViews, addProjects, addKeys, addPeople, addTokens, addAuditLog, addStatistics, addProofs, addEvents,
+		addIncidents, addActions, addEffects, addPlans, addViews, addProjects, addKeys, addPeople, addTokens, addAuditLog,
+		addStatistics, addProofs, addEvents,
 	} {
 		register(r)
 	}

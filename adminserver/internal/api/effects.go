@@ -79,7 +79,8 @@ func addEffects(r *room) {
 		e, err := r.Incidents.Effects.Get(ctx, project, engine.EffectID(in.ID))
 		return &reply[wire.Effect]{wire.NewEffect(project, e)}, err
 	})
-	line.path, line.id, line.title = "/effects/{id}/related", "effects-related", "Read effects of the same event, reference or customer"
+	line.path, line.id, line.title = "/effects/{id}/related", "effects-related",
+		"Read effects of the same event, reference or customer"
 	add(r, line, func(ctx context.Context, in *effectPath) (*reply[RelatedEffects], error) {
 		project, err := r.effectIn(ctx, in.ID)
 		if err != nil {

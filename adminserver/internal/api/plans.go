@@ -196,7 +196,8 @@ func planActions(r *room) {
 		role:   identity.Operator,
 		status: http.StatusCreated,
 		title:  "Freeze a set of incidents for a bulk action",
-		text:   "Nothing runs until the plan is started. It then skips incidents that have changed, and sends only a few callbacks per project at once.",
+		text: "Nothing runs until the plan is started. It then skips incidents that have changed, and sends only a few " +
+			"callbacks per project at once.",
 		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge},
 	}
 	add(r, line, func(ctx context.Context, in *struct {

@@ -138,7 +138,8 @@ func projectChanges(r *room) {
 		p, secret, err := r.Projects.Create(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
 		return &reply[wire.ProjectWithSecret]{wire.ProjectWithSecret{Project: wire.NewProject(p), CallbackSecret: secret}}, err
 	})
-	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set", "Change a project's settings", http.StatusOK
+	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set",
+		"Change a project's settings", http.StatusOK
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Settings
@@ -155,7 +156,8 @@ func projectChanges(r *room) {
 		return &reply[projects.Project]{wire.NewProject(p)}, err
 	})
 	line.method, line.path, line.id = http.MethodPost, "/projects/{name}/rotate-callback-secret", "projects-rotate-callback-secret"
-	line.title, line.text = "Create a new callback secret", "The new secret signs from now on. The older ones also sign until the overlap ends."
+	line.title, line.text = "Create a new callback secret",
+		"The new secret signs from now on. The older ones also sign until the overlap ends."
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Rotation

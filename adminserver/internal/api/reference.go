@@ -27,7 +27,10 @@ func reference(r *room, base web.Base) []byte {
 		Title, Text, Style, Home, Root, Spec string
 		Groups                               []group
 		Shapes                               []shape
-	}{spec.Info.Title, spec.Info.Description, base.Path(assets.Path("console.css")), base.Path("/"), base.Path(Prefix), base.Path(Prefix + "/openapi.json"), groups(r), shapes(spec)}
+	}{
+		spec.Info.Title, spec.Info.Description, base.Path(assets.Path("console.css")), base.Path("/"), base.Path(Prefix),
+		base.Path(Prefix + "/openapi.json"), groups(r), shapes(spec),
+	}
 	var out bytes.Buffer
 	if err := referenceTemplate.Execute(&out, page); err != nil {
 		panic(err) // the page is made from types only: a test would have caught it

@@ -63,7 +63,8 @@ type Attempts struct {
 }
 
 func timeline(r *room, line operation) {
-	line.path, line.id, line.title = "/incidents/{id}/timeline", "incidents-timeline", "Read an incident's timeline, oldest entry first"
+	line.path, line.id, line.title = "/incidents/{id}/timeline", "incidents-timeline",
+		"Read an incident's timeline, oldest entry first"
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
 		After int64 `query:"after" default:"-1" minimum:"-1" doc:"next_after of the previous page."`
@@ -80,7 +81,8 @@ func timeline(r *room, line operation) {
 		page, err := e.Timeline(ctx, i.EffectID, in.After+1)
 		return &reply[wire.Timeline]{wire.NewTimeline(page)}, err
 	})
-	line.path, line.id, line.title = "/incidents/{id}/attempts", "incidents-attempts", "Read an incident's newest 100 attempts with their callbacks"
+	line.path, line.id, line.title = "/incidents/{id}/attempts", "incidents-attempts",
+		"Read an incident's newest 100 attempts with their callbacks"
 	add(r, line, func(ctx context.Context, in *IncidentPath) (*reply[Attempts], error) {
 		project, _, err := r.incidentIn(ctx, in.ID)
 		if err != nil {

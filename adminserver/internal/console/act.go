@@ -28,20 +28,28 @@ var forms = []action{
 			return err
 		},
 	},
-	{actions.Stop, "Attempt stopped. Its remaining callbacks are cancelled.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
-		_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
-		return err
-	}},
+	{
+		actions.Stop,
+		"Attempt stopped. Its remaining callbacks are cancelled.",
+		func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+			_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
+			return err
+		},
+	},
 	{actions.TryNow, "Sending the next callback now.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.TryNow(v.ctx(), id, v.who.Actor(), seen)
 	}},
 	{actions.Close, "Incident closed.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.CloseIncident(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
-	{actions.Reopen, "Incident reopened. Alerts are sent as for a new incident.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
-		_, err := v.engine.Reopen(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
-		return err
-	}},
+	{
+		actions.Reopen,
+		"Incident reopened. Alerts are sent as for a new incident.",
+		func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+			_, err := v.engine.Reopen(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
+			return err
+		},
+	},
 	{actions.Note, "Note added to the timeline.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.Note(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
@@ -94,7 +102,8 @@ func refusal(err error, seen string) (*web.Problem, bool) {
 			wire.StateName(refused.State),
 		)
 	case errors.As(err, &refused) && refused.Changed:
-		problem.Detail = "Nothing was done: the incident has changed since you loaded the page. The timeline shows what changed; your text is still here."
+		problem.Detail = "Nothing was done: the incident has changed since you loaded the page. The timeline shows what " +
+			"changed; your text is still here."
 	case errors.As(err, &refused):
 		problem.Detail = "Nothing was done: " + refused.Reason + "."
 	default:

@@ -46,7 +46,9 @@ func (c *console) sendTests(v *visit) error {
 	defer cancel()
 	results, err := c.testAlerts(ctx, v.project)
 	if _, ok := fieldProblem(err); ok {
-		return v.showProject(http.StatusUnprocessableEntity, "Nothing was sent: the project has no alert destination. Turn one on first.")
+		return v.showProject(
+			http.StatusUnprocessableEntity, "Nothing was sent: the project has no alert destination. Turn one on first.",
+		)
 	}
 	if err != nil {
 		return err

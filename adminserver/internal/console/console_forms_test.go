@@ -20,8 +20,10 @@ import (
 // changes counts everything that a form could have changed.
 func (s *site) changes() (n int) {
 	s.t.Helper()
-	const all = `SELECT (SELECT count(*) FROM sendpromptly.changes) + (SELECT count(*) FROM sendpromptly.audit) + (SELECT count(*) FROM sendpromptly.entries)
-		+ (SELECT count(*) FROM sendpromptly.plans) + (SELECT count(*) FROM sendpromptly.saved_views) + (SELECT count(*) FROM sendpromptly.projects)`
+	const all = `SELECT (SELECT count(*) FROM sendpromptly.changes) + (SELECT count(*) FROM sendpromptly.audit)
+		+ (SELECT count(*) FROM sendpromptly.entries)
+		+ (SELECT count(*) FROM sendpromptly.plans) + (SELECT count(*) FROM sendpromptly.saved_views) + (SELECT count(*)
+		FROM sendpromptly.projects)`
 	if err := s.db.Pool.QueryRow(s.t.Context(), all).Scan(&n); err != nil {
 		s.t.Fatal(err)
 	}
@@ -142,7 +144,10 @@ func TestAConflictShowsWhatChangedAndLosesNothing(t *testing.T) {
 	if got.status != http.StatusConflict {
 		t.Fatalf("closing what was closed meanwhile: %d", got.status)
 	}
-	s.has(got.body, "the incident was failed when you loaded the page and is closed now", "refunded by hand, ticket 4711</textarea>", "first")
+	s.has(
+		got.body, "the incident was failed when you loaded the page and is closed now",
+		"refunded by hand, ticket 4711</textarea>", "first",
+	)
 	empty := s.do(admin, http.MethodPost, path+"/note", url.Values{"revision": {fmt.Sprint(incident.Revision + 1)}, "note": {""}})
 	if empty.status != http.StatusUnprocessableEntity {
 		t.Errorf("an empty note: %d", empty.status)
@@ -269,7 +274,11 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 	if s.has(page, "Alert destination removed."); strings.Contains(page, "oncall@example.com") {
 		t.Error("email is still on")
 	}
-	for _, form := range []url.Values{{"channel": {"email"}, "target": {"nobody"}}, {"channel": {"slack"}, "target": {"ftp://x"}}, {"channel": {"pager"}, "target": {"x"}}} {
+	for _, form := range []url.Values{
+		{"channel": {"email"}, "target": {"nobody"}},
+		{"channel": {"slack"}, "target": {"ftp://x"}},
+		{"channel": {"pager"}, "target": {"x"}},
+	} {
 		if got := s.do(admin, http.MethodPost, path, form); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", form, got.status)
 		}

@@ -127,7 +127,8 @@ func TestNULAndBrokenTextAreRefusedWithAPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, path := range []string{
-		"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense", "/incidents?from=yesterday",
+		"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense",
+		"/incidents?from=yesterday",
 		"/incidents?before=1", "/incidents?q=" + strings.Repeat("x", 300),
 	} {
 		if got := s.do(
@@ -140,7 +141,10 @@ func TestNULAndBrokenTextAreRefusedWithAPage(t *testing.T) {
 			t.Errorf("GET %s: %d", path, got.status)
 		}
 	}
-	for _, path := range []string{"/incidents/1", "/incidents/%00", "/effects/x", "/plans/x", "/projects/nosuch", "/?project=nosuch", "/assets/console.css"} {
+	for _, path := range []string{
+		"/incidents/1", "/incidents/%00", "/effects/x", "/plans/x", "/projects/nosuch", "/?project=nosuch",
+		"/assets/console.css",
+	} {
 		if got := s.do(viewer, http.MethodGet, path, nil); got.status != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, got.status)
 		}
@@ -154,7 +158,8 @@ func TestAnotherProjectDoesNotExist(t *testing.T) {
 	plan := s.post(admin, "/plans", url.Values{"project": {"billing"}, "action": {"reprocess"}, "show": {"open"}})
 	plan, _, _ = strings.Cut(plan, "?")
 	for _, path := range []string{
-		"/incidents/" + string(incident.ID), "/effects/" + string(incident.EffectID), "/effects/" + string(incident.EffectID) + "?project=billing", plan,
+		"/incidents/" + string(incident.ID), "/effects/" + string(incident.EffectID),
+		"/effects/" + string(incident.EffectID) + "?project=billing", plan,
 		plan + "?project=billing", "/projects/billing", "/?project=billing", "/operators", "/events?project=billing",
 	} {
 		if got := s.do(shopOnly, http.MethodGet, path, nil); got.status != http.StatusNotFound {

@@ -65,7 +65,10 @@ func (h *hub) start(ctx context.Context) error {
 		for following.Err() == nil {
 			err := caught.Call(func() error { h.follow(following, e, &after); return nil })
 			if err != nil {
-				caught.Log(following, h.console.Logger, slog.LevelError, "sendpromptly: the console lost the change feed and will reconnect", err)
+				caught.Log(
+					following, h.console.Logger, slog.LevelError,
+					"sendpromptly: the console lost the change feed and will reconnect", err,
+				)
 			}
 			select {
 			case <-following.Done():

@@ -69,8 +69,9 @@ func (c *console) createProject(v *visit) error {
 		return err
 	}
 	return v.showOnce(shownOnce{
-		Title: "Project " + name, What: "This is the callback secret. The app’s repair endpoint verifies callbacks with it.", Secret: secret,
-		Back: v.link("/projects/" + name),
+		Title: "Project " + name, What: "This is the callback secret. The app’s repair endpoint verifies callbacks with it.",
+		Secret: secret,
+		Back:   v.link("/projects/" + name),
 	})
 }
 
@@ -176,7 +177,8 @@ func (c *console) rotateSecret(v *visit) error {
 	}
 	return v.showOnce(shownOnce{
 		Title: "A new callback secret", Secret: secret, Back: v.link("/projects/" + v.project),
-		What: "Callbacks are signed with it from now on. They are also signed with the older secrets for " + strconv.Itoa(hours) + " more hours.",
+		What: "Callbacks are signed with it from now on. They are also signed with the older secrets for " +
+			"" + strconv.Itoa(hours) + " more hours.",
 	})
 }
 

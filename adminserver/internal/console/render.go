@@ -172,7 +172,10 @@ func (v *visit) problem(p *web.Problem) {
 		Title, Detail string
 		// Again says that logging in again may help, Ours that the server failed.
 		Again, Ours bool
-	}{p.Title, detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent, p.Status >= http.StatusInternalServerError}
+	}{
+		p.Title, detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent,
+		p.Status >= http.StatusInternalServerError,
+	}
 	if err := v.render(p.Status, "problem", page{Title: p.Title, Data: data}); err != nil {
 		v.Logger.ErrorContext(v.ctx(), "sendpromptly: the page for a problem could not be shown",
 			"request_id", web.RequestID(v.ctx()), "error", err)

@@ -133,7 +133,10 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 		return none, fail("subscription_required", "An operator has suspended this project.")
 	}
 	if wait := a.rates.wait(caller.Project); wait > 0 {
-		return none, &problem{code: "rate_limited", message: "Too many requests for this project. Retry after the seconds in Retry-After.", retryAfter: wait}
+		return none, &problem{
+			code: "rate_limited", message: "Too many requests for this project. Retry after the seconds in Retry-After.",
+			retryAfter: wait,
+		}
 	}
 	// The engine may have to query the database. It must not do so within the transaction, where it would
 	// wait for a connection while holding one.

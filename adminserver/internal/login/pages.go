@@ -91,7 +91,11 @@ func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
 			w,
 			r,
 			http.StatusOK,
-			view{Next: next, Notice: "If this address may log in, a login link has been sent. It works once and expires after 15 minutes."},
+			view{
+				Next: next,
+				Notice: "If this address may log in, a login link has been sent. It works once and expires after 15 " +
+					"minutes.",
+			},
 		)
 		return
 	}
@@ -171,7 +175,8 @@ func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
 			w,
 			r,
 			http.StatusUnauthorized,
-			view{Problem: "This link was already used, or it is older than 15 minutes. Ask an admin for a new one: spadmin operator login EMAIL prints it."},
+			view{Problem: "This link was already used, or it is older than 15 minutes. Ask an admin for a new one: " +
+				"spadmin operator login EMAIL prints it."},
 		)
 	case err != nil:
 		l.fail(w, r, err)

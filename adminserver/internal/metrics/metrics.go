@@ -80,7 +80,10 @@ func (m *Metrics) Routes() []web.Route {
 					web.WriteProblem(
 						w,
 						r,
-						web.New(http.StatusUnauthorized, "metrics require a token for all projects: create one with spadmin token create --role viewer"),
+						web.New(
+							http.StatusUnauthorized,
+							"metrics require a token for all projects: create one with spadmin token create --role viewer",
+						),
 					)
 					return
 				}

@@ -30,7 +30,8 @@ var files embed.FS
 var templates = template.Must(template.ParseFS(files, "*.html"))
 
 // policy lets the page load its own files, and nothing else.
-const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'none'; " +
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action " +
+	"'none'; " +
 	"frame-ancestors 'none'; base-uri 'none'"
 
 // proofPage answers for one server.
@@ -264,7 +265,9 @@ func isPreview(r *http.Request) bool {
 		}
 	}
 	agent := strings.ToLower(r.UserAgent())
-	for _, word := range []string{"bot", "preview", "crawl", "spider", "scan", "embedly", "iframely", "vkshare", "snippet", "headless"} {
+	for _, word := range []string{
+		"bot", "preview", "crawl", "spider", "scan", "embedly", "iframely", "vkshare", "snippet", "headless",
+	} {
 		if strings.Contains(agent, word) {
 			return true
 		}
