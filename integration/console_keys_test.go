@@ -77,6 +77,6 @@ func TestTheConsoleIsWorkedByKeys(t *testing.T) {
 		t.Errorf("%d repairs without a confirmation", n)
 	}
 	press("r", enter)
-	b.sees("Reprocess is asked for.", "Their credits have been added.")
+	b.sees("Reprocess requested.", "Their credits have been added.")
 	b.waits(`document.title.startsWith("Done: ")`)
 }

@@ -239,7 +239,7 @@ func TestTheConsoleWorksWithoutScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.click("#close button")
-	b.sees("Nothing was done: it was failed when you looked", "grace@example.com")
+	b.sees("Nothing was done: the incident was failed when you loaded the page", "grace@example.com")
 	if kept := eval[string](b, `[...document.querySelectorAll("textarea")].map((t) => t.value).join()`); kept != "no longer needed" {
 		t.Errorf("what was typed is %q now", kept)
 	}
@@ -247,7 +247,7 @@ func TestTheConsoleWorksWithoutScript(t *testing.T) {
 	b.click("[data-row] a.main")
 	b.click("#reprocess > summary")
 	b.click("#reprocess button")
-	b.sees("Reprocess is asked for.")
+	b.sees("Reprocess requested.")
 	for end := time.Now().Add(seeWithin); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if i, err := s.engine.Incident(t.Context(), bruno); err != nil || i.State == engine.StateApplied {
 			break

@@ -284,13 +284,13 @@ func TestTheBrowserFindsLies(t *testing.T) {
 	b := openBrowser(t, "")
 	link := s.link(s.lost("evt_1", "credit_grant", "invoice.paid"))
 	for lie, want := range map[string]string{
-		`bundle.entries[1].kind = "success"`:                                                              "Entry 2 was altered",
-		`bundle.entries[0].at += 1000000`:                                                                 "Entry 1 was altered",
-		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`:                                 "Entry 1 was altered",
+		`bundle.entries[1].kind = "success"`:                                                              "Entry 2 was changed",
+		`bundle.entries[0].at += 1000000`:                                                                 "Entry 1 was changed",
+		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`:                                 "Entry 1 was changed",
 		`bundle.entries.find((e) => e.fields.some((f) => f.salt)).fields.find((f) => f.salt).value = "1"`: "was altered",
 		`bundle.entries.pop()`:                                                                            "not those that were signed",
-		`bundle.entries.splice(1, 1)`:                                                                     "Entry 2 was altered",
-		`bundle.effect.type = "access_unlock"`:                                                            "Entry 1 was altered",
+		`bundle.entries.splice(1, 1)`:                                                                     "Entry 2 was changed",
+		`bundle.effect.type = "access_unlock"`:                                                            "Entry 1 was changed",
 		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                                           "signature of this link is false",
 		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                                  "signature of this link is false",
 		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                                "not signed by a key that is published",
