@@ -15,11 +15,11 @@ import (
 type AlertResult struct {
 	// Channel is email, slack or webhook.
 	Channel string `json:"channel"`
-	// Target is what may be shown of the destination: addresses, or the host of a URL.
+	// Target is the part of the destination that may be shown: addresses, or the host of a URL.
 	Target string `json:"target"`
 	// OK says that the destination accepted the message.
 	OK bool `json:"ok"`
-	// Error says why it did not, in at most 500 bytes.
+	// Error says why not, in at most 500 bytes.
 	Error string `json:"error,omitempty"`
 }
 

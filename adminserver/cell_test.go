@@ -27,12 +27,12 @@ func TestAServerStandsOnOneCell(t *testing.T) {
 		cfg         adminserver.Config
 		field, says string
 	}{
-		"two cells": {adminserver.Config{Cells: []adminserver.Cell{one, one}}, "Config.Cells", "not supported yet"},
+		"two cells": {adminserver.Config{Cells: []adminserver.Cell{one, one}}, "Config.Cells", "not supported"},
 		"another schema": {
 			adminserver.Config{Cells: []adminserver.Cell{{Pool: pool, Schema: "billing"}}},
-			"Config.Cells[0].Schema", "not supported yet",
+			"Config.Cells[0].Schema", "not supported",
 		},
-		"pool and cells":    {adminserver.Config{Pool: pool, Cells: []adminserver.Cell{one}}, "Config.Pool", "exclude each other"},
+		"pool and cells":    {adminserver.Config{Pool: pool, Cells: []adminserver.Cell{one}}, "Config.Pool", "cannot both be set"},
 		"neither":           {adminserver.Config{}, "Config.Pool", "is nil"},
 		"a cell of nothing": {adminserver.Config{Cells: []adminserver.Cell{{Name: "one"}}}, "Config.Cells[0].Pool", "is nil"},
 	} {

@@ -10,11 +10,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
-// readyWithin bounds the question to the database.
+// readyWithin is the time limit of the database check.
 const readyWithin = 2 * time.Second
 
-// health are the pages for probes: healthz says that the process answers,
-// readyz that its database does and has the schema that this build needs.
+// health are the routes for probes: healthz answers while the process runs, readyz while its database also
+// answers and has the schema that this build needs.
 func (s *Server) health() []web.Route {
 	return []web.Route{
 		{Pattern: "GET /healthz", Probe: true, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -26,7 +26,10 @@ func (s *Server) health() []web.Route {
 			if err := s.deps.Checks.Ready(ctx); err != nil {
 				// The error may name hosts and users: it is for the log.
 				s.cfg.Logger.WarnContext(ctx, "sendpromptly: the server is not ready", "request_id", web.RequestID(ctx), "error", err)
-				say(w, http.StatusServiceUnavailable, "the database does not answer, or its schema is older than this build")
+				say(
+					w, http.StatusServiceUnavailable,
+					"the database does not answer, or its schema is older than this build: run spadmin migrate up",
+				)
 				return
 			}
 			say(w, http.StatusOK, "ready")

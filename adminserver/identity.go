@@ -17,7 +17,7 @@ const (
 	Admin
 )
 
-// String returns viewer, operator or admin, and "none" for what is no role.
+// String returns viewer, operator or admin, or "none" for any other value.
 func (r Role) String() string { return identity.Role(r).String() }
 
 // Identity is the caller, as the embedding app vouches for them. The zero value
@@ -26,15 +26,15 @@ type Identity struct {
 	// Name enters timelines and the audit log: an email address, for example.
 	Name string
 	Role Role
-	// Project is the name of the only project that the caller sees; "" is all of them.
+	// Project is the name of the only project that the caller may read; "" means all projects.
 	Project string
 	// Recent says that the caller logged in within the last 15 minutes, which
 	// changes of keys, secrets, repair URLs and operators require.
 	Recent bool
 }
 
-// Authenticate finds out who sent a request. ok is false for a caller who is not
-// known. An error means that it could not be found out: the answer is 503.
+// Authenticate finds out who sent a request. ok is false for a caller who is not known. An error means that
+// the check itself failed: the answer is 503.
 type Authenticate func(r *http.Request) (who Identity, ok bool, err error)
 
 // inside is the function as the rooms call it.

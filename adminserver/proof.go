@@ -15,7 +15,7 @@ type ProofRequest struct {
 	Incident engine.IncidentID
 	// Project limits the incident to one project, by name. Default: any.
 	Project string
-	// For is how long the proof holds, in whole seconds, at most 90 days. Default: 7 days.
+	// For is how long the proof is valid, in whole seconds, at most 90 days. Default: 7 days.
 	For time.Duration
 	// Audience is a note on who the proof is for, at most 255 bytes. Its holder
 	// does not see it.
@@ -29,7 +29,7 @@ type Proof struct {
 	// ID names the proof; it is the token's jti.
 	ID      string
 	Project string
-	// Incident is what the proof shows, Effect is what was owed.
+	// Incident is what the proof shows, Effect is the incident's effect.
 	Incident engine.IncidentID
 	Effect   engine.EffectID
 	// Issuer is the base URL that the token names.

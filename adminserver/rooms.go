@@ -10,7 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
-// rooms puts the parts together: their routes, and their background steps in s.steps.
+// rooms collects the routes of all parts, and their background steps in s.steps.
 func (s *Server) rooms() []web.Route {
 	sender := alerts.New(s.deps, mail.SMTP(s.cfg.SMTP))
 	routes := append(s.health(), s.metrics.Routes()...)

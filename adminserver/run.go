@@ -10,10 +10,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
-// Run does the server's background work, such as sending alerts, until ctx
-// ends, and then ends the streams of live pages, so that the HTTP server can go
-// down. It returns nil after the steps under way have ended; what they meet is
-// logged, and each goes on at its next interval. Any number of servers may run.
+// Run does the server's background work, such as sending alerts, until ctx ends, and then ends the streams of
+// live pages, so that the HTTP server can stop. It returns nil after the running steps have ended. Their
+// errors are logged, and each step runs again after its interval. Any number of servers may run.
 func (s *Server) Run(ctx context.Context) error {
 	defer s.close()
 	var loops sync.WaitGroup
@@ -26,8 +25,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// loop calls a step at once and then again an interval after it ended. A panic
-// in it is logged with its stack, and takes neither the server nor the loop along.
+// loop calls a step at once and then again one interval after it ended. A panic in it is logged with its
+// stack, and stops neither the server nor the loop.
 func (s *Server) loop(ctx context.Context, step web.Step) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()

@@ -8,9 +8,8 @@
 //	mux.Handle("/sendpromptly/", admin)
 //	go admin.Run(ctx)
 //
-// It lets in operators by login links, tokens and OIDC, or whoever
-// Config.Authenticate says. It runs no engine: that is engine.Run, which any
-// process may do. `spadmin serve` is this handler and an engine in one program.
+// Operators log in by login links, tokens and OIDC, or Config.Authenticate identifies them. It runs no
+// engine: any process may call engine.Run. `spadmin serve` is this handler and an engine in one program.
 package adminserver
 
 import (
@@ -37,17 +36,17 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
-// Server serves the parts that its [Config] names. It is safe for concurrent
-// use and keeps nothing that Postgres does not have.
+// Server serves the parts that its [Config] names. It is safe for concurrent use and stores nothing outside
+// Postgres.
 type Server struct {
 	cfg     Config
 	deps    web.Deps
 	handler *web.Handler
 	steps   []web.Step
-	// login is nil where the embedding app says who asks.
+	// login is nil if the embedding app identifies the caller.
 	login   *login.Login
 	metrics *metrics.Metrics
-	// close ends the streams, so that a server can go down.
+	// close ends the streams, so that a server can stop.
 	close context.CancelFunc
 }
 
@@ -118,8 +117,7 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// problems answers people what went wrong: with a page of the console where it
-// is served.
+// problems shows errors to people: with a page of the console if that is served.
 func (s *Server) problems() web.Answerer {
 	if !s.serves(PartConsole) {
 		return nil
@@ -148,7 +146,7 @@ func (c Config) complete() (Config, web.Base, error) {
 		if !slices.Contains([]Part{PartConsole, PartIngest, PartProof}, part) {
 			return c, base, &engine.FieldError{
 				Field:  "Config.Only",
-				Reason: fmt.Sprintf("may hold console, ingest and proof, not %q", part),
+				Reason: fmt.Sprintf("must contain only console, ingest and proof, not %q", part),
 			}
 		}
 	}
@@ -164,8 +162,7 @@ func (c Config) complete() (Config, web.Base, error) {
 	return c, base, nil
 }
 
-// allowed are the networks that may be reached although they are not public, as in
-// [engine.Config].
+// allowed are the non-public networks that may be reached, as in [engine.Config].
 func (c Config) allowed() ([]netip.Prefix, error) {
 	if c.AllowNetworks != nil {
 		return c.AllowNetworks, nil

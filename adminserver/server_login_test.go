@@ -50,7 +50,8 @@ func TestATokenLogsInAndGoesOnToWhereOneWas(t *testing.T) {
 	secret := s.token("viewer", "")
 	for next, to := range map[string]string{
 		"/incidents?state=failed": "/incidents?state=failed", "": "/", "//evil.example/": "/", "///evil.example": "/",
-		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/", "/../elsewhere": "/", "/%2e%2e/elsewhere": "/",
+		"https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/a\r\nSet-Cookie: x=y": "/",
+		"/../elsewhere": "/", "/%2e%2e/elsewhere": "/",
 	} {
 		b := s.browser()
 		b.do("POST", "/login", url.Values{"token": {secret}, "next": {next}}).require(t, 303, to)
@@ -224,7 +225,7 @@ func TestTheLoginPageMailsALinkAndTellsNobodyWhoExists(t *testing.T) {
 		t.Fatal(mail)
 	}
 	ask("ada@example.com")
-	s.waitForLog("one was made within the last minute")
+	s.waitForLog("a link was created within the last minute")
 	s.browser().do("POST", link, url.Values{}).require(t, 303, "/")
 	ask("bob@example.com\r\nBcc: eve@example.com")
 	s.waitForLog("may not hold control characters")

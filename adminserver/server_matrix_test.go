@@ -107,9 +107,12 @@ func (m *matrix) fill(pattern string) (method, path string) {
 func (m *matrix) state() string {
 	m.t.Helper()
 	const everything = `SELECT concat_ws(' ', (SELECT count(*) FROM sendpromptly.audit), (SELECT count(*) FROM sendpromptly.changes),
-		(SELECT count(*) FROM sendpromptly.entries), (SELECT count(*) FROM sendpromptly.plans), (SELECT count(*) FROM sendpromptly.saved_views),
-		(SELECT string_agg(o::text, ',' ORDER BY o.email) FROM sendpromptly.operators AS o), (SELECT count(*) FROM sendpromptly.tokens WHERE revoked_at IS NULL),
-		(SELECT count(*) FROM sendpromptly.api_keys WHERE revoked_at IS NULL), (SELECT string_agg(p::text, ',' ORDER BY p.name) FROM sendpromptly.projects AS p),
+		(SELECT count(*) FROM sendpromptly.entries), (SELECT count(*) FROM sendpromptly.plans), (SELECT count(*)
+		FROM sendpromptly.saved_views),
+		(SELECT string_agg(o::text, ',' ORDER BY o.email) FROM sendpromptly.operators AS o), (SELECT count(*)
+		FROM sendpromptly.tokens WHERE revoked_at IS NULL),
+		(SELECT count(*) FROM sendpromptly.api_keys WHERE revoked_at IS NULL),
+		(SELECT string_agg(p::text, ',' ORDER BY p.name) FROM sendpromptly.projects AS p),
 		(SELECT count(*) FROM sendpromptly.callback_secrets), (SELECT string_agg(i::text, ',') FROM sendpromptly.incidents AS i))`
 	var state string
 	if err := m.db.Pool.QueryRow(m.t.Context(), everything).Scan(&state); err != nil {

@@ -86,8 +86,10 @@ func TestMetricsCountWhatHappened(t *testing.T) {
 	s.browser().get("/incidents/nothing?secret=hunter2")
 	_, text := s.scrape("127.0.0.1:1")
 	for _, line := range []string{
-		"sendpromptly_overdue 0", "sendpromptly_owed 1", "sendpromptly_incidents_opened_total 2", "sendpromptly_incidents_resolved_total 1",
-		`sendpromptly_callbacks_total{outcome="accepted"} 0`, "sendpromptly_database_up 1", "sendpromptly_lag_seconds 0", "sendpromptly_sweep_duration_seconds 0",
+		"sendpromptly_overdue 0", "sendpromptly_owed 1", "sendpromptly_incidents_opened_total 2",
+		"sendpromptly_incidents_resolved_total 1",
+		`sendpromptly_callbacks_total{outcome="accepted"} 0`, "sendpromptly_database_up 1", "sendpromptly_lag_seconds 0",
+		"sendpromptly_sweep_duration_seconds 0",
 		`sendpromptly_http_request_duration_seconds_count{method="GET",route="/incidents/{id}",status="303"} 1`,
 	} {
 		if !strings.Contains(text, line+"\n") {

@@ -230,7 +230,8 @@ func TestWhatTheProviderDidNotSayLetsNobodyIn(t *testing.T) {
 	s, p := oidcSite(t)
 	for why, claims := range map[string]map[string]any{
 		"not verified": {"email_verified": false}, "no address": {"email": ""}, "another client": {"aud": "other"},
-		"expired": {"exp": time.Now().Add(-time.Hour).Unix()}, "another issuer": {"iss": "https://evil.example"}, "another login's nonce": {"nonce": "x"},
+		"expired": {"exp": time.Now().Add(-time.Hour).Unix()}, "another issuer": {"iss": "https://evil.example"},
+		"another login's nonce": {"nonce": "x"},
 	} {
 		claims["roles"] = "sre"
 		p.claims = claims

@@ -18,7 +18,9 @@ func TestAPageThatSaysNoLeadsOn(t *testing.T) {
 	}
 	b := s.invited("ada@example.com", "viewer")
 	back := regexp.MustCompile(`<a href="([^"]*)">Back to the overview`)
-	for path, status := range map[string]int{"/operators": 403, "/incidents?project=nosuch": 404, "/incidents/nosuch?project=shop": 404, "/incidents?show=x": 422} {
+	for path, status := range map[string]int{
+		"/operators": 403, "/incidents?project=nosuch": 404, "/incidents/nosuch?project=shop": 404, "/incidents?show=x": 422,
+	} {
 		page := b.get(path).require(t, status, "").text
 		if !strings.Contains(page, `action="/logout"`) {
 			t.Errorf("%s: nobody can sign out:\n%s", path, page)

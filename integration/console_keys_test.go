@@ -68,7 +68,7 @@ func TestTheConsoleIsWorkedByKeys(t *testing.T) {
 	press("j", "r")
 	b.waits(
 		`location.hash === "#reprocess" && document.getElementById("reprocess").open &&
-			document.activeElement.innerText === "Ask for the repair"`,
+			document.activeElement.innerText === "Request the repair"`,
 	)
 	b.sees("acct_chidi paid")
 	b.accessible("an incident by keys")
@@ -78,6 +78,6 @@ func TestTheConsoleIsWorkedByKeys(t *testing.T) {
 		t.Errorf("%d repairs without a confirmation", n)
 	}
 	press("r", enter)
-	b.sees("Reprocess is asked for.", "Their credits have been added.")
+	b.sees("Reprocess requested.", "Their credits have been added.")
 	b.waits(`document.title.startsWith("Done: ")`)
 }

@@ -140,7 +140,7 @@ func (s *consoleSite) login(b *browser, email, role string) {
 		s.Fatal(err)
 	}
 	b.open("/login/" + link)
-	b.sees("Your link works once.")
+	b.sees("This link works once.")
 	b.click("button.solid")
 	b.sees("Overview")
 }
@@ -196,7 +196,7 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	b.accessible("incident")
 	b.snap("incident-desktop")
 	b.do(chromedp.KeyEvent("r"))
-	b.waits(`document.getElementById("reprocess").open && document.activeElement.textContent === "Ask for the repair"`)
+	b.waits(`document.getElementById("reprocess").open && document.activeElement.textContent === "Request the repair"`)
 	b.accessible("incident with a form open")
 	b.do(chromedp.KeyEvent("\r"))
 	b.sees("Their credits have been added.", "Incident resolved", "Answered 200", "ada@example.com")
@@ -204,7 +204,7 @@ func TestAnOperatorRepairsInTheConsole(t *testing.T) {
 	b.snap("resolved-desktop")
 	b.click("#proof > summary")
 	b.click("#proof button")
-	b.sees("It is shown this once.")
+	b.sees("It is shown only once.")
 	b.accessible("a secret")
 	b.snap("secret-desktop")
 	if link := eval[string](b, `document.getElementById("secret").textContent`); !strings.HasPrefix(link, s.url+"/p/") {
@@ -232,7 +232,7 @@ func TestTheConsoleWorksWithoutScript(t *testing.T) {
 	b.click("#note > summary")
 	b.do(chromedp.SendKeys(chromedp.CSS("#note-text"), "asked the bank"))
 	b.click("#note button")
-	b.sees("The note is on the timeline.", "asked the bank")
+	b.sees("Note added to the timeline.", "asked the bank")
 	// Somebody else is faster.
 	b.click("#close > summary")
 	b.do(chromedp.SendKeys(chromedp.CSS("#close-note"), "no longer needed"))
@@ -240,7 +240,7 @@ func TestTheConsoleWorksWithoutScript(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.click("#close button")
-	b.sees("Nothing was done: it was failed when you looked", "grace@example.com")
+	b.sees("Nothing was done: the incident was failed when you loaded the page", "grace@example.com")
 	if kept := eval[string](b, `[...document.querySelectorAll("textarea")].map((t) => t.value).join()`); kept != "no longer needed" {
 		t.Errorf("what was typed is %q now", kept)
 	}
@@ -248,7 +248,7 @@ func TestTheConsoleWorksWithoutScript(t *testing.T) {
 	b.click("[data-row] a.main")
 	b.click("#reprocess > summary")
 	b.click("#reprocess button")
-	b.sees("Reprocess is asked for.")
+	b.sees("Reprocess requested.")
 	for end := time.Now().Add(seeWithin); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
 		if i, err := s.engine.Incident(t.Context(), bruno); err != nil || i.State == engine.StateApplied {
 			break

@@ -190,7 +190,7 @@ func TestACustomerOpensTheProofLink(t *testing.T) {
 	link := s.link(i)
 	b.as(phone)
 	b.open(link)
-	if title := eval[string](b, `document.querySelector("h1").innerText`); title != "We are on it" {
+	if title := eval[string](b, `document.querySelector("h1").innerText`); title != "We are working on it" {
 		t.Errorf("before the repair: %q", title)
 	}
 	b.checked()
@@ -273,7 +273,7 @@ func TestTheBrowserFindsWhatWasAltered(t *testing.T) {
 		`document.body.innerText`,
 	); !strings.Contains(
 		text,
-		"Entries have been removed or altered since this link was made",
+		"Entries have been removed or changed since this link was made",
 	) {
 		t.Errorf("the page says:\n%s", text)
 	}
@@ -286,14 +286,14 @@ func TestTheBrowserFindsLies(t *testing.T) {
 	b := openBrowser(t, "")
 	link := s.link(s.lost("evt_1", "credit_grant", "invoice.paid"))
 	for lie, want := range map[string]string{
-		`bundle.entries[1].kind = "success"`:                              "Entry 2 was altered",
-		`bundle.entries[0].at += 1000000`:                                 "Entry 1 was altered",
-		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`: "Entry 1 was altered",
+		`bundle.entries[1].kind = "success"`:                              "Entry 2 was changed",
+		`bundle.entries[0].at += 1000000`:                                 "Entry 1 was changed",
+		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`: "Entry 1 was changed",
 		`bundle.entries.find((e) => e.fields.some((f) => f.salt))
 			.fields.find((f) => f.salt).value = "1"`: "was altered",
 		`bundle.entries.pop()`:                                                              "not those that were signed",
-		`bundle.entries.splice(1, 1)`:                                                       "Entry 2 was altered",
-		`bundle.effect.type = "access_unlock"`:                                              "Entry 1 was altered",
+		`bundle.entries.splice(1, 1)`:                                                       "Entry 2 was changed",
+		`bundle.effect.type = "access_unlock"`:                                              "Entry 1 was changed",
 		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                             "signature of this link is false",
 		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                    "signature of this link is false",
 		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                  "not signed by a key that is published",
@@ -377,7 +377,7 @@ func TestADeadLinkIsOnePage(t *testing.T) {
 		`document.body.innerText`,
 	); !strings.Contains(
 		text,
-		"This link has expired or was withdrawn; ask whoever sent it for a new one.",
+		"This link has expired or was withdrawn. Ask the person who sent it for a new one.",
 	) {
 		t.Errorf("the page says:\n%s", text)
 	}

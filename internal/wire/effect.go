@@ -6,12 +6,12 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// Effect is what was accepted and what became of it.
+// Effect is a receipt and the state of its effect.
 type Effect struct {
 	Receipt
 	State       string     `json:"state" enum:"awaiting,applied,failed,missing,reprocessing,closed"`
-	SucceededAt *time.Time `json:"succeeded_at,omitempty" doc:"When the first wait ended in a success."`
-	IncidentID  string     `json:"incident_id,omitempty" doc:"Absent where there never was an incident."`
+	SucceededAt *time.Time `json:"succeeded_at,omitempty" doc:"When the effect was first applied."`
+	IncidentID  string     `json:"incident_id,omitempty" doc:"Absent if there was never an incident."`
 }
 
 // NewEffect is an effect of a project.

@@ -1,5 +1,5 @@
-// Package wire is what the admin API answers and what spadmin prints with --json:
-// one set of structs, so that the two have the same shape and the same names.
+// Package wire has the answers of the admin API, which spadmin prints with --json: one set of structs, so
+// that both have the same shape and names.
 package wire
 
 import (
@@ -11,9 +11,9 @@ import (
 // Incident is an incident as the API shows it.
 type Incident struct {
 	ID         string `json:"id" format:"uuid"`
-	Revision   int    `json:"revision" doc:"Grows with every change of state: the value of If-Match."`
+	Revision   int    `json:"revision" doc:"Grows with every change of state. Send it in If-Match."`
 	State      string `json:"state" enum:"failed,missing,reprocessing,resolved,closed"`
-	Resolution string `json:"resolution,omitempty" enum:"applied" doc:"What became of the effect. A closed incident has it after a late success."`
+	Resolution string `json:"resolution,omitempty" enum:"applied" doc:"The state of the effect. A closed incident has a resolution after a late success."`
 	Cause      string `json:"cause" enum:"failed,missing,unreceived"`
 	Receipt
 	OpenedAt     time.Time  `json:"opened_at"`
@@ -34,19 +34,19 @@ type Receipt struct {
 	EffectID        string     `json:"effect_id" format:"uuid"`
 	Provider        string     `json:"provider"`
 	ProviderEventID string     `json:"provider_event_id"`
-	SourceEventID   string     `json:"source_event_id,omitempty" doc:"The event, where provider_event_id names an object."`
+	SourceEventID   string     `json:"source_event_id,omitempty" doc:"The provider's event, if provider_event_id names an object."`
 	EventType       string     `json:"event_type,omitempty"`
 	EffectType      string     `json:"effect_type"`
 	Reference       string     `json:"reference,omitempty" doc:"The app's user, account, workspace or order."`
 	Customer        string     `json:"customer,omitempty"`
-	Merchant        string     `json:"merchant,omitempty" doc:"On whose behalf: shop domain, connected account."`
-	Amount          *int64     `json:"amount" doc:"In the currency's smallest unit; null where it is unknown."`
+	Merchant        string     `json:"merchant,omitempty" doc:"Whose payment it is: a shop domain or a connected account."`
+	Amount          *int64     `json:"amount" doc:"In the currency's smallest unit; null if it is unknown."`
 	Currency        string     `json:"currency,omitempty"`
 	Version         string     `json:"version,omitempty" doc:"The app's deploy label."`
-	Objects         []string   `json:"objects" doc:"The provider's ids that support holds in hand."`
+	Objects         []string   `json:"objects" doc:"Other ids of the provider, for searching."`
 	OccurredAt      *time.Time `json:"occurred_at,omitempty"`
 	AcceptedAt      time.Time  `json:"accepted_at"`
-	Deadline        time.Time  `json:"deadline" doc:"The first one, which never moves."`
+	Deadline        time.Time  `json:"deadline" doc:"The first deadline. It never changes."`
 }
 
 // NewReceipt is the receipt of an effect of a project.
@@ -102,12 +102,12 @@ func NewIncident(project string, i engine.Incident) Incident {
 	}
 }
 
-// Resolved is the state of an incident whose effect is applied. An effect is
-// applied, an incident is resolved.
+// Resolved is the state of an incident whose effect is applied. An effect is applied; an incident is
+// resolved.
 const Resolved = "resolved"
 
-// IncidentState is an incident's state and what resolved it. One that was closed
-// stays closed where a success came afterwards: it then has a resolution too.
+// IncidentState is an incident's state and its resolution. An incident that was closed before a success stays
+// closed, and also has a resolution.
 func IncidentState(i engine.Incident) (state, resolution string) {
 	switch {
 	case i.State != engine.StateApplied:
@@ -118,8 +118,8 @@ func IncidentState(i engine.Incident) (state, resolution string) {
 	return Resolved, string(engine.StateApplied)
 }
 
-// StateAfter is the same after an action, which never resolves and never closes a
-// resolved incident: one that was closed before its success is closed still.
+// StateAfter is the same after an action. An action never resolves an incident and never closes a resolved
+// one: an incident that was closed before its success is still closed.
 func StateAfter(before engine.Incident, now engine.State) (state, resolution string) {
 	was, _ := IncidentState(before)
 	switch {
@@ -139,7 +139,7 @@ func State(wire string) engine.State {
 	return engine.State(wire)
 }
 
-// StateName is a state of incidents where nothing else is known about one.
+// StateName is the name of an incident's state if nothing else is known about the incident.
 func StateName(s engine.State) string {
 	if s == engine.StateApplied {
 		return Resolved
@@ -150,7 +150,7 @@ func StateName(s engine.State) string {
 // IncidentPage is one page of incidents, newest first.
 type IncidentPage struct {
 	Incidents  []Incident `json:"incidents"`
-	NextCursor string     `json:"next_cursor,omitempty" doc:"Absent on the last page. One page looks at 10,000 incidents at most: where few of them fit it is short, or empty, and goes on here."`
+	NextCursor string     `json:"next_cursor,omitempty" doc:"Absent on the last page. One page reads at most 10,000 incidents. If few of them match, the page is short or empty; continue with this cursor."`
 }
 
 // NewIncidentPage is a page of incidents of a project.
@@ -161,7 +161,7 @@ func NewIncidentPage(project string, p engine.IncidentPage) IncidentPage {
 	}
 }
 
-// Acted is what an action led to.
+// Acted is the result of an action.
 type Acted struct {
 	ID          string     `json:"id" format:"uuid"`
 	State       string     `json:"state" enum:"failed,missing,reprocessing,resolved,closed"`

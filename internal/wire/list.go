@@ -11,7 +11,7 @@ func At(t time.Time) *time.Time {
 	return &t
 }
 
-// List is what a function makes of each element, never null.
+// List applies a function to each element. It is never null.
 func List[A, B any](from []A, to func(A) B) []B {
 	made := make([]B, len(from))
 	for i, v := range from {

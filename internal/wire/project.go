@@ -18,5 +18,5 @@ func NewProject(p projects.Project) projects.Project {
 // ProjectWithSecret is a project with its callback secret, which is shown once.
 type ProjectWithSecret struct {
 	Project        projects.Project `json:"project"`
-	CallbackSecret string           `json:"callback_secret" doc:"Shown this once."`
+	CallbackSecret string           `json:"callback_secret" doc:"Shown only once."`
 }

@@ -13,5 +13,5 @@ type Proofs struct {
 // ProofWithLink is a new proof with the link that opens it, which is shown once.
 type ProofWithLink struct {
 	Proof evidence.Proof `json:"proof"`
-	URL   string         `json:"url" doc:"Anyone who has it can read the timeline. Shown this once."`
+	URL   string         `json:"url" doc:"Anyone who has it can read the timeline. Shown only once."`
 }

@@ -13,7 +13,7 @@ type Entry struct {
 	Seq          int       `json:"seq,omitempty" doc:"Its number in the sealed chain; absent until it is sealed."`
 	Hash         string    `json:"hash,omitempty" doc:"The chain's head at this entry, in base64url without padding, as tokens have it."`
 	Kind         string    `json:"kind"`
-	At           time.Time `json:"at" doc:"When it became true, which may be earlier than when it was entered."`
+	At           time.Time `json:"at" doc:"When it happened, which may be before it was recorded."`
 	State        string    `json:"state,omitempty" doc:"The state that the effect entered."`
 	Cause        string    `json:"cause,omitempty"`
 	Actor        string    `json:"actor,omitempty"`
@@ -24,7 +24,7 @@ type Entry struct {
 	URL          string    `json:"url,omitempty"`
 	Status       int       `json:"status,omitempty" doc:"The answer of the repair endpoint."`
 	DurationMS   int64     `json:"duration_ms,omitempty"`
-	Answer       string    `json:"answer,omitempty" doc:"The beginning of that answer: text from outside, never to be trusted."`
+	Answer       string    `json:"answer,omitempty" doc:"The beginning of that answer: untrusted text from the app."`
 }
 
 // NewEntry is an entry of a timeline.

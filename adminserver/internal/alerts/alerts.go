@@ -1,6 +1,6 @@
-// Package alerts tells people and programs about incidents: by email, to Slack,
-// by a signed webhook. One message a project and pass, about everything that is
-// due by then; marked as sent only after its destination took it.
+// Package alerts notifies people and programs of incidents by email, Slack and signed webhook. It sends one
+// message per project and pass about everything that is due, and marks it as sent only after the destination
+// accepted it.
 package alerts
 
 import (
@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// interval is how often a server looks; so a project hears of a lasting
-	// trouble once an interval at most.
+	// interval is how often a server checks, so a project gets at most one message per interval about a
+	// lasting problem.
 	interval = 10 * time.Second
-	// maxFlying bounds the deliveries under way in one server.
+	// maxFlying limits the concurrent deliveries of one server.
 	maxFlying = 16
 	// sendWithin bounds one delivery, well within its lease of a minute.
 	sendWithin = 20 * time.Second
 )
 
-// delays are the waits after each failed try. After the last the delivery is
-// given up, about seven hours after the first.
+// delays are the waits after each failed try. After the last one the delivery is not retried, about seven
+// hours after the first.
 var delays = []time.Duration{
 	30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 	time.Hour, time.Hour, time.Hour, time.Hour, time.Hour, time.Hour,
@@ -41,8 +41,8 @@ type Sender struct {
 	client *http.Client
 }
 
-// New makes a sender. Emails go out through smtp; without it they are refused
-// and tried again, until they are given up.
+// New makes a sender. Emails are sent through smtp; without it they fail and are retried until the last
+// delay.
 func New(d web.Deps, smtp mail.SMTP) *Sender {
 	return &Sender{deps: d, smtp: smtp, client: guardedhttp.New(d.AllowNetworks)}
 }
@@ -52,9 +52,8 @@ func (s *Sender) Steps() []web.Step {
 	return []web.Step{{Name: "alerts", Every: interval, Do: func(ctx context.Context) error { _, err := s.Send(ctx); return err }}}
 }
 
-// Send sends everything that is due and returns how many deliveries it made,
-// those that failed included. While one is under way it goes on looking, so
-// that a destination that hangs holds up nobody else.
+// Send sends everything that is due and returns how many deliveries it made, including failed ones. It
+// continues to check while a delivery runs, so that a hanging destination does not delay the others.
 func (s *Sender) Send(ctx context.Context) (int, error) {
 	answered := make(chan error, maxFlying)
 	sent, flying := 0, 0
@@ -92,10 +91,9 @@ func (s *Sender) due(ctx context.Context, limit int) ([]projects.AlertDelivery, 
 	return s.deps.Projects.Alerts.Due(ctx, limit)
 }
 
-// deliver makes one try and records what came of it. Where ctx ends meanwhile
-// nothing is recorded: the lease runs out, and the message is sent again under
-// the same id. A panic is a try that failed, and returned too, so that its stack
-// is logged.
+// deliver makes one try and records its result. If ctx ends during the try, nothing is recorded: the lease
+// expires, and the message is sent again under the same id. A panic counts as a failed try, and is also
+// returned so that its stack is logged.
 func (s *Sender) deliver(ctx context.Context, d projects.AlertDelivery) (err error) {
 	defer caught.Panic(&err)
 	came := s.try(ctx, d)
@@ -111,10 +109,10 @@ func (s *Sender) deliver(ctx context.Context, d projects.AlertDelivery) (err err
 	return err
 }
 
-// errNothing means that there is nothing to send any more.
+// errNothing means that there is nothing left to send.
 var errNothing = errors.New("nothing to send")
 
-// verdict decides how a try ends, and logs the ones that failed.
+// verdict decides how a try ends, and logs failed tries.
 func (s *Sender) verdict(ctx context.Context, d projects.AlertDelivery, err error) projects.AlertVerdict {
 	if err == nil || errors.Is(err, errNothing) {
 		return projects.AlertVerdict{Dropped: err != nil}
@@ -125,7 +123,7 @@ func (s *Sender) verdict(ctx context.Context, d projects.AlertDelivery, err erro
 			ctx,
 			s.deps.Logger,
 			slog.LevelError,
-			"sendpromptly: an alert was given up",
+			"sendpromptly: an alert failed and will not be retried",
 			errors.New(o.Problem),
 			"project",
 			d.Project,
@@ -148,7 +146,7 @@ func (s *Sender) verdict(ctx context.Context, d projects.AlertDelivery, err erro
 		ctx,
 		s.deps.Logger,
 		slog.LevelWarn,
-		"sendpromptly: an alert is tried again",
+		"sendpromptly: an alert failed and will be retried",
 		errors.New(o.Problem),
 		"project",
 		d.Project,
@@ -184,5 +182,5 @@ func (s *Sender) try(ctx context.Context, d projects.AlertDelivery) (err error) 
 			return s.send(ctx, to, message{id: d.ID, project: d.Project, mode: d.Mode, base: s.deps.Base, content: content})
 		}
 	}
-	return errNothing // the destination was taken away
+	return errNothing // the destination was removed
 }

@@ -33,7 +33,11 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 	d := newDesk(t)
 	secret := d.everywhere()
 	var rows string
-	if err := d.db.Pool.QueryRow(t.Context(), "SELECT string_agg(encode(target, 'escape') || coalesce(encode(secret, 'escape'), '') || shown || sealed, ' ') FROM sendpromptly.alert_destinations").
+	if err := d.db.Pool.QueryRow(
+		t.Context(),
+		"SELECT string_agg(encode(target, 'escape') || coalesce(encode(secret, 'escape'), '') || shown || sealed, ' ') "+
+			"FROM sendpromptly.alert_destinations",
+	).
 		Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +71,10 @@ func TestDestinationsAreSealedAndNeverListed(t *testing.T) {
 		t.Errorf("with another key: %v", err)
 	}
 	for field, settings := range map[string]projects.Settings{
-		"alert_email": {AlertEmail: pointer("nobody")}, "alert_slack": {AlertSlack: pointer("http://192.168.1.1/x")}, "alert_webhook": {AlertWebhook: pointer("hook")},
-		"alert_after_failed": {AlertAfterFailed: pointer(-time.Second)}, "alert_after_missing": {AlertAfterMissing: pointer(8 * 24 * time.Hour)},
+		"alert_email": {AlertEmail: pointer("nobody")}, "alert_slack": {AlertSlack: pointer("http://192.168.1.1/x")},
+		"alert_webhook":       {AlertWebhook: pointer("hook")},
+		"alert_after_failed":  {AlertAfterFailed: pointer(-time.Second)},
+		"alert_after_missing": {AlertAfterMissing: pointer(8 * 24 * time.Hour)},
 	} {
 		var wrong *engine.FieldError
 		if _, err := d.store.Projects.Set(

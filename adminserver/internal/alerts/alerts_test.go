@@ -258,7 +258,8 @@ func TestOldMessagesArePurged(t *testing.T) {
 	d.send()
 	d.miss("silent", key(1))
 	rows := func() (n int) {
-		if err := d.db.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sendpromptly.alerts) + (SELECT count(*) FROM sendpromptly.alert_incidents)
+		if err := d.db.Pool.QueryRow(t.Context(), `SELECT (SELECT count(*) FROM sendpromptly.alerts) + (SELECT count(*)
+			FROM sendpromptly.alert_incidents)
 			+ (SELECT count(*) FROM sendpromptly.outbox)`).
 			Scan(&n); err != nil {
 			t.Fatal(err)

@@ -20,10 +20,10 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// maxRetryAfter bounds how long a destination may send us away.
+// maxRetryAfter limits how long a destination may delay a retry.
 const maxRetryAfter = time.Hour
 
-// refusedError is an answer that is not a success.
+// refusedError is a non-2xx answer.
 type refusedError struct {
 	status     int
 	retryAfter time.Duration
@@ -33,8 +33,7 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("answered %d %s", e.status, http.StatusText(e.status))
 }
 
-// send hands a message to one destination. Errors never hold the destination,
-// which may be a secret.
+// send sends a message to one destination. Errors never contain the destination, which may be a secret.
 func (s *Sender) send(ctx context.Context, to projects.Destination, m message) error {
 	switch to.Channel {
 	case projects.AlertEmail:
@@ -49,12 +48,12 @@ func (s *Sender) send(ctx context.Context, to projects.Destination, m message) e
 	return s.webhook(ctx, to, m.id, body)
 }
 
-// test hands a message without incidents to one destination.
+// test sends a message without incidents to one destination.
 func (s *Sender) test(ctx context.Context, to projects.Destination, id, project string) error {
-	text := "This is a test: alerts of the project " + project + " arrive here."
+	text := "This is a test: alerts of project " + project + " are sent here."
 	switch to.Channel {
 	case projects.AlertEmail:
-		return s.mail(ctx, to, id, project+": test of alerts", text+"\n\n"+s.deps.Base.URL("/incidents"))
+		return s.mail(ctx, to, id, project+": test alert", text+"\n\n"+s.deps.Base.URL("/incidents"))
 	case projects.AlertSlack:
 		return s.slack(ctx, to, slackText(text))
 	}
@@ -67,7 +66,7 @@ func (s *Sender) test(ctx context.Context, to projects.Destination, id, project 
 
 func (s *Sender) mail(ctx context.Context, to projects.Destination, id, subject, text string) error {
 	if !s.smtp.Enabled() {
-		return errors.New("this server has no mail server: start it with --smtp-address")
+		return errors.New("no mail server is configured: start with --smtp-address")
 	}
 	return s.smtp.Send(ctx, mail.Message{To: to.Addresses(), Subject: "[SendPromptly] " + subject, Text: text, Key: id})
 }
@@ -107,7 +106,7 @@ func (s *Sender) post(ctx context.Context, target string, header http.Header, bo
 	return nil
 }
 
-// retryAfter reads the seconds that a destination asks us to wait.
+// retryAfter reads the seconds in Retry-After.
 func retryAfter(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(strings.TrimSpace(header.Get("Retry-After")))
 	if err != nil || seconds < 0 {
@@ -116,10 +115,10 @@ func retryAfter(header http.Header) time.Duration {
 	return min(time.Duration(min(seconds, 1<<20))*time.Second, maxRetryAfter)
 }
 
-// Result is what came of a test message to one destination.
+// Result is the result of a test message to one destination.
 type Result struct {
 	Channel string `json:"channel"`
-	// Target is what may be shown of it.
+	// Target is the part of the destination that may be shown.
 	Target string `json:"target"`
 	OK     bool   `json:"ok"`
 	Error  string `json:"error,omitempty"`
@@ -156,7 +155,7 @@ func (s *Sender) Test(ctx context.Context, project string) ([]Result, error) {
 					"channel",
 					to.Channel,
 				)
-				err = errors.New("the server failed: its log says how")
+				err = errors.New("the server failed: see its log")
 			}
 			if err != nil {
 				results[i].OK, results[i].Error = false, clip(err.Error(), 500)

@@ -14,15 +14,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// What a channel takes at most. Slack refuses a text over 3,000 characters as a
-// whole, and that would happen exactly when everything fails at once.
+// The size limits of the channels. Slack refuses a text over 3,000 characters as a whole, which would happen
+// exactly when everything fails at once.
 const (
 	slackLimit = 3000
 	mailLimit  = 20_000
 )
 
-// message is what an alert says, from what alerts may say: project, provider,
-// event type, effect, cause, counts, times and links. Nothing else is in it.
+// message is the content of an alert. It contains only what alerts may say: project, provider, event type,
+// effect, cause, counts, times and links.
 type message struct {
 	id      string
 	project string
@@ -50,14 +50,14 @@ func (m message) title() string {
 	return fmt.Sprintf("%s: %s (%s)", name, plural(m.content.Count(), "incident"), strings.Join(parts, ", "))
 }
 
-// list is where all of them are.
+// list is the address of the list with all of them.
 func (m message) list() string {
 	return m.base.URL("/incidents?" + url.Values{"project": {m.project}}.Encode())
 }
 
-// text is the message in at most limit bytes: the title, what the incidents
-// have in common with their counts, the oldest incidents with their links, and
-// the list. What does not fit is left out by whole lines, and counted.
+// text is the message in at most limit bytes: the title, what the incidents have in common with their counts,
+// the oldest incidents with their links, and the list. Lines that do not fit are left out as a whole, and
+// counted.
 func (m message) text(limit int, escape func(string) string) string {
 	sheet := sheet{limit: limit, last: "All of them: " + escape(m.list())}
 	if !sheet.add(escape(m.title())) {
@@ -153,7 +153,7 @@ type sheet struct {
 	text  strings.Builder
 }
 
-// fits says whether a line and spare bytes more fit before the last line.
+// fits says whether a line and spare more bytes fit before the last line.
 func (s *sheet) fits(line string, spare int) bool {
 	return s.text.Len()+len(line)+1+spare+len(s.last) <= s.limit
 }

@@ -20,10 +20,10 @@ import (
 type ActionInput struct {
 	IncidentPath
 	OnceHeader
-	IfMatch string `header:"If-Match" maxLength:"64" doc:"The ETag of the incident as it was looked at, or * for any. With another revision nothing is done: 409 says what it is now."`
+	IfMatch string `header:"If-Match" maxLength:"64" doc:"The incident's ETag, or * to skip the check. With another revision nothing is done: the 409 contains the current state."`
 }
 
-// Note is what an operator has to say.
+// Note is an operator's text.
 type Note struct {
 	Note string `json:"note" minLength:"1" maxLength:"2000"`
 }
@@ -33,14 +33,14 @@ type notedInput struct {
 	Body Note
 }
 
-// revision reads If-Match. Actions that change the state need one: who acts must
-// have looked. nil is any revision.
+// revision reads If-Match. Actions that change the state require it: the caller must have read the incident.
+// nil means any revision.
 func (in ActionInput) revision(required bool) (*int, error) {
 	switch {
 	case in.IfMatch == "" && required:
 		return nil, web.New(
 			http.StatusPreconditionRequired,
-			"say If-Match with the incident's ETag, or * to act on it whatever it is now",
+			"If-Match is required: send the incident's ETag, or * to skip the check",
 		)
 	case in.IfMatch == "" || in.IfMatch == "*":
 		return nil, nil //nolint:nilnil // any revision is not an error
@@ -49,12 +49,12 @@ func (in ActionInput) revision(required bool) (*int, error) {
 	text, closed := strings.CutSuffix(text, `"`)
 	n, err := strconv.Atoi(text)
 	if err != nil || !quoted || !closed || n < 1 || etag(n) != in.IfMatch {
-		return nil, web.New(http.StatusUnprocessableEntity, "If-Match must be an ETag of ours in quotes, or *")
+		return nil, web.New(http.StatusUnprocessableEntity, "If-Match must be the incident's ETag in quotes, or *")
 	}
 	return &n, nil
 }
 
-// act does one action on an incident, together with its answer.
+// act performs one action on an incident and stores its answer in the same transaction.
 func (r *room) act(ctx context.Context, in ActionInput, action, note string, needsMatch bool) (*done[wire.Acted], error) {
 	revision, err := in.revision(needsMatch)
 	if err != nil {
@@ -89,7 +89,7 @@ func (r *room) act(ctx context.Context, in ActionInput, action, note string, nee
 	return &out, err
 }
 
-// attempted is a moment of the new attempt, nil where there is none.
+// attempted is a time of the new attempt, nil if there is none.
 func attempted(d actions.Result, t time.Time) *time.Time {
 	if d.ReplayID == "" {
 		return nil
@@ -127,23 +127,27 @@ func addActions(r *room) {
 	}
 	plain(
 		actions.Reprocess,
-		"Ask the app to repair",
-		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight and where the effect is applied. A closed incident reopens. Needs If-Match.",
+		"Request a repair from the app",
+		"A signed callback goes to the project's repair URL. Refused while an attempt is in flight, and when the effect "+
+			"is applied. A closed incident reopens. Requires If-Match.",
 	)
 	plain(
 		actions.Stop,
 		"End the attempt in flight",
-		"Its remaining callbacks are cancelled and the incident is failed; where none is in flight, only the entry is written. Needs If-Match.",
+		"Its remaining callbacks are cancelled and the incident becomes failed. If no attempt is in flight, only the "+
+			"timeline entry is written. Requires If-Match.",
 	)
 	plain(
 		actions.TryNow,
-		"Let the next callback go out at once",
-		"Instead of at its scheduled time. Refused without an attempt, while a callback is being sent, and after one was answered. Needs If-Match.",
+		"Send the next callback now",
+		"Sends the callback before its scheduled time. Refused without an attempt, while a callback is being sent, and "+
+			"after the app accepted one. Requires If-Match.",
 	)
-	noted(actions.Close, "Put an incident away without an outcome",
-		"The note says why. Refused while an attempt is in flight. Needs If-Match.", true, http.StatusPreconditionRequired)
+	noted(actions.Close, "Close an incident without an outcome",
+		"The note gives the reason. Refused while an attempt is in flight. Requires If-Match.", true, http.StatusPreconditionRequired)
 	noted(actions.Reopen, "Reopen a closed incident",
-		"It is failed or missing again, as its cause says, and its alert is due anew. The note says why. Needs If-Match.",
+		"Its state is failed or missing again, as its cause says, and it is alerted again. The note gives the reason. "+
+			"Requires If-Match.",
 		true, http.StatusPreconditionRequired)
-	noted(actions.Note, "Write a note into the timeline", "It moves nothing. If-Match is honoured where it is given.", false)
+	noted(actions.Note, "Add a note to the timeline", "The state does not change. If-Match is checked if it is sent.", false)
 }

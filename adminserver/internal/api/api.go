@@ -1,6 +1,5 @@
-// Package api is the admin API: what the console can do, for programs. huma
-// describes it (OpenAPI 3.1) and validates what comes in; what huma would let
-// through, or say too much about, is caught around it, for this API alone.
+// Package api is the admin API: the console's actions for programs. huma describes it (OpenAPI 3.1) and
+// validates requests. The code around huma catches what huma would accept, and what its errors would reveal.
 package api
 
 import (
@@ -14,19 +13,18 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
-// Prefix is where the API lives below the base.
+// Prefix is the API's path below the base.
 const Prefix = "/api/admin/v1"
 
-// room is the API's operations and what they work with.
+// room is the API's operations and their dependencies.
 type room struct {
 	web.Deps
 	api     huma.API
 	routes  []web.Route
-	streams chan struct{} // one place a stream
+	streams chan struct{} // one slot per stream
 }
 
-// Routes is the table of the API's operations, with the spec and the page that
-// explains it.
+// Routes is the table of the API's operations, with the spec and its reference page.
 func Routes(d web.Deps) []web.Route {
 	r := newRoom(d)
 	spec := specOf(r)
@@ -47,8 +45,8 @@ func newRoom(d web.Deps) *room {
 			Info: &huma.Info{
 				Title:   "SendPromptly admin API",
 				Version: "1",
-				Description: "Incidents, effects, plans, projects and people of a deployment. " +
-					"Every answer to a wrong request is problem+json of at most 4 KiB and repeats nothing of it.",
+				Description: "Manage the incidents, effects, plans, projects and operators of a deployment. " +
+					"Every error is problem+json of at most 4 KiB and never repeats a value from the request.",
 			},
 			Servers: []*huma.Server{{URL: d.Base.Path(Prefix)}},
 			Components: &huma.Components{
@@ -57,7 +55,7 @@ func newRoom(d web.Deps) *room {
 					"token": {
 						Type:        "http",
 						Scheme:      "bearer",
-						Description: "An API token: spadmin token create. A session of the console serves too, from its own site.",
+						Description: "An API token, created by spadmin token create. A console session also works, from the console's own site.",
 					},
 				},
 			},
@@ -72,7 +70,8 @@ func newRoom(d web.Deps) *room {
 	}
 	r.api = huma.NewAPI(config, r)
 	for _, register := range []func(*room){
-		addIncidents, addActions, addEffects, addPlans, addViews, addProjects, addKeys, addPeople, addTokens, addAuditLog, addStatistics, addProofs, addEvents,
+		addIncidents, addActions, addEffects, addPlans, addViews, addProjects, addKeys, addPeople, addTokens, addAuditLog,
+		addStatistics, addProofs, addEvents,
 	} {
 		register(r)
 	}
@@ -84,7 +83,7 @@ func newRoom(d web.Deps) *room {
 type operation struct {
 	method, path string
 	id           string
-	// title is a few words, text what else must be known.
+	// title is a few words, text is the rest of the description.
 	title, text string
 	tag         string
 	role        identity.Role
@@ -92,7 +91,7 @@ type operation struct {
 	stream      bool
 	// status of a success; default 200.
 	status int
-	// errors are the statuses that it may answer besides those that every operation may.
+	// errors are its error statuses besides those that every operation has.
 	errors []int
 }
 
@@ -107,12 +106,11 @@ func add[I, O any](r *room, op operation, do func(ctx context.Context, in *I) (*
 	})
 }
 
-// describe is an operation as huma has it. The role stands in the spec, so that
-// tests and readers find it there.
+// describe converts an operation for huma. The role is in the spec for tests and readers.
 func (r *room) describe(op operation) huma.Operation {
 	text := op.text
 	if op.recent {
-		text += " Needs a login of the last 15 minutes, or a token."
+		text += " Requires a login within the last 15 minutes, or a token."
 	}
 	return huma.Operation{
 		OperationID: op.id, Method: op.method, Path: op.path, Summary: op.title, Description: text, Tags: []string{op.tag},

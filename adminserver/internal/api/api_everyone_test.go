@@ -222,7 +222,8 @@ func TestWhoMayDoes(t *testing.T) {
 // traces counts what an actor left in timelines and in the audit log.
 func (d *deployment) traces(actor string) (n int) {
 	d.t.Helper()
-	const sql = `SELECT (SELECT count(*) FROM sendpromptly.audit AS a WHERE a.actor = $1) + (SELECT count(*) FROM sendpromptly.entries AS e WHERE e.actor = $1)`
+	const sql = `SELECT (SELECT count(*) FROM sendpromptly.audit AS a WHERE a.actor = $1) + (SELECT count(*)
+		FROM sendpromptly.entries AS e WHERE e.actor = $1)`
 	fine[int](d.t)(0, d.Pool.QueryRow(d.t.Context(), sql, actor).Scan(&n))
 	return n
 }

@@ -18,13 +18,13 @@ type AuditPage struct {
 func addAuditLog(r *room) {
 	line := operation{
 		method: http.MethodGet, path: "/audit", id: "audit-list", tag: "People", role: identity.Admin,
-		title: "Read what operators did outside of timelines, newest first", errors: []int{http.StatusNotFound},
+		title: "List operator actions that are not on a timeline, newest first", errors: []int{http.StatusNotFound},
 	}
 	add(r, line, func(ctx context.Context, in *struct {
-		Project string `query:"project" maxLength:"63" doc:"Absent: all that the caller sees."`
+		Project string `query:"project" maxLength:"63" doc:"Default: all projects that the caller may read."`
 		Actor   string `query:"actor" maxLength:"255"`
-		Action  string `query:"action" maxLength:"64" doc:"The beginning of an action: operator. finds all of them."`
-		Cursor  string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
+		Action  string `query:"action" maxLength:"64" doc:"The beginning of an action: operator. finds all actions on operators."`
+		Cursor  string `query:"cursor" maxLength:"36" doc:"next_cursor of the previous page."`
 		Limit   int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	},
 	) (*reply[AuditPage], error) {

@@ -16,13 +16,13 @@ type EffectPage struct {
 	NextCursor string        `json:"next_cursor,omitempty" doc:"Absent on the last page."`
 }
 
-// RelatedEffect is an effect that has something in common with another one.
+// RelatedEffect is an effect with the same event, reference or customer as another one.
 type RelatedEffect struct {
 	wire.Effect
 	SameEvent     bool `json:"same_event"`
 	SameReference bool `json:"same_reference"`
 	SameCustomer  bool `json:"same_customer"`
-	Later         bool `json:"later" doc:"It was accepted after the other one. A later effect of the same reference that is applied may contradict a repair."`
+	Later         bool `json:"later" doc:"It was accepted after the other effect. A later applied effect of the same reference may conflict with a repair."`
 }
 
 // RelatedEffects are the newest of them, newest first.
@@ -36,12 +36,12 @@ type effectPath struct {
 
 type effectsInput struct {
 	InProject
-	Q      string `query:"q" maxLength:"255" doc:"Any id that somebody may hold: reference, customer, source event or one of the provider's object ids, in any case; the event's id; an id of an effect, its incident or an attempt."`
-	Cursor string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
+	Q      string `query:"q" maxLength:"255" doc:"Any id: reference, customer, source event or one of the provider's object ids, in upper or lower case; provider_event_id; or the id of an effect, incident or attempt."`
+	Cursor string `query:"cursor" maxLength:"36" doc:"next_cursor of the previous page."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
-// effectIn is the project of an effect in a path.
+// effectIn is the project of the effect in a path.
 func (r *room) effectIn(ctx context.Context, id string) (string, error) {
 	name, err := r.Incidents.ProjectOfEffect(ctx, engine.EffectID(id))
 	return located(ctx, name, err)
@@ -55,7 +55,7 @@ func addEffects(r *room) {
 		tag:    "Effects",
 		role:   identity.Viewer,
 		title:  "Find effects by any id, newest first",
-		text:   "Whether or not they have an incident: did it arrive?",
+		text:   "Answers whether an effect is applied, with or without an incident.",
 		errors: []int{http.StatusNotFound},
 	}
 	add(r, line, func(ctx context.Context, in *effectsInput) (*reply[EffectPage], error) {
@@ -79,7 +79,8 @@ func addEffects(r *room) {
 		e, err := r.Incidents.Effects.Get(ctx, project, engine.EffectID(in.ID))
 		return &reply[wire.Effect]{wire.NewEffect(project, e)}, err
 	})
-	line.path, line.id, line.title = "/effects/{id}/related", "effects-related", "Read effects of the same event, reference or customer"
+	line.path, line.id, line.title = "/effects/{id}/related", "effects-related",
+		"Read effects of the same event, reference or customer"
 	add(r, line, func(ctx context.Context, in *effectPath) (*reply[RelatedEffects], error) {
 		project, err := r.effectIn(ctx, in.ID)
 		if err != nil {

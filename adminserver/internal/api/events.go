@@ -18,22 +18,22 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// maxStreams bounds the streams of one server: each asks the database once a second.
+// maxStreams limits the streams of one server: each queries the database once per second.
 const maxStreams = 100
 
-// Change is the data of one event: ids only. Read what they are now.
+// Change is the data of one event. It contains only ids: read the current state separately.
 type Change struct {
 	Project string    `json:"project"`
 	Kind    string    `json:"kind" enum:"incident,attempt,settings"`
-	What    string    `json:"what" doc:"The state entered, or what happened."`
-	ID      string    `json:"id" doc:"The incident's, or the project's for settings."`
+	What    string    `json:"what" doc:"The new state, or what happened."`
+	ID      string    `json:"id" doc:"The incident's id, or the project's id for settings."`
 	At      time.Time `json:"at"`
 }
 
 type eventsInput struct {
-	Project string `query:"project" maxLength:"63" doc:"Absent: all that the caller sees."`
-	After   string `query:"after" maxLength:"41" doc:"Where to go on from: the id of an event. Absent: from now on. Last-Event-ID goes before it."`
-	Last    string `header:"Last-Event-ID" maxLength:"41" doc:"What readers of event streams send by themselves when they connect again."`
+	Project string `query:"project" maxLength:"63" doc:"Default: all projects that the caller may read."`
+	After   string `query:"after" maxLength:"41" doc:"The id of the event after which to continue. Default: only new changes. Last-Event-ID takes precedence."`
+	Last    string `header:"Last-Event-ID" maxLength:"41" doc:"Event stream clients send it when they reconnect."`
 }
 
 func addEvents(r *room) {
@@ -44,9 +44,9 @@ func addEvents(r *room) {
 		tag:    "Changes",
 		role:   identity.Viewer,
 		stream: true,
-		title:  "Follow what changes, as server-sent events",
-		text: "Every change comes at least once, also one that commits late; around a long transaction some come again after a reconnect. " +
-			"The stream ends after 5 minutes: connect again with the last id.",
+		title:  "Follow changes as server-sent events",
+		text: "Every change is sent at least once. During a long transaction some changes are sent again after a reconnect. " +
+			"The stream ends after 5 minutes: reconnect with the last id.",
 		errors: []int{http.StatusNotFound, http.StatusServiceUnavailable},
 	}
 	op := r.describe(line)
@@ -94,7 +94,7 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 	if s.after == "" {
 		s.after, err = r.Incidents.ChangesNow(ctx)
 	} else if _, reason := input.ParseCursor(s.after); reason != "" {
-		err = web.New(http.StatusUnprocessableEntity, "after or Last-Event-ID is not the id of an event")
+		err = web.New(http.StatusUnprocessableEntity, "after or Last-Event-ID is not an event id")
 	}
 	if err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (r *room) newStream(ctx context.Context, in *eventsInput) (*stream, error) 
 	}
 }
 
-// run sends what changes until the reader leaves or the time is up.
+// run sends changes until the reader leaves or the time limit is reached.
 func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 	defer func() { <-s.room.streams }()
 	ctx, cancel := context.WithCancel(ctx)
@@ -123,18 +123,16 @@ func (s *stream) run(ctx context.Context, w http.ResponseWriter) {
 				"request_id", web.RequestID(ctx))
 		}
 	}()
-	// The first event has only an id, so that a reader who was here before
-	// anything changed goes on from there.
+	// The first event has only an id, so that a reader who reconnects before any change continues from there.
 	web.SendEvents(ctx, w, web.Event{ID: s.after}, changes)
 }
 
-// follow reads the feed. What Postgres does meanwhile, a restart included, is
-// waited out: the engine asks again every second.
+// follow reads the feed. It survives a restart of Postgres: the engine retries every second.
 func (s *stream) follow(ctx context.Context, changes chan<- web.Event) error {
 	for change, err := range s.engine.Changes(ctx, s.after) {
 		if err != nil {
 			if ctx.Err() == nil {
-				s.room.Logger.WarnContext(ctx, "sendpromptly: the change feed waits for the database",
+				s.room.Logger.WarnContext(ctx, "sendpromptly: the change feed is waiting for the database",
 					"request_id", web.RequestID(ctx), "error", err)
 			}
 			continue

@@ -176,7 +176,8 @@ func TestStreamsAreBounded(t *testing.T) {
 		for range 40 {
 			if response := open(ctx, token); response.StatusCode == http.StatusOK {
 				count[token]++
-			} else if response.StatusCode != http.StatusServiceUnavailable || response.Header.Get("Content-Type") != "application/problem+json" {
+			} else if response.StatusCode != http.StatusServiceUnavailable ||
+				response.Header.Get("Content-Type") != "application/problem+json" {
 				t.Errorf("%d %v", response.StatusCode, response.Header)
 			}
 		}

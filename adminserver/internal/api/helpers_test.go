@@ -200,9 +200,11 @@ func (d *deployment) fingerprint() string {
 	const all = `SELECT md5(string_agg(t.line, E'\n' ORDER BY t.line)) FROM (
 		SELECT i::text AS line FROM sendpromptly.incidents AS i UNION ALL SELECT n::text FROM sendpromptly.entries AS n
 		UNION ALL SELECT p::text FROM sendpromptly.projects AS p UNION ALL SELECT k::text FROM sendpromptly.api_keys AS k
-		UNION ALL SELECT s::text FROM sendpromptly.callback_secrets AS s UNION ALL SELECT o.email || o.role FROM sendpromptly.operators AS o
+		UNION ALL SELECT s::text FROM sendpromptly.callback_secrets AS s UNION ALL SELECT o.email || o.role
+		FROM sendpromptly.operators AS o
 		UNION ALL SELECT p::text FROM sendpromptly.plans AS p UNION ALL SELECT v::text FROM sendpromptly.saved_views AS v
-		UNION ALL SELECT a::text FROM sendpromptly.audit AS a UNION ALL SELECT p.jti::text || coalesce(p.revoked_at::text, '') FROM sendpromptly.proofs AS p
+		UNION ALL SELECT a::text FROM sendpromptly.audit AS a UNION ALL
+		SELECT p.jti::text || coalesce(p.revoked_at::text, '') FROM sendpromptly.proofs AS p
 		UNION ALL SELECT o.token_id::text || coalesce(o.revoked_at::text, '') FROM sendpromptly.tokens AS o) AS t`
 	if err := d.Pool.QueryRow(d.t.Context(), all).Scan(&sum); err != nil {
 		d.t.Fatal(err)

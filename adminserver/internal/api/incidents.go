@@ -15,22 +15,23 @@ import (
 
 // FilterQuery is a filter in a query.
 type FilterQuery struct {
-	Open         bool      `query:"open" doc:"Only failed, missing and reprocessing ones."`
-	State        string    `query:"state" enum:"failed,missing,reprocessing,resolved,closed" doc:"As listed."`
+	Open         bool      `query:"open" doc:"Only failed, missing and reprocessing incidents."`
+	State        string    `query:"state" enum:"failed,missing,reprocessing,resolved,closed" doc:"The incident's state."`
 	Cause        string    `query:"cause" enum:"failed,missing,unreceived"`
 	Provider     string    `query:"provider" maxLength:"64"`
 	EventType    string    `query:"event_type" maxLength:"128"`
 	EffectType   string    `query:"effect_type" maxLength:"64"`
 	Version      string    `query:"version" maxLength:"128" doc:"The app's deploy label."`
-	Term         string    `query:"term" maxLength:"255" doc:"A reference, a customer, a source event, one of the provider's object ids, in any case, or the event's id as it is."`
-	Reference    string    `query:"reference" maxLength:"255" doc:"The whole reference, in any case."`
-	Customer     string    `query:"customer" maxLength:"255" doc:"The whole customer id, in any case."`
-	OpenedAfter  time.Time `query:"opened_after" doc:"From this moment on, to the millisecond."`
-	OpenedBefore time.Time `query:"opened_before" doc:"Before this moment."`
-	Text         string    `query:"text" maxLength:"255" doc:"A term where one is known; else a part of the last error's code or message."`
+	Term         string    `query:"term" maxLength:"255" doc:"A reference, customer, source event or one of the provider's object ids, in upper or lower case, or the exact provider_event_id."`
+	Reference    string    `query:"reference" maxLength:"255" doc:"The whole reference, in upper or lower case."`
+	Customer     string    `query:"customer" maxLength:"255" doc:"The whole customer id, in upper or lower case."`
+	OpenedAfter  time.Time `query:"opened_after" doc:"At or after this time, to the millisecond."`
+	OpenedBefore time.Time `query:"opened_before" doc:"Before this time."`
+	Text         string    `query:"text" maxLength:"255" doc:"An id if it is a known term; otherwise a part of the last error's code or message."`
 }
 
-// filter is the engine's. The times are checked here, while their offsets are still what was sent.
+// filter converts to the engine's filter. The times are checked here because their offsets are still those of
+// the request.
 func (f FilterQuery) filter() (engine.IncidentFilter, error) {
 	for _, bound := range []struct {
 		field string
@@ -50,14 +51,14 @@ func (f FilterQuery) filter() (engine.IncidentFilter, error) {
 type incidentsInput struct {
 	InProject
 	FilterQuery
-	Cursor string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
+	Cursor string `query:"cursor" maxLength:"36" doc:"next_cursor of the previous page."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 
 // IncidentCount is how many incidents a filter selects.
 type IncidentCount struct {
 	Count  int  `json:"count"`
-	Capped bool `json:"capped" doc:"There may be more: it looks at the newest 100,000 incidents where only state, cause and time are asked for, at the newest 10,000 otherwise."`
+	Capped bool `json:"capped" doc:"There may be more. The count covers the newest 100,000 incidents if the filter has only state, cause and time, and otherwise the newest 10,000."`
 }
 
 // IncidentPath is the incident of a path.
@@ -65,7 +66,7 @@ type IncidentPath struct {
 	ID string `path:"id" maxLength:"36" doc:"The incident."`
 }
 
-// reply is an answer of a body alone.
+// reply is an answer with only a body.
 type reply[T any] struct{ Body T }
 
 type incidentReply struct {
@@ -93,7 +94,7 @@ func addIncidents(r *room) {
 		page, err := e.Incidents(ctx, f)
 		return &reply[wire.IncidentPage]{wire.NewIncidentPage(project, page)}, err
 	})
-	line.path, line.id, line.title = "/incidents/count", "incidents-count", "Count incidents, up to a bound"
+	line.path, line.id, line.title = "/incidents/count", "incidents-count", "Count incidents, up to a limit"
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
 		FilterQuery

@@ -57,7 +57,7 @@ func addKeys(r *room) {
 		recent: true,
 		status: http.StatusNoContent,
 		title:  "Revoke an API key",
-		text:   "It is refused from now on, for ever.",
+		text:   "Requests with this key are refused from now on.",
 		errors: []int{http.StatusNotFound},
 	}
 	add(r, line, func(ctx context.Context, in *struct {

@@ -15,19 +15,19 @@ import (
 
 // OnceHeader makes an action repeatable.
 type OnceHeader struct {
-	Key string `header:"Idempotency-Key" maxLength:"255" doc:"The same key and request get the same answer again for 24 hours, and nothing is done twice."`
+	Key string `header:"Idempotency-Key" maxLength:"255" doc:"Repeating the request with the same key returns the same answer for 24 hours, and nothing is done twice."`
 }
 
-// done is the answer to an action, and whether it is one of before.
+// done is the answer to an action, and whether it is a replay.
 type done[T any] struct {
 	ETag     string `header:"ETag" doc:"The incident's revision after the action."`
-	Replayed string `header:"Idempotency-Replayed" doc:"true where the answer is one of before."`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if this is the stored answer to an earlier request."`
 	Body     T
 }
 
-// once does an action in one transaction together with its answer, so that the
-// same key gets that answer again. asked is everything that makes the request
-// what it is: another one with the same key is refused. Without a key it is just done.
+// once performs an action and stores its answer in one transaction, so that the same key gets the same
+// answer. asked identifies the request: a different request with the same key is refused. Without a key the
+// action is just performed.
 func once[T any](
 	ctx context.Context,
 	r *room,

@@ -18,7 +18,7 @@ type Invitation struct {
 	Role  string `json:"role" enum:"viewer,operator,admin"`
 }
 
-// NewRole is what an operator may do from now on.
+// NewRole is an operator's new role.
 type NewRole struct {
 	Role string `json:"role" enum:"viewer,operator,admin"`
 }
@@ -28,7 +28,7 @@ type OperatorPath struct {
 	Email string `path:"email" maxLength:"254" doc:"The operator's address."`
 }
 
-// noID turns the complaint about an id in a path that is none into "not found".
+// noID turns the error about an invalid id in a path into "not found".
 func noID(err error) error {
 	var field *engine.FieldError
 	if errors.As(err, &field) {
@@ -62,7 +62,7 @@ func addPeople(r *room) {
 		recent: true,
 		status: http.StatusCreated,
 		title:  "Invite an operator",
-		text:   "One who is there gets the role and a new link.",
+		text:   "An existing operator gets the role and a new link.",
 		errors: withBody,
 	}
 	add(r, line, func(ctx context.Context, in *struct {
@@ -78,7 +78,7 @@ func addPeople(r *room) {
 	changePeople(r)
 }
 
-// changePeople are the operations on an operator who is there.
+// changePeople are the operations on an existing operator.
 func changePeople(r *room) {
 	line := operation{
 		method: http.MethodPatch, path: "/operators/{email}", id: "operators-set", tag: "People", role: identity.Admin, recent: true,
@@ -103,7 +103,7 @@ func changePeople(r *room) {
 		recent: true,
 		status: http.StatusNoContent,
 		title:  "Remove an operator",
-		text:   "Their sessions end at once.",
+		text:   "Their sessions end immediately.",
 		errors: []int{http.StatusNotFound},
 	}
 	add(r, line, func(ctx context.Context, in *OperatorPath) (*struct{}, error) {
@@ -118,8 +118,8 @@ func changePeople(r *room) {
 type NewToken struct {
 	Role           string  `json:"role" enum:"viewer,operator,admin"`
 	Label          string  `json:"label" minLength:"1" maxLength:"255"`
-	Project        string  `json:"project,omitempty" maxLength:"63" doc:"Absent: all projects."`
-	ExpiresSeconds float64 `json:"expires_in_seconds,omitempty" minimum:"60" maximum:"315360000" doc:"Absent: never."`
+	Project        string  `json:"project,omitempty" maxLength:"63" doc:"Default: all projects."`
+	ExpiresSeconds float64 `json:"expires_in_seconds,omitempty" minimum:"60" maximum:"315360000" doc:"Default: the token never expires."`
 }
 
 func addTokens(r *room) {

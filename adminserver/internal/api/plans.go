@@ -76,17 +76,17 @@ type Plan struct {
 	Action     string         `json:"action" enum:"reprocess,close"`
 	Filter     Filter         `json:"filter"`
 	Note       string         `json:"note,omitempty"`
-	Size       int            `json:"size" doc:"How many incidents were frozen: the count that starting it asks back."`
+	Size       int            `json:"size" doc:"How many incidents were frozen. To start the plan, confirm this count."`
 	CreatedAt  time.Time      `json:"created_at"`
 	CreatedBy  string         `json:"created_by"`
 	StartedAt  *time.Time     `json:"started_at,omitempty"`
 	StartedBy  string         `json:"started_by,omitempty"`
-	FinishedAt *time.Time     `json:"finished_at,omitempty" doc:"When nothing was left to ask for. Attempts may still be in flight."`
+	FinishedAt *time.Time     `json:"finished_at,omitempty" doc:"When the plan had acted on every incident. Attempts may still be in flight."`
 	StoppedBy  string         `json:"stopped_by,omitempty"`
 	Results    []PlanProgress `json:"results" doc:"Empty in a list of plans."`
 }
 
-// PlanProgress counts a plan's incidents by what became of them.
+// PlanProgress counts a plan's incidents by result.
 type PlanProgress struct {
 	Result    string `json:"result" enum:"waiting,in_flight,applied,failed,missing,gave_up,closed,changed,refused,error,stopped"`
 	Incidents int    `json:"incidents"`
@@ -133,11 +133,11 @@ func newPlan(p incidents.Plan) Plan {
 // PlanRequest asks for a plan.
 type PlanRequest struct {
 	Action string `json:"action" enum:"reprocess,close"`
-	Filter Filter `json:"filter" doc:"One that is empty is refused, and one that does not ask for open incidents."`
-	Note   string `json:"note,omitempty" maxLength:"2000" doc:"Why; closing needs one."`
+	Filter Filter `json:"filter" doc:"An empty filter is refused, and a filter that does not select open incidents."`
+	Note   string `json:"note,omitempty" maxLength:"2000" doc:"The reason. Required for close."`
 }
 
-// PlanCount is a plan's size, given back.
+// PlanCount confirms a plan's size.
 type PlanCount struct {
 	Count int `json:"count" minimum:"0"`
 }
@@ -175,7 +175,7 @@ func addPlans(r *room) {
 		all, err := r.Incidents.Plans.List(ctx, project)
 		return &reply[Plans]{Plans{wire.List(all, newPlan)}}, err
 	})
-	line.path, line.id, line.title = "/plans/{id}", "plans-get", "Read a plan and how far it is"
+	line.path, line.id, line.title = "/plans/{id}", "plans-get", "Read a plan and its progress"
 	add(r, line, func(ctx context.Context, in *PlanPath) (*reply[Plan], error) {
 		project, err := r.planIn(ctx, in.ID)
 		if err != nil {
@@ -196,7 +196,8 @@ func planActions(r *room) {
 		role:   identity.Operator,
 		status: http.StatusCreated,
 		title:  "Freeze a set of incidents for a bulk action",
-		text:   "Nothing happens to them until the plan is started. It then acts on each incident only if that is still as it was, and keeps few callbacks of a project going at once.",
+		text: "Nothing runs until the plan is started. It then skips incidents that have changed, and sends only a few " +
+			"callbacks per project at once.",
 		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge},
 	}
 	add(r, line, func(ctx context.Context, in *struct {
@@ -217,7 +218,7 @@ func planActions(r *room) {
 		return &reply[Plan]{newPlan(p)}, err
 	})
 	line.path, line.id, line.title, line.status = "/plans/{id}/start", "plans-start", "Start a plan", http.StatusOK
-	line.text, line.errors = "count is the plan's size, given back. A plan starts once.", append(line.errors, http.StatusConflict)
+	line.text, line.errors = "count must equal the plan's size. A plan starts once.", append(line.errors, http.StatusConflict)
 	add(r, line, func(ctx context.Context, in *struct {
 		PlanPath
 		Body PlanCount
@@ -230,8 +231,8 @@ func planActions(r *room) {
 		p, err := r.Incidents.Plans.Start(ctx, project, in.ID, in.Body.Count, identity.From(ctx).Actor())
 		return &reply[Plan]{newPlan(p)}, err
 	})
-	line.path, line.id, line.title = "/plans/{id}/stop", "plans-stop", "End a plan"
-	line.text, line.errors = "The incidents that it has not reached stay as they are; attempts in flight go on.", []int{
+	line.path, line.id, line.title = "/plans/{id}/stop", "plans-stop", "Stop a plan"
+	line.text, line.errors = "Incidents that it has not reached stay unchanged. Attempts in flight continue.", []int{
 		http.StatusNotFound,
 		http.StatusConflict,
 	}

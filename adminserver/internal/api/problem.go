@@ -31,7 +31,7 @@ func (f failure) GetStatus() int { return f.Status }
 // ContentType implements [huma.ContentTypeFilter].
 func (f failure) ContentType(string) string { return "application/problem+json" }
 
-// say turns an error into a problem, and logs what nobody outside may see.
+// say turns an error into a problem, and logs the details that a caller may not see.
 func (r *room) say(ctx context.Context, err error) error {
 	p := web.Describe(err)
 	if p.Status >= http.StatusInternalServerError && ctx.Err() == nil {
@@ -40,8 +40,8 @@ func (r *room) say(ctx context.Context, err error) error {
 	return failure{p}
 }
 
-// humble is a transformer: huma's own errors repeat the whole value that is
-// wrong, once for each thing wrong with it. Ours say where and what, ten times at most.
+// humble is a transformer. huma's own errors repeat the whole wrong value, once per error. Ours name the
+// place and the reason, for at most ten errors.
 func humble(_ huma.Context, _ string, v any) (any, error) {
 	theirs, ok := v.(*huma.ErrorModel)
 	if !ok {
@@ -49,7 +49,7 @@ func humble(_ huma.Context, _ string, v any) (any, error) {
 	}
 	p := web.New(theirs.Status, "")
 	if p.Status == http.StatusUnprocessableEntity {
-		p.Title, p.Detail = "Not valid", "the request does not have the form that the specification gives"
+		p.Title, p.Detail = "Not valid", "the request does not match the specification"
 	}
 	for _, e := range theirs.Errors[:min(len(theirs.Errors), maxDetails)] {
 		if e != nil {
@@ -59,7 +59,7 @@ func humble(_ huma.Context, _ string, v any) (any, error) {
 	return p, nil
 }
 
-// message is one of huma's, unless it is the words of a decoder, which quote.
+// message is huma's message, unless it comes from a decoder, which quotes the input.
 func message(m string) string {
 	if strings.ContainsAny(m, "\"`\n") || strings.Contains(m, "json:") || strings.Contains(m, "invalid character") {
 		return "is not valid"
@@ -67,10 +67,10 @@ func message(m string) string {
 	return input.Clip(m, maxText)
 }
 
-// marshal is how every answer is written.
+// marshal writes every answer.
 func marshal(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
 
-// unmarshal reads what strict has let through.
+// unmarshal reads a body that strict has accepted.
 func unmarshal(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return errors.New("is not valid")
@@ -78,7 +78,7 @@ func unmarshal(data []byte, v any) error {
 	return nil
 }
 
-// problems are the answers of an operation to what is wrong, for the spec.
+// problems are the error answers of an operation, for the spec.
 func problems(registry huma.Registry, op operation) map[string]*huma.Response {
 	schema := registry.Schema(typeOf[web.Problem](), true, "Problem")
 	statuses := append(

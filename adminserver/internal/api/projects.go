@@ -12,8 +12,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// Settings are the settings to change: what is absent stays, and an empty text
-// clears what may be empty.
+// Settings are the settings to change. An absent setting stays; an empty text clears a setting that may be
+// empty.
 type Settings struct {
 	Mode              *string  `json:"mode,omitempty" enum:"test,live," doc:"test, live, or empty for none."`
 	TimeoutSeconds    *float64 `json:"timeout_seconds,omitempty" minimum:"1" maximum:"2592000"`
@@ -25,10 +25,10 @@ type Settings struct {
 	Suspended         *bool    `json:"suspended,omitempty"`
 	AlertAfterFailed  *float64 `json:"alert_after_failed_seconds,omitempty" minimum:"0" maximum:"604800"`
 	AlertAfterMissing *float64 `json:"alert_after_missing_seconds,omitempty" minimum:"0" maximum:"604800"`
-	AlertEmail        *string  `json:"alert_email,omitempty" maxLength:"5120" doc:"Addresses that alerts go to, separated by commas; empty for none."`
-	AlertSlack        *string  `json:"alert_slack,omitempty" maxLength:"2048" doc:"The URL of an incoming webhook of Slack. Its host alone is shown again."`
-	AlertWebhook      *string  `json:"alert_webhook,omitempty" maxLength:"2048" doc:"The URL of a webhook of your own. The answer to the change that sets it first holds its signing secret."`
-	Retention         *float64 `json:"retention_seconds,omitempty" minimum:"0" maximum:"3153600000" doc:"At least 35 days; 0 keeps settled effects for ever."`
+	AlertEmail        *string  `json:"alert_email,omitempty" maxLength:"5120" doc:"Email addresses for alerts, separated by commas; empty for none."`
+	AlertSlack        *string  `json:"alert_slack,omitempty" maxLength:"2048" doc:"The URL of a Slack incoming webhook. Only its host is shown again."`
+	AlertWebhook      *string  `json:"alert_webhook,omitempty" maxLength:"2048" doc:"The URL of your own webhook. The answer to the first change that sets it contains its signing secret."`
+	Retention         *float64 `json:"retention_seconds,omitempty" minimum:"0" maximum:"3153600000" doc:"How long settled effects are kept: at least 35 days, or 0 for ever."`
 }
 
 func (s Settings) settings() projects.Settings {
@@ -68,10 +68,10 @@ type NewProject struct {
 
 // CallbackSecret is a new secret, which is shown once.
 type CallbackSecret struct {
-	CallbackSecret string `json:"callback_secret" doc:"Shown this once."`
+	CallbackSecret string `json:"callback_secret" doc:"Shown only once."`
 }
 
-// Rotation is how long the older secrets go on signing.
+// Rotation is how long the older secrets continue to sign.
 type Rotation struct {
 	OverlapSeconds float64 `json:"overlap_seconds" minimum:"0" maximum:"7776000"`
 }
@@ -84,7 +84,7 @@ type ProjectPath struct {
 // withBody are the errors of operations that take a body.
 var withBody = []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge}
 
-// inPath is the project of a path. Unlike in a query there is no default.
+// inPath is the project of a path. Unlike in a query, there is no default.
 func (r *room) inPath(ctx context.Context, p ProjectPath) (string, error) {
 	if p.Name == "" {
 		return "", engine.ErrNotFound
@@ -138,7 +138,8 @@ func projectChanges(r *room) {
 		p, secret, err := r.Projects.Create(ctx, in.Body.Name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
 		return &reply[wire.ProjectWithSecret]{wire.ProjectWithSecret{Project: wire.NewProject(p), CallbackSecret: secret}}, err
 	})
-	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set", "Change a project's settings", http.StatusOK
+	line.method, line.path, line.id, line.title, line.status = http.MethodPatch, "/projects/{name}", "projects-set",
+		"Change a project's settings", http.StatusOK
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Settings
@@ -149,13 +150,14 @@ func projectChanges(r *room) {
 			return nil, err
 		}
 		if in.Body == (Settings{}) {
-			return nil, web.New(http.StatusUnprocessableEntity, "say what to change")
+			return nil, web.New(http.StatusUnprocessableEntity, "the body contains no setting to change")
 		}
 		p, err := r.Projects.Set(ctx, name, in.Body.settings(), r.AllowNetworks, identity.From(ctx).Actor())
 		return &reply[projects.Project]{wire.NewProject(p)}, err
 	})
 	line.method, line.path, line.id = http.MethodPost, "/projects/{name}/rotate-callback-secret", "projects-rotate-callback-secret"
-	line.title, line.text = "Make a new callback secret", "It signs from now on together with the older ones, which retire after the overlap."
+	line.title, line.text = "Create a new callback secret",
+		"The new secret signs from now on. The older ones also sign until the overlap ends."
 	add(r, line, func(ctx context.Context, in *struct {
 		ProjectPath
 		Body Rotation

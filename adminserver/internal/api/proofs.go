@@ -16,8 +16,8 @@ import (
 
 // ProofRequest asks for a proof.
 type ProofRequest struct {
-	ForSeconds float64 `json:"for_seconds,omitempty" minimum:"60" maximum:"7776000" doc:"How long it is valid. Absent: 7 days."`
-	Audience   string  `json:"audience,omitempty" maxLength:"255" doc:"For whom it is, for the list of proofs."`
+	ForSeconds float64 `json:"for_seconds,omitempty" minimum:"60" maximum:"7776000" doc:"How long the proof is valid. Default: 7 days."`
+	Audience   string  `json:"audience,omitempty" maxLength:"255" doc:"Who the proof is for. Shown in the list of proofs."`
 }
 
 func addProofs(r *room) {
@@ -33,7 +33,7 @@ func addProofs(r *room) {
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
 		Incident string `query:"incident" maxLength:"36"`
-		Cursor   string `query:"cursor" maxLength:"36" doc:"next_cursor of the page before."`
+		Cursor   string `query:"cursor" maxLength:"36" doc:"next_cursor of the previous page."`
 		Limit    int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	},
 	) (*reply[wire.Proofs], error) {
@@ -76,7 +76,7 @@ func changeProofs(r *room) {
 			For: time.Duration(in.Body.ForSeconds) * time.Second, By: identity.From(ctx).Actor(),
 		})
 		if errors.Is(err, proofkeys.ErrNoKey) {
-			err = web.New(http.StatusConflict, "this server has no key to sign proofs with")
+			err = web.New(http.StatusConflict, "this server has no key to sign proofs: set a folder of proof keys")
 		}
 		return &reply[wire.ProofWithLink]{wire.ProofWithLink{Proof: proof, URL: link}}, err
 	})
@@ -88,7 +88,7 @@ func changeProofs(r *room) {
 		role:   identity.Operator,
 		status: http.StatusNoContent,
 		title:  "Revoke a proof",
-		text:   "At once and for ever.",
+		text:   "The link stops working immediately, for ever.",
 		errors: []int{http.StatusNotFound},
 	}
 	add(r, line, func(ctx context.Context, in *struct {

@@ -27,10 +27,13 @@ func reference(r *room, base web.Base) []byte {
 		Title, Text, Style, Home, Root, Spec string
 		Groups                               []group
 		Shapes                               []shape
-	}{spec.Info.Title, spec.Info.Description, base.Path(assets.Path("console.css")), base.Path("/"), base.Path(Prefix), base.Path(Prefix + "/openapi.json"), groups(r), shapes(spec)}
+	}{
+		spec.Info.Title, spec.Info.Description, base.Path(assets.Path("console.css")), base.Path("/"), base.Path(Prefix),
+		base.Path(Prefix + "/openapi.json"), groups(r), shapes(spec),
+	}
 	var out bytes.Buffer
 	if err := referenceTemplate.Execute(&out, page); err != nil {
-		panic(err) // the page is made from types alone: a test would have met it
+		panic(err) // the page is made from types only: a test would have caught it
 	}
 	return out.Bytes()
 }
@@ -41,7 +44,7 @@ type group struct {
 	Calls []call
 }
 
-// Anchor is where the group stands in the page.
+// Anchor is the group's place on the page.
 func (g group) Anchor() string { return strings.ToLower(strings.ReplaceAll(g.Name, " ", "-")) }
 
 type call struct {

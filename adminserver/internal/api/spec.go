@@ -9,8 +9,8 @@ import (
 
 //go:generate go test -count=1 -run=TestTheCommittedSpec . -update
 
-// tidy takes out of the spec what huma adds and this API never says: its own
-// form of errors, and lists that may be null.
+// tidy removes from the spec what huma adds and this API never sends: huma's form of errors, and lists that
+// may be null.
 func tidy(spec *huma.OpenAPI) {
 	schemas := spec.Components.Schemas.Map()
 	delete(schemas, "ErrorModel")
@@ -36,7 +36,7 @@ func withoutNull(s *huma.Schema) {
 func specOf(r *room) []byte {
 	compact, err := json.Marshal(r.api.OpenAPI())
 	if err != nil {
-		panic(err) // the spec is made from types alone: a test would have met it
+		panic(err) // the spec is made from types only: a test would have caught it
 	}
 	var tree any
 	if err := json.Unmarshal(compact, &tree); err != nil {

@@ -12,16 +12,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// Overview is how a project stands. Counts over 100,000 mean "more".
+// Overview is the current state of a project. Counts over 100,000 mean "more".
 type Overview struct {
 	Owed                  int            `json:"owed" doc:"Effects that wait for their outcome."`
-	Overdue               int            `json:"overdue" doc:"Those of them whose deadline passed and that no sweep has taken yet."`
+	Overdue               int            `json:"overdue" doc:"Those of them whose deadline passed and that no sweep has processed."`
 	Open                  int            `json:"open"`
-	OpenFailed            int            `json:"open_failed" doc:"Open with cause failed."`
-	OpenMissing           int            `json:"open_missing" doc:"Open with cause missing."`
-	Reprocessing          int            `json:"reprocessing" doc:"Open with an attempt in flight."`
-	Recovered             int            `json:"recovered" doc:"Incidents that a success resolved within the last 24 hours."`
-	MedianRecoverySeconds float64        `json:"median_recovery_seconds" doc:"How long those had been open; 0 where there are none."`
+	OpenFailed            int            `json:"open_failed" doc:"Open incidents with cause failed."`
+	OpenMissing           int            `json:"open_missing" doc:"Open incidents with cause missing."`
+	Reprocessing          int            `json:"reprocessing" doc:"Open incidents with an attempt in flight."`
+	Recovered             int            `json:"recovered" doc:"Incidents that were resolved by a success within the last 24 hours."`
+	MedianRecoverySeconds float64        `json:"median_recovery_seconds" doc:"How long those incidents were open; 0 if there are none."`
 	CallbacksWaiting      int            `json:"callbacks_waiting"`
 	Engines               []EngineHealth `json:"engines"`
 }
@@ -35,8 +35,8 @@ type EngineHealth struct {
 	SeenAt        time.Time  `json:"seen_at"`
 	Alive         bool       `json:"alive" doc:"Seen within the last 30 seconds."`
 	LastSweepAt   *time.Time `json:"last_sweep_at,omitempty"`
-	LagSeconds    float64    `json:"lag_seconds" doc:"How far the oldest deadline that nobody holds has passed."`
-	OverdueLocked int        `json:"overdue_locked" doc:"Overdue effects that the app holds locked."`
+	LagSeconds    float64    `json:"lag_seconds" doc:"How long ago the oldest deadline of an unlocked effect passed."`
+	OverdueLocked int        `json:"overdue_locked" doc:"Overdue effects that the app has locked."`
 }
 
 func newEngine(e checks.EngineHealth) EngineHealth {
@@ -46,11 +46,11 @@ func newEngine(e checks.EngineHealth) EngineHealth {
 	}
 }
 
-// Bucket is what happened in one span of time.
+// Bucket counts what happened in one span of time.
 type Bucket struct {
-	At         time.Time `json:"at" doc:"When the span begins."`
+	At         time.Time `json:"at" doc:"The start of the bucket."`
 	Receipts   int       `json:"receipts"`
-	Failures   int       `json:"failures" doc:"Incidents that opened, whatever their cause."`
+	Failures   int       `json:"failures" doc:"Incidents that opened, with any cause."`
 	Recoveries int       `json:"recoveries"`
 	Closed     int       `json:"closed"`
 }
@@ -67,7 +67,7 @@ func addStatistics(r *room) {
 		id:     "overview-get",
 		tag:    "Statistics",
 		role:   identity.Viewer,
-		title:  "Read how a project stands",
+		title:  "Read the current state of a project",
 		errors: []int{http.StatusNotFound},
 	}
 	add(r, line, func(ctx context.Context, in *InProject) (*reply[Overview], error) {
@@ -95,11 +95,11 @@ func addStatistics(r *room) {
 			},
 		}, err
 	})
-	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, in buckets of time"
-	line.text = "Receipts, incidents opened, recoveries and closings, a moment after they happened."
+	line.path, line.id, line.title = "/statistics", "statistics-list", "Read what happened, per time bucket"
+	line.text = "Counts of receipts, opened incidents, recoveries and closed incidents. A change is counted after a few seconds."
 	add(r, line, func(ctx context.Context, in *struct {
 		InProject
-		Minutes int `query:"minutes" minimum:"1" maximum:"50400" default:"1440" doc:"How far back, at most 35 days."`
+		Minutes int `query:"minutes" minimum:"1" maximum:"50400" default:"1440" doc:"How far back to go, at most 35 days."`
 		Step    int `query:"step_minutes" minimum:"1" maximum:"1440" default:"30" doc:"The width of a bucket. At most 2,000 buckets."`
 	},
 	) (*reply[Statistics], error) {

@@ -7,7 +7,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
-// Steps is the background work: plans that were started go on.
+// Steps is the background work: it continues started plans.
 func Steps(d web.Deps) []web.Step {
 	return []web.Step{{Name: "plans", Every: time.Second, Do: func(ctx context.Context) error {
 		for {

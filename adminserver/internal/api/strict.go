@@ -19,10 +19,9 @@ import (
 // maxDepth is how deep a body may nest; no operation needs more than three levels.
 const maxDepth = 16
 
-// strict refuses what huma would take: a body that is not declared JSON, members
-// that are unknown, come twice or are spelled in another case, parameters that
-// come twice or are badly escaped, a body where none belongs. It also
-// writes an id of ours in a path in lower case.
+// strict refuses what huma would accept: a body that is not declared as JSON; members that are unknown,
+// repeated or spelled in another case; parameters that are repeated or badly escaped; and a body where none
+// is allowed. It also converts our ids in a path to lower case.
 type strict struct {
 	registry huma.Registry
 	op       *huma.Operation
@@ -50,26 +49,26 @@ func (s *strict) check(r *http.Request) error {
 	for _, name := range []string{"If-Match", "Idempotency-Key", "Last-Event-Id", "Content-Type"} {
 		values := r.Header.Values(name)
 		if len(values) > 1 {
-			return web.New(http.StatusUnprocessableEntity, name+" comes twice")
+			return web.New(http.StatusUnprocessableEntity, name+" is sent twice")
 		}
 		if len(values) == 1 && strings.ContainsFunc(values[0], func(c rune) bool { return c < ' ' || c > '~' }) {
-			return web.New(http.StatusUnprocessableEntity, name+" holds more than ASCII characters")
+			return web.New(http.StatusUnprocessableEntity, name+" must contain ASCII characters only")
 		}
 	}
-	// Who sends a key relies on it; where the answer may hold a secret it could not be kept.
+	// A caller that sends a key relies on it, but an answer that may contain a secret cannot be stored.
 	if r.Method != http.MethodGet && r.Header.Get("Idempotency-Key") != "" && !s.takes("header", "Idempotency-Key") {
-		return web.New(http.StatusUnprocessableEntity, "this takes no Idempotency-Key")
+		return web.New(http.StatusUnprocessableEntity, "this operation accepts no Idempotency-Key")
 	}
 	if s.op.RequestBody == nil {
 		if n, _ := io.ReadFull(r.Body, make([]byte, 1)); n > 0 {
-			return web.New(http.StatusUnprocessableEntity, "this takes no body")
+			return web.New(http.StatusUnprocessableEntity, "this operation accepts no body")
 		}
 		return nil
 	}
 	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if charset := params["charset"]; err != nil || kind != "application/json" ||
 		charset != "" && charset != "utf-8" && charset != "UTF-8" {
-		return web.New(http.StatusUnsupportedMediaType, "say Content-Type: application/json")
+		return web.New(http.StatusUnsupportedMediaType, "send Content-Type: application/json")
 	}
 	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
 		return web.New(http.StatusUnsupportedMediaType, "send the body without a content encoding")
@@ -85,18 +84,18 @@ func (s *strict) check(r *http.Request) error {
 	return nil
 }
 
-// checkQuery reads the query. A parameter that is empty counts as absent, which huma sees to.
+// checkQuery reads the query. An empty parameter counts as absent; huma handles that.
 func (s *strict) checkQuery(r *http.Request) error {
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return web.New(http.StatusUnprocessableEntity, "the query is badly escaped")
+		return web.New(http.StatusUnprocessableEntity, "the query is not correctly percent-encoded")
 	}
 	for name, values := range query {
 		if !s.takes("query", name) {
-			return web.New(http.StatusUnprocessableEntity, "the query holds a parameter that is not known")
+			return web.New(http.StatusUnprocessableEntity, "the query has an unknown parameter")
 		}
 		if len(values) > 1 {
-			return web.New(http.StatusUnprocessableEntity, "a parameter of the query comes twice")
+			return web.New(http.StatusUnprocessableEntity, "a query parameter is sent twice")
 		}
 		if reason := input.Text(values[0], len(values[0])); reason != "" {
 			return web.New(http.StatusUnprocessableEntity, "the query "+reason)
@@ -119,8 +118,7 @@ func bodyError(err error) error {
 	return web.New(http.StatusBadRequest, "the body could not be read")
 }
 
-// checkJSON reads a body along its schema: every member known, in its own
-// spelling, once.
+// checkJSON checks a body against its schema: every member must be known, spelled exactly, and present once.
 func checkJSON(body []byte, registry huma.Registry, schema *huma.Schema) error {
 	rules := input.Body{Depth: maxDepth, Known: func(path []string) bool { return member(registry, schema, path) }}
 	at, reason := rules.Check(body)

@@ -9,18 +9,18 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// Attempt is one asking of an operator to repair.
+// Attempt is one reprocess request.
 type Attempt struct {
 	Number      int        `json:"number"`
 	ReplayID    string     `json:"replay_id" format:"uuid"`
 	Operator    string     `json:"operator"`
 	RequestedAt time.Time  `json:"requested_at"`
 	FinishedAt  *time.Time `json:"finished_at,omitempty"`
-	Result      string     `json:"result,omitempty" enum:"applied,failed,missing,gave_up,stopped" doc:"Absent while it is in flight."`
+	Result      string     `json:"result,omitempty" enum:"applied,failed,missing,gave_up,stopped" doc:"Absent while the attempt is in flight."`
 	Delivery    string     `json:"delivery" enum:"waiting,leased,accepted,gave_up,cancelled"`
-	Tries       int        `json:"tries" doc:"Callbacks that were begun."`
-	NextAt      *time.Time `json:"next_at,omitempty" doc:"When the next callback goes out."`
-	Callbacks   []Callback `json:"callbacks" doc:"Those that have ended, oldest first."`
+	Tries       int        `json:"tries" doc:"Callbacks that were started."`
+	NextAt      *time.Time `json:"next_at,omitempty" doc:"When the next callback is due."`
+	Callbacks   []Callback `json:"callbacks" doc:"Callbacks that have ended, oldest first."`
 }
 
 // Callback is one try to reach the repair endpoint.
@@ -29,7 +29,7 @@ type Callback struct {
 	URL        string    `json:"url,omitempty"`
 	Status     int       `json:"status,omitempty"`
 	DurationMS int64     `json:"duration_ms"`
-	Answer     string    `json:"answer,omitempty" doc:"The beginning of the answer: text from outside, never to be trusted."`
+	Answer     string    `json:"answer,omitempty" doc:"The beginning of the answer: untrusted text from the app."`
 	Error      string    `json:"error,omitempty"`
 }
 
@@ -63,10 +63,11 @@ type Attempts struct {
 }
 
 func timeline(r *room, line operation) {
-	line.path, line.id, line.title = "/incidents/{id}/timeline", "incidents-timeline", "Read an incident's timeline, oldest entry first"
+	line.path, line.id, line.title = "/incidents/{id}/timeline", "incidents-timeline",
+		"Read an incident's timeline, oldest entry first"
 	add(r, line, func(ctx context.Context, in *struct {
 		IncidentPath
-		After int64 `query:"after" default:"-1" minimum:"-1" doc:"next_after of the page before."`
+		After int64 `query:"after" default:"-1" minimum:"-1" doc:"next_after of the previous page."`
 	},
 	) (*reply[wire.Timeline], error) {
 		_, e, err := r.incidentIn(ctx, in.ID)
@@ -80,7 +81,8 @@ func timeline(r *room, line operation) {
 		page, err := e.Timeline(ctx, i.EffectID, in.After+1)
 		return &reply[wire.Timeline]{wire.NewTimeline(page)}, err
 	})
-	line.path, line.id, line.title = "/incidents/{id}/attempts", "incidents-attempts", "Read an incident's newest 100 attempts with their callbacks"
+	line.path, line.id, line.title = "/incidents/{id}/attempts", "incidents-attempts",
+		"Read an incident's newest 100 attempts with their callbacks"
 	add(r, line, func(ctx context.Context, in *IncidentPath) (*reply[Attempts], error) {
 		project, _, err := r.incidentIn(ctx, in.ID)
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// SavedView is a filter that a team keeps by name.
+// SavedView is a filter that a team saved by name.
 type SavedView struct {
 	ID        string    `json:"id" format:"uuid"`
 	Name      string    `json:"name"`
@@ -28,9 +28,9 @@ type SavedViews struct {
 	Views []SavedView `json:"views"`
 }
 
-// ViewRequest keeps a filter.
+// ViewRequest saves a filter.
 type ViewRequest struct {
-	Name   string `json:"name" minLength:"1" maxLength:"100" doc:"A view of this name is replaced."`
+	Name   string `json:"name" minLength:"1" maxLength:"100" doc:"An existing view of this name is replaced."`
 	Filter Filter `json:"filter"`
 }
 
@@ -53,7 +53,7 @@ func addViews(r *room) {
 		id:     "views-save",
 		tag:    "Saved views",
 		role:   identity.Operator,
-		title:  "Keep a filter by name",
+		title:  "Save a filter by name",
 		errors: []int{http.StatusNotFound, http.StatusUnsupportedMediaType, http.StatusRequestEntityTooLarge},
 	}
 	add(r, line, func(ctx context.Context, in *struct {

@@ -12,11 +12,10 @@ import (
 
 // InProject is the project that a request is about.
 type InProject struct {
-	Project string `query:"project" maxLength:"63" doc:"Name of the project. Default: the only one that the caller sees, else default."`
+	Project string `query:"project" maxLength:"63" doc:"Name of the project. Default: the caller's only project, otherwise the project named default."`
 }
 
-// project is the name of the project that exists for whoever asks, or
-// [engine.ErrNotFound].
+// project is the name of the requested project, or [engine.ErrNotFound] if it does not exist for the caller.
 func (r *room) project(ctx context.Context, name string) (string, error) {
 	who := identity.From(ctx)
 	if name == "" {
@@ -30,7 +29,7 @@ func (r *room) project(ctx context.Context, name string) (string, error) {
 	return name, nil
 }
 
-// engineFor is the engine of the project that exists for whoever asks.
+// engineFor is the engine of the requested project, if that exists for the caller.
 func (r *room) engineFor(ctx context.Context, name string) (string, *engine.Engine, error) {
 	project, err := r.project(ctx, name)
 	if err != nil {
@@ -40,8 +39,8 @@ func (r *room) engineFor(ctx context.Context, name string) (string, *engine.Engi
 	return project, e, err
 }
 
-// located is the project of a thing in a path, where that exists for whoever
-// asks. What is no id at all does not exist either.
+// located is the project of an object in a path, if that exists for the caller. An invalid id does not exist
+// either.
 func located(ctx context.Context, project string, err error) (string, error) {
 	var field *engine.FieldError
 	switch {
@@ -62,10 +61,10 @@ func (r *room) incidentIn(ctx context.Context, id string) (string, *engine.Engin
 	return project, e, err
 }
 
-// everywhere refuses an identity of one project what belongs to all of them.
+// everywhere refuses an identity that is limited to one project.
 func everywhere(ctx context.Context) error {
 	if identity.From(ctx).Project != "" {
-		return web.New(http.StatusForbidden, "this needs an identity that is not limited to one project")
+		return web.New(http.StatusForbidden, "this requires an identity that is not limited to one project")
 	}
 	return nil
 }

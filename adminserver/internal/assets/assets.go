@@ -1,6 +1,5 @@
-// Package assets holds the stylesheet, the script and the icon of every page,
-// as files of ours, without a build step. Their names carry a hash of their
-// content, so that a browser may keep them for ever.
+// Package assets contains the stylesheet, the script and the icon of every page, without a build step. Their
+// served names contain a hash of their content, so that a browser may cache them for ever.
 package assets
 
 import (
@@ -26,8 +25,7 @@ type asset struct {
 
 var kinds = map[string]string{".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
-// byPath are the files by the names they are served under, names says which
-// those are.
+// byPath are the files by their served names; names maps the file names to those.
 var byPath, names = load()
 
 func load() (map[string]asset, map[string]string) {
@@ -51,7 +49,7 @@ func load() (map[string]asset, map[string]string) {
 }
 
 // Path returns where a file is served, below the base: "console.css" is at
-// "/assets/console.0123456789ab.css". It panics for a name that is no file.
+// "/assets/console.0123456789ab.css". It panics if there is no such file.
 func Path(name string) string {
 	served, ok := names[name]
 	if !ok {
@@ -60,8 +58,8 @@ func Path(name string) string {
 	return served
 }
 
-// ServeHTTP answers with a file, to be kept for a year, or with 404. It wants
-// the path without the prefix of the base.
+// ServeHTTP answers with a file that may be cached for a year, or with 404. It expects the path without the
+// prefix of the base.
 func ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	file, ok := byPath[r.URL.Path]
 	if !ok {

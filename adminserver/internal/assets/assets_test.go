@@ -16,7 +16,9 @@ func get(path string) *http.Response {
 
 func TestFilesAreKeptForAYearUnderANameWithTheirHash(t *testing.T) {
 	t.Parallel()
-	for name, kind := range map[string]string{"console.css": "text/css", "console.js": "text/javascript", "mark.svg": "image/svg+xml"} {
+	for name, kind := range map[string]string{
+		"console.css": "text/css", "console.js": "text/javascript", "mark.svg": "image/svg+xml",
+	} {
 		path := Path(name)
 		if !regexp.MustCompile(`^/assets/[a-z]+\.[0-9a-f]{12}\.(css|js|svg)$`).MatchString(path) {
 			t.Errorf("%s is served at %s", name, path)
@@ -31,7 +33,9 @@ func TestFilesAreKeptForAYearUnderANameWithTheirHash(t *testing.T) {
 
 func TestOtherPathsAreNotFound(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/assets/", "/assets/console.css", "/assets/console.000000000000.css", "/assets/assets.go", "/console.css"} {
+	for _, path := range []string{
+		"/assets/", "/assets/console.css", "/assets/console.000000000000.css", "/assets/assets.go", "/console.css",
+	} {
 		if answer := get(path); answer.StatusCode != http.StatusNotFound {
 			t.Errorf("%s: %d", path, answer.StatusCode)
 		}

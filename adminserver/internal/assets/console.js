@@ -1,4 +1,5 @@
-// The console's script. Every page works without it; with it, times are the reader's, lists live, and keys move.
+// The console's script. Every page works without it. With it, times are in the reader's zone, lists are live,
+// and keyboard shortcuts work.
 "use strict";
 (() => {
   const body = document.body;
@@ -24,13 +25,13 @@
   };
   const zone = document.querySelector("[data-zone]");
   const here = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (zone && here && here !== "UTC") zone.textContent = "in " + here + "; pointing at one shows it in UTC";
+  if (zone && here && here !== "UTC") zone.textContent = "in " + here + "; point at a time to see it in UTC";
   const current = document.querySelector(".rail nav [aria-current]");
   if (current && current.offsetLeft + current.offsetWidth > innerWidth) current.closest("nav").scrollLeft = current.offsetLeft;
   tell(document);
   setInterval(() => tell(document), 5000);
 
-  // A choice that goes by itself.
+  // A choice that submits itself.
   for (const select of document.querySelectorAll("select[data-go]")) {
     select.addEventListener("change", () => select.form.requestSubmit());
   }
@@ -54,9 +55,9 @@
   };
   addEventListener("hashchange", unfold);
   unfold();
-  addEventListener("load", () => setTimeout(unfold)); // the browser's own jump to the part takes the focus away
+  addEventListener("load", () => setTimeout(unfold)); // the browser's own jump to the part removes the focus
 
-  // Live: a change makes the page read itself again and take over what differs.
+  // Live: a change makes the page fetch itself again and replace the parts that differ.
   const busy = (part) => part.contains(document.activeElement) && document.activeElement.closest("form, dialog, details[open]");
   const replace = (part, next) => {
     if (part.isEqualNode(next) || part.dataset.same === next.dataset.same && part.dataset.same !== undefined) return;
@@ -124,7 +125,7 @@
     const light = document.querySelector("[data-light]");
     const say = (text) => { if (light) { light.textContent = text; light.hidden = false; } };
     let source, next, every;
-    // For good: nothing is asked for any more, until somebody loads the page again.
+    // Final: no more requests are sent until somebody reloads the page.
     signedOut = () => {
       over = true;
       source.close();
@@ -140,7 +141,7 @@
       source.addEventListener("open", () => { refresh(); say("Live"); });
       source.addEventListener("error", () => {
         say("Reconnecting");
-        // The browser connects again by itself, but not after an answer such as 503 or 401.
+        // The browser reconnects by itself, but not after an answer such as 503 or 401.
         if (source.readyState !== EventSource.CLOSED) return;
         refresh();
         next = setTimeout(follow, 3000);

@@ -12,9 +12,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// action is what a form of an incident's page asks for.
+// action is an action that a form on an incident's page requests.
 type action struct {
-	// name is the action's, in the path and as the form's id; done is what the page says afterwards.
+	// name is the action's name in the path and the form's id; done is the notice afterwards.
 	name, done string
 	do         func(v *visit, id engine.IncidentID, seen engine.ActionOption) error
 }
@@ -22,34 +22,41 @@ type action struct {
 var forms = []action{
 	{
 		actions.Reprocess,
-		"Reprocess is asked for. The callback goes out at once.",
+		"Reprocess requested. Sending the callback now.",
 		func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 			_, err := v.engine.Reprocess(v.ctx(), id, v.who.Actor(), seen)
 			return err
 		},
 	},
-	{actions.Stop, "The attempt is stopped.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
-		_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
-		return err
-	}},
-	{actions.TryNow, "The next callback goes out at once.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{
+		actions.Stop,
+		"Attempt stopped. Its remaining callbacks are cancelled.",
+		func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+			_, err := v.engine.Stop(v.ctx(), id, v.who.Actor(), seen)
+			return err
+		},
+	},
+	{actions.TryNow, "Sending the next callback now.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.TryNow(v.ctx(), id, v.who.Actor(), seen)
 	}},
-	{actions.Close, "The incident is closed.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{actions.Close, "Incident closed.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.CloseIncident(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
-	{actions.Reopen, "The incident is open again.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
-		_, err := v.engine.Reopen(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
-		return err
-	}},
-	{actions.Note, "The note is on the timeline.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+	{
+		actions.Reopen,
+		"Incident reopened. Alerts are sent as for a new incident.",
+		func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
+			_, err := v.engine.Reopen(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
+			return err
+		},
+	},
+	{actions.Note, "Note added to the timeline.", func(v *visit, id engine.IncidentID, seen engine.ActionOption) error {
 		return v.engine.Note(v.ctx(), id, v.who.Actor(), v.r.PostFormValue("note"), seen)
 	}},
 }
 
-// act makes the handler of an action. It does what the form asks and goes back
-// to the incident; where it is refused, the page comes back as it is now, with
-// what was typed.
+// act makes the handler of an action. It performs the action and redirects to the incident. If it is refused,
+// it shows the current page with the typed text.
 func (c *console) act(a action) handle {
 	return func(v *visit) error {
 		incident, err := v.locate(engine.IncidentID(v.r.PathValue("id")))
@@ -58,7 +65,7 @@ func (c *console) act(a action) handle {
 		}
 		revision, err := strconv.Atoi(v.r.PostFormValue("revision"))
 		if err != nil {
-			return web.New(http.StatusUnprocessableEntity, "the form does not say which revision it was made of: load the page again")
+			return web.New(http.StatusUnprocessableEntity, "the form does not contain the incident's revision: reload the page")
 		}
 		err = a.do(v, incident.ID, engine.IfRevision(revision))
 		if err == nil {
@@ -76,8 +83,8 @@ func (c *console) act(a action) handle {
 	}
 }
 
-// refusal puts into words why nothing was done, where the page can be shown
-// again. seen is the state that the form was made in.
+// refusal says why nothing was done, if the page can be shown again. seen is the state that the form was made
+// in.
 func refusal(err error, seen string) (*web.Problem, bool) {
 	var (
 		field   *engine.FieldError
@@ -89,13 +96,14 @@ func refusal(err error, seen string) (*web.Problem, bool) {
 		problem.Detail = "Nothing was done: the " + field.Field + " " + field.Reason + "."
 	case errors.As(err, &refused) && refused.Changed && knownState(seen) && string(refused.State) != seen:
 		problem.Detail = fmt.Sprintf(
-			"Nothing was done: it was %s when you looked, and is %s now. The timeline says what happened meanwhile; "+
-				"what you typed is still here.",
+			"Nothing was done: the incident was %s when you loaded the page and is %s now. The timeline shows what changed; "+
+				"your text is still here.",
 			wire.StateName(engine.State(seen)),
 			wire.StateName(refused.State),
 		)
 	case errors.As(err, &refused) && refused.Changed:
-		problem.Detail = "Nothing was done: it changed after you looked. The timeline says what happened meanwhile; what you typed is still here."
+		problem.Detail = "Nothing was done: the incident has changed since you loaded the page. The timeline shows what " +
+			"changed; your text is still here."
 	case errors.As(err, &refused):
 		problem.Detail = "Nothing was done: " + refused.Reason + "."
 	default:
@@ -104,28 +112,28 @@ func refusal(err error, seen string) (*web.Problem, bool) {
 	return problem, true
 }
 
-// knownState keeps a form from putting its own words into our sentence.
+// knownState prevents a form from putting its own words into our sentence.
 func knownState(s string) bool {
 	state := engine.State(s)
 	return state.Open() || state == engine.StateApplied || state == engine.StateClosed
 }
 
-// notices are what a page says after a form was acted on: fixed sentences, so
-// that a link cannot put words into our mouth.
+// notices are what a page says after an action. They are fixed sentences, so that a link cannot show text of
+// its own.
 var notices = func() map[string]string {
 	said := map[string]string{
-		"view":             "The view is saved.",
-		"view-deleted":     "The view is gone.",
-		"plan-started":     "The plan is started.",
-		"plan-stopped":     "The plan is stopped. What it had not reached stays as it is.",
-		"project":          "The settings are saved.",
-		"operator":         "The operator’s role is changed.",
-		"operator-removed": "The operator is gone.",
-		"proof-revoked":    "The proof link is dead.",
-		"key-revoked":      "The key is revoked.",
-		"token-revoked":    "The token is revoked.",
-		"alert":            "The destination is saved.",
-		"alert-removed":    "The destination is gone.",
+		"view":             "View saved.",
+		"view-deleted":     "View removed.",
+		"plan-started":     "Plan started.",
+		"plan-stopped":     "Plan stopped. Incidents that it had not reached are unchanged.",
+		"project":          "Settings saved.",
+		"operator":         "Role changed.",
+		"operator-removed": "Operator removed. Their sessions have ended.",
+		"proof-revoked":    "Proof link revoked. It no longer opens.",
+		"key-revoked":      "API key revoked. Requests with it are refused.",
+		"token-revoked":    "Token revoked. Requests with it are refused.",
+		"alert":            "Alert destination saved.",
+		"alert-removed":    "Alert destination removed.",
 	}
 	for _, a := range forms {
 		said[a.name] = a.done

@@ -10,7 +10,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// setAlerts sets where alerts go on one channel; an empty target ends them there.
+// setAlerts sets the destination of alerts on one channel; an empty target turns the channel off.
 func (c *console) setAlerts(v *visit) error {
 	target, done := strings.TrimSpace(v.r.PostFormValue("target")), "alert"
 	if target == "" {
@@ -31,23 +31,24 @@ func (c *console) setAlerts(v *visit) error {
 	if err == nil && project.AlertWebhookSecret != "" {
 		return v.showOnce(shownOnce{
 			Title: "The webhook’s signing secret", Secret: project.AlertWebhookSecret, Back: v.link("/projects/" + v.project),
-			What: "Alerts to it are signed with this, after Standard Webhooks.",
+			What: "Alerts to this webhook are signed with it, as Standard Webhooks specifies.",
 		})
 	}
 	return v.afterwards(err, done)
 }
 
-// testWithin bounds the wait for destinations, so that the page still comes.
+// testWithin limits the wait for destinations, so that the page is still shown.
 const testWithin = 15 * time.Second
 
-// sendTests sends a test to each destination and shows what came of each, at
-// once: nothing is tried again.
+// sendTests sends a test to each destination once, without retries, and shows each result.
 func (c *console) sendTests(v *visit) error {
 	ctx, cancel := context.WithTimeout(v.ctx(), testWithin)
 	defer cancel()
 	results, err := c.testAlerts(ctx, v.project)
 	if _, ok := fieldProblem(err); ok {
-		return v.showProject(http.StatusUnprocessableEntity, "Nothing was sent: the project has no alert destination.")
+		return v.showProject(
+			http.StatusUnprocessableEntity, "Nothing was sent: the project has no alert destination. Turn one on first.",
+		)
 	}
 	if err != nil {
 		return err

@@ -7,14 +7,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// auditPage lists what operators did outside of timelines.
+// auditPage lists operator actions that are not on a timeline.
 type auditPage struct {
 	Entries       []projects.AuditEntry
 	Actor, Action string
 	Older         string
 }
 
-// audit shows the whole deployment to who sees all projects.
+// audit shows the whole deployment to a caller who may read all projects.
 func (c *console) audit(v *visit) error {
 	q := v.r.URL.Query()
 	data := auditPage{Actor: strings.TrimSpace(q.Get("actor")), Action: strings.TrimSpace(q.Get("action"))}

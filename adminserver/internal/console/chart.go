@@ -7,10 +7,10 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// chart is a series of counts as bars. Its picture is barWidth units wide a
-// bar and chartHeight high, and stretches with the page.
+// chart is a series of counts as bars. Its picture is barWidth units wide per bar and chartHeight high, and
+// stretches with the page.
 type chart struct {
-	// Name says what is counted and is the chart's class too.
+	// Name says what is counted and is also the chart's class.
 	Name         string
 	Total, Most  int
 	Top          int
@@ -19,7 +19,7 @@ type chart struct {
 	Since, Until time.Time
 }
 
-// bar is one count. Says is its value for who points at it.
+// bar is one count. Says is its tooltip.
 type bar struct {
 	X, Y, Height int
 	Says         string
@@ -42,7 +42,7 @@ func newChart(name string, series []incidents.Bucket, count func(incidents.Bucke
 		n := count(b)
 		height := n * chartHeight / c.Top
 		if n > 0 {
-			height = max(height, 2) // one is seen beside a thousand
+			height = max(height, 2) // one stays visible beside a thousand
 		}
 		c.Bars = append(c.Bars, bar{
 			X: i * barWidth, Y: chartHeight - height, Height: height,
@@ -55,8 +55,8 @@ func newChart(name string, series []incidents.Bucket, count func(incidents.Bucke
 	return c
 }
 
-// roundUp is the end of a scale: the next 1, 2 or 5 times a power of ten, and
-// even, so that the half of it is a number too.
+// roundUp is the end of a scale: the next 1, 2 or 5 times a power of ten, and even, so that its half is an
+// integer too.
 func roundUp(n int) int {
 	for power := 1; ; power *= 10 {
 		for _, step := range []int{2, 4, 10} {

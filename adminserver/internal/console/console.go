@@ -1,6 +1,5 @@
-// Package console is what a team looks at: pages rendered on the server, in
-// which every form works without script, and which stay current with it. They
-// call the engine and the store, never the HTTP API.
+// Package console is the team's web interface: pages rendered on the server. Every form works without script;
+// with script, the pages stay current. They call the engine and the store, never the HTTP API.
 package console
 
 import (
@@ -22,7 +21,7 @@ type console struct {
 	testAlerts TestAlerts
 }
 
-// TestAlerts is what [alerts.Sender.Test] does.
+// TestAlerts has the signature of [alerts.Sender.Test].
 type TestAlerts func(ctx context.Context, project string) ([]alerts.Result, error)
 
 // Routes is the table of the console's pages.
@@ -39,8 +38,7 @@ func Routes(d web.Deps, test TestAlerts) []web.Route {
 	)
 }
 
-// Problems answers people with a page of the console where something went wrong
-// before their page was reached.
+// Problems shows a page of the console for an error that happened before the requested page was reached.
 func Problems(d web.Deps) web.Answerer {
 	c := &console{Deps: d}
 	return func(w http.ResponseWriter, r *http.Request, p *web.Problem) {
@@ -49,7 +47,7 @@ func Problems(d web.Deps) web.Answerer {
 	}
 }
 
-// line is one line of the table: who may ask, and who answers.
+// line is one line of the table: a route, its role and its handler.
 type line struct {
 	pattern string
 	role    identity.Role
@@ -82,7 +80,7 @@ func (c *console) reading() []line {
 	}
 }
 
-// acting are the forms of operators, but for those of an incident's page.
+// acting are the forms of operators, except those of an incident's page.
 func (c *console) acting() []line {
 	return []line{
 		{"POST /incidents/{id}/proof", identity.Operator, false, c.share},

@@ -20,8 +20,10 @@ import (
 // changes counts everything that a form could have changed.
 func (s *site) changes() (n int) {
 	s.t.Helper()
-	const all = `SELECT (SELECT count(*) FROM sendpromptly.changes) + (SELECT count(*) FROM sendpromptly.audit) + (SELECT count(*) FROM sendpromptly.entries)
-		+ (SELECT count(*) FROM sendpromptly.plans) + (SELECT count(*) FROM sendpromptly.saved_views) + (SELECT count(*) FROM sendpromptly.projects)`
+	const all = `SELECT (SELECT count(*) FROM sendpromptly.changes) + (SELECT count(*) FROM sendpromptly.audit)
+		+ (SELECT count(*) FROM sendpromptly.entries)
+		+ (SELECT count(*) FROM sendpromptly.plans) + (SELECT count(*) FROM sendpromptly.saved_views) + (SELECT count(*)
+		FROM sendpromptly.projects)`
 	if err := s.db.Pool.QueryRow(s.t.Context(), all).Scan(&n); err != nil {
 		s.t.Fatal(err)
 	}
@@ -116,7 +118,7 @@ func TestAReprocessIsAskedForAndResolves(t *testing.T) {
 		"Reprocess asks the app",
 	)
 	to := s.post(operator, path+"/reprocess", url.Values{"revision": {fmt.Sprint(incident.Revision)}, "state": {"failed"}})
-	s.has(s.get(operator, to), "The callback goes out at once.", "A repair is under way.", "Stop the attempt")
+	s.has(s.get(operator, to), "Sending the callback now.", "A repair is in progress.", "Stop the attempt")
 	if _, err := enginetest.Deliver(t.Context(), s.engines["billing"]); err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,7 @@ func TestAReprocessIsAskedForAndResolves(t *testing.T) {
 		"Their credits have been added.",
 		"olga@example.com",
 		"Answered <strong>200</strong>",
-		"Nothing is left to do",
+		"Nothing to do",
 	)
 	s.has(s.get(viewer, "/effects?q=in_evt_1"), "Yes, it arrived.")
 }
@@ -142,7 +144,10 @@ func TestAConflictShowsWhatChangedAndLosesNothing(t *testing.T) {
 	if got.status != http.StatusConflict {
 		t.Fatalf("closing what was closed meanwhile: %d", got.status)
 	}
-	s.has(got.body, "it was failed when you looked, and is closed now", "refunded by hand, ticket 4711</textarea>", "first")
+	s.has(
+		got.body, "the incident was failed when you loaded the page and is closed now",
+		"refunded by hand, ticket 4711</textarea>", "first",
+	)
 	empty := s.do(admin, http.MethodPost, path+"/note", url.Values{"revision": {fmt.Sprint(incident.Revision + 1)}, "note": {""}})
 	if empty.status != http.StatusUnprocessableEntity {
 		t.Errorf("an empty note: %d", empty.status)
@@ -161,7 +166,7 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 		t.Error("an open incident can be reopened")
 	}
 	s.post(operator, path+"/close", url.Values{"revision": {"1"}, "state": {"failed"}, "note": {"refunded"}})
-	s.has(s.get(operator, path), path+"/reopen", "Why is it open again?")
+	s.has(s.get(operator, path), path+"/reopen", "Why do you reopen it?")
 	seen := url.Values{"revision": {"2"}, "state": {"closed"}, "note": {" "}}
 	if got := s.do(operator, http.MethodPost, path+"/reopen", seen); got.status != http.StatusUnprocessableEntity {
 		t.Errorf("without a note: %d", got.status)
@@ -169,7 +174,7 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 	seen.Set("note", "the refund bounced")
 	s.has(
 		s.get(operator, s.post(operator, path+"/reopen", seen)),
-		"The incident is open again.",
+		"Incident reopened. Alerts are sent as for a new incident.",
 		"Incident reopened",
 		"the refund bounced",
 	)
@@ -177,7 +182,7 @@ func TestAClosedIncidentIsReopenedWithANote(t *testing.T) {
 	if got.status != http.StatusConflict {
 		t.Errorf("reopening what was reopened since: %d", got.status)
 	}
-	s.has(got.body, "it was closed when you looked, and is failed now", "the refund bounced</textarea>")
+	s.has(got.body, "the incident was closed when you loaded the page and is failed now", "the refund bounced</textarea>")
 	s.db.RequireSound()
 }
 
@@ -256,20 +261,24 @@ func TestAlertsAreTurnedOnAndOff(t *testing.T) {
 	s.has(
 		s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})),
 		"oncall@example.com",
-		"The destination is saved.",
+		"Alert destination saved.",
 	)
 	s.post(admin, path, url.Values{"channel": {"slack"}, "target": {"http://127.0.0.1:1/services/T0/B0/secret"}})
 	got := s.do(admin, http.MethodPost, path, url.Values{"channel": {"webhook"}, "target": {"http://127.0.0.1:1/hook"}})
-	s.has(got.body, "whsec_", "shown this once")
+	s.has(got.body, "whsec_", "shown only once")
 	page := s.get(admin, "/projects/billing")
 	if strings.Contains(page, "T0/B0") || strings.Contains(page, "whsec_") {
 		t.Error("a secret of an alert's destination is shown")
 	}
 	page = s.get(admin, s.post(admin, path, url.Values{"channel": {"email"}, "target": {""}}))
-	if s.has(page, "The destination is gone."); strings.Contains(page, "oncall@example.com") {
+	if s.has(page, "Alert destination removed."); strings.Contains(page, "oncall@example.com") {
 		t.Error("email is still on")
 	}
-	for _, form := range []url.Values{{"channel": {"email"}, "target": {"nobody"}}, {"channel": {"slack"}, "target": {"ftp://x"}}, {"channel": {"pager"}, "target": {"x"}}} {
+	for _, form := range []url.Values{
+		{"channel": {"email"}, "target": {"nobody"}},
+		{"channel": {"slack"}, "target": {"ftp://x"}},
+		{"channel": {"pager"}, "target": {"x"}},
+	} {
 		if got := s.do(admin, http.MethodPost, path, form); got.status != http.StatusUnprocessableEntity {
 			t.Errorf("%v: %d", form, got.status)
 		}
@@ -294,7 +303,7 @@ func TestATestOfAlertsSaysWhatCameOfEach(t *testing.T) {
 	s.do(admin, http.MethodPost, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})
 	s.has(s.get(admin, "/projects/billing"), "Send a test")
 	got := s.do(admin, http.MethodPost, path+"/test", nil)
-	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "has no mail server")
+	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "no mail server is configured")
 	if got.status != http.StatusOK || heard.Load() != 1 || strings.Contains(got.body, "T0B0") {
 		t.Errorf("%d, the webhook heard %d tests\n%s", got.status, heard.Load(), got.body)
 	}
@@ -340,7 +349,7 @@ func TestAProofLinkIsSharedShownOnceAndEnded(t *testing.T) {
 		t.Errorf("the link is answered %d", status)
 	}
 	revoke := regexp.MustCompile(path + `/proofs/[^/"]+/revoke`).FindString(page)
-	s.has(s.get(operator, s.post(operator, revoke, url.Values{})), "The proof link is dead.", "revoked")
+	s.has(s.get(operator, s.post(operator, revoke, url.Values{})), "Proof link revoked. It no longer opens.", "revoked")
 	if status := open(); status != http.StatusNotFound {
 		t.Errorf("the dead link is answered %d", status)
 	}
@@ -366,7 +375,7 @@ func TestSavedViewsComeBack(t *testing.T) {
 		},
 	)
 	page := s.get(viewer, to)
-	s.has(page, "Card trouble", "The view is saved.", "acct_1")
+	s.has(page, "Card trouble", "View saved.", "acct_1")
 	id := regexp.MustCompile(`/views/([0-9a-f-]{36})/delete`).FindStringSubmatch(s.get(operator, to))
 	if id == nil {
 		t.Fatal("the view cannot be removed where it is shown")

@@ -127,7 +127,8 @@ func TestNULAndBrokenTextAreRefusedWithAPage(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
 	for _, path := range []string{
-		"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense", "/incidents?from=yesterday",
+		"/incidents?q=%00", "/effects?q=%00", "/effects?q=%ff", "/audit?actor=%00", "/incidents?show=nonsense",
+		"/incidents?from=yesterday",
 		"/incidents?before=1", "/incidents?q=" + strings.Repeat("x", 300),
 	} {
 		if got := s.do(
@@ -140,7 +141,10 @@ func TestNULAndBrokenTextAreRefusedWithAPage(t *testing.T) {
 			t.Errorf("GET %s: %d", path, got.status)
 		}
 	}
-	for _, path := range []string{"/incidents/1", "/incidents/%00", "/effects/x", "/plans/x", "/projects/nosuch", "/?project=nosuch", "/assets/console.css"} {
+	for _, path := range []string{
+		"/incidents/1", "/incidents/%00", "/effects/x", "/plans/x", "/projects/nosuch", "/?project=nosuch",
+		"/assets/console.css",
+	} {
 		if got := s.do(viewer, http.MethodGet, path, nil); got.status != http.StatusNotFound {
 			t.Errorf("GET %s: %d", path, got.status)
 		}
@@ -154,7 +158,8 @@ func TestAnotherProjectDoesNotExist(t *testing.T) {
 	plan := s.post(admin, "/plans", url.Values{"project": {"billing"}, "action": {"reprocess"}, "show": {"open"}})
 	plan, _, _ = strings.Cut(plan, "?")
 	for _, path := range []string{
-		"/incidents/" + string(incident.ID), "/effects/" + string(incident.EffectID), "/effects/" + string(incident.EffectID) + "?project=billing", plan,
+		"/incidents/" + string(incident.ID), "/effects/" + string(incident.EffectID),
+		"/effects/" + string(incident.EffectID) + "?project=billing", plan,
 		plan + "?project=billing", "/projects/billing", "/?project=billing", "/operators", "/events?project=billing",
 	} {
 		if got := s.do(shopOnly, http.MethodGet, path, nil); got.status != http.StatusNotFound {
@@ -209,7 +214,7 @@ func TestTheOverviewTellsOfOtherProjects(t *testing.T) {
 	if page := s.get(shopOnly, "/"); strings.Contains(page, "Also open") {
 		t.Error("another project is told of")
 	}
-	s.has(s.get(viewer, "/effects?project=shop&q=acct_1"), "It is known in another project", "billing")
+	s.has(s.get(viewer, "/effects?project=shop&q=acct_1"), "Found in another project", "billing")
 }
 
 func TestTheEmptyConsoleTeachesTheNextStep(t *testing.T) {
@@ -219,5 +224,5 @@ func TestTheEmptyConsoleTeachesTheNextStep(t *testing.T) {
 	s.has(s.get(viewer, "/incidents"), "Nothing is open")
 	s.has(s.get(admin, "/operators"), "spadmin operator invite")
 	s.has(s.get(admin, "/projects/billing"), "sk_…")
-	s.has(s.get(viewer, "/effects?q=in_1"), "Nothing was accepted under that id")
+	s.has(s.get(viewer, "/effects?q=in_1"), "No receipt has this id")
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// undoneBy are effects that undo another one, or take its place, where they came
-// later: repairing the older one then would give back what was taken away.
+// undoneBy are effects that undo or replace an earlier effect: repairing the earlier one would then give back
+// what was taken away.
 var undoneBy = map[string][]string{
 	"access_unlock":            {"access_revocation"},
 	"access_revocation":        {"access_unlock"},
@@ -18,9 +18,8 @@ var undoneBy = map[string][]string{
 	"subscription_state_apply": {"subscription_state_apply", "seat_update", "access_revocation"},
 }
 
-// contradicting lists the related effects that speak against a repair: of the
-// same subject, later, applied, and not known to be harmless. Of an effect type
-// that is not ours we know nothing, so every later one counts.
+// contradicting lists the related effects that conflict with a repair: with the same subject, later, applied,
+// and not known to be harmless. We know nothing about an app's own effect types, so every later one counts.
 func contradicting(effect string, related []incidents.RelatedEffect) (against []incidents.RelatedEffect) {
 	undoing, known := undoneBy[effect]
 	for _, r := range related {

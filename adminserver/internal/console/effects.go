@@ -13,17 +13,16 @@ type effectsPage struct {
 	Q       string
 	Answers []answer
 	Older   string
-	// Moments are the timeline where there is exactly one answer.
+	// Moments are the timeline if there is exactly one answer.
 	Moments []moment
 	More    bool
-	// Again are the newest receipts that came again with other facts, where nothing is looked up.
+	// Again are the newest receipts that came again with other facts, on the page without a search.
 	Again []incidents.AcceptedAgain
-	// Elsewhere are the other projects where the id is known; they are asked
-	// only where this one does not know it.
+	// Elsewhere are other projects that know the id; they are searched only if this one does not know it.
 	Elsewhere []tab
 }
 
-// answer is one effect that fits.
+// answer is one matching effect.
 type answer struct {
 	incidents.Effect
 	Story   story
@@ -34,13 +33,13 @@ func newAnswer(e incidents.Effect) answer {
 	return answer{e, tell(e.Acceptance, e.State, engine.Cause(e.State), ""), arrived(e.State)}
 }
 
-// answersShown is a page of answers: more are no answer. againShown bounds the list of what was accepted again.
+// answersShown is the number of answers per page. againShown bounds the list of what was accepted again.
 const (
 	answersShown = 20
 	againShown   = 20
 )
 
-// effects looks up effects by any id that somebody holds.
+// effects looks up effects by any id.
 func (c *console) effects(v *visit) error {
 	q := v.r.URL.Query()
 	data := effectsPage{Q: strings.TrimSpace(q.Get("q"))}

@@ -15,20 +15,18 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/caught"
 )
 
-// hub follows the change feed once for all pages that are open, and only while
-// one is.
+// hub follows the change feed once for all open pages, and only while a page is open.
 type hub struct {
 	console *console
 	mu      sync.Mutex
-	open    map[chan web.Event][]string // the projects that each hears of
+	open    map[chan web.Event][]string // the projects whose changes each gets
 	stop    context.CancelFunc
 }
 
 func newHub(c *console) *hub { return &hub{console: c, open: map[chan web.Event][]string{}} }
 
-// join gives the changes of projects from now on, until leave is called. A
-// reader that is too slow misses some, which costs it nothing: every change makes
-// the page read everything anew.
+// join returns the next changes of projects until leave is called. A reader that is too slow misses some
+// without harm: every change makes the page read everything again.
 func (h *hub) join(ctx context.Context, projects []string) (changes chan web.Event, leave func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -67,7 +65,10 @@ func (h *hub) start(ctx context.Context) error {
 		for following.Err() == nil {
 			err := caught.Call(func() error { h.follow(following, e, &after); return nil })
 			if err != nil {
-				caught.Log(following, h.console.Logger, slog.LevelError, "sendpromptly: the console follows the change feed again", err)
+				caught.Log(
+					following, h.console.Logger, slog.LevelError,
+					"sendpromptly: the console lost the change feed and will reconnect", err,
+				)
 			}
 			select {
 			case <-following.Done():
@@ -78,10 +79,10 @@ func (h *hub) start(ctx context.Context) error {
 	return nil
 }
 
-// follow tells all pages what changes after a cursor, which goes along.
+// follow sends all pages the changes after a cursor, and moves the cursor.
 func (h *hub) follow(ctx context.Context, e *engine.Engine, after *string) {
 	for change, err := range e.Changes(ctx, *after) {
-		if err == nil { // after an error it goes on by itself
+		if err == nil { // after an error the loop continues
 			h.tell(change)
 			*after = change.Cursor
 		}
@@ -106,8 +107,8 @@ func (h *hub) tell(change engine.Change) {
 	}
 }
 
-// events tells an open page what changes in its project, or in all that the
-// visitor sees, as server-sent events.
+// events sends an open page the changes of its project, or of all projects that the visitor may read, as
+// server-sent events.
 func (c *console) events(w http.ResponseWriter, r *http.Request) {
 	v := &visit{console: c, w: w, r: r, who: identity.From(r.Context())}
 	if err := v.enter(); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// filter is the list's filter as it stands in the URL, so that it can be shared.
+// filter is the list's filter as it is in the URL, so that it can be shared.
 type filter struct {
 	// Show is open (the default), a state, or all.
 	Show string
@@ -17,7 +17,7 @@ type filter struct {
 	Q                                           string
 	Cause, Provider, EventType, Effect, Version string
 	Customer, Subject                           string
-	// From and To are days in UTC; To is the last one that is in.
+	// From and To are days in UTC; both are included.
 	From, To string
 	Before   string
 
@@ -57,7 +57,7 @@ func day(field, s string) (time.Time, error) {
 	return at, nil
 }
 
-// Pairs are the fields by the names that they have in the URL.
+// Pairs are the fields by their names in the URL.
 func (f filter) Pairs() [][2]string {
 	show := f.Show
 	if show == "open" {
@@ -87,7 +87,7 @@ func (f filter) Values() (values []string) {
 	return values
 }
 
-// Narrow says whether anything but the tab is chosen.
+// Narrow says whether any filter besides the tab is set.
 func (f filter) Narrow() bool { return f.Q != "" || f.Detailed() }
 
 // Detailed says whether one of the fields behind "More filters" is in use.
@@ -95,7 +95,7 @@ func (f filter) Detailed() bool {
 	return f.Cause+f.Provider+f.EventType+f.Effect+f.Version+f.Customer+f.Subject+f.From+f.To != ""
 }
 
-// asked is what the engine is asked.
+// asked is the filter for the engine.
 func (f filter) asked() engine.IncidentFilter {
 	asked := engine.IncidentFilter{
 		Cause:        engine.Cause(f.Cause),
@@ -120,13 +120,13 @@ func (f filter) asked() engine.IncidentFilter {
 	return asked
 }
 
-// filterOf is the other way round, for a filter that the store kept.
+// filterOf is the reverse, for a filter from the store.
 func filterOf(kept engine.IncidentFilter) filter {
 	f := filter{
 		Show: "all", Q: kept.Text, Cause: string(kept.Cause), Provider: kept.Provider, EventType: kept.EventType, Effect: kept.Effect,
 		Version: kept.Version, Customer: kept.Customer, Subject: kept.Subject,
 	}
-	if kept.Term != "" { // kept by the API: a text finds terms too
+	if kept.Term != "" { // saved through the API: a text finds terms too
 		f.Q = kept.Term
 	}
 	if kept.Open {

@@ -11,9 +11,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/currency"
 )
 
-// clockTime writes a moment in UTC, which the script turns into the reader's
-// zone; the title keeps the UTC value. It holds nothing but digits and our own
-// words, so it needs no escaping.
+// clockTime writes a time in UTC, which the script converts to the reader's zone; the title keeps the UTC
+// value. It contains only digits and our own words, so it needs no escaping.
 func clockTime(t time.Time, class, layout string) template.HTML {
 	if t.IsZero() {
 		return "—"
@@ -31,16 +30,16 @@ func clockTime(t time.Time, class, layout string) template.HTML {
 	)
 }
 
-// when is a moment to the second.
+// when is a time to the second.
 func when(t time.Time) template.HTML { return clockTime(t, "whole", "2 Jan 2006, 15:04:05 UTC") }
 
-// short is a moment in a narrow place.
+// short is a time for a narrow place.
 func short(t time.Time) template.HTML { return clockTime(t, "short", "2 Jan 15:04") }
 
-// ago is how long since, where there is script.
+// ago is the time since then if there is script.
 func ago(t time.Time) template.HTML { return clockTime(t, "ago", "2 Jan 15:04 UTC") }
 
-// money writes an amount with the decimals of its currency; "" where none is known.
+// money writes an amount with the decimals of its currency; "" if none is known.
 func money(m engine.Money) string {
 	if m.Currency == "" {
 		return ""
@@ -59,7 +58,7 @@ func money(m engine.Money) string {
 	return sign + digits + rest + "\u00a0" + strings.ToUpper(m.Currency)
 }
 
-// took is a short duration, exact where it matters.
+// took is a short duration, to the millisecond below one second.
 func took(d time.Duration) string {
 	switch {
 	case d < time.Second:

@@ -104,7 +104,9 @@ func whoever(r *http.Request) (adminserver.Identity, bool, error) {
 	if len(parts) != 4 {
 		return adminserver.Identity{}, false, nil
 	}
-	role := map[string]adminserver.Role{"viewer": adminserver.Viewer, "operator": adminserver.Operator, "admin": adminserver.Admin}[parts[1]]
+	role := map[string]adminserver.Role{
+		"viewer": adminserver.Viewer, "operator": adminserver.Operator, "admin": adminserver.Admin,
+	}[parts[1]]
 	return adminserver.Identity{Name: parts[0], Role: role, Project: parts[2], Recent: parts[3] != ""}, true, nil
 }
 

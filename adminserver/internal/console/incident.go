@@ -18,20 +18,18 @@ type incidentPage struct {
 	More     bool
 	Attempts []incidents.AttemptHistory
 	Related  []incidents.RelatedEffect
-	// Against are later effects that a repair would contradict.
+	// Against are later effects that conflict with a repair.
 	Against []incidents.RelatedEffect
-	// Proofs are those that were issued; CanShare says whether there is a key to
-	// sign another with.
+	// Proofs are the issued proofs; CanShare says whether there is a key to sign another.
 	Proofs   []issued
 	CanShare bool
-	// RepairURL says that Reprocess has somewhere to go.
+	// RepairURL says whether the project has a repair URL.
 	RepairURL bool
-	// Form is the action that was refused and Typed the note that it brought, so
-	// that nothing is lost.
+	// Form is the refused action and Typed the text of its form, so that nothing is lost.
 	Typed, Form string
 }
 
-// Shown is the incident's state as people read it.
+// Shown is the incident's state as the page shows it.
 func (p incidentPage) Shown() string { return shown(p.Incident) }
 
 // CanReprocess says whether the state allows it.
@@ -55,8 +53,8 @@ func (p incidentPage) CanTryNow() bool {
 	return p.CanStop() && len(p.Attempts) > 0 && !p.Attempts[0].NextAt.IsZero()
 }
 
-// NotesTyped says that the form of a note shows what was typed: it was that form, or the form that was
-// refused is not on the page any more.
+// NotesTyped says that the note form shows the typed text: that form was refused, or the refused form is no
+// longer on the page.
 func (p incidentPage) NotesTyped() bool {
 	switch p.Form {
 	case actions.Close:
@@ -76,7 +74,7 @@ func (c *console) incident(v *visit) error {
 	return v.showIncident(http.StatusOK, incident, incidentPage{}, "")
 }
 
-// showIncident renders the page, with what a refused form brought.
+// showIncident renders the page, with the content of a refused form.
 func (v *visit) showIncident(status int, incident engine.Incident, data incidentPage, problem string) error {
 	project, err := v.Projects.Get(v.ctx(), v.project)
 	if err != nil {

@@ -21,10 +21,10 @@ type incidentsPage struct {
 	// is the first.
 	Older string
 	First bool
-	// Count is how many match, at least where Capped says so.
+	// Count is how many match; if Capped, at least that many.
 	Count  int
 	Capped bool
-	// Action is what may be done to all that match.
+	// Actions are the bulk actions on all that match.
 	Actions []string
 }
 
@@ -34,10 +34,10 @@ type incidentRow struct {
 	Story story
 }
 
-// Shown is the incident's state as people read it.
+// Shown is the incident's state as the page shows it.
 func (r incidentRow) Shown() string { return shown(r.Incident) }
 
-// shown is an incident's state: it is resolved where its effect is applied, unless it was closed before.
+// shown is an incident's state: resolved if its effect is applied, unless it was closed before.
 func shown(i engine.Incident) string {
 	state, _ := wire.IncidentState(i)
 	return state
@@ -91,8 +91,8 @@ func (c *console) incidents(v *visit) error {
 	return v.render(http.StatusOK, "incidents", page{Title: "Incidents", Nav: "Incidents", Live: true, Data: data})
 }
 
-// matching is how many incidents match, at least where capped says so. A first
-// page that is not full has looked as far as a count does, and knows.
+// matching is how many incidents match; if capped, at least that many. A first page that is not full has read
+// as far as a count does, so it knows.
 func (v *visit) matching(asked engine.IncidentFilter, found engine.IncidentPage) (n int, capped bool, err error) {
 	if asked.Before == "" && len(found.Incidents) < asked.Limit {
 		return len(found.Incidents), found.Next != "", nil

@@ -20,7 +20,8 @@ func TestTheCountBesideTheListIsTrueAndBounded(t *testing.T) {
 			  SELECT made_id, now(), now(), q.project_id, '%s_' || n, sendpromptly.short('%[2]s'), sendpromptly.short('credit_grant')
 			  FROM made, sendpromptly.projects AS q WHERE q.name = 'billing')
 			INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at)
-			SELECT made_id, made_id, q.project_id, 'failed', 'failed', now() FROM made, sendpromptly.projects AS q WHERE q.name = 'billing'`, n, provider)
+			SELECT made_id, made_id, q.project_id, 'failed', 'failed', now() FROM made, sendpromptly.projects AS q
+			WHERE q.name = 'billing'`, n, provider)
 	}
 	for provider, n := range map[string]int{"stripe": 1200, "shopify": 60, "paypal": 3} {
 		if _, err := s.db.Pool.Exec(t.Context(), made(n, provider)); err != nil {
@@ -72,5 +73,8 @@ func TestTheListShowsTheStateThatItSelects(t *testing.T) {
 		page := s.get(viewer, "/incidents?project=billing&show="+show)
 		s.has(page, ">1 incident<", `<span class="state `+show+`">`+show+`</span>`, string(incidents[want].ID))
 	}
-	s.has(s.get(viewer, late+"?project=billing"), `<span class="state closed">closed</span>`, "a success came after it was closed")
+	s.has(
+		s.get(viewer, late+"?project=billing"), `<span class="state closed">closed</span>`,
+		"the effect was applied after the incident was closed",
+	)
 }

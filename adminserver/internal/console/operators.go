@@ -9,7 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
-// operatorsPage lists who may come in.
+// operatorsPage lists the people and tokens that may log in.
 type operatorsPage struct {
 	Operators []access.OperatorAccount
 	Tokens    []access.Token
@@ -35,7 +35,7 @@ func (v *visit) showOperators(status int, problem string) (err error) {
 	return v.render(status, "operators", page{Title: "Operators", Nav: "Operators", Problem: problem, Data: data})
 }
 
-// afterOperators goes back to the list, or shows what was wrong.
+// afterOperators redirects to the list, or shows the error.
 func (v *visit) afterOperators(err error, done string) error {
 	if problem, ok := fieldProblem(err); ok {
 		return v.showOperators(http.StatusUnprocessableEntity, problem)
@@ -59,7 +59,7 @@ func (v *visit) showLoginLink(link string, err error) error {
 	}
 	return v.showOnce(shownOnce{
 		Title: "Login link", Secret: v.Base.URL("/login/" + link), Back: v.link("/operators"),
-		What: "It logs " + v.email() + " in, once, within 15 minutes. Send it to nobody else.",
+		What: "It logs " + v.email() + " in once, within 15 minutes. Send it only to them.",
 	})
 }
 
@@ -82,7 +82,7 @@ func (c *console) removeOperator(v *visit) error {
 func (c *console) createToken(v *visit) error {
 	days, err := strconv.Atoi(v.r.PostFormValue("days"))
 	if err != nil || days < 1 || days > 3650 {
-		return v.showOperators(http.StatusUnprocessableEntity, "Nothing was saved: the days must be a number from 1 to 3650.")
+		return v.showOperators(http.StatusUnprocessableEntity, "Nothing was saved: days must be a number from 1 to 3650.")
 	}
 	token, secret, err := v.Access.Tokens.Create(v.ctx(), v.r.PostFormValue("role"), strings.TrimSpace(v.r.PostFormValue("label")),
 		v.r.PostFormValue("only"), time.Duration(days)*24*time.Hour, v.who.Actor())
@@ -94,7 +94,7 @@ func (c *console) createToken(v *visit) error {
 	}
 	return v.showOnce(shownOnce{
 		Title: "Token " + token.Label, Secret: secret, Back: v.link("/operators"),
-		What: "It is the bearer token of the admin API, and logs in on the login page.",
+		What: "Programs send it to the admin API as their bearer token. It also works on the login page.",
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// overviewPage is how a project stands.
+// overviewPage is the current state of a project.
 type overviewPage struct {
 	incidents.Overview
 	Engines         []checks.EngineHealth
@@ -61,7 +61,7 @@ type share struct {
 	X, Width int
 }
 
-// Alive counts the engines that were seen a moment ago.
+// Alive counts the running engines.
 func (p overviewPage) Alive() int {
 	alive := 0
 	for _, e := range p.Engines {

@@ -13,12 +13,12 @@ import (
 // planPage is a bulk action over a frozen set of incidents.
 type planPage struct {
 	incidents.Plan
-	// Filter says in words what was selected, Link leads to what it selects now.
+	// Filter says in words what was selected; Link opens what the filter selects now.
 	Filter [][2]string
 	Link   string
 	// Results are the counts by outcome, in the order of outcomes.
 	Results []result
-	// Typed is what was given back as the count and did not fit.
+	// Typed is the wrong count that was typed.
 	Typed string
 }
 
@@ -42,7 +42,7 @@ var outcomes = [][2]string{
 	{"stopped", "closed"},
 }
 
-// Started, Running and Done say where the plan stands.
+// Started, Running and Done are the plan's progress.
 func (p planPage) Started() bool { return !p.StartedAt.IsZero() }
 
 // Running says that incidents are still to be acted on, or attempts in flight.
@@ -55,7 +55,7 @@ func (p planPage) Reached() int {
 	return p.Size - p.Plan.Results["waiting"] - p.Plan.Results["in_flight"]
 }
 
-// Waiting says that nothing happens before its count is given back.
+// Waiting says that the plan waits for its count to be confirmed.
 func (p planPage) Waiting() bool { return !p.Started() && p.StoppedBy == "" && p.FinishedAt.IsZero() }
 
 // plansPage lists the plans.
@@ -133,7 +133,7 @@ func (c *console) makePlan(v *visit) error {
 	return nil
 }
 
-// startPlan wants the count of the frozen set back.
+// startPlan requires the count of the frozen set as confirmation.
 func (c *console) startPlan(v *visit) error {
 	id, typed := v.r.PathValue("id"), strings.TrimSpace(v.r.PostFormValue("count"))
 	count, err := strconv.Atoi(typed)

@@ -16,10 +16,10 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// projectsPage lists the projects that the visitor sees.
+// projectsPage lists the projects that the visitor may read.
 type projectsPage struct {
 	Projects []projects.Project
-	// Typed is what a refused form brought.
+	// Typed is the content of a refused form.
 	Typed struct{ Name, RepairURL string }
 	// MayCreate says whether the visitor may add one.
 	MayCreate bool
@@ -47,7 +47,7 @@ func (v *visit) showProjects(status int, data projectsPage, problem string) erro
 // an admin of a single one may not.
 func (v *visit) mayDeployment() bool { return v.who.May(identity.Admin) && v.who.Project == "" }
 
-// wholeDeployment keeps the pages of the deployment from who sees one project only.
+// wholeDeployment hides the pages of the deployment from a visitor who is limited to one project.
 func wholeDeployment(do handle) handle {
 	return func(v *visit) error {
 		if !v.mayDeployment() {
@@ -69,8 +69,9 @@ func (c *console) createProject(v *visit) error {
 		return err
 	}
 	return v.showOnce(shownOnce{
-		Title: "Project " + name, What: "Its callback secret. The app’s repair endpoint verifies callbacks with it.", Secret: secret,
-		Back: v.link("/projects/" + name),
+		Title: "Project " + name, What: "This is the callback secret. The app’s repair endpoint verifies callbacks with it.",
+		Secret: secret,
+		Back:   v.link("/projects/" + name),
 	})
 }
 
@@ -81,7 +82,7 @@ type projectPage struct {
 	// Alive are the keys that are not revoked.
 	Alive int
 	Here  string
-	// Tested is what came of the tests that were just sent to the alert destinations.
+	// Tested are the results of the tests that were just sent to the alert destinations.
 	Tested []alerts.Result
 }
 
@@ -112,7 +113,7 @@ func (v *visit) set(settings projects.Settings) error {
 	return v.afterwards(err, "project")
 }
 
-// afterwards goes back to the project after a form, or shows what was wrong with it.
+// afterwards redirects to the project after a form, or shows the error.
 func (v *visit) afterwards(err error, done string) error {
 	if problem, ok := fieldProblem(err); ok {
 		return v.showProject(http.StatusUnprocessableEntity, problem)
@@ -176,7 +177,8 @@ func (c *console) rotateSecret(v *visit) error {
 	}
 	return v.showOnce(shownOnce{
 		Title: "A new callback secret", Secret: secret, Back: v.link("/projects/" + v.project),
-		What: "Callbacks are signed with it from now on, and with the older ones for " + strconv.Itoa(hours) + " hours more.",
+		What: "Callbacks are signed with it from now on. They are also signed with the older secrets for " +
+			"" + strconv.Itoa(hours) + " more hours.",
 	})
 }
 
@@ -201,17 +203,16 @@ func (c *console) revokeKey(v *visit) error {
 // shownOnce is a secret that is not shown again.
 type shownOnce struct {
 	Title, What, Secret, Back string
-	// Picture is the same for a camera, where that is of use.
+	// Picture is the same as a QR code, if that is useful.
 	Picture template.HTML
 }
 
-// showOnce answers the form itself: after a redirect the secret would have to
-// be kept somewhere.
+// showOnce answers the form itself: for a redirect the secret would have to be stored.
 func (v *visit) showOnce(s shownOnce) error {
 	return v.render(http.StatusOK, "secret", page{Title: s.Title, Data: s})
 }
 
-// fieldProblem says what is wrong with a form.
+// fieldProblem says which field of a form is wrong.
 func fieldProblem(err error) (string, bool) {
 	var field *engine.FieldError
 	if !errors.As(err, &field) {

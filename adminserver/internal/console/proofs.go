@@ -37,7 +37,7 @@ func (v *visit) proofsOf(id engine.IncidentID) ([]issued, error) {
 	return list, nil
 }
 
-// share issues a proof and shows its link, which is not kept.
+// share issues a proof and shows its link, which is not stored.
 func (c *console) share(v *visit) error {
 	incident, err := v.locate(engine.IncidentID(v.r.PathValue("id")))
 	if err != nil {
@@ -49,14 +49,14 @@ func (c *console) share(v *visit) error {
 	}
 	days, err := strconv.Atoi(v.r.PostFormValue("days"))
 	if err != nil || days < 1 || days > 90 {
-		return refuse("Nothing was shared: the days must be a number from 1 to 90.")
+		return refuse("Nothing was shared: days must be a number from 1 to 90.")
 	}
 	_, link, err := v.IssueProof(v.ctx(), evidence.ProofRequest{
 		Incident: incident.ID, Project: v.project, For: time.Duration(days) * 24 * time.Hour,
 		Audience: audience, By: v.who.Actor(),
 	})
 	if errors.Is(err, proofs.ErrNoKey) {
-		return refuse("Nothing was shared: the server has no key to sign with. Its folder of keys gets one by spadmin proof keys new.")
+		return refuse("Nothing was shared: the server has no key to sign with. Create one with spadmin proof keys new.")
 	}
 	if problem, ok := fieldProblem(err); ok {
 		return refuse(problem)
@@ -70,11 +70,11 @@ func (c *console) share(v *visit) error {
 	}
 	return v.showOnce(shownOnce{
 		Title: "Proof link", Secret: link, Picture: template.HTML(picture), Back: v.link("/incidents/" + string(incident.ID)),
-		What: "Whoever has it can read this effect’s timeline for " + strconv.Itoa(days) + " days, and nothing else.",
+		What: "Anyone who has the link can read this effect’s timeline for " + strconv.Itoa(days) + " days, and nothing else.",
 	})
 }
 
-// revokeProof ends a proof of this incident.
+// revokeProof revokes a proof of this incident.
 func (c *console) revokeProof(v *visit) error {
 	incident, err := v.locate(engine.IncidentID(v.r.PathValue("id")))
 	if err != nil {

@@ -50,23 +50,23 @@ func parse() map[string]*template.Template {
 // page is what the layout and a page's template render.
 type page struct {
 	v *visit
-	// Title heads the window, Nav is the item of the menu that is lit.
+	// Title is the window's title, Nav is the current menu item.
 	Title, Nav string
-	// Notice says that something was done, Problem what is wrong.
+	// Notice says what was done, Problem what is wrong.
 	Notice, Problem string
-	// Live makes the page follow changes, Only those of one incident; Every
-	// makes it read itself again every so many seconds.
+	// Live makes the page follow changes, Only limits them to one incident; Every makes it reload after so
+	// many seconds.
 	Live  bool
 	Only  string
 	Every int
-	// All makes it follow all projects that the visitor sees.
+	// All makes it follow all projects that the visitor may read.
 	All  bool
 	Data any
 }
 
 type menuItem struct{ Name, Path, Key string }
 
-// Menu lists where the visitor may go.
+// Menu lists the pages that the visitor may open.
 func (p page) Menu() []menuItem {
 	items := []menuItem{
 		{"Overview", "/", "g"},
@@ -92,7 +92,7 @@ func (p page) MayAct() bool { return p.v.who.May(identity.Operator) }
 // MayChange says whether the visitor may change projects, keys and operators.
 func (p page) MayChange() bool { return p.v.who.May(identity.Admin) }
 
-// Project is the one that the page is about, Projects are those to choose from.
+// Project is the project of the page, Projects are the choices.
 func (p page) Project() string { return p.v.project }
 
 // Projects are those that exist for the visitor.
@@ -104,7 +104,7 @@ func (p page) Link(path string, more ...string) string { return p.v.link(path, m
 // Path is the address of a page without a project.
 func (p page) Path(path string) string { return p.v.Base.Path(path) }
 
-// Asset is the address of a file of ours.
+// Asset is the address of an asset file.
 func (p page) Asset(name string) string { return p.v.Base.Path(assets.Path(name)) }
 
 // Events is the stream of changes that the page follows.
@@ -118,8 +118,7 @@ func (p page) Events() string {
 // HasLogin says that people log in and out here.
 func (p page) HasLogin() bool { return p.v.Deps.Login }
 
-// Login is where the visitor logs in again and comes back; after a form, to the
-// page that it was on.
+// Login is where the visitor logs in again and returns to this page; after a form, to the page of the form.
 func (p page) Login() string {
 	if p.v.r.Method != http.MethodGet {
 		return p.v.Base.Path("/login")
@@ -127,7 +126,7 @@ func (p page) Login() string {
 	return p.v.Base.Path("/login") + "?" + url.Values{"next": {p.v.Base.Path(p.v.r.URL.RequestURI())}}.Encode()
 }
 
-// Here is the page to switch projects on: the section's list.
+// Here is the page for switching projects: the section's list.
 func (p page) Here() string {
 	for _, item := range p.Menu() {
 		if item.Name == p.Nav && item.Name != "Projects" {
@@ -163,7 +162,7 @@ func (v *visit) sayNo(err error) {
 	v.problem(problem)
 }
 
-// problem shows a page for what went wrong.
+// problem shows an error page.
 func (v *visit) problem(p *web.Problem) {
 	detail := p.Detail
 	if detail != "" && !strings.HasSuffix(detail, ".") {
@@ -171,9 +170,12 @@ func (v *visit) problem(p *web.Problem) {
 	}
 	data := struct {
 		Title, Detail string
-		// Again says that logging in again may help, Ours that it is our fault.
+		// Again says that logging in again may help, Ours that the server failed.
 		Again, Ours bool
-	}{p.Title, detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent, p.Status >= http.StatusInternalServerError}
+	}{
+		p.Title, detail, p.Status == http.StatusUnauthorized || p.Status == http.StatusForbidden && !v.who.Recent,
+		p.Status >= http.StatusInternalServerError,
+	}
 	if err := v.render(p.Status, "problem", page{Title: p.Title, Data: data}); err != nil {
 		v.Logger.ErrorContext(v.ctx(), "sendpromptly: the page for a problem could not be shown",
 			"request_id", web.RequestID(v.ctx()), "error", err)

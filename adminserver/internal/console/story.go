@@ -1,7 +1,7 @@
 package console
 
 import (
-	"strconv"
+	"fmt"
 	"strings"
 	"time"
 
@@ -9,22 +9,20 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// story is an effect in one plain sentence: who, what they did, and what they
-// have or have not.
+// story is an effect in one plain sentence: who, what they did, and what they have or do not have.
 type story struct {
-	// Who is the customer or the app's reference, "" where neither is known; of
-	// a long one the beginning and the end.
+	// Who is the customer or the app's reference, "" if neither is known; a long one is shortened in the
+	// middle.
 	Who string
 	// Did is what happened at the provider: "paid", with an Amount or without.
 	Did, Amount string
-	// Owed names what the event owes: "The credits they paid for".
+	// Owed names the effect: "Their credits".
 	Owed string
 	// Has completes the sentence: "have not been added".
 	Has string
-	// Why says more about an effect that they do not have.
+	// Why says why an effect is not applied.
 	Why string
-	// Told are the words of the last failure, which are the app's; the timeline
-	// has all of them.
+	// Told is the app's error message of the last failure; the timeline has the full text.
 	Told string
 }
 
@@ -33,7 +31,7 @@ var deeds = map[string]string{
 	"checkout.session.completed":    "paid",
 	"invoice.paid":                  "paid",
 	"orders/paid":                   "paid",
-	"orders/fulfilled":              "got an order sent",
+	"orders/fulfilled":              "had an order shipped",
 	"customers/create":              "signed up",
 	"checkouts/create":              "began a checkout",
 	"customer.subscription.updated": "changed a subscription",
@@ -59,7 +57,7 @@ var debts = map[string]debt{
 	"credit_deduction":         {"credits", true, "deducted"},
 }
 
-// tell tells of an effect in a state.
+// tell writes the story of an effect in a state.
 func tell(a engine.Acceptance, state engine.State, cause engine.Cause, message string) story {
 	s := story{Who: a.Customer, Did: deeds[a.EventType], Amount: money(a.Amount)}
 	if a.Subject != "" {
@@ -83,10 +81,10 @@ func tell(a engine.Acceptance, state engine.State, cause engine.Cause, message s
 	s.Has = d.verdict(state)
 	switch {
 	case state == engine.StateReprocessing:
-		s.Why = "A repair is under way."
+		s.Why = "A repair is in progress."
 	case !state.Open():
 	case cause == engine.CauseMissing:
-		s.Why = "Nobody reported an outcome within " + spell(a.Timeout) + "."
+		s.Why = "No outcome was reported within " + spell(a.Timeout) + "."
 	case message != "":
 		s.Why, s.Told = "The last attempt failed:", shorten(message, toldShown, 0)
 	default:
@@ -95,13 +93,13 @@ func tell(a engine.Acceptance, state engine.State, cause engine.Cause, message s
 	return s
 }
 
-// whoShown and toldShown bound what a sentence quotes of others.
+// whoShown and toldShown limit what a sentence quotes.
 const (
 	whoShown  = 48
 	toldShown = 280
 )
 
-// shorten takes out what is too long for a sentence, and keeps so much of the end.
+// shorten cuts a text that is too long for a sentence, and keeps that much of its end.
 func shorten(s string, most, end int) string {
 	runes := []rune(s)
 	if len(runes) <= most {
@@ -131,11 +129,11 @@ func arrived(state engine.State) string {
 	case engine.StateApplied:
 		return "Yes, it arrived."
 	case engine.StateAwaiting:
-		return "Not yet, and it is not late."
+		return "Not yet. It is not late."
 	case engine.StateReprocessing:
-		return "Not yet: a repair is under way."
+		return "Not yet: a repair is in progress."
 	case engine.StateClosed:
-		return "No, and it was closed."
+		return "No. The incident was closed."
 	}
 	return "No, it has not arrived."
 }
@@ -143,7 +141,7 @@ func arrived(state engine.State) string {
 // next says what happens next to an incident, and until when.
 type next struct {
 	What string
-	// Until is a moment that What speaks of, zero where there is none.
+	// Until is the time after What, zero if there is none.
 	Until time.Time
 	After string
 }
@@ -154,32 +152,35 @@ func whatNext(i engine.Incident, attempts []incidents.AttemptHistory, repairURL 
 		return inFlight(i, attempts)
 	case engine.StateApplied:
 		if i.ResolvedAt.IsZero() {
-			return next{What: "Nothing is left to do: a success came after it was closed."}
+			return next{What: "Nothing to do: the effect was applied after the incident was closed."}
 		}
 		return next{
-			What:  "Nothing is left to do: it resolved",
+			What:  "Nothing to do: the incident was resolved",
 			Until: i.ResolvedAt,
 			After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + ".",
 		}
 	case engine.StateClosed:
 		return next{
-			What: "Nothing happens by itself. A late success is recorded and the incident stays closed; Reopen and Reprocess open it again.",
+			What: "Nothing happens automatically. A late success is recorded, but the incident stays closed. " +
+				"Use Reopen or Reprocess to open it again.",
 		}
 	}
 	if !repairURL {
 		return next{
-			What: "Nothing happens by itself: the project has no repair URL, so Reprocess has nowhere to go. A success that the app reports resolves it.",
+			What: "Nothing happens automatically. A success that the app reports resolves the incident. " +
+				"Reprocess needs a repair URL; this project has none.",
 		}
 	}
 	return next{
-		What: "Nothing happens by itself. A success that the app reports resolves it at any time; Reprocess asks the app to repair it.",
+		What: "Nothing happens automatically. A success that the app reports resolves the incident. " +
+			"Reprocess asks the app to repair it.",
 	}
 }
 
-// inFlight says where the callback of the attempt stands.
+// inFlight says what the attempt's callback is waiting for.
 func inFlight(i engine.Incident, attempts []incidents.AttemptHistory) next {
 	n := next{
-		What:  "The signed callback goes out to the app. Without a success by",
+		What:  "The signed callback is being sent to the app. Without a success by",
 		Until: i.DueAt,
 		After: "the attempt counts as missing.",
 	}
@@ -188,15 +189,21 @@ func inFlight(i engine.Incident, attempts []incidents.AttemptHistory) next {
 	}
 	switch last := attempts[0]; {
 	case last.Delivery == "accepted":
-		n.What = "The app answered the callback and owes the outcome. Without a success by"
+		n.What = "The app accepted the repair and has not reported its outcome. Without a success by"
 	case last.Delivery == "waiting" && last.Tries > 0:
 		n = next{
-			What: "The app could not be reached or asked for patience. Callback " + strconv.Itoa(
-				last.Tries+1,
-			) + " goes out",
+			What:  lastAnswer(last.Callbacks) + " The next callback is due",
 			Until: last.NextAt,
-			After: "unless an outcome comes first.",
+			After: "unless an outcome is reported first.",
 		}
 	}
 	return n
+}
+
+// lastAnswer says what the repair endpoint answered last.
+func lastAnswer(ended []incidents.Callback) string {
+	if len(ended) == 0 || ended[len(ended)-1].Status == 0 {
+		return "The repair endpoint did not answer."
+	}
+	return fmt.Sprintf("The repair endpoint answered %d.", ended[len(ended)-1].Status)
 }

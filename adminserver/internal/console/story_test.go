@@ -43,12 +43,22 @@ func TestAStoryIsOnePlainSentence(t *testing.T) {
 	}
 	other := engine.Acceptance{Key: engine.Key{Effect: "send_gift"}, EventType: "gift.bought"}
 	for want, got := range map[string]story{
-		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. Nobody reported an outcome within 30\u00a0min.": tell(paid, engine.StateMissing, engine.CauseMissing, ""),
-		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. The last attempt failed: boom":                  tell(paid, engine.StateFailed, engine.CauseFailed, "boom"),
-		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. A repair is under way.":                         tell(paid, engine.StateReprocessing, engine.CauseFailed, "boom"),
-		"acct_1 paid 1999\u00a0JPY. Their credits have been added. ":                                                   tell(paid, engine.StateApplied, engine.CauseFailed, "boom"),
-		"acct_1 paid 1999\u00a0JPY. Their credits are still to be added. ":                                             tell(paid, engine.StateAwaiting, "", ""),
-		"caused an event . The customer’s send gift has not been applied. ":                                            tell(other, engine.StateClosed, "", ""),
+		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. No outcome was reported within 30\u00a0min.": tell(
+			paid, engine.StateMissing, engine.CauseMissing, "",
+		),
+		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. The last attempt failed: boom": tell(
+			paid, engine.StateFailed, engine.CauseFailed, "boom",
+		),
+		"acct_1 paid 1999\u00a0JPY. Their credits have not been added. A repair is in progress.": tell(
+			paid, engine.StateReprocessing, engine.CauseFailed, "boom",
+		),
+		"acct_1 paid 1999\u00a0JPY. Their credits have been added. ": tell(
+			paid, engine.StateApplied, engine.CauseFailed, "boom",
+		),
+		"acct_1 paid 1999\u00a0JPY. Their credits are still to be added. " +
+			"": tell(paid, engine.StateAwaiting, "", ""),
+		"caused an event . The customer’s send gift has not been applied. " +
+			"": tell(other, engine.StateClosed, "", ""),
 	} {
 		if said := strings.TrimPrefix(
 			got.Who+" "+got.Did+" "+got.Amount+". "+got.Owed+" "+got.Has+". "+strings.TrimSpace(got.Why+" "+got.Told),

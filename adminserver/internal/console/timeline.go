@@ -7,10 +7,10 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// entriesShown bounds what one page draws of a timeline.
+// entriesShown limits the entries of a timeline on one page.
 const entriesShown = 1000
 
-// timeline reads an effect's entries; more says that there are others after them.
+// timeline reads an effect's entries; more says that there are further entries.
 func (v *visit) timeline(id engine.EffectID) (entries []engine.Entry, more bool, err error) {
 	for from := int64(0); len(entries) < entriesShown; {
 		page, err := v.engine.Timeline(v.ctx(), id, from)
@@ -25,26 +25,26 @@ func (v *visit) timeline(id engine.EffectID) (entries []engine.Entry, more bool,
 	return entries, true, nil
 }
 
-// moment is an entry as it is drawn.
+// moment is an entry as the page shows it.
 type moment struct {
 	engine.Entry
 	Says string
-	// Minor entries moved nothing, and are drawn small.
+	// Minor entries did not change the state, and are drawn small.
 	Minor bool
-	// Since is the time since the entry before, where that is worth showing.
+	// Since is the time since the previous entry, if it is worth showing.
 	Since time.Duration
 }
 
-// sayings say in plain words what each kind of entry means.
+// sayings are the texts of each kind of entry.
 var sayings = map[engine.Kind]string{
-	"receipt":   "The app took the work on",
+	"receipt":   "The app accepted the job",
 	"duplicate": "The same event was received again",
 	"mismatch":  "Received again with other facts",
 	"success":   "The effect was applied",
 	"failure":   "An attempt failed",
 	"deadline":  "The deadline passed without an outcome",
 	"opened":    "Incident opened",
-	"reprocess": "Reprocess asked for",
+	"reprocess": "Reprocess requested",
 	"callback":  "Repair callback",
 	"accepted":  "The repair endpoint queued the repair",
 	"gave_up":   "The callback gave up",

@@ -28,7 +28,7 @@ func (v *visit) views(f filter) ([]view, error) {
 	return views, nil
 }
 
-// saveView keeps the filter that the form carries under a name.
+// saveView saves the form's filter under a name.
 func (c *console) saveView(v *visit) error {
 	f, err := readFilter(v.r.PostForm)
 	if err != nil {

@@ -13,13 +13,13 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// visit is one request for a page: who asks, and in which project they are.
+// visit is one request for a page: the caller and the project.
 type visit struct {
 	*console
 	w   http.ResponseWriter
 	r   *http.Request
 	who identity.Identity
-	// projects are those that exist for who; project is the chosen one, engine its engine.
+	// projects are those that exist for the caller; project is the chosen one, engine its engine.
 	projects []string
 	project  string
 	engine   *engine.Engine
@@ -27,7 +27,7 @@ type visit struct {
 	configured string
 }
 
-// handle answers a visit. An error is answered in its place.
+// handle answers a visit. An error is shown as a page.
 type handle func(v *visit) error
 
 // page makes a handler of a function.
@@ -46,8 +46,7 @@ func (c *console) page(do handle) http.Handler {
 
 func (v *visit) ctx() context.Context { return v.r.Context() }
 
-// enter finds the project that the request is about. One that does not exist
-// for the visitor is not found.
+// enter finds the project of the request. A project that does not exist for the visitor is not found.
 func (v *visit) enter() error {
 	if v.r.Method == http.MethodPost {
 		if err := v.r.ParseForm(); err != nil {
@@ -72,7 +71,7 @@ func (v *visit) enter() error {
 	if v.project == "" {
 		v.project, err = v.usualProject()
 	} else if !slices.Contains(v.projects, v.project) {
-		v.project, err = "", engine.ErrNotFound // the page that says so must not lead there again
+		v.project, err = "", engine.ErrNotFound // the error page must not link to it
 	}
 	if err != nil {
 		return err
@@ -81,8 +80,8 @@ func (v *visit) enter() error {
 	return err
 }
 
-// usualProject is where somebody starts who names none: where something is
-// open, else where anything was accepted, else where somebody set something up.
+// usualProject is the default project of a visitor: one with an open incident, otherwise one with a receipt,
+// otherwise one with a repair URL.
 func (v *visit) usualProject() (string, error) {
 	switch len(v.projects) {
 	case 0:
@@ -122,12 +121,11 @@ func (v *visit) usualProject() (string, error) {
 	return v.projects[0], nil
 }
 
-// projectsAsked bounds how many projects one page asks.
+// projectsAsked limits how many projects one page reads.
 const projectsAsked = 20
 
-// locate finds an incident by its id alone, as links in alerts have it, and
-// enters its project. One of a project that the visitor does not see, or that
-// the request does not name, is not found.
+// locate finds an incident by its id alone, as links in alerts have it, and enters its project. An incident
+// of a project that the visitor may not read, or of another project than the request names, is not found.
 func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
 	name, err := v.Incidents.ProjectOfIncident(v.ctx(), id)
 	var field *engine.FieldError
@@ -144,8 +142,7 @@ func (v *visit) locate(id engine.IncidentID) (engine.Incident, error) {
 	return v.engine.Incident(v.ctx(), id)
 }
 
-// notFoundID turns the complaint about an id in a path that is none into "not
-// found": such a page does not exist.
+// notFoundID turns the error about an invalid id in a path into "not found": such a page does not exist.
 func notFoundID(err error) error {
 	var field *engine.FieldError
 	if errors.As(err, &field) {
@@ -154,8 +151,8 @@ func notFoundID(err error) error {
 	return err
 }
 
-// redirect sends the browser on after a form was acted on, so that reloading
-// acts on nothing. done is a key of notices, more goes into the query.
+// redirect sends the browser to another page after an action, so that reloading does not repeat it. done is a
+// key of notices, more goes into the query.
 func (v *visit) redirect(path, done, fragment string, more ...string) {
 	to := v.link(path, append(more, "done", done)...)
 	if fragment != "" {

@@ -1,4 +1,4 @@
-// Package engines gives the admin server an engine for each project.
+// Package engines gives the admin server one engine per project.
 package engines
 
 import (
@@ -18,13 +18,13 @@ import (
 // freshFor is how long an engine is used before the project's settings are read again.
 const freshFor = 10 * time.Second
 
-// Engines makes engines as they are asked for. It is safe for concurrent use.
+// Engines creates engines on demand. It is safe for concurrent use.
 type Engines struct {
 	pool  *pgxpool.Pool
 	cfg   engine.Config
 	mu    sync.Mutex
 	known map[string]known
-	// making has one call for each engine that is being made, whose answer all who ask share.
+	// making has one call per engine that is being created; concurrent callers share its result.
 	making singleflight.Group
 }
 
@@ -33,15 +33,15 @@ type known struct {
 	since  time.Time
 }
 
-// New makes engines that share a pool and, but for the project, a configuration.
+// New makes engines that share a pool and a configuration, except for the project.
 func New(pool *pgxpool.Pool, cfg engine.Config) *Engines {
 	return &Engines{pool: pool, cfg: cfg, known: map[string]known{}}
 }
 
-// For returns the engine of a project, or [engine.ErrNotFound] where there is
-// none. Its view of the project's settings is at most 10 seconds old.
+// For returns the engine of a project, or [engine.ErrNotFound] if there is none. Its view of the project's
+// settings is at most 10 seconds old.
 func (e *Engines) For(ctx context.Context, project string) (*engine.Engine, error) {
-	if project == "" { // an engine would take it for the default
+	if project == "" { // an engine would use the default project
 		return nil, store.NotFound("project %q", project)
 	}
 	e.mu.Lock()
@@ -50,7 +50,7 @@ func (e *Engines) For(ctx context.Context, project string) (*engine.Engine, erro
 	if ok && time.Since(have.since) < freshFor {
 		return have.engine, nil
 	}
-	// The others who ask must not fail because the first one left: New bounds itself.
+	// The other callers must not fail because the first one left. New has its own time limit.
 	shared := context.WithoutCancel(ctx)
 	making := e.making.DoChan(project, func() (made any, err error) {
 		defer caught.Panic(&err) // singleflight would end the process

@@ -1,5 +1,5 @@
-// Package identity answers who asks and what they may do: operators with a
-// session, tokens, and whoever the embedding app vouches for.
+// Package identity represents the caller and its permissions: operators with a session, tokens, and callers
+// that the embedding app identifies.
 package identity
 
 import (
@@ -9,7 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// Role is what an operator may do. Each may all that the ones before it may.
+// Role is a set of permissions. Each role includes the ones before it.
 type Role int
 
 // The roles. A viewer reads; an operator acts on incidents; an admin changes
@@ -32,7 +32,7 @@ func ParseRole(name string) (Role, error) {
 	return 0, &engine.FieldError{Field: "role", Reason: "must be viewer, operator or admin"}
 }
 
-// String returns the role's name, "none" for what is no role.
+// String returns the role's name, or "none" for any other value.
 func (r Role) String() string {
 	if name, ok := roleNames[r]; ok {
 		return name
@@ -40,17 +40,16 @@ func (r Role) String() string {
 	return "none"
 }
 
-// Identity is who asks. The zero value may nothing.
+// Identity is the caller. The zero value has no permissions.
 type Identity struct {
 	// Name enters timelines and the audit log: an email address, or
 	// "token:LABEL".
 	Name string
 	Role Role
-	// Project is the name of the only project that exists for this identity;
-	// "" is all of them.
+	// Project is the name of the only project that exists for this identity; "" means all projects.
 	Project string
-	// Recent says that it proved itself within the last 15 minutes, which keys,
-	// secrets, the repair URL and operators need.
+	// Recent says that the caller logged in within the last 15 minutes, which changes of keys, secrets, the
+	// repair URL and operators require.
 	Recent bool
 }
 
@@ -65,8 +64,8 @@ func (i Identity) Sees(project string) bool {
 // Actor is the identity as timelines and the audit log show it.
 func (i Identity) Actor() engine.Operator { return engine.Operator(i.Name) }
 
-// Authenticate finds out who sent a request. ok is false where nobody known
-// did; err is for what kept it from finding out.
+// Authenticate identifies the sender of a request. ok is false for an unknown sender; err means that the
+// check itself failed.
 type Authenticate func(r *http.Request) (who Identity, ok bool, err error)
 
 type identityKey struct{}
@@ -76,8 +75,8 @@ func With(ctx context.Context, who Identity) context.Context {
 	return context.WithValue(ctx, identityKey{}, who)
 }
 
-// From returns the identity of the request that ctx belongs to; the zero
-// Identity, which may nothing, where there is none.
+// From returns the identity of the request that ctx belongs to, or the zero Identity, which has no
+// permissions.
 func From(ctx context.Context) Identity {
 	who, _ := ctx.Value(identityKey{}).(Identity)
 	return who

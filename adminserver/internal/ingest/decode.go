@@ -16,8 +16,8 @@ type object map[string]json.RawMessage
 // errTooManyFields means that the object has more members than the limit.
 var errTooManyFields = errors.New("too many fields")
 
-// malformed says why a body is not an object that every reader would read alike.
-// It completes the sentence that begins with "the body".
+// malformed says why a body is not an object that every parser reads alike. It completes the sentence that
+// begins with "the body".
 type malformed string
 
 func (m malformed) Error() string { return "the body " + string(m) }
@@ -34,7 +34,7 @@ func decode(body []byte, maxFields int) (object, error) {
 		return nil, malformed(reason)
 	}
 	var members object
-	if json.Unmarshal(body, &members) != nil || members == nil { // null is read as no object at all
+	if json.Unmarshal(body, &members) != nil || members == nil { // null is not an object
 		return nil, malformed("is not a JSON object")
 	}
 	return members, nil

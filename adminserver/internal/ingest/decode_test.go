@@ -44,7 +44,8 @@ func TestNestingIsBounded(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":1}`, `{"a":1,"a":2}`, `{"a":"\ud83d\ude00"}`, `{"a":"\ud83d"}`, `{"a":{"b":[{"c":null}]}}`, `{"a":{"b":1,"b":1}}`,
-		"\xef\xbb\xbf{}", `{} {}`, `[]`, `{"a":1e999}`, `{"\u0061":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":[[],[{}],{"x":[]}]}`, `{"a":"\\ud800"}`,
+		"\xef\xbb\xbf{}", `{} {}`, `[]`, `{"a":1e999}`, `{"\u0061":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":[[],[{}],{"x":[]}]}`,
+		`{"a":"\\ud800"}`,
 	} {
 		f.Add([]byte(seed))
 	}
@@ -80,7 +81,8 @@ func FuzzDecode(f *testing.F) {
 func FuzzForms(f *testing.F) {
 	f.Add(
 		[]byte(
-			`{"provider":"stripe","provider_event_id":"evt_1","event_type":"invoice.paid","effect_type":"credit_grant","internal_reference":"a","occurred_at":"2026-03-01T12:00:00Z"}`,
+			`{"provider":"stripe","provider_event_id":"evt_1","event_type":"invoice.paid","effect_type":"credit_grant",` +
+				`"internal_reference":"a","occurred_at":"2026-03-01T12:00:00Z"}`,
 		),
 	)
 	f.Add([]byte(`{"event_id":"0190a000-0000-7000-8000-000000000000","status":"failed","error_message":"x"}`))

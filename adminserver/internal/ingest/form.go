@@ -14,9 +14,8 @@ import (
 // maxDetails bounds how many fields one answer names.
 const maxDetails = 10
 
-// form reads the members of a body and collects what is wrong with them, so
-// that one answer names every field. null is as good as leaving a field out,
-// and so is an empty text: many clients write what they do not know like that.
+// form reads the members of a body and collects their errors, so that one answer names every field. null and
+// an empty text count as absent: many clients send unknown values like that.
 type form struct {
 	members object
 	read    map[string]bool
@@ -27,15 +26,15 @@ func newForm(members object) *form {
 	return &form{members: members, read: map[string]bool{}, wrong: map[string][]string{}}
 }
 
-// reject notes what is wrong with a field; only the first reason of a field counts.
+// reject records what is wrong with a field; only the first reason per field counts.
 func (f *form) reject(field, reason string) {
 	if _, known := f.wrong[field]; !known && len(f.wrong) < maxDetails {
 		f.wrong[field] = []string{reason}
 	}
 }
 
-// problem is nil where nothing is wrong. What nobody read is unknown: a field
-// that is misspelt, in another case or not of this API must not pass in silence.
+// problem is nil if nothing is wrong. A field that was not read is unknown: a field that is misspelt, in
+// another case or not part of this API must not be ignored silently.
 func (f *form) problem() error {
 	for _, name := range slices.Sorted(maps.Keys(f.members)) {
 		if f.read[name] {
@@ -44,16 +43,16 @@ func (f *form) problem() error {
 		if printable(name) {
 			f.reject(name, "is not a field of this endpoint")
 		} else {
-			f.reject("body", "holds a field that is not of this endpoint")
+			f.reject("body", "has a field that this endpoint does not know")
 		}
 	}
 	if len(f.wrong) == 0 {
 		return nil
 	}
-	return &problem{code: "validation_error", message: "The body is not valid: details names the fields.", details: f.wrong}
+	return &problem{code: "validation_error", message: "The body is not valid: see details.", details: f.wrong}
 }
 
-// printable says whether a name may be repeated to whoever sent it.
+// printable says whether a name may be repeated in the answer.
 func printable(name string) bool {
 	for _, c := range name {
 		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && c != '-' && c != '.' {
@@ -72,7 +71,7 @@ func (f *form) value(field string) json.RawMessage {
 	return nil
 }
 
-// text reads a string; "" where it is left out or wrong.
+// text reads a string; "" if it is absent or wrong.
 func (f *form) text(field string) string {
 	value := f.value(field)
 	if value == nil {
@@ -86,7 +85,7 @@ func (f *form) text(field string) string {
 	return text
 }
 
-// short reads a text that is kept as it is, of at most limit characters.
+// short reads a text that is stored unchanged, of at most limit characters.
 func (f *form) short(field string, limit int) string {
 	text := f.text(field)
 	if reason := input.Text(text, limit); reason != "" {
@@ -109,7 +108,7 @@ func (f *form) name(field string, limit int) string {
 	return text
 }
 
-// names reads a list of at most so many names.
+// names reads a list of at most that many names.
 func (f *form) names(field string, most, limit int) []string {
 	value := f.value(field)
 	if value == nil {
@@ -121,7 +120,7 @@ func (f *form) names(field string, most, limit int) []string {
 		return nil
 	}
 	if len(names) > most {
-		f.reject(field, "holds more than "+strconv.Itoa(most)+" ids")
+		f.reject(field, "has more than "+strconv.Itoa(most)+" ids")
 		return nil
 	}
 	for _, name := range names {
@@ -155,7 +154,7 @@ func (f *form) integer(field string) (n int64, given bool) {
 	}
 	n, err := strconv.ParseInt(string(value), 10, 64)
 	if err != nil {
-		f.reject(field, "must be a whole number, written without fraction or exponent")
+		f.reject(field, "must be a whole number without fraction or exponent")
 		return 0, false
 	}
 	return n, true

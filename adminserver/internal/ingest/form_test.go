@@ -29,7 +29,10 @@ func TestAWrongReceiptIsRefusedByTheNamesOfItsFields(t *testing.T) {
 		{"provider_event_id", map[string]any{"provider_event_id": strings.Repeat("e", 256)}},
 		{"stripe_event_id", map[string]any{"stripe_event_id": "evt_2"}},
 		{"stripe_event_id", map[string]any{"provider": "paddle", "stripe_event_id": "evt_1"}},
-		{"provider_event_id stripe_event_id", map[string]any{"provider": "paddle", "provider_event_id": nil, "stripe_event_id": "evt_1"}},
+		{
+			"provider_event_id stripe_event_id",
+			map[string]any{"provider": "paddle", "provider_event_id": nil, "stripe_event_id": "evt_1"},
+		},
 		{"event_type", map[string]any{"event_type": "invoice.unpaid" + marker}},
 		{"event_type", map[string]any{"event_type": "orders/paid"}},
 		{"event_type", map[string]any{"event_type": nil}},
@@ -65,8 +68,14 @@ func TestAWrongReceiptIsRefusedByTheNamesOfItsFields(t *testing.T) {
 		{"payload", map[string]any{"payload": []int{1}}},
 		{"shopify_shop_domain", map[string]any{"shopify_shop_domain": "a.myshopify.com"}},
 		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid"}},
-		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": "shop.example.com"}},
-		{"shopify_shop_domain", map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": ".myshopify.com"}},
+		{
+			"shopify_shop_domain",
+			map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": "shop.example.com"},
+		},
+		{
+			"shopify_shop_domain",
+			map[string]any{"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": ".myshopify.com"},
+		},
 		{"merchant", map[string]any{
 			"provider": "shopify", "event_type": "orders/paid", "shopify_shop_domain": "a.myshopify.com",
 			"merchant": "b.myshopify.com",
@@ -141,11 +150,16 @@ func TestABodyThatIsNotStrictJSONIsRefused(t *testing.T) {
 	inner := good[1 : len(good)-1]
 	deep := strings.Repeat("[", 200) + strings.Repeat("]", 200)
 	for _, wrong := range []string{
-		"", " ", "null", "[]", `"text"`, "1", "[" + good + "]", "\xef\xbb\xbf" + good, good + good, good + "x", good[:len(good)-1], "{" + inner + ",}",
-		"{" + inner + `,"provider":"stripe"}`, "{" + inner + `,"prov\u0069der":"stripe"}`, "{" + inner + `,"customer":"\ud800"}`, "{" + inner + `,"customer":"\udc00\ud800"}`,
-		"{" + inner + ",\"customer\":\"caf\xe9\"}", "{" + inner + ",\"customer\":\"half\xed\xa0\x80\"}", "{" + inner + `,"payload":{"a":1,"a":2}}`,
-		"{" + inner + `,"payload":{"x":[{"b":{},"b":[]}]}}`, "{" + inner + `,"payload":{"a":` + deep + `}}`, "{" + inner + `,"customer":'x'}`,
-		"{" + inner + `,"customer":NaN}`, strings.ReplaceAll(good, ":", "="), "{" + inner + `,"timeout_minutes":030}`, "/* c */" + good, "{" + inner + "}\x00",
+		"", " ", "null", "[]", `"text"`, "1", "[" + good + "]", "\xef\xbb\xbf" + good, good + good, good + "x",
+		good[:len(good)-1], "{" + inner + ",}",
+		"{" + inner + `,"provider":"stripe"}`, "{" + inner + `,"prov\u0069der":"stripe"}`,
+		"{" + inner + `,"customer":"\ud800"}`, "{" + inner + `,"customer":"\udc00\ud800"}`,
+		"{" + inner + ",\"customer\":\"caf\xe9\"}", "{" + inner + ",\"customer\":\"half\xed\xa0\x80\"}",
+		"{" + inner + `,"payload":{"a":1,"a":2}}`,
+		"{" + inner + `,"payload":{"x":[{"b":{},"b":[]}]}}`, "{" + inner + `,"payload":{"a":` + deep + `}}`,
+		"{" + inner + `,"customer":'x'}`,
+		"{" + inner + `,"customer":NaN}`, strings.ReplaceAll(good, ":", "="), "{" + inner + `,"timeout_minutes":030}`,
+		"/* c */" + good, "{" + inner + "}\x00",
 	} {
 		got := s.send(request{path: "/api/v1/receipt", body: wrong})
 		if got.status != 422 || got.code() != "validation_error" || got.fields() != "body" {
@@ -169,9 +183,11 @@ func TestHarmlessFormsOfJSONAreAccepted(t *testing.T) {
 	good := strings.TrimSpace(receipt(nil))
 	inner := good[1 : len(good)-1]
 	for i, fine := range []string{
-		" \n" + good + "\r\n\t", "{" + inner + `,"customer":null,"timeout_minutes":null,"payload":null,"livemode":null,"amount":null,"currency":""}`,
+		" \n" + good + "\r\n\t",
+		"{" + inner + `,"customer":null,"timeout_minutes":null,"payload":null,"livemode":null,"amount":null,"currency":""}`,
 		"{" + inner + `,"customer":"\ud83d\ude00 caf\u00e9"}`, "{" + inner + `,"payload":{"a":{"a":[1,{"a":1e999}]},"A":{}}}`,
-		"{" + inner + `,"stripe_event_id":"evt_1","shopify_shop_domain":""}`, strings.Replace(good, "provider_event_id", "stripe_event_id", 1),
+		"{" + inner + `,"stripe_event_id":"evt_1","shopify_shop_domain":""}`,
+		strings.Replace(good, "provider_event_id", "stripe_event_id", 1),
 		strings.Replace(good, "12:00:00Z", "12:00:00,5z", 1), strings.Replace(good, "2026-03-01T12:00:00Z", "20260301T120000+0100", 1),
 	} {
 		if got := s.send(request{path: "/api/v1/receipt", body: fine}); got.status != 202 {
@@ -187,7 +203,10 @@ func TestAnAnswerNamesAtMostTenFieldsAndStaysSmall(t *testing.T) {
 	for i := range 50 {
 		members[fmt.Sprintf("unknown_field_with_quite_a_long_name_of_sixty_characters_%06d", i)] = i
 	}
-	for _, wrong := range []string{receipt(members), receipt(map[string]any{"provider": strings.Repeat(marker, 5000)}), strings.Repeat("[", 60000), `{"` + strings.Repeat("k", 60000) + `":1}`} {
+	for _, wrong := range []string{
+		receipt(members), receipt(map[string]any{"provider": strings.Repeat(marker, 5000)}), strings.Repeat("[", 60000),
+		`{"` + strings.Repeat("k", 60000) + `":1}`,
+	} {
 		got := s.send(request{path: "/api/v1/receipt", body: wrong})
 		if n := len(got.problem().Error.Details); got.status != 422 || n == 0 || n > 10 || len(got.body) > 4<<10 {
 			t.Errorf("%d with %d details in %d bytes", got.status, n, len(got.body))

@@ -60,7 +60,9 @@ func start(t testing.TB, limits adminserver.IngestLimits) *server {
 		t.Fatal(err)
 	}
 	yes, live := true, "live"
-	for name, settings := range map[string]projects.Settings{"default": {}, "other": {Mode: &live}, "paused": {Suspended: &yes}, "keep": {Snapshots: &yes}} {
+	for name, settings := range map[string]projects.Settings{
+		"default": {}, "other": {Mode: &live}, "paused": {Suspended: &yes}, "keep": {Snapshots: &yes},
+	} {
 		if name != "default" {
 			if _, _, err := st.Projects.Create(t.Context(), name, settings, nil, "ada"); err != nil {
 				t.Fatal(err)

@@ -1,7 +1,6 @@
-// Package ingest is the HTTP API for apps that cannot share the transaction:
-// receipts and results, in the form that the hosted product documents. What it
-// takes on it takes on durably: the receipt or the result, the idempotency key
-// and the answer commit together before the answer is sent.
+// Package ingest is the HTTP API for apps that cannot share the transaction: receipts and results, in the
+// form that the hosted product documents. The receipt or result, the idempotency key and the answer commit
+// together before the answer is sent.
 package ingest
 
 import (
@@ -22,7 +21,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/incidents"
 )
 
-// Limits bound what one project may ask for. Zero fields take the defaults.
+// Limits limit the requests of one project. Zero fields take the defaults.
 type Limits struct {
 	// Body is the largest body in bytes. Default: 64 KiB.
 	Body int64
@@ -31,8 +30,8 @@ type Limits struct {
 	SnapshotBody int64
 	// Fields is how many top-level fields a body may have. Default: 64.
 	Fields int
-	// Rate is how many requests a second a project may send to this process in
-	// the long run, Burst how many at once. Defaults: 100 and 1,000.
+	// Rate is how many requests per second a project may send to this process in the long run, Burst how many
+	// at once. Defaults: 100 and 1,000.
 	Rate  float64
 	Burst int
 }
@@ -56,7 +55,7 @@ func (l Limits) complete() Limits {
 	return l
 }
 
-// config is what the API works with.
+// config has the API's dependencies.
 type config struct {
 	Access    *access.Access
 	Incidents *incidents.Incidents
@@ -66,8 +65,7 @@ type config struct {
 	Limits Limits
 }
 
-// The time that one request may take: to arrive once its headers are here, and
-// to be worked on.
+// The time limits of one request: for the body to arrive after the headers, and for the work.
 const (
 	arrival = 10 * time.Second
 	working = 15 * time.Second
@@ -84,11 +82,10 @@ func newAPI(cfg config) *api {
 	return &api{cfg: cfg, rates: newRates(cfg.Limits.Rate, cfg.Limits.Burst)}
 }
 
-// work does what a valid request asks for, in the transaction that keeps its
-// answer, and returns what that is.
+// work performs a valid request in the transaction that stores its answer, and returns that answer.
 type work func(ctx context.Context, tx pgx.Tx, e *engine.Engine, caller access.KeyOwner, members object) (done, error)
 
-// done is the body of a 202, and the incident to tell of once it is committed.
+// done is the body of a 202, and the incident to announce after the commit.
 type done struct {
 	body   []byte
 	opened opened.Incidents
@@ -126,20 +123,23 @@ func (a *api) serve(w http.ResponseWriter, r *http.Request, endpoint string, do 
 	}
 	members, malformed := decode(body, a.cfg.Limits.Fields)
 	if errors.Is(malformed, errTooManyFields) {
-		return none, fail("too_many_fields", "The body has more top-level fields than this API takes.")
+		return none, fail("too_many_fields", "The body has more top-level fields than this API accepts.")
 	}
 	key := idempotencyKey(r.Header)
 	if key == "" {
 		return none, fail("missing_idempotency_key", "Send one Idempotency-Key of 1 to 255 visible ASCII characters.")
 	}
 	if caller.Suspended {
-		return none, fail("subscription_required", "This project was suspended by its operator.")
+		return none, fail("subscription_required", "An operator has suspended this project.")
 	}
 	if wait := a.rates.wait(caller.Project); wait > 0 {
-		return none, &problem{code: "rate_limited", message: "Too many requests for this project: slow down.", retryAfter: wait}
+		return none, &problem{
+			code: "rate_limited", message: "Too many requests for this project. Retry after the seconds in Retry-After.",
+			retryAfter: wait,
+		}
 	}
-	// The engine may have to ask the database: not within the transaction, where
-	// it would wait for a connection while it holds one.
+	// The engine may have to query the database. It must not do so within the transaction, where it would
+	// wait for a connection while holding one.
 	ctx, cancel := context.WithTimeout(r.Context(), working)
 	defer cancel()
 	e, err := a.cfg.Engine(ctx, caller.Project)
@@ -191,7 +191,7 @@ func (a *api) read(w http.ResponseWriter, r *http.Request, caller access.KeyOwne
 		return nil, tooLarge
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(arrival)) // not every server has one; then its own limits hold
+	_ = control.SetReadDeadline(time.Now().Add(arrival)) // not every server supports it; then its own limits apply
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var over *http.MaxBytesError
 	switch {
@@ -199,14 +199,13 @@ func (a *api) read(w http.ResponseWriter, r *http.Request, caller access.KeyOwne
 		return nil, tooLarge
 	case err != nil:
 		w.Header().Set("Connection", "close")
-		return nil, invalid("body", "did not arrive in full")
+		return nil, invalid("body", "arrived incomplete")
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	return body, nil
 }
 
-// explain turns any error into one that callers may see. What is not theirs to
-// know is logged.
+// explain turns any error into one that callers may see, and logs the details that they may not see.
 func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 	var (
 		known *problem
@@ -222,7 +221,7 @@ func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 	case errors.Is(err, access.ErrIdempotencyBusy):
 		return &problem{
 			code:       "idempotency_conflict",
-			message:    "A request with this Idempotency-Key is still running: ask again.",
+			message:    "A request with this Idempotency-Key is still running: retry in a moment.",
 			retryAfter: time.Second,
 		}
 	}
@@ -232,6 +231,6 @@ func (a *api) explain(r *http.Request, endpoint string, err error) *problem {
 	}
 	return fail(
 		"internal_error",
-		"Something went wrong on this side. It is safe to send the request again with the same Idempotency-Key.",
+		"The server failed. It is safe to retry the request with the same Idempotency-Key.",
 	)
 }

@@ -44,7 +44,10 @@ func TestAHugeBodyCostsNothing(t *testing.T) {
 				if chunked {
 					r.ContentLength = -1
 				}
-				for name, value := range map[string]string{"Authorization": "Bearer " + key, "Idempotency-Key": "k", "Content-Type": "application/json", "Accept": "application/json"} {
+				for name, value := range map[string]string{
+					"Authorization": "Bearer " + key, "Idempotency-Key": "k", "Content-Type": "application/json",
+					"Accept": "application/json",
+				} {
 					r.Header.Set(name, value)
 				}
 				var before, after runtime.MemStats
@@ -86,7 +89,8 @@ func TestAClientThatNeverEndsItsBodyIsAnsweredInTime(t *testing.T) {
 	defer func() { _ = connection.Close() }()
 	if _, err := fmt.Fprintf(
 		connection,
-		"POST /api/v1/receipt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: k\r\nContent-Type: application/json\r\n"+
+		"POST /api/v1/receipt HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nIdempotency-Key: k\r\nContent-Type: "+
+			"application/json\r\n"+
 			"Accept: application/json\r\nContent-Length: 1000\r\n\r\n{",
 		s.keys["default"],
 	); err != nil {

@@ -89,7 +89,10 @@ func TestManyAtOnceWithOneKeyDoTheWorkOnce(t *testing.T) {
 	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider_event_id": "evt_outcome"})}).accepted(t)
 	for _, q := range []request{
 		{path: "/api/v1/receipt", body: receipt(nil), header: withKey("race")},
-		{path: "/api/v1/result", body: result(map[string]any{"provider_event_id": "evt_outcome", "status": "failed"}), header: withKey("race")},
+		{
+			path: "/api/v1/result", body: result(map[string]any{"provider_event_id": "evt_outcome", "status": "failed"}),
+			header: withKey("race"),
+		},
 	} {
 		t.Run(q.path, func(t *testing.T) {
 			var group sync.WaitGroup
@@ -167,7 +170,9 @@ func TestACrashInFlightLeavesNothing(t *testing.T) {
 	defer func() { _ = crashing.Rollback(t.Context()) }()
 	// What the server does, up to the moment before its commit.
 	var verdict string
-	if err := crashing.QueryRow(t.Context(), "SELECT verdict FROM sendpromptly.begin_idempotent('default', 'receipt', 'one', '\\x00')").
+	if err := crashing.QueryRow(
+		t.Context(), "SELECT verdict FROM sendpromptly.begin_idempotent('default', 'receipt', 'one', '\\x00')",
+	).
 		Scan(&verdict); err != nil ||
 		verdict != "new" {
 		t.Fatalf("%s, %v", verdict, err)

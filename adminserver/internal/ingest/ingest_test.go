@@ -73,11 +73,13 @@ func TestEveryFieldOfAReceiptArrives(t *testing.T) {
 		"objects":             []string{"1001", "#1"},
 	})}).accepted(t)
 	var row string
-	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant, amount, currency, customer, version,
+	err := s.db.Pool.QueryRow(t.Context(), `SELECT concat_ws('|', provider, event_id, event_type, effect, subject, merchant,
+		amount, currency, customer, version,
 		to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.MS'), deadline - accepted_at, source_event, objects)
 		FROM sendpromptly.receipts WHERE effect_id = $1`, got.EventID).
 		Scan(&row)
-	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 12:00:00.500|" +
+	const want = "shopify|evt_1|orders/paid|access_unlock|acct_1|mystore.myshopify.com|-1999|EUR|cus_1|v42|2026-03-01 " +
+		"12:00:00.500|" +
 		"01:30:00|evt_source|{1001,#1}"
 	if err != nil || row != want {
 		t.Errorf("stored %s\nwant   %s (%v)", row, want, err)
@@ -147,7 +149,12 @@ func TestAFailureThatOpensAnIncidentIsLoggedOnce(t *testing.T) {
 func TestAnyOtherProviderHasItsOwnTypes(t *testing.T) {
 	t.Parallel()
 	s := start(t, adminserver.IngestLimits{})
-	s.send(request{path: "/api/v1/receipt", body: receipt(map[string]any{"provider": "paddle", "event_type": "transaction completed", "effect_type": "send_book"})}).
+	s.send(request{
+		path: "/api/v1/receipt",
+		body: receipt(map[string]any{
+			"provider": "paddle", "event_type": "transaction completed", "effect_type": "send_book",
+		}),
+	}).
 		accepted(t)
 	s.send(request{path: "/api/v1/result", body: result(nil)}).accepted(t)
 	s.db.RequireApplied(engine.Key{Provider: "paddle", EventID: "evt_1", Effect: "send_book"})

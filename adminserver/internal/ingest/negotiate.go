@@ -7,22 +7,22 @@ import (
 	"strings"
 )
 
-// negotiate holds the headers against what this API speaks: JSON both ways.
+// negotiate checks the headers: this API accepts and returns JSON only.
 func negotiate(header http.Header) *problem {
 	accept := strings.Join(header.Values("Accept"), ",")
 	switch {
 	case strings.TrimSpace(accept) == "":
 		return fail("missing_accept_header", "Send Accept: application/json.")
 	case !acceptsJSON(accept):
-		return fail("not_acceptable", "Answers are JSON: send Accept: application/json.")
+		return fail("not_acceptable", "This API answers in JSON: send Accept: application/json.")
 	case !declaresJSON(header):
 		return fail("unsupported_media_type", "Send Content-Type: application/json, in UTF-8 and without a content encoding.")
 	}
 	return nil
 }
 
-// acceptsJSON reports whether a range that JSON falls in has a weight above
-// zero. The most specific range that names JSON decides, as HTTP has it.
+// acceptsJSON reports whether a range that includes JSON has a weight above zero. As in HTTP, the most
+// specific range decides.
 func acceptsJSON(accept string) bool {
 	best, accepted := 0, false
 	for entry := range strings.SplitSeq(accept, ",") {
@@ -54,7 +54,7 @@ func acceptsJSON(accept string) bool {
 	return accepted
 }
 
-// declaresJSON wants one Content-Type of JSON in UTF-8, and no encoding around it.
+// declaresJSON requires one Content-Type of JSON in UTF-8, and no content encoding.
 func declaresJSON(header http.Header) bool {
 	declared := header.Values("Content-Type")
 	if len(declared) != 1 {
@@ -71,13 +71,12 @@ func declaresJSON(header http.Header) bool {
 	return encoding == "" || strings.EqualFold(encoding, "identity")
 }
 
-// isJSON takes application/json and every type that says it is written in JSON.
+// isJSON accepts application/json and every type that ends with +json.
 func isJSON(kind string) bool {
 	return kind == "application/json" || strings.HasPrefix(kind, "application/") && strings.HasSuffix(kind, "+json")
 }
 
-// bearer returns the one API key that the request carries; "" where there is
-// none, or what is there has not the form of one.
+// bearer returns the request's API key; "" if there is none, or if it does not have the form of a key.
 func bearer(header http.Header) string {
 	values := header.Values("Authorization")
 	if len(values) != 1 {
@@ -90,8 +89,8 @@ func bearer(header http.Header) string {
 	return key
 }
 
-// idempotencyKey returns the one key that the request carries: 1 to 255 visible
-// ASCII characters. "" where there is none.
+// idempotencyKey returns the request's idempotency key: 1 to 255 visible ASCII characters. "" if there is
+// none.
 func idempotencyKey(header http.Header) string {
 	values := header.Values("Idempotency-Key")
 	if len(values) != 1 || len(values[0]) > 255 {

@@ -7,8 +7,7 @@ import (
 	"time"
 )
 
-// problem is an error as callers see it. Its texts are ours: none repeats what
-// was sent, but for the names of fields.
+// problem is an error as callers see it. Its texts never repeat what was sent, except the names of fields.
 type problem struct {
 	code       string
 	message    string
@@ -41,7 +40,7 @@ func fail(code, message string) *problem { return &problem{code: code, message: 
 func invalid(field, reason string) *problem {
 	return &problem{
 		code:    "validation_error",
-		message: "The body is not valid: details says where.",
+		message: "The body is not valid: see details.",
 		details: map[string][]string{field: {reason}},
 	}
 }
@@ -62,7 +61,7 @@ func (p *problem) body() []byte {
 
 func (p *problem) write(w http.ResponseWriter) {
 	if p.retryAfter > 0 {
-		// Rounded up: who comes back earlier is turned away again.
+		// Rounded up: an earlier retry would be refused again.
 		w.Header().Set("Retry-After", strconv.FormatInt(int64((p.retryAfter+time.Second-1)/time.Second), 10))
 	}
 	if p.code == "unauthorized" {
@@ -77,5 +76,5 @@ func write(w http.ResponseWriter, status int, body []byte) {
 	header.Set("Cache-Control", "no-store")
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(body) // the caller is gone if this fails; the key makes asking again safe
+	_, _ = w.Write(body) // the caller is gone if this fails; the key makes a retry safe
 }

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// rates bounds each project's requests to this process. Only requests with a
-// valid key are counted, so there are no more limiters than projects.
+// rates limits each project's requests to this process. Only requests with a valid key are counted, so there
+// are at most as many limiters as projects.
 type rates struct {
 	limit rate.Limit
 	burst int
@@ -21,8 +21,8 @@ func newRates(limit float64, burst int) *rates {
 	return &rates{limit: rate.Limit(limit), burst: burst, projects: map[string]*rate.Limiter{}}
 }
 
-// wait takes a request into account. It returns how long the project has to
-// wait before another one would be let in, 0 where this one is.
+// wait counts a request. It returns how long the project must wait before its next request would be accepted,
+// or 0 if this one is.
 func (r *rates) wait(project string) time.Duration {
 	r.mu.Lock()
 	limiter, known := r.projects[project]
@@ -35,7 +35,7 @@ func (r *rates) wait(project string) time.Duration {
 	reservation := limiter.ReserveN(now, 1)
 	delay := reservation.DelayFrom(now)
 	if delay > 0 {
-		reservation.CancelAt(now) // turned away, so it takes nothing
+		reservation.CancelAt(now) // refused, so it does not count
 	}
 	return delay
 }

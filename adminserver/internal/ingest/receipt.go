@@ -14,7 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
-// The providers whose names are known, with their event types.
+// The known providers, with their event types.
 const (
 	stripe  = "stripe"
 	shopify = "shopify"
@@ -60,7 +60,7 @@ func readReceipt(members object) (engine.Acceptance, error) {
 	a.Objects = f.names("objects", 16, 255)
 	if minutes, given := f.integer("timeout_minutes"); given {
 		if minutes < 1 || minutes > maxTimeoutMinutes {
-			f.reject("timeout_minutes", "must lie between 1 and 43200 (30 days)")
+			f.reject("timeout_minutes", "must be between 1 and 43200 (30 days)")
 		} else {
 			a.Timeout = time.Duration(minutes) * time.Minute
 		}
@@ -79,7 +79,7 @@ func readReceipt(members object) (engine.Acceptance, error) {
 func (f *form) provider() string {
 	name := f.text("provider")
 	if name != "" && input.Provider(name) != "" {
-		f.reject("provider", "must be stripe, shopify or another name of 1 to 64 characters out of a-z, 0-9, _ and -")
+		f.reject("provider", "must be stripe, shopify or another name of 1 to 64 characters from a-z, 0-9, _ and -")
 		return ""
 	}
 	return name
@@ -91,7 +91,7 @@ func (f *form) eventID(provider string) string {
 	switch {
 	case older == "":
 	case provider != "" && provider != stripe:
-		f.reject("stripe_event_id", "belongs to the provider stripe: use provider_event_id")
+		f.reject("stripe_event_id", "is only for the provider stripe: use provider_event_id")
 	case id == "":
 		id = older
 	case id != older:
@@ -115,7 +115,7 @@ func (f *form) types(a *engine.Acceptance) {
 	f.required("effect_type", a.Effect)
 }
 
-// merchant reads on whose behalf it is. Shopify's shops have a field of their own, which it must not contradict.
+// merchant reads the merchant. Shopify's shops have their own field, which must agree with it.
 func (f *form) merchant(provider string) string {
 	merchant, shop := f.short("merchant", 255), f.shop(provider)
 	switch {
@@ -132,7 +132,7 @@ func (f *form) shop(provider string) string {
 	domain := strings.ToLower(f.short("shopify_shop_domain", 255))
 	switch {
 	case provider != shopify && domain != "" && provider != "":
-		f.reject("shopify_shop_domain", "belongs to the provider shopify")
+		f.reject("shopify_shop_domain", "is only for the provider shopify")
 	case provider == shopify && domain == "":
 		f.required("shopify_shop_domain", "")
 	case domain != "" && !isShop(domain):
@@ -168,13 +168,13 @@ func (f *form) money() engine.Money {
 	return engine.Money{}
 }
 
-// receiptAnswer is what a receipt is answered with.
+// receiptAnswer is the answer to a receipt.
 type receiptAnswer struct {
 	Accepted  bool      `json:"accepted"`
 	EventID   string    `json:"event_id"`
 	TimeoutAt time.Time `json:"timeout_at"`
 	Duplicate bool      `json:"duplicate,omitempty"`
-	// State is what a duplicate met.
+	// State is the effect's state when a duplicate arrived.
 	State engine.State `json:"state,omitempty"`
 }
 
@@ -201,7 +201,7 @@ func (a *api) receipt(ctx context.Context, tx pgx.Tx, e *engine.Engine, _ access
 	return done{body: body}, err
 }
 
-// wireNames are the fields of the engine's errors as the wire has them.
+// wireNames are the API's names for the fields of the engine's errors.
 var wireNames = map[string]string{
 	"Provider":        "provider",
 	"EventID":         "provider_event_id",
@@ -220,7 +220,7 @@ var wireNames = map[string]string{
 	"Payload":         "payload",
 }
 
-// renamed makes a validation error of what the engine found wrong.
+// renamed turns an engine's field error into a validation error.
 func renamed(err error) error {
 	var field *engine.FieldError
 	if !errors.As(err, &field) {

@@ -23,7 +23,7 @@ func readResult(members object) (incidents.Outcome, error) {
 		Provider: f.provider(),
 		Effect:   f.name("effect_type", 64),
 		ReplayID: f.name("replay_id", 64),
-		// What went wrong is worth more than its form: it is cut, never refused.
+		// An error report matters more than its form: a long text is cut, never refused.
 		ErrorCode:    input.Cut(f.text("error_code"), input.TypeLimit),
 		ErrorMessage: input.Cut(f.text("error_message"), input.NoteLimit),
 	}
@@ -33,7 +33,7 @@ func readResult(members object) (incidents.Outcome, error) {
 		case id != "" && id != older:
 			f.reject("stripe_event_id", "differs from provider_event_id")
 		case o.Provider != "" && o.Provider != stripe:
-			f.reject("stripe_event_id", "belongs to the provider stripe: use provider_event_id")
+			f.reject("stripe_event_id", "is only for the provider stripe: use provider_event_id")
 		}
 		id, o.Provider = older, stripe
 	}
@@ -48,17 +48,17 @@ func readResult(members object) (incidents.Outcome, error) {
 	return o, f.problem()
 }
 
-// effectID reads the id that the receipt was answered with: a UUID, in any case.
+// effectID reads the event_id from the answer to the receipt: a UUID, in upper or lower case.
 func (f *form) effectID() string {
 	text := f.text("event_id")
 	id := input.CanonicalUUID(text)
 	if text != "" && id == "" {
-		f.reject("event_id", "must be the event_id that the receipt was answered with, a UUID")
+		f.reject("event_id", "must be the event_id from the answer to the receipt, a UUID")
 	}
 	return id
 }
 
-// resultAnswer is what a result is answered with.
+// resultAnswer is the answer to a result.
 type resultAnswer struct {
 	Accepted bool   `json:"accepted"`
 	EventID  string `json:"event_id"`
@@ -77,11 +77,11 @@ func (a *api) result(ctx context.Context, tx pgx.Tx, _ *engine.Engine, caller ac
 	case errors.As(err, &ambiguous):
 		several := &problem{
 			code:    "validation_error",
-			message: "The event owes several effects: name the one that this result is about.",
+			message: "The event has several effects: name the effect that this result is about.",
 			details: map[string][]string{},
 		}
 		for _, field := range ambiguous.Missing {
-			several.details[field] = []string{"is required: the event owes several effects"}
+			several.details[field] = []string{"is required: the event has several effects"}
 		}
 		return done{}, several
 	case errors.Is(err, engine.ErrNotFound):

@@ -6,9 +6,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
-// Routes are the two endpoints, and their aliases for older clients. The room
-// bounds bodies itself, because a limit that a caller cannot know before its
-// key is known comes after the key in the order of checks.
+// Routes are the two endpoints, and their aliases for older clients. The room limits bodies itself, because
+// the limit depends on the project, which is known only after the key was checked.
 func Routes(d web.Deps, limits Limits) []web.Route {
 	a := newAPI(config{Access: d.Access, Incidents: d.Incidents, Engine: d.Engines.For, Logger: d.Logger, Limits: limits})
 	receipt, result := a.endpoint("receipt", a.receipt), a.endpoint("result", a.result)

@@ -1,7 +1,6 @@
-// Package login answers who asks: a person with a session, begun by a one-time
-// link, a token or an identity provider, or a program with a token. Every
-// request reads its operator or token again, so that a removal or another role
-// holds from the next one on.
+// Package login identifies the caller: a person with a session, started by a one-time link, a token or an
+// identity provider, or a program with a token. Every request reads its operator or token again, so that a
+// removal or a new role applies from the next request on.
 package login
 
 import (
@@ -20,15 +19,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
-// sessionLife is the absolute limit, also held by the store.
+// sessionLife is the absolute limit, which the store enforces too.
 const sessionLife = 12 * time.Hour
 
-// Config is how people may log in, besides by link and token.
+// Config configures logins besides links and tokens.
 type Config struct {
 	web.Deps
-	// Mail sends login links, where it is set.
+	// Mail sends login links if it is set.
 	Mail mail.SMTP
-	// OIDC is the identity provider, where it is set.
+	// OIDC is the identity provider if it is set.
 	OIDC OIDC
 }
 
@@ -37,7 +36,7 @@ type Login struct {
 	Config
 	sessions *scs.SessionManager
 	provider *provider
-	// mailing bounds the links being mailed at once.
+	// mailing limits the concurrent mails.
 	mailing chan struct{}
 }
 
@@ -59,8 +58,7 @@ func New(cfg Config) (*Login, error) {
 	return l, nil
 }
 
-// cookieName binds a cookie to this very host where browsers can do that: over
-// https and for the whole site.
+// cookieName binds a cookie to this exact host if browsers support that: over https and for the whole site.
 func (l *Login) cookieName(name string) string {
 	if l.Base.Secure() && l.Base.Prefix() == "" {
 		return "__Host-" + name
@@ -92,8 +90,8 @@ func (l *Login) Steps() []web.Step {
 	return []web.Step{{Name: "purge sessions", Every: 10 * time.Minute, Do: l.Access.Sessions.Purge}}
 }
 
-// Authenticate finds out who sent a request. A token in the Authorization
-// header counts alone: a wrong one is not made good by a cookie.
+// Authenticate identifies the sender of a request. If there is an Authorization header, only that counts: a
+// cookie does not make up for a wrong token.
 func (l *Login) Authenticate(r *http.Request) (identity.Identity, bool, error) {
 	switch headers := r.Header.Values("Authorization"); {
 	case len(headers) > 1: // one of them might be a proxy's
@@ -112,7 +110,7 @@ func (l *Login) Authenticate(r *http.Request) (identity.Identity, bool, error) {
 	return l.owner(ctx)
 }
 
-// bearer is for programs. A token proves itself anew with every request.
+// bearer is for programs. Every request proves its token again.
 func (l *Login) bearer(ctx context.Context, header string) (identity.Identity, bool, error) {
 	scheme, secret, _ := strings.Cut(header, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -122,7 +120,7 @@ func (l *Login) bearer(ctx context.Context, header string) (identity.Identity, b
 	return tokenIdentity(token, true, err)
 }
 
-// owner reads whom a loaded session belongs to.
+// owner reads the owner of a loaded session.
 func (l *Login) owner(ctx context.Context) (identity.Identity, bool, error) {
 	at, who := l.loggedInAt(ctx), l.sessions.GetString(ctx, "who")
 	switch l.sessions.GetString(ctx, "kind") {
@@ -140,7 +138,7 @@ func tokenIdentity(token access.Token, recent bool, err error) (identity.Identit
 	return withRole(identity.Identity{Name: "token:" + token.Label, Project: token.Project, Recent: recent}, token.Role, err)
 }
 
-// withRole completes who with a role, unless nobody was found.
+// withRole adds a role to who, unless nobody was found.
 func withRole(who identity.Identity, role string, err error) (identity.Identity, bool, error) {
 	if errors.Is(err, engine.ErrNotFound) {
 		return identity.Identity{}, false, nil

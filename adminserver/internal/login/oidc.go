@@ -23,15 +23,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 
-// OIDC names an identity provider. The zero value is none.
+// OIDC configures an identity provider. The zero value means none.
 type OIDC struct {
 	// Issuer is the provider's URL, as in its discovery document.
 	Issuer string
-	// ClientID and ClientSecret are what the provider knows us by. The redirect
-	// URI to register there is the base URL with /login/oidc/callback.
+	// ClientID and ClientSecret identify this server to the provider. The redirect URI to register there is
+	// the base URL with /login/oidc/callback.
 	ClientID, ClientSecret string
-	// RoleClaim is the claim that gives roles, a text or a list. Default: "roles".
-	// The highest one counts; without any only those who were invited get in.
+	// RoleClaim is the claim that gives roles, a text or a list. Default: "roles". The highest role counts.
+	// Without one, only invited people can log in.
 	RoleClaim string
 	// Roles maps values of the claim to viewer, operator and admin. Default:
 	// these three names themselves.
@@ -39,7 +39,7 @@ type OIDC struct {
 	// EmailClaim is the claim with the address. Default: "email", which must
 	// then come with "email_verified": true.
 	EmailClaim string
-	// Scopes are asked for besides openid. Default: email and profile.
+	// Scopes are requested besides openid. Default: email and profile.
 	Scopes []string
 }
 
@@ -55,13 +55,13 @@ func (o OIDC) validate() error {
 	}
 	for _, role := range o.Roles {
 		if _, err := identity.ParseRole(role); err != nil {
-			return &engine.FieldError{Field: "OIDC.Roles", Reason: "may map to viewer, operator and admin only"}
+			return &engine.FieldError{Field: "OIDC.Roles", Reason: "must map to viewer, operator or admin"}
 		}
 	}
 	return nil
 }
 
-// provider talks to the identity provider, through the guarded client.
+// provider calls the identity provider, through the guarded client.
 type provider struct {
 	cfg      OIDC
 	client   *http.Client
@@ -86,7 +86,7 @@ func newProvider(cfg OIDC, allow []netip.Prefix, redirect string) *provider {
 	return &provider{cfg: cfg, client: guardedhttp.New(allow), redirect: redirect}
 }
 
-// discover reads the provider's document once; a failure is tried again by the next login.
+// discover reads the provider's document once; after a failure the next login retries.
 func (p *provider) discover(ctx context.Context) (*oidc.Provider, oauth2.Config, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -107,8 +107,8 @@ func (p *provider) with(ctx context.Context) context.Context {
 	return oidc.ClientContext(ctx, p.client)
 }
 
-// trip is what the browser keeps while it is at the provider's. The cookie is
-// the state's other half: a callback without it was not begun here.
+// trip is what the browser stores while it is at the provider. The cookie must match the state: a callback
+// without it was not started here.
 type trip struct{ State, Nonce, Verifier, Next string }
 
 const tripSeconds = 600
@@ -152,23 +152,23 @@ func (l *Login) readTrip(r *http.Request) (trip, bool) {
 		err == nil && parts[0] != "" && subtle.ConstantTimeCompare([]byte(parts[0]), []byte(state)) == 1
 }
 
-// fromProvider takes the browser back.
+// fromProvider handles the browser's return.
 func (l *Login) fromProvider(w http.ResponseWriter, r *http.Request) {
 	t, ok := l.readTrip(r)
 	l.setTrip(w, "", -1)
 	if !ok {
-		l.refuse(w, r, nil, "This login was not begun here, or it took longer than 10 minutes. Begin again.")
+		l.refuse(w, r, nil, "This login was not started here, or it took longer than 10 minutes. Start again.")
 		return
 	}
 	email, role, err := l.provider.identify(r.Context(), r.URL.Query().Get("code"), t)
 	if err != nil {
-		l.refuse(w, r, err, "The identity provider did not vouch for you.")
+		l.refuse(w, r, err, "The identity provider did not confirm who you are.")
 		return
 	}
 	login, err := l.Access.Operators.LogInByOIDC(r.Context(), email, role)
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		l.refuse(w, r, err, "You have no role here. An admin may invite you, or give you one at the identity provider.")
+		l.refuse(w, r, err, "You have no role here. Ask an admin for an invitation, or for a role at the identity provider.")
 	case err != nil:
 		l.refuse(w, r, err, "You could not be logged in.")
 	default:
@@ -178,14 +178,13 @@ func (l *Login) fromProvider(w http.ResponseWriter, r *http.Request) {
 
 func (l *Login) refuse(w http.ResponseWriter, r *http.Request, err error, problem string) {
 	if err != nil {
-		l.Logger.WarnContext(r.Context(), "sendpromptly: a login by the identity provider was refused",
+		l.Logger.WarnContext(r.Context(), "sendpromptly: a login through the identity provider was refused",
 			"request_id", web.RequestID(r.Context()), "error", err)
 	}
 	l.showLogin(w, r, http.StatusUnauthorized, view{Problem: problem})
 }
 
-// identify exchanges the code for an ID token, and reads from it who came back
-// and with which role, "" for none.
+// identify exchanges the code for an ID token, and reads the person and their role from it, "" for none.
 func (p *provider) identify(ctx context.Context, code string, t trip) (email, role string, err error) {
 	found, exchange, err := p.discover(ctx)
 	if err != nil {
@@ -194,8 +193,8 @@ func (p *provider) identify(ctx context.Context, code string, t trip) (email, ro
 	tokens, err := exchange.Exchange(p.with(ctx), code, oauth2.VerifierOption(t.Verifier))
 	if err != nil {
 		var answer *oauth2.RetrieveError
-		if errors.As(err, &answer) { // its text holds the whole answer
-			return "", "", fmt.Errorf("the code was not exchanged: %s", answer.ErrorCode)
+		if errors.As(err, &answer) { // its text contains the whole answer
+			return "", "", fmt.Errorf("the code exchange failed: %s", answer.ErrorCode)
 		}
 		return "", "", guardedhttp.WithoutURL(err)
 	}

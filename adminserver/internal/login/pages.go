@@ -32,7 +32,7 @@ const mailWithin = 30 * time.Second
 // view is what the templates show.
 type view struct {
 	Title, Icon, Style, Action string
-	// Problem and Notice say what came of the last form.
+	// Problem and Notice are the result of the last form.
 	Problem, Notice string
 	Next, Home      string
 	Who             identity.Identity
@@ -53,17 +53,17 @@ func (l *Login) show(w http.ResponseWriter, r *http.Request, status int, name st
 	_, _ = page.WriteTo(w) // the browser may be gone
 }
 
-// fail answers what should not have happened.
+// fail answers an unexpected error.
 func (l *Login) fail(w http.ResponseWriter, r *http.Request, err error) {
 	l.Logger.ErrorContext(r.Context(), "sendpromptly: a login failed", "request_id", web.RequestID(r.Context()), "error", err)
 	http.Error(
 		w,
-		"Something went wrong. Try again; the log has the details under "+web.RequestID(r.Context())+".",
+		"Something went wrong. Try again. The details are in the log under "+web.RequestID(r.Context())+".",
 		http.StatusInternalServerError,
 	)
 }
 
-// page is the login page, also for who is logged in and must prove it again.
+// page is the login page, also for a person who is logged in and must log in again.
 func (l *Login) page(w http.ResponseWriter, r *http.Request) {
 	l.showLogin(w, r, http.StatusOK, view{Next: r.URL.Query().Get("next")})
 }
@@ -80,18 +80,22 @@ func (l *Login) showLogin(w http.ResponseWriter, r *http.Request, status int, v 
 // submit takes a token, or an address to mail a link to.
 func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		l.showLogin(w, r, http.StatusBadRequest, view{Problem: "The form did not arrive whole. Try again."})
+		l.showLogin(w, r, http.StatusBadRequest, view{Problem: "The form arrived incomplete. Try again."})
 		return
 	}
 	next := local(r.PostForm.Get("next"))
 	if email := strings.TrimSpace(r.PostForm.Get("email")); email != "" && l.Mail.Enabled() {
 		l.mailLink(r, email)
-		// The same words, at the same moment, whoever asked.
+		// The same words, after the same time, for every address.
 		l.showLogin(
 			w,
 			r,
 			http.StatusOK,
-			view{Next: next, Notice: "If this address may log in, a link is on its way. It works once, for 15 minutes."},
+			view{
+				Next: next,
+				Notice: "If this address may log in, a login link has been sent. It works once and expires after 15 " +
+					"minutes.",
+			},
 		)
 		return
 	}
@@ -106,14 +110,14 @@ func (l *Login) submit(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// mailLink mails a link in the background, so that the time of the answer tells
-// nothing, and not more than one a minute to the same address.
+// mailLink mails a link in the background, so that the time of the answer reveals nothing, and at most one
+// per minute to the same address.
 func (l *Login) mailLink(r *http.Request, email string) {
 	ctx, id := context.WithoutCancel(r.Context()), web.RequestID(r.Context())
 	select {
 	case l.mailing <- struct{}{}:
 	default:
-		l.Logger.WarnContext(ctx, "sendpromptly: a login link was not mailed, because too many are being mailed", "request_id", id)
+		l.Logger.WarnContext(ctx, "sendpromptly: a login link was not mailed because too many mails are being sent", "request_id", id)
 		return
 	}
 	go func() {
@@ -126,18 +130,18 @@ func (l *Login) mailLink(r *http.Request, email string) {
 	}()
 }
 
-// sendLink mails a link to the address of the operator, never to one as it was
-// typed. Whose role is the identity provider's gets none: it would outlive that role.
+// sendLink mails a link to the operator's stored address, never to the typed one. An operator whose role
+// comes from the identity provider gets none: the link would outlive that role.
 func (l *Login) sendLink(ctx context.Context, typed string) error {
 	account, err := l.Access.Operators.Get(ctx, typed)
 	if err != nil {
 		return err
 	}
 	if account.Vouched {
-		return errors.New("the role is the identity provider's: log in there")
+		return errors.New("the identity provider manages this role: log in there")
 	}
 	if fresh, err := l.Access.Operators.LinkFresh(ctx, account.Email); err != nil || fresh {
-		return errors.Join(err, map[bool]error{true: errors.New("one was made within the last minute")}[fresh])
+		return errors.Join(err, map[bool]error{true: errors.New("a link was created within the last minute")}[fresh])
 	}
 	secret, err := l.Access.Operators.CreateLink(ctx, account.Email, "login page")
 	if err != nil {
@@ -145,13 +149,13 @@ func (l *Login) sendLink(ctx context.Context, typed string) error {
 	}
 	return l.Mail.Send(ctx, mail.Message{
 		To: []string{account.Email}, Subject: "Your login link for SendPromptly",
-		Text: "Somebody asked for a link to log in at " + l.Base.String() + ".\n\n" + l.Base.URL("/login/"+secret) +
-			"\n\nIt works once, for 15 minutes. If it was not you, do nothing.\n",
+		Text: "Somebody requested a login link for " + l.Base.String() + ".\n\n" + l.Base.URL("/login/"+secret) +
+			"\n\nThe link works once and expires after 15 minutes. If you did not request it, ignore this message.\n",
 	})
 }
 
-// confirm shows a button for a one-time link. It looks nothing up, so that the
-// previews of mail programs use nothing up.
+// confirm shows a button for a one-time link. It does not check the link, so that a mail program's preview
+// does not use it up.
 func (l *Login) confirm(w http.ResponseWriter, r *http.Request) {
 	l.show(
 		w,
@@ -171,7 +175,8 @@ func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
 			w,
 			r,
 			http.StatusUnauthorized,
-			view{Problem: "This link was used, or it is older than 15 minutes. Ask for another: spadmin operator login EMAIL prints one."},
+			view{Problem: "This link was already used, or it is older than 15 minutes. Ask an admin for a new one: " +
+				"spadmin operator login EMAIL prints it."},
 		)
 	case err != nil:
 		l.fail(w, r, err)
@@ -180,8 +185,7 @@ func (l *Login) useLink(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// local is a path below the base to go on to, "/" for everything that could
-// lead elsewhere.
+// local is a path below the base for the redirect, or "/" for everything that could lead elsewhere.
 func local(next string) string {
 	u, err := url.Parse(next)
 	if err != nil || slices.Contains(strings.Split(u.Path, "/"), "..") || u.Scheme != "" || u.Host != "" || u.User != nil ||

@@ -8,15 +8,14 @@ import (
 	"time"
 )
 
-// What a session keeps: of which kind its owner is, the operator's email or the
-// token's id, and when the login was, in microseconds by the database's clock.
+// What a session stores: the kind of its owner, the operator's email or the token's id, and the time of the
+// login in microseconds by the database's clock.
 const (
 	kindOperator = "operator"
 	kindToken    = "token"
 )
 
-// begin starts a session under a new id, whatever the browser brought along,
-// and sends it on.
+// begin starts a session under a new id, even if the browser sent one, and redirects.
 func (l *Login) begin(w http.ResponseWriter, r *http.Request, kind, who string, at time.Time, next string) {
 	ctx, err := l.sessions.Load(r.Context(), l.cookie(r))
 	if err == nil {
@@ -39,7 +38,7 @@ func (l *Login) begin(w http.ResponseWriter, r *http.Request, kind, who string, 
 	http.Redirect(w, r, l.Base.Path(next), http.StatusSeeOther)
 }
 
-// logout ends the session that the browser brings along.
+// logout ends the browser's session.
 func (l *Login) logout(w http.ResponseWriter, r *http.Request) {
 	ctx, err := l.sessions.Load(r.Context(), l.cookie(r))
 	if err == nil {
@@ -62,7 +61,7 @@ func (l *Login) cookie(r *http.Request) string {
 	return cookie.Value
 }
 
-// loggedInAt is zero, and so too long ago, where the session does not say.
+// loggedInAt is zero, which is not recent, if the session does not contain it.
 func (l *Login) loggedInAt(ctx context.Context) time.Time {
 	micros, err := strconv.ParseInt(l.sessions.GetString(ctx, "at"), 10, 64)
 	if err != nil {

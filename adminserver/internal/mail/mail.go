@@ -1,4 +1,4 @@
-// Package mail sends what login links and alerts have to say by email.
+// Package mail sends login links and alerts by email.
 package mail
 
 import (
@@ -13,20 +13,18 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// sendWithin bounds the whole of a delivery to the mail server.
+// sendWithin limits the whole delivery to the mail server.
 const sendWithin = 15 * time.Second
 
-// SMTP names the mail server. The zero value sends nothing.
+// SMTP configures the mail server. The zero value sends nothing.
 type SMTP struct {
-	// Address is host:port. Port 465 speaks TLS from the start, every other one
-	// by STARTTLS.
+	// Address is host:port. Port 465 uses TLS from the start, every other port STARTTLS.
 	Address string
-	// Username and Password log in, where both are set.
+	// Username and Password are used to log in if both are set.
 	Username, Password string
 	// From is the sender's address.
 	From string
-	// Plain sends without TLS where the server offers none: for a server on this
-	// machine only.
+	// Plain sends without TLS if the server does not offer it. Use it only for a server on the same machine.
 	Plain bool
 }
 
@@ -58,15 +56,15 @@ func (s SMTP) server() (host string, port int, err error) {
 	return host, port, nil
 }
 
-// Message is one mail in plain text. Key becomes its Message-ID where it is not
-// empty, so that a second sending can be told from a second message.
+// Message is one mail in plain text. Key, if it is not empty, becomes its Message-ID, so that a repeated
+// delivery can be recognized.
 type Message struct {
 	To            []string
 	Subject, Text string
 	Key           string
 }
 
-// Send hands a message to the mail server, which has taken it when the error is nil.
+// Send sends a message to the mail server. A nil error means that the server accepted it.
 func (s SMTP) Send(ctx context.Context, m Message) error {
 	host, port, err := s.server()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package metrics tells Prometheus how the deployment stands and what the
-// server answers. What it says of the deployment comes from the database, so
-// every server says the same: take the maximum over them, not the sum.
+// Package metrics exports the state of the deployment and the server's requests to Prometheus. The state of
+// the deployment comes from the database, so every server exports the same values: use the maximum over
+// servers, not the sum.
 package metrics
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/checks"
 )
 
-// askWithin bounds the questions to the database of one scrape.
+// askWithin limits the database queries of one scrape.
 const askWithin = 5 * time.Second
 
 // Metrics collects for one server.
@@ -29,7 +29,7 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 
-	// mu makes scrapes take turns: each tally begins where the last one ended.
+	// mu serializes scrapes: each count starts where the last one ended.
 	mu      sync.Mutex
 	mark    string
 	settled checks.Counts
@@ -41,7 +41,7 @@ func New(d web.Deps, registry *prometheus.Registry) (*Metrics, error) {
 		registry = prometheus.NewRegistry()
 	}
 	m := &Metrics{Deps: d, registry: registry, requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "sendpromptly_http_request_duration_seconds", Help: "What the server answered, by route.",
+		Name: "sendpromptly_http_request_duration_seconds", Help: "Duration of requests, by route.",
 		Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 	}, []string{"route", "method", "status"})}
 	if err := registry.Register(m.requests); err != nil {
@@ -50,7 +50,7 @@ func New(d web.Deps, registry *prometheus.Registry) (*Metrics, error) {
 	return m, registry.Register(m)
 }
 
-// Observe notes an answer; route is a pattern, never a path.
+// Observe records an answer; route is a pattern, never a path.
 func (m *Metrics) Observe(route, method string, status int, took time.Duration) {
 	if route == "" {
 		route = "none"
@@ -58,8 +58,7 @@ func (m *Metrics) Observe(route, method string, status int, took time.Duration) 
 	m.requests.WithLabelValues(route, method, strconv.Itoa(status)).Observe(took.Seconds())
 }
 
-// Step begins the counters, and keeps them from falling a week behind where
-// nobody scrapes.
+// Step starts the counters, and keeps them from falling a week behind if nobody scrapes.
 func (m *Metrics) Step() web.Step {
 	return web.Step{Name: "count changes", Every: 10 * time.Minute, Do: func(ctx context.Context) error {
 		_, err := m.count(ctx)
@@ -67,7 +66,7 @@ func (m *Metrics) Step() web.Step {
 	}}
 }
 
-// Routes is /metrics. It is open to this machine, and to whoever has a token.
+// Routes is /metrics. It is open to this machine, and to anyone who has a token.
 func (m *Metrics) Routes() []web.Route {
 	serve := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 2 * askWithin})
 	return []web.Route{
@@ -81,7 +80,10 @@ func (m *Metrics) Routes() []web.Route {
 					web.WriteProblem(
 						w,
 						r,
-						web.New(http.StatusUnauthorized, "metrics need a token of all projects: spadmin token create --role viewer"),
+						web.New(
+							http.StatusUnauthorized,
+							"metrics require a token for all projects: create one with spadmin token create --role viewer",
+						),
 					)
 					return
 				}
@@ -98,21 +100,21 @@ func gauge(name, help string) *prometheus.Desc {
 
 var (
 	owed      = gauge("owed", "Effects that wait for their outcome, up to 100,001.")
-	overdue   = gauge("overdue", "Effects whose deadline passed and that no sweep has taken yet, up to 100,001.")
-	locked    = gauge("overdue_locked", "Overdue effects that the app holds locked.")
-	waiting   = gauge("callbacks_waiting", "Callbacks that are to be sent or just being sent, up to 100,001.")
+	overdue   = gauge("overdue", "Effects whose deadline passed and that no sweep has processed, up to 100,001.")
+	locked    = gauge("overdue_locked", "Overdue effects that the app has locked.")
+	waiting   = gauge("callbacks_waiting", "Callbacks waiting to be sent or being sent, up to 100,001.")
 	engines   = gauge("engines", "Engines seen within the last 30 seconds.")
-	lag       = gauge("lag_seconds", "How far the oldest deadline that nobody holds has passed.")
-	sweep     = gauge("sweep_duration_seconds", "The longest last sweep of the running engines.")
-	opened    = gauge("incidents_opened_total", "Incidents that opened since this server began to count.")
-	resolved  = gauge("incidents_resolved_total", "Incidents that a success resolved since this server began to count.")
+	lag       = gauge("lag_seconds", "How long ago the oldest deadline of an unlocked effect passed.")
+	sweep     = gauge("sweep_duration_seconds", "Longest duration of a last sweep among the running engines.")
+	opened    = gauge("incidents_opened_total", "Incidents opened since this server started to count.")
+	resolved  = gauge("incidents_resolved_total", "Incidents resolved by a success since this server started to count.")
 	callbacks = prometheus.NewDesc(
 		"sendpromptly_callbacks_total",
-		"Callbacks sent since this server began to count, by what came of them.",
+		"Callbacks sent since this server started to count, by outcome.",
 		[]string{"outcome"},
 		nil,
 	)
-	up = gauge("database_up", "1 if the database answered this scrape; without it the others are absent.")
+	up = gauge("database_up", "1 if the database answered this scrape; if 0, the other metrics are absent.")
 )
 
 // Describe implements prometheus.Collector.
@@ -161,7 +163,7 @@ func (m *Metrics) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// count adds what happened since the last time, and returns the sums.
+// count adds what happened since the last call, and returns the sums.
 func (m *Metrics) count(ctx context.Context) (checks.Counts, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

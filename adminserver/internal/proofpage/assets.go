@@ -14,7 +14,7 @@ var styleSheet []byte
 //go:embed proof.js
 var script []byte
 
-// asset is a file under a name that holds its hash.
+// asset is a file under a name that contains its hash.
 type asset struct {
 	name, kind string
 	content    []byte
@@ -33,7 +33,7 @@ func newAsset(name, kind string, content []byte) asset {
 
 const assetsPath = "/p/assets/"
 
-// asset answers with one of the page's files, to be kept for a year.
+// asset answers with one of the page's files, which may be cached for a year.
 func (p *proofPage) asset(w http.ResponseWriter, r *http.Request) {
 	for _, a := range assets {
 		if a.name == r.PathValue("file") {

@@ -11,18 +11,17 @@ import (
 	"github.com/sendpromptly/sendpromptly/adminserver/internal/web"
 )
 
-// What one address may ask for: a reader who reloads never meets it, who tries
-// tokens does.
+// The limits per address: a reader who reloads never reaches them, but anyone who tries tokens does.
 const (
 	perSecond = 10
 	burst     = 60
-	// atOnce bounds how many pages are made at the same time, whoever asks.
+	// atOnce limits how many pages are rendered at the same time, for all addresses together.
 	atOnce = 16
-	// addresses bounds how many are remembered.
+	// addresses limits how many addresses are remembered.
 	addresses = 4096
 )
 
-// limits bounds the work that strangers can make us do.
+// limits limits the work that strangers can cause.
 type limits struct {
 	mu     sync.Mutex
 	by     map[netip.Addr]*rate.Limiter
@@ -33,7 +32,7 @@ func newLimits() *limits {
 	return &limits{by: map[netip.Addr]*rate.Limiter{}, making: make(chan struct{}, atOnce)}
 }
 
-// allow says whether an address may ask now.
+// allow says whether an address may send a request now.
 func (l *limits) allow(from netip.Addr) bool {
 	if from.Is6() {
 		if network, err := from.Prefix(64); err == nil {
@@ -53,8 +52,8 @@ func (l *limits) allow(from netip.Addr) bool {
 	return limiter.Allow()
 }
 
-// bounded lets a request through, or asks to come again. The answer is made in
-// whole before it is written, so that a slow reader holds up nobody.
+// bounded accepts a request, or asks the caller to retry. The whole answer is rendered before it is written,
+// so that a slow reader does not block others.
 func (l *limits) bounded(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !l.allow(web.Client(r.Context())) {
@@ -76,7 +75,7 @@ func (l *limits) bounded(next http.HandlerFunc) http.Handler {
 	})
 }
 
-// answer keeps what is written.
+// answer buffers what is written.
 type answer struct {
 	http.ResponseWriter
 	status int

@@ -74,7 +74,7 @@ class Unable extends Error {}
 async function fetchJSON(url) {
   const answer = await fetch(url, { cache: "no-store", referrerPolicy: "no-referrer" });
   if (answer.status === 409) {
-    throw new Refuted("The entries are no longer those that were proven.");
+    throw new Refuted("The entries have changed since they were proven.");
   }
   if (!answer.ok) {
     throw new Unable("The proof could not be fetched.");
@@ -88,16 +88,16 @@ async function signed(token, keys) {
   const { kid, alg } = JSON.parse(new TextDecoder().decode(bytes(header)));
   const jwk = keys.keys.find((k) => k.kid === kid);
   if (!jwk || alg !== "EdDSA") {
-    throw new Refuted("The link is not signed by a key that is published here.");
+    throw new Refuted("The link is not signed with a key that this site publishes.");
   }
   let key;
   try {
     key = await crypto.subtle.importKey("jwk", { kty: jwk.kty, crv: jwk.crv, x: jwk.x }, { name: "Ed25519" }, false, ["verify"]);
   } catch {
-    throw new Unable("This browser does not know Ed25519 signatures, so it cannot check for itself.");
+    throw new Unable("This browser does not support Ed25519 signatures, so it cannot check the proof.");
   }
   if (!await crypto.subtle.verify({ name: "Ed25519" }, key, bytes(signature), utf8.encode(header + "." + payload))) {
-    throw new Refuted("The signature of this link is false.");
+    throw new Refuted("The signature of this link is not valid.");
   }
   return JSON.parse(new TextDecoder().decode(bytes(payload)));
 }
@@ -112,22 +112,22 @@ function shown(entries) {
 
 async function check(panel) {
   if (!globalThis.crypto || !crypto.subtle) {
-    throw new Unable("This browser checks nothing on a page without https.");
+    throw new Unable("This browser cannot check the proof on a page without https.");
   }
   const bundle = await fetchJSON(panel.dataset.bundle);
   const claims = await signed(bundle.token, await fetchJSON(panel.dataset.keys));
   if (!location.pathname.endsWith("/" + bundle.token)) {
-    throw new Refuted("The proof is not that of this link.");
+    throw new Refuted("The proof does not belong to this link.");
   }
   let seal = new Uint8Array(32);
   for (const [i, entry] of bundle.entries.entries()) {
     seal = await hashOf(seal, entry, bundle.effect);
     if (entry.seq !== i + 1 || !same(seal, bytes(entry.hash))) {
-      throw new Refuted(`Entry ${i + 1} was altered.`);
+      throw new Refuted(`Entry ${i + 1} was changed.`);
     }
   }
   if (bundle.entries.length !== claims.head.seq || !same(seal, bytes(claims.head.hash)) || !shown(bundle.entries)) {
-    throw new Refuted("The entries are not those that were signed.");
+    throw new Refuted("The entries do not match the signature.");
   }
   return claims.head.seq;
 }
@@ -143,12 +143,12 @@ function say(panel, tone, text) {
 const panel = document.getElementById("check");
 panel.hidden = false;
 check(panel).then(
-  (seq) => say(panel, "good", `Your browser has checked it too: the signature is real, and entries 1 to ${seq} give the signed seal.`),
+  (seq) => say(panel, "good", `Your browser has checked it too: the signature is valid, and entries 1 to ${seq} match the signed seal.`),
   (err) => {
     if (err instanceof Refuted) {
       say(panel, "bad", "Your browser has checked it: " + err.message);
     } else {
-      say(panel, "unable", err instanceof Unable ? err.message + " The check above was made by our server." : "Your browser could not finish its own check. The check above was made by our server.");
+      say(panel, "unable", err instanceof Unable ? err.message + " Our server made the check above." : "Your browser could not finish its own check. Our server made the check above.");
     }
   },
 );

@@ -1,7 +1,6 @@
-// Package proofpage is the page that a proof link opens: read-only, for
-// customers and whoever they show it to, without a login. It shows the timeline
-// as it stands, and says whether everything up to what was proven is still what
-// it was. What it shows is listed in redact.go.
+// Package proofpage is the page that a proof link opens: read-only, without a login, for customers and anyone
+// they show it to. It shows the current timeline, and says whether the proven part is unchanged. redact.go
+// lists what it shows.
 package proofpage
 
 import (
@@ -31,19 +30,19 @@ var files embed.FS
 var templates = template.Must(template.ParseFS(files, "*.html"))
 
 // policy lets the page load its own files, and nothing else.
-const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'none'; " +
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action " +
+	"'none'; " +
 	"frame-ancestors 'none'; base-uri 'none'"
 
 // proofPage answers for one server.
 type proofPage struct {
 	web.Deps
 	limits *limits
-	// again bounds how often a token may have the keys read.
+	// again limits how often a token may cause the keys to be read.
 	again *rate.Limiter
 }
 
-// Routes are the page, the bundle that can be checked without us, the page's
-// files and the public keys.
+// Routes are the page, the bundle for offline checks, the page's files and the public keys.
 func Routes(d web.Deps) []web.Route {
 	p := &proofPage{Deps: d, limits: newLimits(), again: rate.NewLimiter(1, 1)}
 	return []web.Route{
@@ -55,7 +54,7 @@ func Routes(d web.Deps) []web.Route {
 	}
 }
 
-// Steps read the keys again, so that a new one signs and a retired one fails.
+// Steps reload the keys, so that a new key signs and a retired one fails.
 func Steps(d web.Deps) []web.Step {
 	if d.Proofs == nil {
 		return nil
@@ -70,8 +69,8 @@ func setHeaders(h http.Header) {
 	h.Set("X-Robots-Tag", "noindex, nofollow, noarchive")
 }
 
-// show answers with the page. A GET counts a view, and changes nothing else; a
-// HEAD and a preview change nothing at all.
+// show answers with the page. A GET counts a view and changes nothing else. A HEAD and a preview change
+// nothing.
 func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 	proof, err := p.resolve(r.Context(), r.PathValue("token"))
 	if err != nil {
@@ -98,7 +97,7 @@ func (p *proofPage) show(w http.ResponseWriter, r *http.Request) {
 	p.write(w, r, http.StatusOK, "page.html", v)
 }
 
-// page reads what the customer is shown.
+// page reads what the customer sees.
 func (p *proofPage) page(ctx context.Context, proof evidence.Proof, token string) (page, error) {
 	effects, err := p.Engines.For(ctx, proof.Project)
 	if err != nil {
@@ -126,7 +125,7 @@ func (p *proofPage) page(ctx context.Context, proof evidence.Proof, token string
 	return v, nil
 }
 
-// timelinePages bounds the page: 1,000 entries.
+// timelinePages limits the page to 1,000 entries.
 const timelinePages = 5
 
 func timeline(ctx context.Context, effects *engine.Engine, id engine.EffectID) (entries []engine.Entry, more bool, err error) {
@@ -144,8 +143,7 @@ func timeline(ctx context.Context, effects *engine.Engine, id engine.EffectID) (
 	return inChain(entries), true, nil
 }
 
-// inChain puts entries in the order in which they were sealed; one that is not
-// yet sealed comes after them.
+// inChain sorts entries in the order in which they were sealed; unsealed entries come last.
 func inChain(entries []engine.Entry) []engine.Entry {
 	slices.SortStableFunc(entries, func(a, b engine.Entry) int {
 		return cmp.Compare(uint(a.Seq)-1, uint(b.Seq)-1) //nolint:gosec // 0 wraps around to the end
@@ -168,8 +166,8 @@ func (p *proofPage) jwks(w http.ResponseWriter, _ *http.Request) {
 
 const bundleName = "proof.json"
 
-// bundle answers with the token, its key and the proven entries in one file,
-// which anybody can check without us. It opens no hidden value but times.
+// bundle answers with the token, its key and the proven entries in one file, which anyone can check offline.
+// It reveals no hidden values except times.
 func (p *proofPage) bundle(w http.ResponseWriter, r *http.Request) {
 	proof, err := p.resolve(r.Context(), r.PathValue("token"))
 	if err == nil && r.PathValue("part") != bundleName {
@@ -189,7 +187,7 @@ func (p *proofPage) bundle(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 		w.WriteHeader(http.StatusConflict)
-		_, _ = w.Write([]byte("The timeline is no longer the one that was proven.\n"))
+		_, _ = w.Write([]byte("The timeline has changed since it was proven.\n"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -216,7 +214,7 @@ func bundled(exported []evidence.ExportedEntry) []proofs.Entry {
 	return entries
 }
 
-// fixed is a hash as an array; zero where the database holds something else.
+// fixed is a hash as an array, or zero if the database contains anything else.
 func fixed(hash []byte) (out [32]byte) {
 	if len(hash) == len(out) {
 		copy(out[:], hash)
@@ -224,18 +222,18 @@ func fixed(hash []byte) (out [32]byte) {
 	return out
 }
 
-// fail answers with the one page for every dead link, or says to try again.
+// fail answers with the one page for every dead link, or asks to try again.
 func (p *proofPage) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, errDead) || errors.Is(err, engine.ErrNotFound) {
 		p.gone(w, r)
 		return
 	}
-	p.Logger.ErrorContext(r.Context(), "sendpromptly: a proof page could not be made",
+	p.Logger.ErrorContext(r.Context(), "sendpromptly: a proof page could not be rendered",
 		"request_id", web.RequestID(r.Context()), "error", err)
 	busy(w, http.StatusServiceUnavailable)
 }
 
-// gone is the same page, to the byte, for whatever opens nothing.
+// gone is the same page, byte for byte, for every token that opens nothing.
 func (p *proofPage) gone(w http.ResponseWriter, r *http.Request) {
 	p.write(w, r, http.StatusNotFound, "gone.html", struct{ StyleSheet string }{p.Base.Path(assetsPath + assets[0].name)})
 }
@@ -255,8 +253,8 @@ func (p *proofPage) write(w http.ResponseWriter, r *http.Request, status int, na
 	_, _ = w.Write(out.Bytes()) // the reader may be gone
 }
 
-// isPreview says whether a program looks at the link before a person does. Every
-// browser calls itself Mozilla, for reasons of the last century; most programs do not.
+// isPreview says whether a program opens the link before a person does. For historical reasons every browser
+// calls itself Mozilla; most programs do not.
 func isPreview(r *http.Request) bool {
 	for _, name := range []string{"Purpose", "Sec-Purpose", "X-Purpose", "X-Moz"} {
 		if value := strings.ToLower(
@@ -267,7 +265,9 @@ func isPreview(r *http.Request) bool {
 		}
 	}
 	agent := strings.ToLower(r.UserAgent())
-	for _, word := range []string{"bot", "preview", "crawl", "spider", "scan", "embedly", "iframely", "vkshare", "snippet", "headless"} {
+	for _, word := range []string{
+		"bot", "preview", "crawl", "spider", "scan", "embedly", "iframely", "vkshare", "snippet", "headless",
+	} {
 		if strings.Contains(agent, word) {
 			return true
 		}

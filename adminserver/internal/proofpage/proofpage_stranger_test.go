@@ -47,7 +47,8 @@ func (s *site) deadLinks() (live string, dead map[string]string) {
 	s.exec("UPDATE sendpromptly.proofs SET head_hash = sha256(head_hash) WHERE jti = $1", moved.JTI)
 	ended, endedLink := s.issue(i)
 	s.exec(
-		"UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 days' WHERE jti = $1",
+		"UPDATE sendpromptly.proofs SET issued_at = issued_at - interval '9 days', expires_at = expires_at - interval '9 "+
+			"days' WHERE jti = $1",
 		ended.JTI,
 	)
 	if ended, err = s.deps.Evidence.Proofs.Get(t.Context(), ended.JTI); err != nil {
@@ -127,7 +128,7 @@ func TestEveryDeadLinkIsTheSamePage(t *testing.T) {
 	s := newSite(t)
 	live, dead := s.deadLinks()
 	wanted := s.get(s.server.URL + "/p/x")
-	wanted.require(t, 404, "This link has expired or was withdrawn; ask whoever sent it for a new one.")
+	wanted.require(t, 404, "This link has expired or was withdrawn. Ask the person who sent it for a new one.")
 	for name, link := range dead {
 		got := s.get(link)
 		if got.status != wanted.status || got.body != wanted.body {
@@ -176,7 +177,8 @@ func TestTheAnswerSaysWhatBrowsersMayDo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			got := s.get(url)
 			for header, want := range map[string]string{
-				"Cache-Control": "^no-store$", "Referrer-Policy": "^no-referrer$", "X-Robots-Tag": "noindex", "X-Content-Type-Options": "^nosniff$",
+				"Cache-Control": "^no-store$", "Referrer-Policy": "^no-referrer$", "X-Robots-Tag": "noindex",
+				"X-Content-Type-Options":  "^nosniff$",
 				"Content-Security-Policy": "^default-src 'none'.*frame-ancestors 'none'",
 			} {
 				if !regexp.MustCompile(want).MatchString(got.header.Get(header)) {
@@ -222,7 +224,9 @@ func TestNoTokenIsLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	token := strings.TrimPrefix(live, s.server.URL+"/p/")
-	for _, path := range []string{token, token + "/", token + "/proof.json", token + "/proof.json/", "short-token", "short-token/", "short-token/a/b"} {
+	for _, path := range []string{
+		token, token + "/", token + "/proof.json", token + "/proof.json/", "short-token", "short-token/", "short-token/a/b",
+	} {
 		handler.ServeHTTP(
 			httptest.NewRecorder(),
 			httptest.NewRequestWithContext(t.Context(), http.MethodGet, s.server.URL+"/p/"+path, nil),
@@ -315,11 +319,13 @@ func TestNothingButTheListIsShown(t *testing.T) {
 	}
 	i := s.incident(a)
 	s.exec(
-		`UPDATE sendpromptly.projects SET repair_url = 'https://' || $1 || '-repair.example', name = $1 || '-project', public_name = 'Acme'`,
+		`UPDATE sendpromptly.projects SET repair_url = 'https://' || $1 || '-repair.example',
+			name = $1 || '-project', public_name = 'Acme'`,
 		canary,
 	)
 	s.exec(
-		`UPDATE sendpromptly.incidents SET closed_by = $1, note = $1, error_code = $1, error_message = $1, replay_id = gen_random_uuid()`,
+		`UPDATE sendpromptly.incidents SET closed_by = $1, note = $1, error_code = $1, error_message = $1,
+			replay_id = gen_random_uuid()`,
 		canary,
 	)
 	for _, kind := range []string{
@@ -327,8 +333,11 @@ func TestNothingButTheListIsShown(t *testing.T) {
 		"stopped", "resolved", "closed", "reopened", "note", "alert", "proof", "erased", canary,
 	} {
 		s.exec(
-			`INSERT INTO sendpromptly.entries (effect_id, project_id, at, kind, actor, replay_id, error_code, error_message, note, url, status, duration_ms, answer)
-			SELECT i.effect_id, 1, now(), CASE WHEN $2 = $1 THEN 'unheard_of' ELSE $2 END, $1, $1, $1, $1, $1, 'https://' || $1, 987654321, 987654321, $1 FROM sendpromptly.incidents AS i`,
+			`INSERT INTO sendpromptly.entries (effect_id, project_id, at, kind, actor, replay_id, error_code, error_message,
+				note, url, status, duration_ms, answer)
+			SELECT i.effect_id, 1, now(),
+			CASE WHEN $2 = $1 THEN 'unheard_of' ELSE $2 END, $1, $1, $1, $1, $1, 'https://' || $1, 987654321, 987654321, $1
+			FROM sendpromptly.incidents AS i`,
 			canary,
 			kind,
 		)
@@ -348,7 +357,7 @@ func TestNothingButTheListIsShown(t *testing.T) {
 	for _, url := range []string{link, link + "/proof.json", s.server.URL + "/.well-known/jwks.json", s.server.URL + "/p/x"} {
 		got := s.get(url)
 		if url == link {
-			got.require(t, 200, "Acme", "The record was brought up to date.")
+			got.require(t, 200, "Acme", "The record was updated.")
 		}
 		if url == link+"/proof.json" {
 			got.require(t, 200, `"unheard_of"`)

@@ -186,11 +186,15 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 	i := s.incident(credits("evt_1"))
 	_, link := s.issue(i)
 	s.get(link).
-		require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are on it", "Your credits have not been added yet", "ac•••••45",
+		require(t, 200, "Acme Credits", `href="mailto:help@acme.example"`, "<h1>We are working on it",
+			"Your credits have not been added yet", "ac•••••45",
 			"Everything up to entry 3 is exactly what was proven on", "A paid invoice", "Stripe")
 	s.succeed(i.Key)
 	s.get(link).
-		require(t, 200, "<h1>Your credits were added <span>on <time", "The case is settled", "Everything up to entry 3 is exactly what was proven on")
+		require(
+			t, 200, "<h1>Your credits were added <span>on <time", "The case is resolved",
+			"Everything up to entry 3 is exactly what was proven on",
+		)
 	if strings.Contains(s.get(link).body, "was changed") {
 		t.Error("it warns of nothing")
 	}
@@ -200,7 +204,7 @@ func TestTheStateAtTheTopIsHonest(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, link = s.issue(closed)
-	s.get(link).require(t, 200, "Our team settled this another way")
+	s.get(link).require(t, 200, "Our team settled this in another way")
 }
 
 // Entries that the proof was issued for cannot be removed or altered without the
@@ -210,7 +214,8 @@ func TestAlterationsSinceTheProofAreShown(t *testing.T) {
 	for name, tamper := range map[string]string{
 		"an entry removed": "DELETE FROM sendpromptly.entries WHERE kind = 'failure'",
 		"a time altered":   "UPDATE sendpromptly.entries SET at = at - interval '1 hour' WHERE kind = 'failure'",
-		"sealed again":     "WITH a AS (DELETE FROM sendpromptly.seals), b AS (DELETE FROM sendpromptly.chains) DELETE FROM sendpromptly.entries WHERE kind = 'failure'",
+		"sealed again": "WITH a AS (DELETE FROM sendpromptly.seals), b AS (DELETE FROM sendpromptly.chains) DELETE " +
+			"FROM sendpromptly.entries WHERE kind = 'failure'",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -226,7 +231,7 @@ func TestAlterationsSinceTheProofAreShown(t *testing.T) {
 			got.require(
 				t,
 				200,
-				"Entries have been removed or altered since this link was made",
+				"Entries have been removed or changed since this link was made",
 				"The record below was changed after this link was made",
 			)
 			if strings.Contains(got.body, "exactly what was proven") {

@@ -12,14 +12,13 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// This file is the allow-list: a customer sees what is copied here and nothing
-// else. Of a receipt these are the provider, the event type, the effect type, the
-// reference with its middle hidden, and times; of an entry its kind, as a
-// sentence of ours, its number and its time; of the project its public name and
-// support contact. Error texts, operators, notes, amounts, customers, object ids,
-// URLs, answers and payloads are never copied.
+// This file is the allow-list: a customer sees what is copied here and nothing else. From a receipt: the
+// provider, the event type, the effect type, the reference with its middle hidden, and times. From an entry:
+// its kind as one of our sentences, its number and its time. From the project: its public name and support
+// contact. Error texts, operators, notes, amounts, customers, object ids, URLs, answers and payloads are
+// never copied.
 
-// page is what the template is given.
+// page is the template's data.
 type page struct {
 	Name               string
 	Contact            contact
@@ -34,8 +33,7 @@ type page struct {
 	StyleSheet, Script string
 }
 
-// contact is where the customer may ask; URL is empty where it is neither an
-// address nor a page.
+// contact is where the customer may ask; URL is empty if it is neither an address nor a page.
 type contact struct{ Text, URL string }
 
 // fact is a line of the summary; it has a text or a time.
@@ -62,7 +60,7 @@ type proven struct {
 	Fingerprint string
 }
 
-// moment is a time as it is written without a script, and as a script reads it.
+// moment is a time as text, and in the form that the script reads.
 type moment struct{ UTC, ISO string }
 
 func momentOf(t time.Time) moment {
@@ -108,7 +106,7 @@ func facts(i engine.Incident) []fact {
 	return append(list, fact{Label: "Received", At: momentOf(i.AcceptedAt)}, fact{Label: "Due by", At: momentOf(i.Deadline)})
 }
 
-// appliedAt is when the effect happened.
+// appliedAt is when the effect was applied.
 func appliedAt(i engine.Incident, entries []engine.Entry) time.Time {
 	for _, e := range entries {
 		if e.Kind == "success" && e.State == engine.StateApplied {
@@ -118,8 +116,7 @@ func appliedAt(i engine.Incident, entries []engine.Entry) time.Time {
 	return i.ResolvedAt
 }
 
-// publicName heads the page. The project's own name is the team's, not the
-// customer's: it is never shown.
+// publicName is the page's title. The project's own name is internal: it is never shown.
 func publicName(p projects.Project) string {
 	if p.PublicName != "" {
 		return p.PublicName
@@ -138,7 +135,7 @@ func contactOf(text string) contact {
 	return contact{Text: text}
 }
 
-// mask hides the middle of a reference, and how long it is.
+// mask hides the middle of a reference, and its length.
 func mask(reference string) string {
 	r := []rune(reference)
 	const dots = "•••••"
@@ -151,7 +148,7 @@ func mask(reference string) string {
 	return string(r[:2]) + dots + string(r[len(r)-2:])
 }
 
-// grouped writes a hash so that people can compare it.
+// grouped writes a hash in groups so that people can compare it.
 func grouped(hash []byte) string {
 	const digits = "0123456789abcdef"
 	var out strings.Builder

@@ -12,16 +12,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
-// errDead is every token that opens nothing: false, expired, withdrawn, unknown.
-// Nobody outside learns which.
+// errDead is every token that opens nothing: forged, expired, withdrawn, unknown. The caller does not learn
+// which.
 var errDead = errors.New("the token opens nothing")
 
-// stranger is a proof that is not there: what a false token names is looked up
-// all the same.
+// stranger is a proof that does not exist: a forged token causes a look-up too.
 const stranger = "00000000-0000-4000-8000-000000000000"
 
-// resolve finds the proof that a token stands for. It does the same work for
-// every token: the clock, one signature check, one look-up.
+// resolve finds the proof of a token. It does the same work for every token: the clock, one signature check,
+// one look-up.
 func (p *proofPage) resolve(ctx context.Context, token string) (evidence.Proof, error) {
 	now, err := p.Checks.Now(ctx)
 	if err != nil {
@@ -47,9 +46,8 @@ func (p *proofPage) resolve(ctx context.Context, token string) (evidence.Proof, 
 	return proof, nil
 }
 
-// verify checks a token. Where its key is not known it may be newer than what was
-// read last, by another process: the keys are read again, once a second at most.
-// Which keys there are is public, so whoever measures that learns nothing.
+// verify checks a token. An unknown key may have been created by another process since the last read, so the
+// keys are read again, at most once per second. The list of keys is public, so timing reveals nothing.
 func (p *proofPage) verify(token string, now time.Time) (proofs.Grant, error) {
 	v := proofs.NewVerifier(p.Proofs, p.Base.String())
 	grant, err := v.Verify(token, now)
@@ -60,7 +58,7 @@ func (p *proofPage) verify(token string, now time.Time) (proofs.Grant, error) {
 	return v.Verify(token, now)
 }
 
-// issued says whether the token says what was issued under its id.
+// issued says whether the token matches the proof that was issued under its id.
 func issued(p evidence.Proof, g proofs.Grant) bool {
 	return string(p.Incident) == g.Incident && p.Issuer == g.Issuer && p.ExpiresAt.Equal(g.ExpiresAt) &&
 		p.IssuedAt.Equal(g.IssuedAt) &&
@@ -68,7 +66,7 @@ func issued(p evidence.Proof, g proofs.Grant) bool {
 		string(p.HeadHash) == string(g.Head.Hash[:])
 }
 
-// alive says whether the proof still holds.
+// alive says whether the proof is still valid.
 func alive(p evidence.Proof, now time.Time) bool {
 	return p.RevokedAt.IsZero() && now.Before(p.ExpiresAt)
 }

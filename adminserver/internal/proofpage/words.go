@@ -4,9 +4,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
-// effect is how a type of effect is told to a customer.
+// effect is how a customer reads a type of effect.
 type effect struct {
-	// done and notYet are headlines, noun is what was owed.
+	// done and notYet are headlines, noun is the effect.
 	done, notYet, noun string
 }
 
@@ -23,7 +23,7 @@ var effects = map[string]effect{
 	},
 }
 
-// otherEffect stands for types that only the app knows.
+// otherEffect is for types that only the app knows.
 var otherEffect = effect{"This was completed", "This has not been completed yet", "what was owed"}
 
 func effectOf(kind string) effect {
@@ -75,58 +75,58 @@ const (
 // state is the top of the page.
 type state struct{ Tone, Title, Text string }
 
-// stateOf says honestly where the customer's effect stands.
+// stateOf says honestly what the state of the customer's effect is.
 func stateOf(i engine.Incident) state {
 	e := effectOf(i.Effect)
 	switch i.State {
 	case engine.StateApplied:
 		if i.Attempt == 0 {
-			return state{toneGood, e.done, "It took longer than it should have, but it is done."}
+			return state{toneGood, e.done, "It took longer than it should have, but it is done now."}
 		}
-		return state{toneGood, e.done, "It took longer than it should have. We noticed, and put it right."}
+		return state{toneGood, e.done, "It took longer than it should have. We noticed and fixed it."}
 	case engine.StateReprocessing:
-		return state{toneWait, "We are on it", e.notYet + ". A repair is under way right now, and this page will say when it is done."}
+		return state{toneWait, "We are working on it", e.notYet + ". A repair is in progress. This page will say when it is done."}
 	case engine.StateFailed, engine.StateMissing:
-		return state{toneWait, "We are on it", e.notYet + ". Our team knows, and this page will say when it is done."}
+		return state{toneWait, "We are working on it", e.notYet + ". Our team knows. This page will say when it is done."}
 	case engine.StateClosed:
 		return state{
 			tonePlain,
-			"Our team settled this another way",
-			e.notYet + ", and our team has closed the case. Ask us if you do not know why.",
+			"Our team settled this in another way",
+			e.notYet + ". Our team has closed the case. If you do not know why, ask us.",
 		}
 	}
-	return state{toneWait, "We are on it", e.notYet + "."}
+	return state{toneWait, "We are working on it", e.notYet + "."}
 }
 
-// sentence says what an entry of a timeline means to a customer; own words for
-// every kind, nothing from the entry.
+// sentence says what an entry of a timeline means to a customer: fixed words per kind, nothing from the
+// entry.
 func sentence(kind engine.Kind, i engine.Incident) (tone, text string) {
 	e := effectOf(i.Effect)
 	told := map[engine.Kind][2]string{
-		"receipt":   {tonePlain, providerName(i.Provider) + " told us about " + about(i) + ", and we took it on."},
-		"duplicate": {toneQuiet, "The same news arrived again. Nothing is done twice."},
-		"mismatch":  {toneQuiet, "The same news arrived again, with other details. The first ones count."},
+		"receipt":   {tonePlain, providerName(i.Provider) + " told us about " + about(i) + ". We accepted it."},
+		"duplicate": {toneQuiet, "The same message arrived again. Nothing is done twice."},
+		"mismatch":  {toneQuiet, "The same message arrived again with different details. The first details count."},
 		"success":   {toneGood, e.done + "."},
 		"failure":   {toneBad, "An attempt did not work."},
-		"deadline":  {toneBad, "The time that we allow ourselves was over, and it had not happened."},
-		"opened":    {toneWait, "We noticed, and opened a case."},
+		"deadline":  {toneBad, "It had not happened when our time limit passed."},
+		"opened":    {toneWait, "We noticed this and opened a case."},
 		"alert":     {toneQuiet, "Our team was alerted."},
 		"reprocess": {toneWait, "Our team started a repair."},
-		"callback":  {toneQuiet, "The system that does the repair has answered."},
-		"accepted":  {toneQuiet, "The system took the repair on."},
-		"gave_up":   {toneBad, "The repair did not get through."},
+		"callback":  {toneQuiet, "The repair system answered."},
+		"accepted":  {toneQuiet, "The repair system accepted the repair."},
+		"gave_up":   {toneBad, "The repair request did not get through."},
 		"stopped":   {tonePlain, "Our team stopped this repair."},
-		"resolved":  {toneGood, "The case is settled."},
+		"resolved":  {toneGood, "The case is resolved."},
 		"closed":    {tonePlain, "Our team closed the case."},
 		"reopened":  {toneWait, "Our team opened the case again."},
 		"note":      {toneQuiet, "Our team made a note."},
-		"proof":     {toneQuiet, "A link like this one was made."},
+		"proof":     {toneQuiet, "A proof link like this one was created."},
 		"erased":    {toneQuiet, "Personal details were erased from this record."},
 	}
 	if s, ok := told[kind]; ok {
 		return s[0], s[1]
 	}
-	return toneQuiet, "The record was brought up to date."
+	return toneQuiet, "The record was updated."
 }
 
 // about names the event.

@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// peer is the address that the connection comes from, invalid where there is
-// none, as from a socket.
+// peer is the address of the connection, invalid if there is none, as for a socket.
 func peer(r *http.Request) netip.Addr {
 	from, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -16,9 +15,8 @@ func peer(r *http.Request) netip.Addr {
 	return from.Addr().Unmap().WithZone("")
 }
 
-// ClientAddress is who asks: the peer, or what trusted proxies say of it. Of
-// X-Forwarded-For counts the last address that no trusted proxy has, because
-// everything before it may be made up.
+// ClientAddress is the client's address: the peer, or what trusted proxies report. The last address in
+// X-Forwarded-For that is not a trusted proxy counts, because everything before it may be forged.
 func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	client := peer(r)
 	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -32,8 +30,8 @@ func ClientAddress(r *http.Request, trusted []netip.Prefix) netip.Addr {
 	return client
 }
 
-// FromLoopback says whether a request comes from this machine, and not through
-// a proxy on it: headers can only take the trust away.
+// FromLoopback says whether a request comes from this machine and not through a proxy on it. Headers can only
+// remove the trust.
 func FromLoopback(r *http.Request) bool {
 	for _, forwarded := range []string{"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Via"} {
 		if r.Header.Get(forwarded) != "" {

@@ -32,7 +32,13 @@ func TestAHeaderNeverMakesLoopback(t *testing.T) {
 	for _, test := range []struct {
 		peer, forwarded string
 		want            bool
-	}{{"127.0.0.1:1", "", true}, {"[::1]:1", "", true}, {"203.0.113.9:1", "127.0.0.1", false}, {"127.0.0.1:1", "127.0.0.1", false}, {"@", "", false}} {
+	}{
+		{"127.0.0.1:1", "", true},
+		{"[::1]:1", "", true},
+		{"203.0.113.9:1", "127.0.0.1", false},
+		{"127.0.0.1:1", "127.0.0.1", false},
+		{"@", "", false},
+	} {
 		r := &http.Request{RemoteAddr: test.peer, Header: http.Header{}}
 		if test.forwarded != "" {
 			r.Header.Set("X-Forwarded-For", test.forwarded)

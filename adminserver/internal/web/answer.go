@@ -22,7 +22,7 @@ var wireCodes = map[int]string{
 	http.StatusRequestEntityTooLarge: "payload_too_large",
 }
 
-// writeWire answers callers of the ingest API where its room was not reached.
+// writeWire answers callers of the ingest API if its room was not reached.
 func writeWire(w http.ResponseWriter, _ *http.Request, p *Problem) {
 	code, known := wireCodes[p.Status]
 	if !known {
@@ -46,14 +46,14 @@ var plainPage = template.Must(template.New("problem").Parse(`<!doctype html>
 <body><main><h1>{{.Title}}</h1>{{with .Detail}}<p>{{.}}</p>{{end}}</main></body></html>
 `))
 
-// writePage answers people until the console brings a page of its own.
+// writePage answers people if there is no console page.
 func writePage(w http.ResponseWriter, _ *http.Request, p *Problem) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(p.Status)
 	_ = plainPage.Execute(w, p)
 }
 
-// kindOf tells from a path that no route has for whom it was meant.
+// kindOf guesses from an unknown path which kind of caller sent it.
 func kindOf(path string) Kind {
 	switch {
 	case strings.HasPrefix(path, "/api/v1/"), strings.HasPrefix(path, "/v1/"):

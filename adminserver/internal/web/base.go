@@ -1,5 +1,5 @@
-// Package web holds what all rooms of the admin server share: where it is
-// mounted, and what every answer carries.
+// Package web has what all rooms of the admin server share: where it is mounted, and what every answer
+// contains.
 package web
 
 import (
@@ -13,7 +13,7 @@ import (
 // Base is where the server is mounted, as its users reach it. Every URL that
 // the server writes derives from it.
 type Base struct {
-	url    string // without a slash at its end
+	url    string // without a slash at the end
 	prefix string // the path of url
 	path   string // prefix, decoded
 	secure bool
@@ -36,13 +36,13 @@ func (b Base) Path(page string) string { return b.prefix + page }
 // URL returns the whole address of a page below the base; page begins with a slash.
 func (b Base) URL(page string) string { return b.url + page }
 
-// String returns the base itself, without a slash at its end. It is the issuer of proofs.
+// String returns the base itself, without a slash at the end. It is the issuer of proofs.
 func (b Base) String() string { return b.url }
 
-// Prefix is the path that requests begin with: "" or "/…" without a slash at its end.
+// Prefix is the path that requests begin with: "" or "/…" without a slash at the end.
 func (b Base) Prefix() string { return b.prefix }
 
-// Secure says whether users come over https.
+// Secure says whether users connect over https.
 func (b Base) Secure() bool { return b.secure }
 
 // origin is the base without its path, as browsers write an Origin: in lower
@@ -55,7 +55,7 @@ func (b Base) origin() string {
 	return strings.TrimSuffix(origin, ":80")
 }
 
-// strip returns the request as it is below the base; false where it is not.
+// strip returns the request with its path below the base; false if it is not below it.
 func (b Base) strip(r *http.Request) (*http.Request, bool) {
 	if b.path == "" {
 		return r, true

@@ -23,7 +23,9 @@ func TestEveryURLDerivesFromTheBase(t *testing.T) {
 
 func TestOtherBasesAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, raw := range []string{"", "/ops", "ops.example.com", "ftp://ops.example.com", "https://", "https://a?b=c", "https://a#b", "https://u:p@a"} {
+	for _, raw := range []string{
+		"", "/ops", "ops.example.com", "ftp://ops.example.com", "https://", "https://a?b=c", "https://a#b", "https://u:p@a",
+	} {
 		if base, err := ParseBase(raw); err == nil {
 			t.Errorf("%q is a base: %v", raw, base)
 		}

@@ -8,18 +8,18 @@ import (
 )
 
 const (
-	// streamFor bounds a stream, so that a reader who lost their access stops
-	// hearing. Browsers connect again by themselves.
+	// streamFor limits a stream, so that a reader who lost their access gets no more events. Browsers
+	// reconnect by themselves.
 	streamFor = 5 * time.Minute
-	// pulse keeps proxies from taking a quiet stream for a dead one.
+	// pulse prevents proxies from closing a quiet stream.
 	pulse = 15 * time.Second
-	// writeFor bounds the write of one event.
+	// writeFor limits the write of one event.
 	writeFor = 10 * time.Second
 	// reconnectAfter is how long a reader waits before it connects again.
 	reconnectAfter = 2 * time.Second
 )
 
-// Event is one server-sent event. What is empty is left out.
+// Event is one server-sent event. Empty fields are left out.
 type Event struct {
 	// ID is what a reader sends as Last-Event-ID when it connects again.
 	ID string
@@ -43,8 +43,8 @@ func (e Event) text() (text string) {
 	return text + "\n"
 }
 
-// SendEvents answers with a stream of server-sent events: begin first, then
-// those that come, until the reader leaves, ctx ends or 5 minutes are over.
+// SendEvents answers with a stream of server-sent events: begin first, then the following ones, until the
+// reader leaves, ctx ends or 5 minutes have passed.
 func SendEvents(ctx context.Context, w http.ResponseWriter, begin Event, events <-chan Event) {
 	ctx, cancel := context.WithTimeout(ctx, streamFor)
 	defer cancel()

@@ -25,7 +25,8 @@ func TestEventsAreWrittenAsReadersExpectThem(t *testing.T) {
 		time.Sleep(16 * time.Second) // the bubble's clock: one pulse
 		leave()
 		<-ended
-		const want = "retry: 2000\nid: 1-1\n\nid: 1-2\nevent: incident\ndata: {\"id\":\"a\"}\n\nevent: change\ndata: {}\n\n: still here\n\n"
+		const want = "retry: 2000\nid: 1-1\n\nid: 1-2\nevent: incident\ndata: {\"id\":\"a\"}\n\nevent: change\ndata: " +
+			"{}\n\n: still here\n\n"
 		if got := answer.Body.String(); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}

@@ -10,15 +10,15 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 )
 
-// readWithin bounds the reading of a body, workWithin the work on an answer, and
-// answerWithin the writing of it too, whatever server we are mounted in.
+// readWithin limits the reading of a body, workWithin the work on an answer, and answerWithin also the
+// writing of it, in any server that mounts us.
 const (
 	readWithin   = 15 * time.Second
 	workWithin   = 25 * time.Second
 	answerWithin = 30 * time.Second
 )
 
-// guarded keeps everybody out whom its route is not for.
+// guarded refuses callers that its route does not allow.
 type guarded struct {
 	h     *Handler
 	route Route
@@ -33,11 +33,11 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.answer(w, r, route.Kind, New(http.StatusRequestEntityTooLarge, ""))
 		return
 	}
-	if route.Stream && r.ContentLength != 0 { // it is not waited for, whoever sends it
+	if route.Stream && r.ContentLength != 0 { // it is never read
 		w.Header().Set("Connection", "close")
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, route.MaxBody)
-	if route.Stream || r.Header.Get("X-Refresh") != "" { // the page asks, not its reader
+	if route.Stream || r.Header.Get("X-Refresh") != "" { // sent by the page, not by its reader
 		r = r.WithContext(access.Unused(r.Context()))
 	}
 	if !route.Stream {
@@ -63,15 +63,16 @@ func (g *guarded) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// deadlines bound the exchange; zero lifts them. A server that knows none, as
-// in tests, is its owner's choice.
+// deadlines limit the exchange; zero removes the limits. A server without deadlines, as in tests, is its
+// owner's choice.
 func deadlines(w http.ResponseWriter, read, write time.Time) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(read)
 	_ = control.SetWriteDeadline(write)
 }
 
-// admit finds out who asks and whether that may be; it has answered where not.
+// admit identifies the caller and checks the permissions. It has answered the request if the caller is
+// refused.
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, route Route) (*http.Request, bool) {
 	who, known, err := h.Authenticate(r)
 	if err != nil {
@@ -80,7 +81,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, route Route) (*h
 		if route.Role == 0 {
 			return r, true
 		}
-		h.answer(w, r, route.Kind, New(http.StatusServiceUnavailable, "try again"))
+		h.answer(w, r, route.Kind, New(http.StatusServiceUnavailable, "the caller could not be authenticated: try again"))
 		return r, false
 	}
 	if !known {
@@ -94,19 +95,19 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, route Route) (*h
 	case route.Role == 0:
 		return r, true
 	case !who.May(identity.Viewer):
-		h.sendToLogin(w, r, route, New(http.StatusUnauthorized, "log in first"))
+		h.sendToLogin(w, r, route, New(http.StatusUnauthorized, "log in, or send a valid token"))
 	case !who.May(route.Role):
-		h.answer(w, r, route.Kind, New(http.StatusForbidden, "this needs the role "+route.Role.String()))
+		h.answer(w, r, route.Kind, New(http.StatusForbidden, "this requires the role "+route.Role.String()))
 	case route.Recent && !who.Recent:
-		h.sendToLogin(w, r, route, New(http.StatusForbidden, "this needs a login of the last 15 minutes: log in again"))
+		h.sendToLogin(w, r, route, New(http.StatusForbidden, "this requires a login within the last 15 minutes: log in again"))
 	default:
 		return r, true
 	}
 	return r, false
 }
 
-// sendToLogin sends people to the login page and back; a form is not sent on,
-// because it would be lost on the way.
+// sendToLogin redirects people to the login page and back. A form is not redirected, because its content
+// would be lost.
 func (h *Handler) sendToLogin(w http.ResponseWriter, r *http.Request, route Route, p *Problem) {
 	if p.Status == http.StatusUnauthorized && route.Kind == API {
 		w.Header().Set("WWW-Authenticate", "Bearer")

@@ -18,20 +18,20 @@ import (
 type Options struct {
 	Base   Base
 	Logger *slog.Logger
-	// Authenticate finds out who asks. It is not called for [Wire] routes.
+	// Authenticate identifies the caller. It is not called for [Wire] routes.
 	Authenticate identity.Authenticate
-	// Pages answers people what went wrong; nil is a plain page.
+	// Pages shows errors to people; nil means a plain page.
 	Pages Answerer
-	// LoginPath is the page below the base that people without a login are sent
-	// to; "" answers 401 instead.
+	// LoginPath is the page below the base to which people without a login are redirected; "" answers 401
+	// instead.
 	LoginPath string
 	// TrustedProxies are the networks whose X-Forwarded-For counts.
 	TrustedProxies []netip.Prefix
-	// Observe hears of every answer; route is "" where none matched.
+	// Observe is called for every answer; route is "" if none matched.
 	Observe func(route, method string, status int, took time.Duration)
-	// Tracer starts a span a request; nil starts none.
+	// Tracer starts one span per request; nil starts none.
 	Tracer trace.Tracer
-	// Closing ends the streams when it ends.
+	// Closing ends the streams when it is done.
 	Closing context.Context
 }
 
@@ -89,8 +89,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.anywhere[r.URL.Path] {
 		inner, below = r, true
 	}
-	// What the mux itself would answer, such as a redirect to a cleaner path
-	// that forgets the base, is a 404 here.
+	// The mux's own answers, such as a redirect to a cleaner path without the base, become a 404.
 	found, _ := h.mux.Handler(inner)
 	to, matched := found.(*guarded)
 	if !matched || !below {
@@ -107,7 +106,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(e.seen, inner)
 }
 
-// unmatched answers what no route has: in the form of its neighbours, and small.
+// unmatched answers an unknown path, in the form of its neighbours.
 func (h *Handler) unmatched(w http.ResponseWriter, r *http.Request, below bool, kind Kind) {
 	problem := New(http.StatusNotFound, "")
 	if below {
@@ -121,7 +120,7 @@ func (h *Handler) unmatched(w http.ResponseWriter, r *http.Request, below bool, 
 	h.answer(w, r, kind, problem)
 }
 
-// answer says no in the form that a kind of route has.
+// answer writes an error in the form of a kind of route.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, kind Kind, p *Problem) {
 	switch kind {
 	case Wire:

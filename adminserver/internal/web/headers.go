@@ -7,8 +7,7 @@ import "net/http"
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 
-// setHeaders sets what every answer carries. A handler may set others in their
-// place, as assets do for the cache.
+// setHeaders sets the headers of every answer. A handler may replace them, as assets do for the cache.
 func setHeaders(h http.Header, secure bool) {
 	h.Set("Content-Security-Policy", policy)
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -39,8 +39,8 @@ func exchangeOf(ctx context.Context) *exchange {
 	return e
 }
 
-// RequestID is the id that an answer carries in X-Request-Id and its log lines
-// as request_id; "" outside of a request.
+// RequestID is the id of a request, in the answer's X-Request-Id and as request_id in its log lines; ""
+// outside a request.
 func RequestID(ctx context.Context) string {
 	if e := exchangeOf(ctx); e != nil {
 		return e.id
@@ -48,8 +48,7 @@ func RequestID(ctx context.Context) string {
 	return ""
 }
 
-// Client is the address that a request comes from, as trusted proxies name it;
-// invalid where there is none.
+// Client is the address of the request's client, as trusted proxies report it; invalid if there is none.
 func Client(ctx context.Context) netip.Addr {
 	if e := exchangeOf(ctx); e != nil {
 		return ClientAddress(e.request, e.h.TrustedProxies)
@@ -57,7 +56,7 @@ func Client(ctx context.Context) netip.Addr {
 	return netip.Addr{}
 }
 
-// begin gives the request an id and a span, in the caller's trace where there is one.
+// begin gives the request an id and a span, in the caller's trace if there is one.
 func (h *Handler) begin(w http.ResponseWriter, r *http.Request, route Route) *exchange {
 	e := &exchange{
 		h: h, request: r, route: route, seen: &recorder{ResponseWriter: w}, id: strings.ToLower(rand.Text()[:16]),
@@ -77,7 +76,7 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, route Route) *ex
 // end is deferred: it turns a panic into an answer, and reports.
 func (e *exchange) end() {
 	failure := recover()
-	aborted := failure == http.ErrAbortHandler //nolint:errorlint // it is compared as net/http does
+	aborted := failure == http.ErrAbortHandler //nolint:errorlint // net/http compares it like this
 	if failure != nil && !aborted {
 		e.h.Logger.ErrorContext(e.ctx, "sendpromptly: a request panicked",
 			"request_id", e.id, "route", e.route.path(), "panic", fmt.Sprint(failure), "stack", stack())
@@ -87,7 +86,7 @@ func (e *exchange) end() {
 	}
 	e.report()
 	if aborted {
-		panic(http.ErrAbortHandler) // half an answer is out: the connection must not look well
+		panic(http.ErrAbortHandler) // half an answer was sent: the connection must be aborted
 	}
 }
 
@@ -130,7 +129,7 @@ func (r Route) path() string {
 	return path
 }
 
-// method bounds what a metric or a log may hold.
+// method limits the values in metrics and logs.
 func method(r *http.Request) string {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
@@ -139,7 +138,7 @@ func method(r *http.Request) string {
 	return "other"
 }
 
-// stack is enough of one to find the line.
+// stack is the part of a stack that is enough to find the line.
 func stack() string {
 	const most = 8 << 10
 	text := debug.Stack()

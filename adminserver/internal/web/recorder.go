@@ -2,14 +2,14 @@ package web
 
 import "net/http"
 
-// recorder notes what was answered.
+// recorder records the answer's status and size.
 type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
 }
 
-// WriteHeader notes the status, but for informational ones.
+// WriteHeader records the status, except informational ones.
 func (r *recorder) WriteHeader(status int) {
 	if r.status == 0 && status >= 200 {
 		r.status = status
@@ -17,7 +17,7 @@ func (r *recorder) WriteHeader(status int) {
 	r.ResponseWriter.WriteHeader(status)
 }
 
-// Write notes the size.
+// Write records the size.
 func (r *recorder) Write(p []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
@@ -27,7 +27,7 @@ func (r *recorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Flush is for those who look for an http.Flusher instead of a ResponseController.
+// Flush is for handlers that use an http.Flusher instead of a ResponseController.
 func (r *recorder) Flush() {
 	if r.status == 0 {
 		r.status = http.StatusOK
@@ -38,8 +38,7 @@ func (r *recorder) Flush() {
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
-// discarder takes an answer of http.ServeMux, which is not ours, for its status
-// and headers.
+// discarder takes the status and headers of an http.ServeMux answer and drops the body.
 type discarder struct {
 	header http.Header
 	status int

@@ -15,17 +15,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// Problem is an error as the outside may see it, in the form of RFC 9457. It
-// never repeats what was sent.
+// Problem is an error as callers see it, in the form of RFC 9457. It never repeats what was sent.
 type Problem struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail,omitempty"`
 	// Field is the input that is wrong.
 	Field string `json:"field,omitempty"`
-	// State is the incident's, where it does not allow what was asked.
+	// State is the incident's state, if that does not allow the request.
 	State string `json:"state,omitempty"`
-	// Revision is the incident's now, where it is not the one that was expected.
+	// Revision is the incident's current revision, if it is not the expected one.
 	Revision int `json:"revision,omitempty"`
 	// Errors are what is wrong with the request, at most 10.
 	Errors []ProblemDetail `json:"errors,omitempty"`
@@ -40,8 +39,8 @@ type ProblemDetail struct {
 
 func (p *Problem) Error() string { return p.Title }
 
-// Describe maps an error to a status and to words: the one place that does.
-// What is not known is a 500 without details; the caller logs it.
+// Describe is the one place that maps an error to a status and a text. An unknown error is a 500 without
+// details; the caller logs it.
 func Describe(err error) *Problem {
 	var (
 		problem *Problem
@@ -76,7 +75,7 @@ func Describe(err error) *Problem {
 	case errors.As(err, &tooBig):
 		return New(http.StatusRequestEntityTooLarge, "")
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return New(http.StatusServiceUnavailable, "it took too long: try again")
+		return New(http.StatusServiceUnavailable, "the request took too long: try again")
 	}
 	return New(http.StatusInternalServerError, "")
 }

@@ -12,11 +12,10 @@ import (
 )
 
 const (
-	// askAgain is how often the reader of a stream is asked for again: who lost
-	// their access meanwhile stops hearing.
+	// askAgain is how often the reader of a stream is authenticated again, so that a reader who has lost
+	// access gets no more events.
 	askAgain = 15 * time.Second
-	// maxStreams bounds the streams of one identity, so that nobody takes all
-	// the room that there is.
+	// maxStreams limits the streams of one identity, so that nobody can take all of them.
 	maxStreams = 32
 )
 
@@ -44,11 +43,11 @@ func (s *streams) leave(name string) {
 	}
 }
 
-// stream answers with a route that goes on: without the time limits of others,
-// until the server closes, or its reader leaves or may no longer read.
+// stream answers with a stream, without time limits, until the server stops, or the reader leaves or loses
+// access.
 func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
-	if r.ContentLength != 0 { // it would be waited for as long as the stream is open
-		g.h.answer(w, r, g.route.Kind, New(http.StatusBadRequest, "this takes no body"))
+	if r.ContentLength != 0 { // the server would wait for it as long as the stream is open
+		g.h.answer(w, r, g.route.Kind, New(http.StatusBadRequest, "this operation accepts no body"))
 		return
 	}
 	who := identity.From(r.Context())
@@ -62,12 +61,12 @@ func (g *guarded) stream(w http.ResponseWriter, r *http.Request) {
 	defer context.AfterFunc(g.h.Closing, cancel)() //nolint:contextcheck // the server's end, not the request's
 	deadlines(w, time.Time{}, time.Time{})
 	r = r.WithContext(ctx)
-	go g.watch(r.Clone(ctx), who, cancel) // a request of its own: the app may parse it
+	go g.watch(r.Clone(ctx), who, cancel) // a separate request: the app may parse it
 	g.route.Handler.ServeHTTP(w, r)
 }
 
-// ask finds out who the reader is by now. Outside of a request a panic of the
-// app's own function would end the process.
+// ask authenticates the reader again. Outside a request, a panic of the app's own function would end the
+// process.
 func (g *guarded) ask(r *http.Request) (now identity.Identity, known bool, err error) {
 	defer func() {
 		if caught.Is(err) {
@@ -79,8 +78,8 @@ func (g *guarded) ask(r *http.Request) (now identity.Identity, known bool, err e
 	return g.h.Authenticate(r)
 }
 
-// watch ends a stream whose reader is not who they were when it began. While
-// that cannot be found out, as over a restart of Postgres, the stream goes on.
+// watch ends a stream whose reader's identity has changed since it began. While that cannot be checked, as
+// during a restart of Postgres, the stream continues.
 func (g *guarded) watch(r *http.Request, who identity.Identity, end context.CancelFunc) {
 	for ticker := time.NewTicker(askAgain); ; {
 		select {
