@@ -22,6 +22,8 @@ var surfaces = []string{
 	".ci/run",
 	"Makefile",
 	"tools/",
+	"engine/",
+	"internal/",
 	"internal/arrows/",
 	"internal/lifecycle/",
 	"internal/readme/",
