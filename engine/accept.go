@@ -16,31 +16,30 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Receipt is the answer to an acceptance.
+// Receipt is the result of [Engine.Accept].
 type Receipt struct {
-	// EffectID is the effect's own id, the same for every receipt of its key.
+	// EffectID is the effect's id. Every receipt of the same key has the same one.
 	EffectID EffectID
-	// Deadline is when an outcome is owed by.
+	// Deadline is the time by which an outcome must arrive.
 	Deadline time.Time
-	// Duplicate says that the key was accepted before: nothing changed, and the
-	// job exists already.
+	// Duplicate is true if the key was accepted before. Nothing changed, and the job already
+	// exists: do not enqueue another.
 	Duplicate bool
-	// State is what the effect is in: awaiting, unless it is a duplicate of one
-	// that got further.
+	// State is the effect's current state. For a new receipt it is [StateAwaiting].
 	State State
 }
 
-// Accept records, in the caller's transaction, that an effect is owed. Call it
-// where the job is enqueued: both commit or neither does.
+// Accept records, in the caller's transaction, that an effect is owed. Call it in the transaction
+// that enqueues the job: both commit, or neither does.
 //
-// A key that was accepted before comes back with Duplicate set and restarts no
-// clock. Accept waits only for another uncommitted Accept of the same key (and,
-// a month after the effect was settled, for another signal of it), so keep
-// transactions that accept short. Wrong input gives a [*FieldError]
-// before anything is sent; the transaction stays usable.
+// If the key was accepted before, the receipt has Duplicate set and the deadline does not move.
+// Accept waits only for another uncommitted Accept of the same key and, for an effect that was
+// settled more than a month ago, for another uncommitted signal of that effect. Keep transactions
+// that accept short. Invalid input returns a [*FieldError] before anything is sent to Postgres; the
+// transaction stays usable.
 //
-// A duplicate that names another subject, merchant or amount, and one of an
-// effect that is closed, is entered as a mismatch on the timeline and logged.
+// A duplicate with a different subject, merchant or amount is recorded on the timeline as a
+// mismatch and logged. So is a duplicate for a closed effect.
 func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, error) {
 	if err := validTx(tx); err != nil {
 		return Receipt{}, err
@@ -58,15 +57,16 @@ func (e *Engine) Accept(ctx context.Context, tx pgx.Tx, a Acceptance) (Receipt, 
 	return receipt, nil
 }
 
-// newReceipt reads what accept answered. met is the state and, for a duplicate that is a mismatch, why, after a colon.
+// newReceipt converts the row that accept returned. met is the state; for a mismatch a colon and
+// the reason follow.
 func newReceipt(id string, deadline time.Time, duplicate bool, met string) (r Receipt, mismatch string) {
 	state, mismatch, _ := strings.Cut(met, ": ")
 	return Receipt{EffectID: EffectID(id), Deadline: deadline, Duplicate: duplicate, State: State(state)}, mismatch
 }
 
-// QueueAccept is Accept as a part of the caller's own batch, which costs no
-// round trip of its own. done is called with the receipt while the batch's
-// results are read; an error it returns ends that reading.
+// QueueAccept adds an Accept to the caller's batch, so it needs no round trip of its own. done, if
+// not nil, is called with the receipt while the batch's results are read. An error from done stops
+// the reading and is returned by it.
 func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) error) error {
 	if batch == nil {
 		return &FieldError{"batch", "is nil"}
@@ -89,10 +89,10 @@ func (e *Engine) QueueAccept(batch *pgx.Batch, a Acceptance, done func(Receipt) 
 	return nil
 }
 
-// AcceptMany is Accept for a list, in one round trip, and answers in its order.
-// Keys are taken in sorted order, so that two lists never deadlock. For imports
-// use lists of about 1,000. A wrong member refuses the whole list before
-// anything is sent; the [*FieldError] names its position.
+// AcceptMany accepts a list in one round trip and returns the receipts in the order of the list.
+// Keys are locked in sorted order, so two lists never deadlock. For imports, use lists of about
+// 1,000. One invalid member refuses the whole list before anything is sent; the [*FieldError] names
+// its position.
 func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) ([]Receipt, error) {
 	if err := validTx(tx); err != nil {
 		return nil, err
@@ -126,14 +126,14 @@ func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) (
 	return receipts, nil
 }
 
-// acceptParams validates everything that Postgres would refuse.
+// acceptParams validates a first: an error from Postgres would abort the caller's transaction.
 func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 	var none dbsqlc.EffectAcceptParams
 	if err := a.validate(); err != nil {
 		return none, err
 	}
 	if mode := pg.Value(e.project.Load().Mode); mode != "" && a.Mode != "" && a.Mode != mode {
-		return none, &FieldError{"Mode", "is not the project's: a test event reached a live endpoint, or the other way round"}
+		return none, &FieldError{"Mode", "differs from the project's mode: send test events to a test project and live events to a live one"}
 	}
 	params := dbsqlc.EffectAcceptParams{
 		Provider:    a.Provider,
@@ -165,12 +165,12 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 	return params, nil
 }
 
-// snapshotOwner binds a snapshot to its key.
+// snapshotOwner binds a snapshot to its key, so that it cannot be decrypted as another effect's.
 func snapshotOwner(project string, k Key) string {
 	return strings.Join([]string{"snapshot", project, k.Provider, k.EventID, k.Effect}, "\x00")
 }
 
-// receiptMember is one member of accept_many's list: accept's arguments.
+// receiptMember is one member of the list that accept_many takes: the arguments of accept.
 type receiptMember struct {
 	Provider    string     `json:"provider"`
 	EventID     string     `json:"event_id"`
@@ -201,7 +201,7 @@ func newReceiptMember(p dbsqlc.EffectAcceptParams) receiptMember {
 	return m
 }
 
-// inList says at which position of a list a field is wrong.
+// inList adds the position in the list to a field's error.
 func inList(i int, err error) error {
 	var field *FieldError
 	if errors.As(err, &field) {

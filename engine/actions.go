@@ -12,21 +12,21 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Operator is the person or token that acts, as the timeline shows it: an
-// address, a name or a label of 1 to 255 characters.
+// Operator is the person or token that acts, as the timeline shows it: an email address, a name or
+// a label of 1 to 255 characters.
 type Operator string
 
-// IfRevision makes an action depend on the incident's Revision being n, the one
-// that the operator saw: where it has changed since, nothing is done and the
-// [*RefusedError] says what it is now.
+// IfRevision makes an action conditional on the incident's Revision still being n, the one that the
+// operator saw. If it has changed, the action does nothing and returns a [*RefusedError] with the
+// current state and revision.
 func IfRevision(n int) ActionOption { return func(a *action) { a.revision = &n } }
 
-// ActionOption adds to an operator's action a condition: [IfRevision].
+// ActionOption adds a condition to an operator's action; see [IfRevision].
 type ActionOption func(*action)
 
 type action struct{ revision *int }
 
-// revisionOf is the revision that an action depends on, nil for any.
+// revisionOf returns the revision that an action requires, nil for any.
 func revisionOf(options []ActionOption) *int {
 	var a action
 	for _, option := range options {
@@ -37,25 +37,24 @@ func revisionOf(options []ActionOption) *int {
 	return a.revision
 }
 
-// Attempt is one asking of an operator to repair.
+// Attempt is one reprocess request.
 type Attempt struct {
 	IncidentID IncidentID
-	// ReplayID is the attempt's id on the wire, the same for all its callbacks.
+	// ReplayID is the attempt's id in callbacks. All callbacks of the attempt have the same one.
 	ReplayID string
 	// Number counts the incident's attempts from 1.
 	Number      int
 	RequestedAt time.Time
-	// DueAt is when the attempt is given up if no outcome arrives; an answer of
-	// 2xx or a Retry-After moves it.
+	// DueAt is when the attempt ends as failed if no outcome arrives. A 2xx answer or a Retry-After
+	// moves it.
 	DueAt time.Time
-	// Revision is the incident's revision now.
+	// Revision is the incident's current revision.
 	Revision int
 }
 
-// Reprocess asks the app to repair: a signed callback is due at once and is
-// delivered by the next Deliver of any engine. It is refused while an attempt is
-// in flight, where the effect is applied, and without a repair URL
-// ([*RefusedError]). A closed incident reopens.
+// Reprocess asks the app to repair the effect. A signed callback is due at once; the next engine
+// that delivers callbacks sends it. A closed incident reopens. Reprocess returns a [*RefusedError]
+// while an attempt is in flight, if the effect is applied, and if the project has no repair URL.
 func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) (Attempt, error) {
 	done, err := e.act(ctx, actions.Reprocess, id, by, "", options)
 	if err != nil {
@@ -71,48 +70,46 @@ func (e *Engine) Reprocess(ctx context.Context, id IncidentID, by Operator, opti
 	}, nil
 }
 
-// Stop ends the attempt in flight and cancels its remaining callbacks: the
-// incident is failed then. Where none is in flight only the entry is written.
-// It returns the state afterwards.
+// Stop ends the attempt in flight and cancels its remaining callbacks; the effect is then failed.
+// If no attempt is in flight, Stop only writes a timeline entry. It returns the new state.
 func (e *Engine) Stop(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) (State, error) {
 	done, err := e.act(ctx, actions.Stop, id, by, "", options)
 	return State(done.State), err
 }
 
-// CloseIncident puts an incident away without an outcome. note says why: 1 to 2,000
-// characters. It is refused while an attempt is in flight and where the effect
-// is applied or closed ([*RefusedError]).
+// CloseIncident closes an incident without an outcome. note says why: 1 to 2,000 characters. It
+// returns a [*RefusedError] while an attempt is in flight and if the effect is applied or already
+// closed.
 func (e *Engine) CloseIncident(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {
 	_, err := e.act(ctx, actions.Close, id, by, note, options)
 	return err
 }
 
-// Reopen takes a closed incident up again, as what it was: failed or missing, by
-// its cause. note says why: 1 to 2,000 characters. Its alert is due as if it had
-// just opened, and Apply runs the effect again. Nothing is sent to the app:
-// [Engine.Reprocess] does that. It is refused where the incident is not closed
-// ([*RefusedError]). It returns the state afterwards.
+// Reopen opens a closed incident again and returns the new state: failed or missing, depending on
+// its cause. note says why: 1 to 2,000 characters. An alert is sent as for a new incident, and
+// Apply runs the effect again. Nothing is sent to the app; [Engine.Reprocess] does that. Reopen
+// returns a [*RefusedError] if the incident is not closed.
 func (e *Engine) Reopen(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) (State, error) {
 	done, err := e.act(ctx, actions.Reopen, id, by, note, options)
 	return State(done.State), err
 }
 
-// Note writes an operator's note into the timeline: 1 to 2,000 characters. It
-// moves nothing and is allowed in every state.
+// Note adds an operator's note of 1 to 2,000 characters to the timeline. It changes no state and is
+// allowed in every state.
 func (e *Engine) Note(ctx context.Context, id IncidentID, by Operator, note string, options ...ActionOption) error {
 	_, err := e.act(ctx, actions.Note, id, by, note, options)
 	return err
 }
 
-// TryNow lets the next scheduled callback of the attempt in flight go out at
-// once. It is refused without an attempt, while a callback is being sent, and
-// after one was answered ([*RefusedError]).
+// TryNow sends the next scheduled callback of the attempt in flight at once. It returns a
+// [*RefusedError] if no attempt is in flight, while a callback is being sent, and after the app has
+// accepted one.
 func (e *Engine) TryNow(ctx context.Context, id IncidentID, by Operator, options ...ActionOption) error {
 	_, err := e.act(ctx, actions.TryNow, id, by, "", options)
 	return err
 }
 
-// act does an operator's action in a transaction of its own.
+// act performs an operator's action in a transaction of its own.
 func (e *Engine) act(
 	ctx context.Context,
 	kind string,

@@ -13,17 +13,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Apply does all of it: it runs effect in a transaction with Apply's ctx, records the success in
-// the same one, and commits. An effect that is applied already is skipped
-// without running. Where effect fails, Apply rolls back, gives its connection
-// back, records the failure with [Engine.Fail] and returns the cause as it is,
-// joined with the recording's own error if there was one.
+// Apply runs effect in a transaction, records the success in the same transaction, and commits. An
+// effect that is already applied does not run again; Apply returns nil. If effect fails, Apply
+// rolls back, releases its connection, records the failure with [Engine.Fail] and returns effect's
+// error unchanged. If recording fails too, the two errors are joined.
 //
-// No failure is recorded for a serialization failure or a deadlock, which the
-// caller repeats, nor for an error wrapped by [WillRetry]. A panic is recorded and
-// goes on. Two workers that apply the same effect run one after the other. A
-// hung effect is still found by its deadline. An effect whose incident an
-// operator closed gives [ErrClosed].
+// Apply records no failure for a serialization failure or a deadlock, which the caller should
+// retry, nor for an error wrapped by [WillRetry]. A panic is recorded as a failure and then
+// continues. Two workers that apply the same effect run one after the other. If effect hangs, the
+// deadline still opens an incident. A key without a receipt returns [ErrUnknownEffect], unless the
+// engine adopts it. An effect whose incident an operator closed returns [ErrClosed].
 func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error,
 	options ...OutcomeOption,
 ) error {
@@ -43,8 +42,8 @@ func (e *Engine) Apply(ctx context.Context, k Key, effect func(ctx context.Conte
 	return errors.Join(err, e.Fail(ctx, k, err, options...))
 }
 
-// applyOnce reports whether effect was started, so that a database that cannot
-// be reached is not taken for a failure of the effect.
+// applyOnce reports whether effect was started, so that an unreachable database is not recorded as
+// a failure of the effect.
 func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.Context, tx pgx.Tx) error,
 	options []OutcomeOption,
 ) (ran bool, err error) {
@@ -67,7 +66,7 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.C
 	committed := false
 	defer func() {
 		if !committed {
-			_ = tx.Rollback(ctx) // what it says, the broken connection says again
+			_ = tx.Rollback(ctx) // if this fails, the connection is broken and the pool drops it
 		}
 	}()
 	run, err := e.beginApply(ctx, tx, k)
@@ -82,8 +81,8 @@ func (e *Engine) applyOnce(ctx context.Context, k Key, effect func(ctx context.C
 	return true, err
 }
 
-// succeedAndCommit sends both at once, which spares a round trip: where the
-// success cannot be recorded, Postgres skips the commit.
+// succeedAndCommit sends both in one round trip. If the success cannot be recorded, Postgres skips
+// the commit.
 func (e *Engine) succeedAndCommit(ctx context.Context, tx pgx.Tx, k Key, options []OutcomeOption) error {
 	batch := &pgx.Batch{}
 	asItIs := func(err error) error { return err }
@@ -94,7 +93,7 @@ func (e *Engine) succeedAndCommit(ctx context.Context, tx pgx.Tx, k Key, options
 	return tx.SendBatch(ctx, batch).Close()
 }
 
-// beginApply takes the effects row and says whether there is anything to do.
+// beginApply locks the effect's row and reports whether the effect should run.
 func (e *Engine) beginApply(ctx context.Context, tx pgx.Tx, k Key) (run bool, err error) {
 	params := dbsqlc.EffectBeginApplyParams{Provider: k.Provider, EventID: k.EventID, Effect: k.Effect, Project: e.cfg.Project}
 	row, err := e.queries.EffectBeginApply(ctx, tx, params)
@@ -108,7 +107,7 @@ func (e *Engine) beginApply(ctx context.Context, tx pgx.Tx, k Key) (run bool, er
 		}
 		receipt, err := e.Accept(ctx, tx, Acceptance{Key: k})
 		if err == nil && receipt.Duplicate {
-			return e.beginApply(ctx, tx, k) // another worker adopted it meanwhile
+			return e.beginApply(ctx, tx, k) // another worker adopted it first
 		}
 		return err == nil, err
 	case "applied":
@@ -119,8 +118,8 @@ func (e *Engine) beginApply(ctx context.Context, tx pgx.Tx, k Key) (run bool, er
 	return true, nil
 }
 
-// WillRetry marks an error after which the queue will try the same job again:
-// Apply rolls back and returns it, and records no failure yet.
+// WillRetry marks an error after which the queue retries the job. Apply rolls back and returns the
+// error, but records no failure. WillRetry(nil) is nil.
 func WillRetry(err error) error {
 	if err == nil {
 		return nil
@@ -133,7 +132,7 @@ type retryError struct{ cause error }
 func (r *retryError) Error() string { return r.cause.Error() }
 func (r *retryError) Unwrap() error { return r.cause }
 
-// repeatable says whether the caller will run the effect again by itself.
+// repeatable reports whether the caller is expected to run the effect again.
 func repeatable(err error) bool {
 	var retry *retryError
 	if errors.As(err, &retry) {

@@ -11,14 +11,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
-// Change says that an incident, an attempt or a project's settings changed. It
-// carries ids only: read what they are now.
+// Change says that an incident, an attempt or a project's settings changed. It has ids only; read
+// the current state with them.
 type Change struct {
-	// Cursor is where to go on from after this change.
+	// Cursor is the position after this change. Pass it to [Engine.Changes] to continue from here.
 	Cursor string
-	// Kind is incident, attempt or settings; What is the state entered, or what happened.
+	// Kind is "incident", "attempt" or "settings". What is the new state, or what happened.
 	Kind, What string
-	// ID is the incident's, or the project's for settings.
+	// ID is the incident's id; for settings it is the project's.
 	ID      string
 	Project string
 	At      time.Time
@@ -26,14 +26,13 @@ type Change struct {
 
 const changesPage = 500
 
-// Changes follows what changes in all projects from the cursor after on, or
-// from the oldest change that is kept (a week) for "". It goes on until ctx
-// ends or the loop is left, and looks once a sweep interval.
+// Changes iterates over the changes in all projects that follow the cursor after. For "" it starts
+// with the oldest change that is still stored; changes are stored for a week. It reads once per
+// sweep interval, until ctx ends or the caller leaves the loop.
 //
-// Every change is delivered at least once, none is skipped, and one that
-// committed late never hides another: around a long transaction changes come at
-// once, and again after a reconnect. An error is delivered once and the
-// iteration goes on; leave the loop to give up.
+// Every change is delivered at least once and none is skipped, in any order of commits. While an
+// older transaction is running, changes are delivered at once, but may be delivered again after a
+// reconnect. An error is delivered once and the iteration continues; leave the loop to stop.
 func (e *Engine) Changes(ctx context.Context, after string) iter.Seq2[Change, error] {
 	return func(yield func(Change, error) bool) {
 		floor, err := parseCursor(after)
@@ -57,8 +56,8 @@ func (e *Engine) Changes(ctx context.Context, after string) iter.Seq2[Change, er
 	}
 }
 
-// cursor is a place in the feed. Everything up to it has been delivered and
-// nothing can appear before it any more.
+// cursor is a position in the feed. Everything before it has been delivered, and nothing can appear
+// there any more.
 type cursor struct {
 	xid string
 	seq int64
@@ -75,22 +74,22 @@ func parseCursor(s string) (cursor, error) {
 	n, err2 := strconv.ParseInt(seq, 10, 64)
 	c := cursor{strconv.FormatUint(number, 10), n}
 	if err != nil || err2 != nil || c.String() != s { // Postgres would read 010 as octal
-		return cursor{}, &FieldError{"after", "is not a cursor of a change"}
+		return cursor{}, &FieldError{"after", "is not the cursor of a change"}
 	}
 	return c, nil
 }
 
-// changeFeed remembers what it delivered above the floor.
+// changeFeed remembers what it has delivered after the floor.
 type changeFeed struct {
 	engine *Engine
 	floor  cursor
 	seen   map[int64]bool
 }
 
-// poll delivers what is visible now; more is false once the loop was left.
+// poll delivers what is visible now. more is false once the caller has left the loop.
 //
-// The floor may move over a row only while every row before it in this poll was
-// settled: behind an unsettled one, an older transaction may still commit.
+// The floor moves past a row only if that row and every row before it in this poll are settled:
+// before an unsettled row, an older transaction may still commit.
 func (f *changeFeed) poll(ctx context.Context, yield func(Change, error) bool) (more bool, err error) {
 	at, settled := f.floor, true
 	for {

@@ -10,33 +10,31 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
-// Config is how an app runs the engine. The zero value is ready to use.
+// Config configures an engine. The zero value is ready to use.
 type Config struct {
-	// Project is the name of the project that this engine signals for.
-	// Default: "default", which every migrated database has.
+	// Project is the project that this engine works for. Default: "default", which every migrated
+	// database has.
 	Project string
-	// SweepInterval is how often Run looks for deadlines and callbacks.
-	// Default: 1 second. An incident opens at most two intervals after its
-	// deadline, but for a receipt that committed late (see [Engine.Run]).
+	// SweepInterval is how often Run checks deadlines and callbacks: 10 milliseconds to 1 hour.
+	// Default: 1 second. An incident opens at most two intervals after its deadline, except for a
+	// receipt that committed late (see [Engine.Run]).
 	SweepInterval time.Duration
-	// AdoptUnknown takes an outcome without a receipt as receipt and outcome in
-	// one: for jobs that were queued before the app adopted the engine. Default:
-	// such an outcome is refused with [ErrUnknownEffect].
+	// AdoptUnknown records the receipt together with an outcome that has none: for jobs that were
+	// queued before the app used the engine. By default such an outcome returns [ErrUnknownEffect].
 	AdoptUnknown bool
-	// AllowNetworks are the networks that callbacks may reach although they are
-	// not public, over http too. Default: the CIDRs in SENDPROMPTLY_ALLOW_NETWORKS,
-	// separated by commas; without it none.
+	// AllowNetworks are the private networks that callbacks may reach, also over plain http.
+	// Default: the comma-separated CIDRs in SENDPROMPTLY_ALLOW_NETWORKS; if that is empty, none.
 	AllowNetworks []netip.Prefix
-	// SecretKey opens the callback secrets and seals payload snapshots: 32 bytes
-	// in base64. Default: SENDPROMPTLY_SECRET_KEY; without it secrets are read as
-	// plain, and projects with snapshots on keep none.
+	// SecretKey decrypts the callback secrets and encrypts payload snapshots: 32 bytes in base64.
+	// Default: SENDPROMPTLY_SECRET_KEY. Without a key, only unencrypted callback secrets can be
+	// used and no snapshots are stored.
 	SecretKey string
-	// Logger hears what the background steps meet. Default: slog.Default().
+	// Logger receives what the engine logs. Default: slog.Default().
 	Logger *slog.Logger
 }
 
-// sweepBatch is how many rows one transaction of a step takes. Batches of 1,000
-// suffer far less from an old snapshot than batches of 100.
+// sweepBatch is how many rows one transaction of a step takes. While an old snapshot is held,
+// batches of 1,000 slow down far less than batches of 100.
 const sweepBatch = 1000
 
 // complete fills in the defaults.
@@ -51,7 +49,7 @@ func (c Config) complete() (Config, *secretbox.Box, error) {
 		c.SweepInterval = time.Second
 	}
 	if c.SweepInterval < 10*time.Millisecond || c.SweepInterval > time.Hour {
-		return c, nil, &FieldError{"Config.SweepInterval", "must lie between 10 milliseconds and 1 hour"}
+		return c, nil, &FieldError{"Config.SweepInterval", "must be between 10 milliseconds and 1 hour"}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()

@@ -19,16 +19,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// deliverBatch bounds the callbacks in flight of one engine.
+// deliverBatch is the most callbacks that one engine has in flight.
 const deliverBatch = 32
 
-// deliver sends the callbacks that are due, of all projects, and returns how
-// many it sent. It ends when nothing is due, or another engine is claiming just
-// then, and every answer is recorded. At most 4 per project are in flight, over
-// all engines together. A callback whose engine dies is sent again a minute later.
+// deliver sends the callbacks that are due, in all projects, and returns how many it sent. It
+// returns when nothing more is due, or another engine is claiming callbacks, and all answers are
+// recorded. At most 4 callbacks per project are in flight, over all engines together. If the engine
+// dies, its callbacks are sent again a minute later.
 //
-// It claims again whenever an answer makes room, and once per interval where one
-// is given, so that a slow endpoint holds up nobody else's callbacks.
+// It claims more after every answer and, if interval is not 0, once per interval, so that a slow
+// endpoint does not delay callbacks to others.
 func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int, err error) {
 	answered := make(chan sending, deliverBatch)
 	flying := 0
@@ -66,24 +66,24 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 	}
 }
 
-// claim leases callbacks that are due.
+// claim leases up to most callbacks that are due.
 func (e *Engine) claim(ctx context.Context, most int) (claims []dbsqlc.CallbackClaimRow, err error) {
-	defer caught.Panic(&err) // the answers of those in flight are still waited for
+	defer caught.Panic(&err) // deliver still waits for the callbacks in flight
 	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) { return e.queries.CallbackClaim(ctx, tx, most) })
 }
 
-// sending is what came of one claim. posted is false where the claim was lost
-// before a byte left.
+// sending is the result of one claim. posted is false if the claim was lost before anything was
+// sent.
 type sending struct {
 	posted bool
 	err    error
 }
 
-// send makes one try: it reads what to say, signs it with the nonce and time of
-// the claim, posts it and records the answer. Where ctx ends meanwhile nothing
-// is recorded: the lease runs out and the callback is sent again. Nothing is
-// sent where the attempt ended since the claim, or its lease is nearly over. A
-// panic is a try that failed, and returned too, so that its stack is logged.
+// send makes one try: it reads the content, signs it with the nonce and time of the claim, posts it
+// and records the answer. If ctx ends before that, nothing is recorded: the lease expires and the
+// callback is sent again. Nothing is sent if the attempt has ended since the claim, or if its lease
+// is about to expire. A panic counts as a failed try and is returned too, so that its stack is
+// logged.
 func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sending) {
 	defer caught.Panic(&s.err)
 	started := time.Now() //nolint:forbidigo // how long a try took
@@ -122,10 +122,10 @@ func (e *Engine) send(ctx context.Context, claim dbsqlc.CallbackClaimRow) (s sen
 	return s
 }
 
-// errClaimLost means that somebody else has the callback by now, or nobody.
-var errClaimLost = errors.New("the callback is not this engine's any more")
+// errClaimLost means that the lease was lost.
+var errClaimLost = errors.New("the lease of the callback was lost")
 
-// answer is what came of one try. status is 0 where there was no answer.
+// answer is the result of one try. status is 0 if there was no answer.
 type answer struct {
 	status     int
 	text       string
@@ -137,13 +137,13 @@ type answer struct {
 func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url string, a answer) {
 	defer caught.Panic(&a.err)
 	if claim.Try > callback.Tries {
-		return "", answer{err: errors.New("not sent: the engine of the last try died before it recorded an answer")}
+		return "", answer{err: errors.New("not sent: the engine stopped during the last try, before it recorded an answer")}
 	}
 	secrets, err := e.callbackSecrets(ctx, claim.ProjectID)
 	if err != nil {
 		return "", answer{err: err}
 	}
-	// Last of what waits for the database, because it says whether to send at all.
+	// This is the last query before sending, because it decides whether to send at all.
 	content, err := e.queries.CallbackContent(ctx, e.pool, dbsqlc.CallbackContentParams{
 		ProjectID: claim.ProjectID, ReplayID: claim.ReplayID,
 		Token: claim.Token, Sending: pg.Interval(guardedhttp.Timeout + 5*time.Second),
@@ -161,7 +161,7 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return url, answer{err: errors.New("the project's repair URL is missing or malformed")}
+		return url, answer{err: errors.New("the project's repair URL is missing or malformed: set it with spadmin project set --repair-url")}
 	}
 	if request.Header, err = callback.Headers(
 		secrets,

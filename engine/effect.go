@@ -13,25 +13,25 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Effect is one thing owed and what became of it.
+// Effect is one thing that a provider's event owes, and its current state.
 type Effect struct {
 	ID EffectID
-	// Acceptance is what was recorded when the app accepted the job, without the
-	// payload; Timeout is the one that held.
+	// Acceptance is what the app recorded when it accepted the job, without Payload and Mode.
+	// Timeout is the one that was used.
 	Acceptance
 	AcceptedAt time.Time
-	// Deadline is when the outcome was first owed by. It never moves.
+	// Deadline is the time by which the first outcome had to arrive. It never moves.
 	Deadline time.Time
 	State    State
-	// SucceededAt is when the first wait ended in a success; zero where it did
-	// not, also where a later success resolved the incident.
+	// SucceededAt is when the effect succeeded without an incident. It is zero if it has not, and
+	// if a later success resolved the incident.
 	SucceededAt time.Time
-	// IncidentID is empty where the effect never had an incident.
+	// IncidentID is empty if the effect never had an incident.
 	IncidentID IncidentID
 }
 
-// Find reads the effect that a key names, in one round trip, or [ErrUnknownEffect] where no receipt
-// was recorded for it. It takes no locks.
+// Find returns the effect of a key, in one round trip and without locks. It returns
+// [ErrUnknownEffect] if no receipt was recorded for the key.
 func (e *Engine) Find(ctx context.Context, k Key) (Effect, error) {
 	if err := k.validate(); err != nil {
 		return Effect{}, err

@@ -20,9 +20,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
 
-// Engine records receipts and outcomes, finds what is missing and asks for
-// repairs. It is safe for concurrent use, keeps no state that Postgres does not
-// have, and any number of engines may share a database.
+// Engine records receipts and outcomes, opens incidents for missing outcomes and sends repair
+// callbacks. It is safe for concurrent use. All its state is in Postgres, so any number of engines
+// may share a database.
 type Engine struct {
 	pool    *pgxpool.Pool
 	queries *dbsqlc.Queries
@@ -31,26 +31,24 @@ type Engine struct {
 	client  *http.Client
 	project atomic.Pointer[dbsqlc.Project]
 
-	// lastPass is the start of the last pass of Sweep that ended with less than
-	// a full batch; zero before the first (design: an overdue row older than
-	// that was invisible or locked then).
+	// lastPass is when the last complete pass of the sweep began; zero before the first. An overdue
+	// row older than that was invisible or locked during that pass.
 	sweeping sync.Mutex
 	lastPass time.Time
 	frontier frontier
-	// locked is how many overdue rows that pass had to leave.
+	// locked is how many overdue rows that pass skipped because they were locked.
 	locked int
 	// took is how long the last pass lasted.
 	took time.Duration
 }
 
-// New makes an engine on a migrated database (see [Migrate]). It reads the
-// project once, within 5 seconds or until ctx ends, and fails if the schema is
-// older than this engine, if its clock was replaced, or if the project does not
-// exist. Nothing runs until [Engine.Run]; ctx is not kept.
+// New creates an engine for a migrated database (see [Migrate]). It reads the project, which takes
+// at most 5 seconds. It returns an error if the schema is older than this engine, if the schema's
+// clock was replaced, or if the project does not exist. Nothing runs in the background until
+// [Engine.Run]; ctx is used only during the call.
 //
-// From the environment it reads SENDPROMPTLY_ALLOW_NETWORKS where
-// Config.AllowNetworks is nil, and SENDPROMPTLY_SECRET_KEY where
-// Config.SecretKey is empty, and nothing else.
+// It reads two environment variables: SENDPROMPTLY_ALLOW_NETWORKS if Config.AllowNetworks is nil,
+// and SENDPROMPTLY_SECRET_KEY if Config.SecretKey is empty.
 func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 	if pool == nil {
 		return nil, &FieldError{"pool", "is nil"}
@@ -71,7 +69,7 @@ func New(ctx context.Context, pool *pgxpool.Pool, cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// checkSchema holds the database against what this build needs.
+// checkSchema checks that the database has the schema that this build needs.
 func checkSchema(ctx context.Context, pool *pgxpool.Pool) error {
 	need, err := migrate.Latest()
 	if err != nil {
@@ -101,7 +99,7 @@ func checkSchema(ctx context.Context, pool *pgxpool.Pool) error {
 func (e *Engine) loadProject(ctx context.Context) error {
 	row, err := e.queries.ProjectGet(ctx, e.pool, e.cfg.Project)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return &FieldError{"Config.Project", "names no project: create it with spadmin project create"}
+		return &FieldError{"Config.Project", "does not exist: create it with spadmin project create"}
 	}
 	if err != nil {
 		return named.Error("reading the project", err)

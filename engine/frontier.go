@@ -2,45 +2,46 @@ package engine
 
 import "time"
 
-// frontier is where an engine's looks at the deadlines begin. The entries of
-// owed rows that are long gone stay in the index while an old transaction might
-// still see them, and each look from the first deadline on reads them all: an
-// hour of a report over a busy database makes a look take seconds. So where a
-// whole look was dear, the next ones begin where it ended.
+// frontier is where an engine's scans for deadlines begin. The index keeps the entries of deleted
+// rows while an old transaction might still see them, and a scan from the first deadline reads them
+// all: during an hour-long report on a busy database, one scan takes seconds. So after an expensive
+// full scan, the next scans begin where it ended.
 //
-// What can wait behind the frontier was held, locked, or committed late; it is
-// found by the next whole look, 30 seconds later at most.
+// A deadline before the frontier can only be one that was held, locked, or committed late. The next
+// full scan finds it, at most 30 seconds later.
 type frontier struct {
-	// clean is a moment before which no deadline waited when it was looked at.
+	// clean is a time before which no deadline was waiting at the last scan.
 	clean time.Time
-	// whole is when the last whole look was, by this machine's clock, and entries how many of the index it read.
+	// whole is the time of the last full scan, by this machine's clock; entries is how many index
+	// entries it read.
 	whole   time.Time
 	entries int64
 }
 
-// A whole look that reads more entries than dearLook is made less often the more it reads: about a thousandth of the
-// time is spent on it, for an entry takes some 0.1 µs. What is counted is the same on a busy machine and an idle one.
+// The more entries beyond costlyScan a full scan reads, the less often it is made. An entry takes
+// about 0.1 µs, so full scans use about a thousandth of the time. Counting entries, not time, gives
+// the same result on a busy machine and an idle one.
 const (
-	dearLook   = 5000
+	costlyScan = 5000
 	entryPause = 100 * time.Microsecond
-	rarestLook = 30 * time.Second
+	rarestScan = 30 * time.Second
 )
 
-// since is where the next look begins, nil for the first deadline.
+// since is where the next scan begins, nil for the first deadline.
 func (f *frontier) since(now time.Time) *time.Time {
-	if f.clean.IsZero() || f.entries <= dearLook || now.Sub(f.whole) >= min(time.Duration(f.entries)*entryPause, rarestLook) {
+	if f.clean.IsZero() || f.entries <= costlyScan || now.Sub(f.whole) >= min(time.Duration(f.entries)*entryPause, rarestScan) {
 		return nil
 	}
 	clean := f.clean
 	return &clean
 }
 
-// looked keeps what a look that began at since read.
+// looked records how much a scan that began at since read.
 func (f *frontier) looked(now time.Time, since *time.Time, entries int64) {
 	if since == nil {
 		f.whole, f.entries = now, entries
 	}
 }
 
-// passed keeps that nothing due at started waits any more.
+// passed records that nothing that was due at started is still waiting.
 func (f *frontier) passed(started time.Time) { f.clean = started }

@@ -13,10 +13,10 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// IncidentID identifies one incident: a UUID in its text form.
+// IncidentID is the id of one incident: a UUID in text form.
 type IncidentID string
 
-// State is the state of an effect, and of its incident where it has one.
+// State is the state of an effect, and of its incident if it has one.
 type State string
 
 // The states. An incident is open exactly while its effect is failed, missing
@@ -47,13 +47,13 @@ const (
 // Open says whether an incident in this state is open.
 func (s State) Open() bool { return s == StateFailed || s == StateMissing || s == StateReprocessing }
 
-// Incident is an owed effect that the customer does not have, or did not have
-// for a while. An effect has at most one for ever: it reopens.
+// Incident is an effect that was missing or failed, and may still be. An effect has at most one
+// incident, ever: later failures reopen it.
 type Incident struct {
 	ID       IncidentID
 	EffectID EffectID
-	// Acceptance is what was recorded when the app took the work on, without
-	// the payload; Timeout is the one that held.
+	// Acceptance is what the app recorded when it accepted the job, without Payload and Mode.
+	// Timeout is the one that was used.
 	Acceptance
 	AcceptedAt time.Time
 	// Deadline is the first one, which never moves.
@@ -62,26 +62,27 @@ type Incident struct {
 	State    State
 	Cause    Cause
 	OpenedAt time.Time
-	// DueAt is when the current attempt is given up; zero unless reprocessing.
+	// DueAt is when the current attempt ends as failed; zero unless reprocessing.
 	DueAt time.Time
-	// ResolvedAt is when a success resolved it; zero while open and where an
-	// operator had closed it before.
+	// ResolvedAt is when a success resolved the incident; zero while it is open, and if an operator
+	// had closed it before.
 	ResolvedAt time.Time
-	// ClosedAt, ClosedBy and Note are set once an operator closed it; the note stays after a reopening.
+	// ClosedAt, ClosedBy and Note are set when an operator closes the incident. The note stays
+	// after a reopening.
 	ClosedAt time.Time
 	ClosedBy Operator
 	Note     string
-	// Attempt counts the reprocesses; ReplayID is the last one's.
+	// Attempt is the number of reprocess requests; ReplayID belongs to the last one.
 	Attempt  int
 	ReplayID string
-	// ErrorCode and ErrorMessage are the last failure's.
+	// ErrorCode and ErrorMessage describe the last failure.
 	ErrorCode    string
 	ErrorMessage string
-	// Revision grows with every change of state, for "act only if unchanged".
+	// Revision grows with every change of state; see [IfRevision].
 	Revision int
 }
 
-// Incident reads one incident of the engine's project, or [ErrNotFound].
+// Incident returns one incident of the engine's project, or [ErrNotFound].
 func (e *Engine) Incident(ctx context.Context, id IncidentID) (Incident, error) {
 	if err := validID("id", string(id)); err != nil {
 		return Incident{}, err
@@ -121,7 +122,7 @@ func newIncident(i dbsqlc.Incident, f dbsqlc.Effect) Incident {
 	}
 }
 
-// newMoney leaves out a currency without an amount, which SQL callers can record.
+// newMoney ignores a currency without an amount, which SQL callers can record.
 func newMoney(amount *int64, currency *string) Money {
 	if amount == nil {
 		return Money{}

@@ -10,61 +10,61 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
-// IncidentFilter selects incidents; what is zero selects all. Its JSON is how
-// plans and saved views keep it.
+// IncidentFilter selects incidents that match all its fields; a zero field matches all. Plans and
+// saved views store it as JSON.
 //
-// Term, Subject, Customer and Text find effects a moment after they were
-// accepted. Where more than 10,000 effects share a term, the newest are looked at.
+// Term, Subject, Customer and Text find an effect shortly after its receipt was committed. If more
+// than 10,000 effects share a term, only the newest 10,000 are searched.
 type IncidentFilter struct {
 	// Open selects incidents that are failed, missing or reprocessing.
 	Open bool `json:"open,omitempty"`
-	// State selects incidents by the state that lists show: StateApplied those
-	// that are resolved, StateClosed those that an operator closed, also where
-	// a success came afterwards.
+	// State selects incidents by the state that lists show. StateApplied selects resolved
+	// incidents. StateClosed selects incidents that an operator closed, even if the effect
+	// succeeded later.
 	State State `json:"state,omitempty"`
 	Cause Cause `json:"cause,omitempty"`
 
 	Provider  string `json:"provider,omitempty"`
 	EventType string `json:"event_type,omitempty"`
 	Effect    string `json:"effect,omitempty"`
-	// Version is the app's deploy label.
+	// Version is the app's release or deploy label.
 	Version string `json:"version,omitempty"`
 
-	// Term is a subject, a customer, a source event, one of the provider's object
-	// ids, in any case, or the event's id as it is.
+	// Term is a whole subject, customer, source event or object id of the provider, in any case, or
+	// the exact event id.
 	Term string `json:"term,omitempty"`
-	// Subject and Customer are whole, in any case.
+	// Subject and Customer match the whole value, in any case.
 	Subject  string `json:"subject,omitempty"`
 	Customer string `json:"customer,omitempty"`
 
-	// OpenedAfter and OpenedBefore bound when the incident opened first, to the
-	// millisecond: from OpenedAfter on, before OpenedBefore.
+	// OpenedAfter (inclusive) and OpenedBefore (exclusive) bound the time at which the incident
+	// first opened, to the millisecond.
 	OpenedAfter  time.Time `json:"opened_after,omitzero"`
 	OpenedBefore time.Time `json:"opened_before,omitzero"`
 
-	// Text is a Term where one is known; else a part of the last error's code or
-	// message, in any case.
+	// Text is a Term, if an effect with that term exists; otherwise it is a part of the last
+	// error's code or message, in any case.
 	Text string `json:"text,omitempty"`
 
-	// Before is where the page before this one ended; see [IncidentPage].
+	// Before is the Next of the page before this one; see [IncidentPage].
 	Before IncidentID `json:"-"`
-	// Limit is the size of the page: 50 by default, 500 at most.
+	// Limit is the page size: 50 by default, at most 500.
 	Limit int `json:"-"`
 }
 
 // IncidentPage is one page of incidents, newest first.
 type IncidentPage struct {
 	Incidents []Incident
-	// Next is the Before of the next page, empty on the last. One page looks at
-	// 10,000 incidents at most: where few of them fit it is short, or empty, and
-	// goes on at Next.
+	// Next is the Before of the next page; it is empty on the last page. One page reads at most
+	// 10,000 incidents. If few of them match, the page is short or even empty, and Next continues
+	// from there.
 	Next IncidentID
 }
 
-// pageWalk bounds the incidents that one page looks at.
+// pageWalk is how many incidents one page reads at most.
 const pageWalk = 10_000
 
-// Incidents pages through the incidents of the engine's project, newest first.
+// Incidents returns one page of the incidents of the engine's project, newest first.
 func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage, error) {
 	params, err := e.listParams(f)
 	if err != nil {
@@ -93,21 +93,21 @@ func (e *Engine) Incidents(ctx context.Context, f IncidentFilter) (IncidentPage,
 	return page, nil
 }
 
-// picks says whether a page may end before it is full although more would fit.
+// picks reports whether a page may be short although more incidents match.
 func (f IncidentFilter) picks() bool {
 	return f.State != "" || f.Cause != "" || f.Provider+f.EventType+f.Effect+f.Version+f.Text != ""
 }
 
-// Empty says whether the filter selects every incident there ever was.
+// Empty reports whether the filter selects every incident.
 func (f IncidentFilter) Empty() bool {
 	f.Before, f.Limit = "", 0
 	return f == IncidentFilter{}
 }
 
-// Validate returns a [*FieldError] where a list would be refused.
+// Validate returns a [*FieldError] if [Engine.Incidents] would refuse the filter.
 func (f IncidentFilter) Validate() error {
 	if f.Limit < 0 || f.Limit > 500 {
-		return &FieldError{"Limit", "must lie between 1 and 500"}
+		return &FieldError{"Limit", "must be between 1 and 500"}
 	}
 	if f.Before != "" {
 		if err := validID("Before", string(f.Before)); err != nil {
@@ -144,8 +144,8 @@ func (f IncidentFilter) Validate() error {
 	return nil
 }
 
-// listParams validates a filter. It asks for one row more than the page, which
-// tells whether there is a next one.
+// listParams validates a filter. It reads one row more than the page, to know whether there is a
+// next page.
 func (e *Engine) listParams(f IncidentFilter) (dbsqlc.IncidentListParams, error) {
 	params := dbsqlc.IncidentListParams{Project: e.cfg.Project, Before: input.LastID, Page: 51, Walk: pageWalk}
 	if err := f.Validate(); err != nil {

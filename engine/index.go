@@ -7,10 +7,9 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
-// index folds new effects into the search terms (see [IncidentFilter]) and into
-// the statistics, and returns how many it is done with. While a transaction of
-// before them is still running anywhere in the cluster, the newest 1,000 can be
-// found already and are looked at again.
+// index adds new effects to the search terms (see [IncidentFilter]) and to the statistics, and
+// returns how many it has finished. While an older transaction is still running anywhere in the
+// cluster, the newest 1,000 can already be found and are indexed again later.
 func (e *Engine) index(ctx context.Context) (int, error) {
 	taken, err := untilPartial(ctx, e, sweepBatch, e.queries.TermsIndex)
 	_, err2 := untilPartial(ctx, e, sweepBatch, e.queries.StatisticsFold)

@@ -8,8 +8,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/opened"
 )
 
-// What the engine says in the app's log: a constant that begins with our name,
-// and the details as attributes. An idle engine says nothing.
+// The engine's log messages. Each is a constant that begins with our name, and details are
+// attributes. An idle engine logs nothing.
 const (
 	saysSwept      = "sendpromptly: sweep moved effects"
 	saysMismatch   = "sendpromptly: a duplicate receipt differs from the first or its effect is closed"
@@ -17,20 +17,20 @@ const (
 	saysSent       = "sendpromptly: repair callbacks sent"
 	saysRetained   = "sendpromptly: settled effects removed"
 	saysStepFailed = "sendpromptly: a background step failed and will retry"
-	saysSetAside   = "sendpromptly: an overdue effect does not open and will be retried in an hour"
-	saysNoPayload  = "sendpromptly: a payload snapshot does not open"
+	saysSetAside   = "sendpromptly: opening an overdue incident failed and will be retried in an hour"
+	saysNoPayload  = "sendpromptly: a payload snapshot could not be decrypted"
 	saysUnanswered = "sendpromptly: a repair callback could not be answered"
 )
 
-// swept is what one pass of the sweep moved.
+// swept counts what one pass of the sweep changed.
 type swept struct {
-	// opened are the incidents that deadlines opened, and failures that had waited for their effect. expired counts
-	// attempts that were given up, folded such failures.
+	// opened are the incidents that the pass opened. expired counts attempts that ended without an
+	// outcome, folded counts failures that had been stored until their effect was free.
 	opened          opened.Incidents
 	expired, folded int
 }
 
-// say tells what a pass moved, and nothing where that is nothing.
+// say logs what a pass changed, if it changed anything.
 func (s *swept) say(ctx context.Context, logger *slog.Logger) {
 	s.opened.Say(ctx, logger)
 	if n := s.opened.Missing + s.opened.Failed; n+s.expired+s.folded > 0 {
@@ -38,14 +38,15 @@ func (s *swept) say(ctx context.Context, logger *slog.Logger) {
 	}
 }
 
-// mismatch is a duplicate receipt and why it is a mismatch; why is empty where it is none.
+// mismatch is a receipt and why it is a mismatch; why is empty if it is not.
 type mismatch struct {
 	key    Key
 	effect EffectID
 	why    string
 }
 
-// sayMismatches warns of the receipts that are mismatches. Their timelines say so too, once the caller commits.
+// sayMismatches logs the receipts that are mismatches. Their timelines show it too, once the caller
+// commits.
 func (e *Engine) sayMismatches(ctx context.Context, receipts ...mismatch) {
 	var found []mismatch
 	for _, m := range receipts {
@@ -63,14 +64,14 @@ func (e *Engine) sayMismatches(ctx context.Context, receipts ...mismatch) {
 	}
 }
 
-// sayCount tells a count under a name, and nothing for none.
+// sayCount logs a count, unless it is 0.
 func sayCount(ctx context.Context, logger *slog.Logger, message, name string, n int) {
 	if n > 0 {
 		tell(ctx, logger, slog.LevelInfo, message, name, n)
 	}
 }
 
-// tell outlives a logger that panics: what it would have said must not undo what was done.
+// tell survives a logger that panics: a log message must not undo finished work.
 func tell(ctx context.Context, logger *slog.Logger, level slog.Level, message string, attrs ...any) {
 	_ = caught.Call(func() error {
 		logger.Log(ctx, level, message, attrs...) //nolint:sloglint // one of the constants above

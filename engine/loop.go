@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// timed waits for the time that next says, and for a random part of first
-// before that: engines that start together do not ask together.
+// timed waits for the time that next returns, but the first time for a random part of first:
+// engines that start together should not query together.
 func timed(first time.Duration, next func() time.Duration) func(context.Context) bool {
 	duration := func() time.Duration { return rand.N(first + 1) }
 	return func(ctx context.Context) bool {
@@ -29,7 +29,7 @@ func wait(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// bell wakes a loop. Rings that nobody hears in time are one ring.
+// bell wakes a loop. Pending signals coalesce.
 type bell chan struct{}
 
 func newBell() bell { return make(bell, 1) }

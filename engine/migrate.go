@@ -9,12 +9,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
-// Migrate brings the schema "sendpromptly" of the pool's database up to what
-// this engine needs. It is safe to call from every instance at once, also from
-// instances of several versions: an older one never takes anything back. It
-// writes nothing where all is applied. It needs the right to create a schema; the
-// three roles are created where that is allowed and skipped where it is not.
-// Where another instance migrates it waits until ctx ends.
+// Migrate applies the migrations that this engine needs to the schema "sendpromptly" of the pool's
+// database. If all are applied, it writes nothing. All instances may call it at once, also during a
+// rolling update: an older version never reverts a newer one. While another instance migrates, it
+// waits until that is done or ctx ends. It needs the privilege to create a schema. It also creates
+// three roles, and skips them if it may not.
 func Migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	if pool == nil {
 		return &FieldError{"pool", "is nil"}

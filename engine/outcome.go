@@ -14,7 +14,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// OutcomeOption adds to an outcome what not every app has: [WithReplay], [WithCode].
+// OutcomeOption adds optional facts to an outcome: [WithReplay], [WithCode].
 type OutcomeOption func(*outcome)
 
 type outcome struct {
@@ -22,11 +22,11 @@ type outcome struct {
 	code     string
 }
 
-// WithReplay says which attempt the outcome belongs to: the replay id of a
-// [Repair]. A success counts with or without one.
+// WithReplay says which attempt the outcome belongs to: the ReplayID of a [Repair]. A success
+// counts with or without it.
 func WithReplay(id string) OutcomeOption { return func(o *outcome) { o.replayID = id } }
 
-// WithCode adds the app's own short error code to a failure. Cut at 128 bytes.
+// WithCode adds the app's own short error code to a failure. It is cut at 128 bytes.
 func WithCode(code string) OutcomeOption { return func(o *outcome) { o.code = code } }
 
 func newOutcome(options []OutcomeOption) outcome {
@@ -39,19 +39,19 @@ func newOutcome(options []OutcomeOption) outcome {
 	return o
 }
 
-// Succeed records, in the caller's transaction, that the effect happened. Call
-// it in the effect's own transaction: both commit or neither does. It settles
-// an effect in any state, resolves an open incident, and is a no-op where the
-// effect is applied already. A key without a receipt gives [ErrUnknownEffect].
+// Succeed records, in the caller's transaction, that the effect happened. Call it in the
+// transaction that makes the effect: both commit, or neither does. It applies an effect in any
+// state and resolves an open incident. It does nothing if the effect is already applied. A key
+// without a receipt returns [ErrUnknownEffect].
 //
-// The effect is yours from here to the commit: Succeed last, or a deadline that
-// passes meanwhile stays hidden until then. It waits for another uncommitted
-// outcome of the same effect, an Apply under way included.
+// Succeed locks the effect until the commit, so call it last: while it is locked, a deadline that
+// passes opens no incident. Succeed waits for any other uncommitted outcome of the same effect,
+// including a running Apply.
 func (e *Engine) Succeed(ctx context.Context, tx pgx.Tx, k Key, options ...OutcomeOption) error {
 	return named.Error(succeeding(k), e.succeed(ctx, tx, k, options))
 }
 
-// succeed is Succeed with the database's error as it is, which goes on timelines.
+// succeed is Succeed with the database's error unwrapped, as timelines show it.
 func (e *Engine) succeed(ctx context.Context, tx pgx.Tx, k Key, options []OutcomeOption) error {
 	if err := validTx(tx); err != nil {
 		return err
@@ -76,14 +76,15 @@ func (e *Engine) succeed(ctx context.Context, tx pgx.Tx, k Key, options []Outcom
 
 func succeeding(k Key) string { return "recording a success of " + k.String() }
 
-// QueueSucceed is Succeed as a part of the caller's own batch, which costs no
-// round trip of its own. [ErrUnknownEffect] comes out of reading the batch's
-// results, also where the engine adopts: that takes a second look.
+// QueueSucceed adds a Succeed to the caller's batch, so it needs no round trip of its own. Reading
+// the batch's results returns [ErrUnknownEffect] for a key without a receipt, even with
+// [Config.AdoptUnknown]: adopting needs another round trip.
 func (e *Engine) QueueSucceed(batch *pgx.Batch, k Key, options ...OutcomeOption) error {
 	return e.queueSucceed(batch, k, options, func(err error) error { return named.Error(succeeding(k), err) })
 }
 
-// queueSucceed is QueueSucceed with a name for the database's errors: those of Apply go on timelines as they are.
+// queueSucceed is QueueSucceed with a function that wraps the database's errors. Apply does not
+// wrap them, because timelines show them.
 func (e *Engine) queueSucceed(batch *pgx.Batch, k Key, options []OutcomeOption, name func(error) error) error {
 	if batch == nil {
 		return &FieldError{"batch", "is nil"}
@@ -110,17 +111,17 @@ func (e *Engine) succeedParams(k Key, o outcome) dbsqlc.EffectSucceedParams {
 	}
 }
 
-// failTimeout bounds recording a failure, the wait for a connection included.
+// failTimeout bounds recording a failure, including the wait for a connection.
 const failTimeout = 2 * time.Second
 
-// Fail records that an attempt at the effect failed, and why: an incident opens
-// unless the effect is applied. It runs in a short transaction of its own,
-// because the caller's is rolling back, and waits for no row: called before the
-// rollback, it is stored aside and folded in by the next sweep. It works with
-// ctx already cancelled and takes at most 2 seconds.
+// Fail records that the effect failed, and why. An incident opens, unless the effect is applied.
+// Fail uses a short transaction of its own, because the caller's is rolling back. It never waits
+// for a lock: if the effect is still locked, for example by the caller's transaction, the failure
+// is stored and the next sweep applies it. It takes at most 2 seconds and works even if ctx is
+// already cancelled.
 //
-// cause is cut at 2,000 characters. An error means that the failure could not
-// be recorded; the deadline will still find the effect.
+// cause is cut at 2,000 bytes. A key without a receipt returns [ErrUnknownEffect]. Any error means
+// that the failure was not recorded; the deadline still opens an incident.
 func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...OutcomeOption) error {
 	if err := k.validate(); err != nil {
 		return err

@@ -18,52 +18,51 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Repair is what an operator asks the app to do: apply this effect, once.
+// Repair is a request to apply one effect, once. An operator made it with [Engine.Reprocess].
 type Repair struct {
-	// Acceptance is what was recorded when the app took the work on. Payload is
-	// set where the project keeps snapshots.
+	// Acceptance is what the app recorded when it accepted the job. Payload is set if the project
+	// stores snapshots; Mode is empty.
 	Acceptance
 	EffectID   EffectID
 	IncidentID IncidentID
-	// ReplayID is the same over all tries of one Reprocess. Pass it on with
-	// [WithReplay] where the repair is queued.
+	// ReplayID is the attempt's id, the same for all its callbacks. If you queue the repair, pass
+	// it on with [WithReplay].
 	ReplayID string
 	// Attempt counts the incident's attempts from 1.
 	Attempt int
 	// Cause is why the incident is open.
 	Cause Cause
-	// LaterApplied lists effects of the same subject that were accepted after
-	// this one and are applied, at most 20: an unlock repaired after a
-	// revocation would contradict it. It comes from the search terms, which
-	// follow a moment after the commit.
+	// LaterApplied lists effects of the same subject that were accepted later and are applied, at
+	// most 20. Check it before repairing: a late unlock would undo a later revocation. It may miss
+	// effects that were accepted within the last few seconds.
 	LaterApplied []Key
 }
 
-// RepairHandler answers repair callbacks by doing the repair: repair runs in a
-// transaction in which its success is recorded too, so that the effect happens
-// exactly once. It verifies the signature and the nonce first, and answers
+// RepairHandler answers repair callbacks by doing the repair at once. It verifies the signature and
+// the nonce, runs repair in a transaction, and records the success in the same transaction, so that
+// the effect happens exactly once. It answers
 //
 //	200 applied, now or before      409 not the current attempt
 //	401 signature or nonce refused  422 repair returned Permanent, or an unknown request
 //	503 busy, or repair failed and may be tried again; an entry says why
 //	405 not a POST                  413 over 1 MiB
 //
-// The body of the answer never repeats the error. Mount it on the project's
-// repair URL. A panic in repair is answered like an error.
+// The answer never contains the error; the timeline does. A panic in repair is treated as an error.
+// Mount the handler at the project's repair URL.
 func (e *Engine) RepairHandler(repair func(ctx context.Context, tx pgx.Tx, r Repair) error) http.Handler {
 	return &repairHandler{engine: e, do: repair}
 }
 
-// EnqueueHandler answers repair callbacks by queueing the repair: enqueue runs
-// in a transaction that also keeps the answer, so that one Reprocess queues one
-// job however often its callback comes. It answers 202 and records no outcome:
-// the worker does, with [Engine.Apply]. The other answers are RepairHandler's.
+// EnqueueHandler answers repair callbacks by queueing the repair. It runs enqueue in a transaction
+// that also stores the answer, so that one Reprocess queues one job even if its callback arrives
+// several times. It answers 202 and records no outcome: the worker does that with [Engine.Apply]
+// and [WithReplay]. Its other answers are those of [Engine.RepairHandler].
 func (e *Engine) EnqueueHandler(enqueue func(ctx context.Context, tx pgx.Tx, r Repair) error) http.Handler {
 	return &repairHandler{engine: e, do: enqueue, queued: true}
 }
 
-// Permanent marks an error of a repair that no further try can help: the
-// failure is recorded and the callback's tries end.
+// Permanent marks a repair's error that another try cannot fix. The failure is recorded and no more
+// callbacks are sent for this attempt. Permanent(nil) is nil.
 func Permanent(err error) error {
 	if err == nil {
 		return nil
@@ -102,10 +101,10 @@ var (
 	notPosted = verdict{http.StatusMethodNotAllowed, "post_only"}
 )
 
-// requestLimit bounds a callback's body: a payload snapshot of 512 KiB and what surrounds it.
+// requestLimit is the longest callback body in bytes: a payload snapshot of 512 KiB and the fields
+// around it.
 const requestLimit = 1 << 20
 
-// ServeHTTP implements http.Handler.
 func (h *repairHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v := h.answer(w, r)
 	w.Header().Set("Content-Type", "application/json")
@@ -152,14 +151,14 @@ func (h *repairHandler) answer(w http.ResponseWriter, r *http.Request) verdict {
 	return h.repair(ctx, asked, signed.Nonce, sha256.Sum256(body))
 }
 
-// broken is the answer where our own side fails before the repair began.
+// broken logs a failure on our own side and asks for another try.
 func (h *repairHandler) broken(ctx context.Context, doing string, err error) verdict {
 	h.engine.cfg.Logger.ErrorContext(ctx, saysUnanswered, "doing", doing, "error", err)
 	return transient
 }
 
-// repair runs the app's function, unless the effect's state answers already,
-// and maps how it ended to a verdict.
+// repair runs the app's function, unless the effect's state already decides the answer, and maps
+// the result to a verdict.
 func (h *repairHandler) repair(ctx context.Context, asked callback.Body, nonce string, bodyHash [32]byte) verdict {
 	v, err := h.inTransaction(ctx, asked, nonce, bodyHash)
 	var lasting *permanentError
@@ -186,13 +185,13 @@ func (h *repairHandler) repair(ctx context.Context, asked callback.Body, nonce s
 		func(tx pgx.Tx) error { return h.engine.queries.RepairNoteBroken(ctx, tx, note) },
 	)
 	if err != nil {
-		return h.broken(ctx, "noting a broken repair", err)
+		return h.broken(ctx, "recording a failed repair", err)
 	}
 	return transient
 }
 
-// inTransaction holds the effects row, runs the app's function, records the
-// success (unless it only queues) and keeps the answer: all of it or nothing.
+// inTransaction locks the effect's row, runs the app's function, records the success (unless the
+// repair is queued) and stores the answer: all or nothing.
 func (h *repairHandler) inTransaction(
 	ctx context.Context,
 	asked callback.Body,
@@ -234,7 +233,7 @@ func (h *repairHandler) inTransaction(
 	})
 }
 
-// run calls the app's function.
+// run calls the app's function and, unless the repair is queued, records its success.
 func (h *repairHandler) run(ctx context.Context, tx pgx.Tx, asked callback.Body) (verdict, error) {
 	e := h.engine
 	r, err := e.newRepair(ctx, tx, asked)
@@ -250,7 +249,7 @@ func (h *repairHandler) run(ctx context.Context, tx pgx.Tx, asked callback.Body)
 	return applied, e.succeed(ctx, tx, r.Key, []OutcomeOption{WithReplay(asked.ReplayID)})
 }
 
-// newRepair reads what the app needs, from the receipt rather than from the request.
+// newRepair reads what the app needs from the receipt, not from the request.
 func (e *Engine) newRepair(ctx context.Context, tx pgx.Tx, asked callback.Body) (Repair, error) {
 	row, err := e.queries.IncidentGetByEffect(
 		ctx,
@@ -278,7 +277,7 @@ func (e *Engine) newRepair(ctx context.Context, tx pgx.Tx, asked callback.Body) 
 	return r, err
 }
 
-// keep stores the answer, so that the same request gets it again.
+// keep stores the answer, so that a repeated request gets the same one.
 func (h *repairHandler) keep(
 	ctx context.Context,
 	tx pgx.Tx,
@@ -293,7 +292,7 @@ func (h *repairHandler) keep(
 	})
 }
 
-// giveUp records a permanent failure, after the repair's own transaction rolled back.
+// giveUp records a permanent failure, after the repair's transaction has rolled back.
 func (h *repairHandler) giveUp(ctx context.Context, asked callback.Body, nonce string, bodyHash [32]byte, cause error) verdict {
 	k := Key{Provider: asked.Provider, EventID: asked.ProviderEventID, Effect: asked.EffectType}
 	if err := h.engine.Fail(ctx, k, cause, WithReplay(asked.ReplayID)); err != nil {
@@ -308,7 +307,7 @@ func (h *repairHandler) giveUp(ctx context.Context, asked callback.Body, nonce s
 		func(tx pgx.Tx) error { return h.keep(ctx, tx, asked, nonce, bodyHash, permanent) },
 	)
 	if err != nil {
-		return h.broken(ctx, "keeping the answer", err)
+		return h.broken(ctx, "storing the answer", err)
 	}
 	return permanent
 }

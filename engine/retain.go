@@ -8,18 +8,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/retention"
 )
 
-// retain removes the effects of every project with retention on that were
-// settled for longer than the project keeps them, with all their rows, and
-// returns how many went. A project that any engine began within the last hour
-// is left alone. The effects leave in short transactions that wait for nobody,
-// with rests between them, so that the app's own work hardly slows down: a
-// large backlog takes hours, and goes on in the next hour where ctx ends first.
+// retain removes effects that were settled longer ago than their project's retention, with all
+// their rows, and returns how many. It skips projects that any engine has started within the last
+// hour. It uses short transactions that wait for no lock, with pauses between them, so that the app
+// hardly slows down. A large backlog takes hours; if ctx ends first, it continues in the next hour.
 //
-// Never removed are effects that are awaiting, that have an open incident or an
-// issued proof, or to which anything happened within the time, a duplicate of
-// their receipt included. One that Postgres refuses to remove stays with a note,
-// which counts as happening, and holds up no other. `spadmin retain --archive`
-// writes them to files first.
+// It never removes an effect that is awaiting, has an open incident or an issued proof, or had any
+// timeline entry within the retention period, including a duplicate receipt. An effect that
+// Postgres refuses to remove gets a note on its timeline, so it is retried one retention period
+// later, and does not block the others. `spadmin retain --archive` writes the effects to files
+// first.
 func (e *Engine) retain(ctx context.Context) (gone int, err error) {
 	projects, err := e.queries.RetentionClaim(ctx, e.pool)
 	if err != nil {

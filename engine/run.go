@@ -18,17 +18,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Run does the engine's background work until ctx ends: it sweeps, delivers
-// callbacks, seals timelines, keeps the search terms and the statistics, deletes
-// what has had its time, and removes settled effects where a project's retention
-// says so. Tests call the steps one by one with package enginetest. Run it in any
-// number of processes: they take turns in looking for work, all together about
-// twice per interval, and an engine that finds none has asked one question in one
-// round trip. It returns nil after the steps under way have ended; what Postgres
-// or the network do meanwhile is logged, and each step goes on at the next interval.
+// Run does the engine's background work until ctx ends, and then returns nil after the running
+// steps have ended. It sweeps (opens incidents for deadlines that passed), delivers callbacks,
+// seals timelines, updates the search terms and the statistics, deletes expired rows, and removes
+// settled effects of projects with a retention. Errors are logged, and each step retries at its
+// next interval. Run it in any number of processes: they take turns at looking for work, all
+// together about twice per [Config.SweepInterval]. If there is no work, a check is one query. Tests
+// call the steps one by one with package enginetest.
 //
-// A receipt that committed after its deadline, or whose row a worker had locked
-// then, is held for min(timeout, 60 s) once before its incident opens.
+// If a receipt commits only after its deadline, or a worker had locked its row at the deadline, the
+// incident opens later, once, by the effect's timeout or 60 seconds, whichever is shorter.
 func (e *Engine) Run(ctx context.Context) error {
 	r := &runner{Engine: e, id: id.New(), callbacks: newBell(), unsealed: newBell(), unfolded: newBell()}
 	r.fleet.Store(&fleet{size: 1})
@@ -47,7 +46,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.client.CloseIdleConnections()
 	leaving, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	// A stale heartbeat is purged in a day.
+	// An error is ignored: a heartbeat that stays is purged after a day.
 	_ = caught.Call(func() error {
 		return pgx.BeginTxFunc(
 			leaving,
@@ -64,7 +63,7 @@ type runner struct {
 	*Engine
 	id    string
 	fleet atomic.Pointer[fleet]
-	// The looks ring for the steps that have something to do.
+	// These wake the steps that have something to do.
 	callbacks, unsealed, unfolded bell
 	// ahead is how far the database's clock is ahead of this machine's.
 	ahead atomic.Int64
@@ -92,7 +91,7 @@ func (r *runner) loops() []loop {
 	}
 }
 
-// look asks once what waits, wakes the loops that have something to do, and sweeps.
+// look reads in one query what is waiting, wakes the loops that have something to do, and sweeps.
 func (r *runner) look(ctx context.Context) error {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
@@ -112,17 +111,18 @@ func (r *runner) look(ctx context.Context) error {
 	return err
 }
 
-// now is the database's time, as of the last look.
+// now is the database's time, estimated from the last look.
 func (r *runner) now() time.Time {
 	return time.Now().Add(time.Duration(r.ahead.Load())) //nolint:forbidigo // carried on from what the database said
 }
 
-// shared is for what the fleet does once in a while, whoever does it.
+// shared is the wait for work that any engine of the fleet may do.
 func (r *runner) shared(every time.Duration) func(context.Context) bool {
 	return timed(every, func() time.Duration { return r.fleet.Load().share(every) })
 }
 
-// beat keeps the heartbeat that doctor and the console read, and counts the others'.
+// beat updates this engine's heartbeat, which doctor and the console read, and counts the other
+// engines.
 func (r *runner) beat(ctx context.Context) error {
 	host, _ := os.Hostname()
 	r.sweeping.Lock()
@@ -135,7 +135,8 @@ func (r *runner) beat(ctx context.Context) error {
 		params.LastSweepAt = &last
 	}
 	r.sweeping.Unlock()
-	// A transaction like the engine's others, but sent at once: one round trip, however many engines beat.
+	// An explicit read-committed transaction, as everywhere in the engine, but sent as one batch:
+	// one round trip.
 	var others, earlier int
 	batch := &pgx.Batch{}
 	batch.Queue("begin isolation level read committed")

@@ -13,9 +13,9 @@ import (
 
 const sealBatch = 200
 
-// seal numbers and hashes the new timeline entries of incidents that changed,
-// and returns how many changes it followed. A transaction that is still running
-// anywhere in the cluster holds sealing up behind it.
+// seal numbers and hashes the new timeline entries of changed incidents, and returns how many
+// changes it processed. Changes that are newer than a transaction still running anywhere in the
+// cluster wait for that transaction.
 func (e *Engine) seal(ctx context.Context) (int, error) {
 	followed, err := e.untilTaken(ctx, sealBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
 		return e.queries.ChangedSeal(ctx, tx, dbsqlc.ChangedSealParams{Batch: batch, Apart: apart})
@@ -23,8 +23,9 @@ func (e *Engine) seal(ctx context.Context) (int, error) {
 	return followed, named.Error("sealing timelines", err)
 }
 
-// SealEffect seals one effect's timeline now, whatever else is running, and
-// returns the head of its chain: the number and hash of the last entry.
+// SealEffect seals one effect's timeline now, without waiting for other transactions. It returns
+// the head of the chain: the number and hash of the last entry. An effect that does not exist
+// returns [ErrNotFound].
 func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []byte, err error) {
 	if err := validID("id", string(id)); err != nil {
 		return 0, nil, err

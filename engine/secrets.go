@@ -9,7 +9,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
-// callbackSecrets reads a project's secrets that have not retired, newest first.
+// callbackSecrets reads a project's active secrets, newest first.
 func (e *Engine) callbackSecrets(ctx context.Context, projectID int) ([]string, error) {
 	rows, err := e.queries.CallbackSecretList(ctx, e.pool, projectID)
 	if err != nil {
@@ -20,23 +20,24 @@ func (e *Engine) callbackSecrets(ctx context.Context, projectID int) ([]string, 
 		plain := row.Secret
 		if row.Sealed {
 			if e.box == nil {
-				return nil, errors.New("sendpromptly: the callback secrets are sealed: set Config.SecretKey or SENDPROMPTLY_SECRET_KEY")
+				return nil, errors.New("sendpromptly: the callback secrets are encrypted: set Config.SecretKey or SENDPROMPTLY_SECRET_KEY")
 			}
 			if plain, err = e.box.Open(row.Secret, secretbox.CallbackSecretOwner(projectID)); err != nil {
-				return nil, named.Error("opening a callback secret", err)
+				return nil, named.Error("decrypting a callback secret", err)
 			}
 		}
 		secrets = append(secrets, string(plain))
 	}
 	if len(secrets) == 0 {
 		return nil, errors.New(
-			"sendpromptly: the project has no callback secret: make one with spadmin project set --rotate-callback-secret",
+			"sendpromptly: the project has no callback secret: create one with spadmin project set --rotate-callback-secret",
 		)
 	}
 	return secrets, nil
 }
 
-// payload opens an effect's snapshot; nil where there is none or no key.
+// payload decrypts an effect's snapshot. It is nil without a snapshot, without a key, and if
+// decrypting fails.
 func (e *Engine) payload(ctx context.Context, sealed []byte, f dbsqlc.Effect, project string) []byte {
 	if e.box == nil || sealed == nil {
 		return nil

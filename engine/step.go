@@ -10,14 +10,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// apartBatch is how many rows of a batch that broke are taken one by one: no
-// more subtransactions than Postgres keeps at hand.
+// apartBatch is how many rows of a failed batch are taken one by one. Each needs a subtransaction,
+// and Postgres caches 64 per transaction.
 const apartBatch = 50
 
-// untilTaken repeats a step until a batch is not full, and returns how many rows
-// it took. Where a batch breaks for a reason that lies in a row, some rows are
-// taken apart, which sets the poisonous ones aside. A panic is an error, so that
-// whoever calls goes on with what else waits.
+// untilTaken repeats a step until a batch is not full, and returns how many rows it took. If a row
+// makes a batch fail, the next rows are taken one by one, so that the step postpones the failing
+// rows and takes the others. A panic is returned as an error, so that the caller continues with its
+// other work.
 func (e *Engine) untilTaken(
 	ctx context.Context,
 	full int,
@@ -41,8 +41,8 @@ func (e *Engine) untilTaken(
 	}
 }
 
-// untilPartial repeats a step, each time in a transaction of its own, until it
-// took less than a full batch.
+// untilPartial repeats a step, each time in a transaction of its own, until it takes less than a
+// full batch.
 func untilPartial(
 	ctx context.Context,
 	e *Engine,

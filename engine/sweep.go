@@ -12,27 +12,27 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// sweepNow is one pass over everything whose time has come: it folds in failures
-// that had found their effect locked, ends attempts whose due time passed, and
-// opens an incident for each first deadline that passed. It returns how many
-// incidents it opened. Any number of engines may sweep at once; each incident
-// opens exactly once.
+// sweepNow is one pass over everything that is due. It applies failures that were stored because
+// their effect was locked, ends attempts whose due time has passed, and opens an incident for each
+// first deadline that has passed. It returns how many incidents deadlines opened. Any number of
+// engines may sweep at once; each incident opens exactly once.
 //
-// An overdue effect that an earlier complete pass of this engine could not see
-// (accepted in a transaction that committed late, or locked by its worker) is
-// held for min(timeout, 60 s) once before its incident opens.
+// An overdue effect that an earlier complete pass of this engine could not see, because its receipt
+// committed late or its worker had locked it, is postponed once by min(timeout, 60 s) before its
+// incident opens.
 func (e *Engine) sweepNow(ctx context.Context) (opened int, err error) {
 	e.sweeping.Lock()
 	defer e.sweeping.Unlock()
 	since := e.frontier.since(time.Now()) //nolint:forbidigo // how long ago the last whole look was
 	work, err := e.queries.WorkWaiting(ctx, e.pool, since)
 	if err != nil {
-		return 0, named.Error("looking at deadlines", err)
+		return 0, named.Error("checking for work", err)
 	}
 	return e.sweep(ctx, since, work)
 }
 
-// sweep does what waits behind since. The caller holds the lock since before it asked.
+// sweep does the work that was found after since. The caller has held the lock since before it
+// checked for work.
 func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWaitingRow) (opened int, err error) {
 	began := time.Now() //nolint:forbidigo // how long a pass took
 	e.frontier.looked(began, since, work.Entries)
@@ -41,7 +41,7 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 		e.took = time.Since(began)
 		moved.say(ctx, e.cfg.Logger)
 	}()
-	// Each step goes on whatever became of the others: what one cannot do must not keep the others' incidents from opening.
+	// A failing step must not block the others.
 	var broken error
 	if work.Failures {
 		_, err := e.untilTaken(ctx, sweepBatch, func(ctx context.Context, tx pgx.Tx, batch int, apart bool) (int, error) {
@@ -51,7 +51,7 @@ func (e *Engine) sweep(ctx context.Context, since *time.Time, work dbsqlc.WorkWa
 			moved.opened.Hear(row.Told)
 			return row.Taken, err
 		})
-		broken = errors.Join(broken, named.Error("recording failures that had waited", err))
+		broken = errors.Join(broken, named.Error("recording stored failures", err))
 	}
 	if work.Attempts {
 		expired, err := e.untilTaken(ctx, sweepBatch, e.expireAttempts)
@@ -71,8 +71,8 @@ func (e *Engine) expireAttempts(ctx context.Context, tx pgx.Tx, batch int, apart
 	return e.queries.AttemptsExpire(ctx, tx, dbsqlc.AttemptsExpireParams{Batch: batch, Apart: apart})
 }
 
-// openOverdue takes full batches until one is not full, and remembers when that
-// pass started. Each batch begins where the one before it ended.
+// openOverdue opens incidents in batches until one is not full, and stores when the pass started.
+// Each batch begins where the previous one ended.
 func (e *Engine) openOverdue(ctx context.Context, since *time.Time, moved *swept) (err error) {
 	var started time.Time
 	for from := since; ; {
@@ -96,9 +96,8 @@ func (e *Engine) openOverdue(ctx context.Context, since *time.Time, moved *swept
 	}
 }
 
-// openBatch opens one batch. Where that fails for a reason that lies in a row,
-// the batch is halved until the poisonous row stands alone and is set aside, so
-// that it delays the others by this one pass at most.
+// openBatch opens one batch. If a row makes it fail, the batch is halved until that row is alone;
+// the row is retried in an hour. So a failing row delays the others by at most this one pass.
 func (e *Engine) openBatch(ctx context.Context, since *time.Time, moved *swept) (dbsqlc.OverdueOpenRow, error) {
 	total := dbsqlc.OverdueOpenRow{}
 	for size := sweepBatch; total.Taken < sweepBatch; {
@@ -134,7 +133,7 @@ func (e *Engine) openBatch(ctx context.Context, since *time.Time, moved *swept) 
 	return total, nil
 }
 
-// openSize is one short transaction.
+// openSize opens up to size incidents in one short transaction.
 func (e *Engine) openSize(ctx context.Context, since *time.Time, size int) (dbsqlc.OverdueOpenRow, error) {
 	params := dbsqlc.OverdueOpenParams{Batch: size, Since: since}
 	if !e.lastPass.IsZero() {

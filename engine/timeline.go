@@ -8,57 +8,58 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/named"
 )
 
-// Kind is what an [Entry] says happened.
+// Kind is the type of an [Entry].
 type Kind string
 
 // The kinds of entries.
 const (
 	// KindReceipt is the first entry: the app accepted the job.
 	KindReceipt Kind = "receipt"
-	// KindDuplicate is another receipt of the same key; KindMismatch one with other facts.
+	// KindDuplicate is another receipt of the same key. KindMismatch is one with different facts,
+	// or one for a closed effect.
 	KindDuplicate Kind = "duplicate"
 	KindMismatch  Kind = "mismatch"
-	// KindSuccess and KindFailure are outcomes; KindDeadline is their absence.
+	// KindSuccess and KindFailure are outcomes. KindDeadline says that none arrived in time.
 	KindSuccess  Kind = "success"
 	KindFailure  Kind = "failure"
 	KindDeadline Kind = "deadline"
-	// KindOpened, KindResolved, KindClosed and KindReopened are of the incident.
+	// KindOpened, KindResolved, KindClosed and KindReopened are changes of the incident.
 	KindOpened   Kind = "opened"
 	KindResolved Kind = "resolved"
 	KindClosed   Kind = "closed"
 	KindReopened Kind = "reopened"
-	// KindReprocess is an operator's request to repair, and KindStopped its end by
-	// one; KindGaveUp is its end without an outcome.
+	// KindReprocess is an operator's reprocess request. KindStopped says that an operator stopped
+	// the attempt, KindGaveUp that it ended without an outcome.
 	KindReprocess Kind = "reprocess"
 	KindStopped   Kind = "stopped"
 	KindGaveUp    Kind = "gave_up"
-	// KindCallback is one request to the repair endpoint; KindAccepted says that
-	// the endpoint queued the repair.
+	// KindCallback is one request to the repair endpoint. KindAccepted says that the endpoint
+	// queued the repair.
 	KindCallback Kind = "callback"
 	KindAccepted Kind = "accepted"
-	// KindNote is an operator's or the engine's remark.
+	// KindNote is a note by an operator or the engine.
 	KindNote Kind = "note"
-	// KindAlert is an alert that was sent, KindProof a proof link that was issued,
-	// KindErased a customer's data that were destroyed.
+	// KindAlert is an alert that was sent. KindProof is a proof link that was issued. KindErased
+	// says that a customer's personal data were erased.
 	KindAlert  Kind = "alert"
 	KindProof  Kind = "proof"
 	KindErased Kind = "erased"
 )
 
-// Entry is one line of an effect's history. Entries are never changed; erasing
-// a customer empties their personal texts.
+// Entry is one line of an effect's timeline. Entries never change, except that erasing a customer
+// removes their personal data.
 type Entry struct {
 	// ID orders the entries of one effect; the receipt is 0.
 	ID int64
-	// Seq is the entry's number in the sealed chain, from 1; 0 until it is sealed.
+	// Seq is the entry's number in the sealed chain, from 1; 0 until the entry is sealed.
 	Seq int
-	// Hash is the chain's head at this entry; nil until it is sealed.
+	// Hash is the chain's hash up to this entry; nil until the entry is sealed.
 	Hash []byte
 	// Kind is what happened. Later versions may add kinds.
 	Kind Kind
-	// At is when it became true, which may be earlier than when it was entered.
+	// At is when it happened, which may be earlier than when it was recorded.
 	At time.Time
-	// State is the state that the effect entered; empty where nothing moved.
+	// State is the effect's new state; empty if the state did not change.
 	State State
 	Cause Cause
 	Actor Operator
@@ -66,8 +67,7 @@ type Entry struct {
 	ReplayID                string
 	ErrorCode, ErrorMessage string
 	Note                    string
-	// URL, Status, Duration and Answer belong to a callback; Status is 0 where
-	// there was no answer.
+	// URL, Status, Duration and Answer belong to a callback. Status is 0 if there was no answer.
 	URL      string
 	Status   int
 	Duration time.Duration
@@ -77,16 +77,15 @@ type Entry struct {
 // TimelinePage is one page of a timeline, oldest first.
 type TimelinePage struct {
 	Entries []Entry
-	// Next is the from of the next page, 0 on the last.
+	// Next is the from of the next page; it is 0 on the last page.
 	Next int64
 }
 
 const timelinePage = 200
 
-// Timeline pages through the history of one effect of the engine's project,
-// oldest first, 200 entries per page, beginning with the entry whose ID is from
-// or the first one after it. From 0 on it begins with the receipt. An effect that
-// does not exist has no entries.
+// Timeline returns one page of an effect's timeline, oldest first, with at most 200 entries. The
+// page begins with the first entry whose ID is at least from; 0 begins with the receipt. An effect
+// that does not exist in the engine's project has no entries.
 func (e *Engine) Timeline(ctx context.Context, id EffectID, from int64) (TimelinePage, error) {
 	if err := validID("id", string(id)); err != nil {
 		return TimelinePage{}, err

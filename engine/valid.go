@@ -8,7 +8,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
-// validID is the rule for ids that we gave out.
+// validID checks an id that we issued.
 func validID(field, s string) error {
 	if reason := input.UUID(s); reason != "" {
 		return &FieldError{field, reason}
@@ -16,7 +16,7 @@ func validID(field, s string) error {
 	return nil
 }
 
-// validText is the rule for a text that may be empty.
+// validText checks a text that may be empty.
 func validText(field, s string, limit int) error {
 	if reason := input.Text(s, limit); reason != "" {
 		return &FieldError{field, reason}
@@ -24,8 +24,8 @@ func validText(field, s string, limit int) error {
 	return nil
 }
 
-// validTx refuses a nil transaction, also one wrapped in an interface, before
-// its methods would panic.
+// validTx refuses a nil transaction, including a nil pointer in an interface, whose methods would
+// panic.
 func validTx(tx pgx.Tx) error {
 	if tx == nil {
 		return &FieldError{"tx", "is nil"}

@@ -1,6 +1,5 @@
-// Package enginetest is for the tests of apps that embed the engine: a real
-// database for each test, with the schema in it; time travel; and assertions
-// on what became of an effect.
+// Package enginetest helps to test apps that embed the engine. It gives each test a real Postgres
+// database with the schema, moves its clock, and asserts the state of effects and incidents.
 //
 //	db := enginetest.New(t)
 //	effects := db.Engine(engine.Config{})
@@ -8,9 +7,9 @@
 //	db.Travel(31 * time.Minute)
 //	incident := db.RequireIncident(key, engine.CauseMissing)
 //
-// The server is the one that DATABASE_URL names; without it, a local
-// installation of Postgres is started in a temporary folder, and without that a
-// container. The database that DATABASE_URL names is never written to.
+// It uses the server in DATABASE_URL, and never writes to the database that is named there. If
+// DATABASE_URL is not set, it starts a locally installed Postgres in a temporary folder or, if
+// there is none, a container.
 package enginetest
 
 import (
@@ -31,30 +30,30 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
 
-// Database is a test's own migrated database. It is dropped when the test ends.
+// Database is a database for one test. It is dropped when the test ends.
 type Database struct {
-	// Pool is connected to it. The app under test may open more by URL.
+	// Pool is connected to the database. The app under test may open more pools with URL.
 	Pool *pgxpool.Pool
-	// URL is its connection string.
+	// URL is the database's connection string.
 	URL string
 
 	t testing.TB
-	// offset is how far the clock was moved, shared by the copies that For makes.
+	// offset is how far the clock was moved, in microseconds. Copies made by For share it.
 	offset *atomic.Int64
-	// sweeper judges what the tables say; it is made when first needed, so that
-	// a test may migrate or break the schema before.
+	// sweeper is the engine that the assertions use. It is created at first use, so that a test may
+	// migrate or break the schema before.
 	sweeper func() *engine.Engine
 }
 
-// New makes a database for the test. It takes about a tenth of a second and may
-// be called from any number of parallel tests.
+// New creates a migrated database for the test. It takes about 0.1 seconds. Parallel tests may call
+// it.
 func New(t testing.TB) *Database {
 	t.Helper()
 	db := newDatabase(t, templates.take(t))
 	return db
 }
 
-// NewEmpty makes a database without the schema, for tests of migrations.
+// NewEmpty creates a database without the schema, for tests of migrations.
 func NewEmpty(t testing.TB) *Database {
 	t.Helper()
 	return newDatabase(t, "")
@@ -85,14 +84,14 @@ func newDatabase(t testing.TB, template string) *Database {
 	return db
 }
 
-// For is the same database for a subtest: what is required ends the subtest.
+// For returns the same database for a subtest t: a failed assertion ends the subtest.
 func (db *Database) For(t testing.TB) *Database {
 	sub := *db
 	sub.t = t
 	return &sub
 }
 
-// Engine makes an engine on the database, or ends the test.
+// Engine creates an engine for the database. An error fails and ends the test.
 func (db *Database) Engine(cfg engine.Config) *engine.Engine {
 	db.t.Helper()
 	e, err := engine.New(db.t.Context(), db.Pool, cfg)
@@ -102,8 +101,8 @@ func (db *Database) Engine(cfg engine.Config) *engine.Engine {
 	return e
 }
 
-// Travel moves the database's clock forward, for every engine on it. Nothing
-// runs by itself: call Sweep, or let Run do it.
+// Travel moves the database's clock forward by d, for every engine on it. It opens no incidents
+// itself: call [Sweep], or have [engine.Engine.Run] running.
 func (db *Database) Travel(d time.Duration) {
 	db.t.Helper()
 	offset := db.offset.Add(d.Microseconds())
@@ -114,13 +113,13 @@ func (db *Database) Travel(d time.Duration) {
 	}
 }
 
-// RequireApplied ends the test unless the effect is applied.
+// RequireApplied fails and ends the test unless the effect is applied.
 func (db *Database) RequireApplied(k engine.Key) {
 	db.t.Helper()
 	db.RequireState(k, engine.StateApplied)
 }
 
-// RequireState ends the test unless the effect is in the state.
+// RequireState fails and ends the test unless the effect is in the state want.
 func (db *Database) RequireState(k engine.Key, want engine.State) {
 	db.t.Helper()
 	effect, err := db.sweeper().Find(db.t.Context(), k)
@@ -132,9 +131,8 @@ func (db *Database) RequireState(k engine.Key, want engine.State) {
 	}
 }
 
-// RequireIncident sweeps, and ends the test unless the effect has an open
-// incident with the cause, engine.CauseFailed or engine.CauseMissing. It
-// returns the incident.
+// RequireIncident sweeps, and returns the effect's open incident. It fails and ends the test unless
+// there is one with this cause: [engine.CauseFailed] or [engine.CauseMissing].
 func (db *Database) RequireIncident(k engine.Key, cause engine.Cause) engine.Incident {
 	db.t.Helper()
 	if _, err := Sweep(db.t.Context(), db.sweeper()); err != nil {
@@ -151,7 +149,7 @@ func (db *Database) RequireIncident(k engine.Key, cause engine.Cause) engine.Inc
 	return incident
 }
 
-// RequireNoIncident sweeps, and ends the test if the effect has an incident.
+// RequireNoIncident sweeps, and fails and ends the test if the effect has an incident, open or not.
 func (db *Database) RequireNoIncident(k engine.Key) {
 	db.t.Helper()
 	if _, err := Sweep(db.t.Context(), db.sweeper()); err != nil {
@@ -162,8 +160,8 @@ func (db *Database) RequireNoIncident(k engine.Key) {
 	}
 }
 
-// RequireSound ends the test unless every invariant that spadmin verify checks
-// holds, with nothing overdue.
+// RequireSound makes the checks of spadmin verify, and fails and ends the test if an invariant does
+// not hold or an incident is overdue.
 func (db *Database) RequireSound() {
 	db.t.Helper()
 	base, err := store.Open(db.Pool, "")
@@ -184,7 +182,7 @@ func (db *Database) RequireSound() {
 	}
 }
 
-// Story tells an effect's timeline, a line an entry, for messages.
+// Story returns an effect's timeline in one line, for test messages.
 func (db *Database) Story(k engine.Key) string {
 	db.t.Helper()
 	kinds, err := db.Kinds(k)
@@ -194,8 +192,8 @@ func (db *Database) Story(k engine.Key) string {
 	return "timeline: " + strings.Join(kinds, ", ")
 }
 
-// Kinds lists the kinds of an effect's timeline entries, oldest first, each with
-// the state that it entered: "success→applied".
+// Kinds returns the kinds of an effect's timeline entries, oldest first. A kind that changed the
+// state has the new state after an arrow: "success→applied".
 func (db *Database) Kinds(k engine.Key) ([]string, error) {
 	effect, err := db.sweeper().Find(db.t.Context(), k)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
 )
 
-// server is one a process. One that we started ends with the process.
+// server is shared by the process. If we started it, it stops with the process.
 var server = sync.OnceValues(func() (*localpg.Server, error) { return localpg.Open(context.Background()) })
 
 func openServer(t testing.TB) *localpg.Server {
@@ -23,8 +23,8 @@ func openServer(t testing.TB) *localpg.Server {
 	return s
 }
 
-// templates keeps one migrated database to copy from while any test uses a
-// copy, and drops it with the last: nothing stays behind on a server that is not ours.
+// templates keeps one migrated database to copy while tests use copies of it, and drops it after
+// the last test, so that nothing is left on a shared server.
 var templates template
 
 type template struct {
@@ -33,7 +33,7 @@ type template struct {
 	name  string
 }
 
-// take returns the template's name for the length of the test.
+// take returns the name of the template, which exists until the test ends.
 func (m *template) take(t testing.TB) string {
 	t.Helper()
 	m.mu.Lock()

@@ -7,56 +7,53 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
-// Sweep is one pass over everything whose time has come, as [engine.Engine.Run]
-// makes it: it records the failures that had found their effect locked, ends
-// attempts whose due time passed, and opens an incident for each first deadline
-// that passed. It returns how many incidents it opened.
+// Sweep makes one pass over everything that is due, as [engine.Engine.Run] does. It applies
+// failures that were stored because their effect was locked, ends attempts whose due time has
+// passed, and opens an incident for each first deadline that has passed. It returns how many
+// incidents deadlines opened.
 //
-// An overdue effect that an earlier complete pass of this engine could not see
-// (accepted in a transaction that committed late, or locked by its worker) is
-// held for min(timeout, 60 s) once before its incident opens.
+// An overdue effect that an earlier complete pass of this engine could not see, because its receipt
+// committed late or its worker had locked it, is postponed once before its incident opens: by its
+// timeout or 60 seconds, whichever is shorter.
 func Sweep(ctx context.Context, e *engine.Engine) (opened int, err error) {
 	return steps.Of(e).Sweep(ctx)
 }
 
-// Deliver sends the callbacks that are due, of all projects, and returns how
-// many it sent. It ends when nothing is due, or another engine is claiming just
-// then, and every answer is recorded.
+// Deliver sends the callbacks that are due, in all projects, and returns how many it sent. It
+// returns when nothing more is due, or another engine is claiming callbacks, and all answers are
+// recorded.
 func Deliver(ctx context.Context, e *engine.Engine) (sent int, err error) {
 	return steps.Of(e).Deliver(ctx)
 }
 
-// Seal numbers and hashes the new timeline entries of incidents that changed,
-// and returns how many changes it followed. A transaction that is still running
-// anywhere in the cluster holds sealing up behind it.
+// Seal numbers and hashes the new timeline entries of changed incidents, and returns how many
+// changes it processed. Changes that are newer than a transaction still running anywhere in the
+// cluster wait for that transaction.
 func Seal(ctx context.Context, e *engine.Engine) (followed int, err error) {
 	return steps.Of(e).Seal(ctx)
 }
 
-// Index folds new effects into the search terms (see [engine.IncidentFilter]) and
-// into the statistics, and returns how many it is done with. While a transaction
-// of before them is still running anywhere in the cluster, the newest 1,000 can
-// be found already and are indexed again later.
+// Index adds new effects to the search terms (see [engine.IncidentFilter]) and to the statistics,
+// and returns how many it has finished. While an older transaction is still running anywhere in the
+// cluster, the newest 1,000 can already be found and are indexed again later.
 func Index(ctx context.Context, e *engine.Engine) (indexed int, err error) {
 	return steps.Of(e).Index(ctx)
 }
 
-// Purge deletes payload snapshots, kept answers, changes, old alerts and the
-// like, each after its time, and returns how many rows went.
+// Purge deletes expired payload snapshots, stored answers, changes, alerts and other short-lived
+// rows, and returns how many rows it deleted.
 func Purge(ctx context.Context, e *engine.Engine) (rows int, err error) {
 	return steps.Of(e).Purge(ctx)
 }
 
-// Retain removes settled effects of the projects that have a retention, and
-// returns how many went. A project that any engine began within the last hour is
-// left alone.
+// Retain removes effects that were settled longer ago than their project's retention, and returns
+// how many. It skips projects that any engine has started within the last hour.
 func Retain(ctx context.Context, e *engine.Engine) (removed int, err error) {
 	return steps.Of(e).Retain(ctx)
 }
 
-// IncidentOf reads the incident of the effect that a key names:
-// [engine.ErrUnknownEffect] without a receipt, [engine.ErrNotFound] where it never
-// had an incident.
+// IncidentOf returns the incident of the effect with this key. It returns [engine.ErrUnknownEffect]
+// for a key without a receipt, and [engine.ErrNotFound] if the effect never had an incident.
 func IncidentOf(ctx context.Context, e *engine.Engine, k engine.Key) (engine.Incident, error) {
 	effect, err := e.Find(ctx, k)
 	if err != nil {

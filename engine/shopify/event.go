@@ -11,11 +11,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/currency"
 )
 
-// ParseUnverified reads an event without any proof of where it comes from:
-// only for bodies that were verified before, or fetched from Shopify's API.
+// ParseUnverified parses an event without checking its signature. Use it only for bodies that were
+// already verified or that were read from Shopify's API.
 //
-// The error is a [*MalformedError]: the topic, shop or id is missing from the
-// headers or has another form, or the body is not one JSON object.
+// It returns a [*MalformedError] if a header with the topic, shop or id is missing or malformed, or
+// if the body is not one JSON object.
 func ParseUnverified(body []byte, header http.Header) (Event, error) {
 	topic, shop := header.Get(TopicHeader), strings.ToLower(header.Get(ShopHeader))
 	if !isTopic(topic) {
@@ -29,7 +29,7 @@ func ParseUnverified(body []byte, header http.Header) (Event, error) {
 		idHeader = WebhookIDHeader
 	}
 	if !webhook.IsName(header.Get(idHeader), 255) {
-		return Event{}, &MalformedError{idHeader, "is not an event's id"}
+		return Event{}, &MalformedError{idHeader, "is not an event id"}
 	}
 	document, err := webhook.Parse(body)
 	if err != nil {
@@ -54,8 +54,8 @@ func ParseUnverified(body []byte, header http.Header) (Event, error) {
 	}, nil
 }
 
-// isTopic wants a resource and an event, such as "orders/paid", in at most 128
-// bytes of a-z, 0-9, "_", "-" and "/".
+// isTopic reports whether s is a resource and an event, such as "orders/paid": at most 128 bytes of
+// a-z, 0-9, "_", "-" and "/".
 func isTopic(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -68,9 +68,9 @@ func isTopic(s string) bool {
 	return found && resource != "" && event != "" && len(s) <= 128
 }
 
-// isShop wants NAME.myshopify.com, the form in which Shopify names shops
-// whatever other domains they have: apps look up access tokens by it, and the
-// header is not signed.
+// isShop reports whether s is NAME.myshopify.com. Shopify always uses this form, even if the shop
+// has other domains. The check is strict, because the header is not signed and apps find access
+// tokens by it.
 func isShop(s string) bool {
 	name, found := strings.CutSuffix(s, ".myshopify.com")
 	for i := range len(name) {
@@ -81,8 +81,7 @@ func isShop(s string) bool {
 	return found && name != "" && len(s) <= 255
 }
 
-// triggered is zero for what is no time, or one that not every reader of times
-// agrees on.
+// triggered is zero if s is not a time, or not one that Go and Postgres read alike.
 func triggered(s string) time.Time {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	t = t.UTC()
@@ -92,7 +91,7 @@ func triggered(s string) time.Time {
 	return t
 }
 
-// resource is the bare object that a topic sends.
+// resource is the object that a topic sends.
 type resource struct {
 	webhook.Node
 	topic string
@@ -101,8 +100,8 @@ type resource struct {
 // is reports whether the topic is about this kind of resource.
 func (r resource) is(kind string) bool { return strings.HasPrefix(r.topic, kind+"/") }
 
-// ids collects the ids in the order in which support would ask for them. What
-// is called "name" or "token" elsewhere may be a person's name or a secret.
+// ids collects the ids in the order in which support would search for them. In other resources,
+// "name" or "token" may be a person's name or a secret.
 func (r resource) ids() []string {
 	var ids webhook.Objects
 	ids.Add(r.At("id").Text())
@@ -128,7 +127,7 @@ func (r resource) customer() string {
 	return webhook.Text(r.At("customer").ID(), 255)
 }
 
-// amount is the resource's total, or nothing where it cannot be said exactly.
+// amount is the resource's total, or the zero Money if it is not exact.
 func (r resource) amount() engine.Money {
 	code := strings.ToUpper(r.At("currency").Text())
 	minor, ok := currency.Parse(r.At("total_price").Text(), code)

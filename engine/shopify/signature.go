@@ -9,22 +9,19 @@ import (
 	"net/http"
 )
 
-// ErrSignature is wrapped by every refusal of a signature. The text around it
-// names the reason and never a secret or what was received.
+// ErrSignature is wrapped by every error of [Verify]. The error's text says why, and never contains
+// a secret or the received signature.
 var ErrSignature = errors.New("shopify: signature refused")
 
-// strict is the one way of writing a signature: padded, and without stray bits
-// at its end.
+// strict accepts only one encoding of a signature: padded, and without stray bits at the end.
 var strict = base64.StdEncoding.Strict()
 
-// Sign returns the value of [SignatureHeader] for a body: for tests and demo
-// senders. The format is Shopify's: HMAC-SHA256 of the body in base64, keyed
-// with the app's client secret as it is written.
+// Sign returns the value of [SignatureHeader] for a body, for tests and demos. It is the
+// HMAC-SHA256 of the body in base64; the key is the app's client secret as text.
 func Sign(body []byte, secret string) string { return strict.EncodeToString(mac(secret, body)) }
 
-// Verify checks that the body was signed with one of the secrets. Empty
-// secrets are skipped; without any other, everything is refused. Every error
-// wraps [ErrSignature].
+// Verify checks that the body was signed with one of the secrets. Empty secrets are skipped; if
+// there is no other, every body is refused. Every error wraps [ErrSignature].
 func Verify(body []byte, header http.Header, secrets ...string) error {
 	values := header.Values(SignatureHeader)
 	switch len(values) {
@@ -32,7 +29,7 @@ func Verify(body []byte, header http.Header, secrets ...string) error {
 		return refused("the header is missing")
 	case 1:
 	default:
-		return refused("the header is there more than once")
+		return refused("the header occurs more than once")
 	}
 	signature, err := strict.DecodeString(values[0])
 	// The decoder skips line breaks; the length leaves no room for them.
@@ -51,7 +48,7 @@ func Verify(body []byte, header http.Header, secrets ...string) error {
 	case !given:
 		return refused("no secret is configured")
 	case !good:
-		return refused("it fits none of the secrets")
+		return refused("it matches none of the secrets")
 	}
 	return nil
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/currency"
 )
 
-// amount is what this event is about, or nothing where that is not said
-// exactly. previous holds what the event changed.
+// amount is the event's amount, or the zero Money if it is not exact. previous has the values
+// before the event.
 func (o object) amount(eventType string, previous webhook.Node) engine.Money {
 	var amount int64
 	var ok bool
@@ -20,8 +20,8 @@ func (o object) amount(eventType string, previous webhook.Node) engine.Money {
 	case "invoice.paid":
 		amount, ok = o.At("amount_paid").Int()
 	case "charge.refunded":
-		// The charge's total over all of its refunds, less what had been
-		// refunded before this one.
+		// amount_refunded is the sum of all refunds of the charge; subtract what was refunded
+		// before.
 		amount, ok = o.At("amount_refunded").Int()
 		if before, had := previous.At("amount_refunded").Int(); ok && had && 0 <= before && before <= amount {
 			amount -= before
@@ -39,9 +39,9 @@ func (o object) amount(eventType string, previous webhook.Node) engine.Money {
 	return engine.Money{Minor: amount, Currency: code}
 }
 
-// minorUnits turns Stripe's smallest unit into that of ISO 4217. Source:
-// https://docs.stripe.com/currencies, "special cases" (ISK and UGX are written
-// with two decimals, always 00) and "zero-decimal currencies" (MGA).
+// minorUnits converts Stripe's smallest unit to that of ISO 4217. Source:
+// https://docs.stripe.com/currencies, "special cases" (ISK and UGX are written with two decimals,
+// always 00) and "zero-decimal currencies" (MGA).
 func minorUnits(amount int64, code string) (int64, bool) {
 	switch code {
 	case "ISK", "UGX":

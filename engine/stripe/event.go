@@ -9,12 +9,12 @@ import (
 	"github.com/sendpromptly/sendpromptly/engine/internal/webhook"
 )
 
-// ParseUnverified reads an event without any proof of where it comes from:
-// only for bodies that were verified before, or fetched from Stripe's API
-// (where events can be listed for 30 days, and are not signed).
+// ParseUnverified parses an event without checking its signature. Use it only for bodies that were
+// already verified or that were read from Stripe's API, which lists the events of the last 30 days,
+// unsigned.
 //
-// The error is a [*MalformedError]: the body is not one JSON object, or has no
-// usable id or type, or its created or livemode is of another kind.
+// It returns a [*MalformedError] if the body is not one JSON object, or if its id, type, created or
+// livemode is missing or malformed.
 func ParseUnverified(body []byte) (Event, error) {
 	document, err := webhook.Parse(body)
 	if err != nil {
@@ -22,7 +22,7 @@ func ParseUnverified(body []byte) (Event, error) {
 	}
 	id, eventType := document.At("id").Text(), document.At("type").Text()
 	if !webhook.IsName(id, 255) {
-		return Event{}, &MalformedError{"id", "is not an event's id"}
+		return Event{}, &MalformedError{"id", "is not an event id"}
 	}
 	if !webhook.IsName(eventType, 128) {
 		return Event{}, &MalformedError{"type", "is not an event type"}
@@ -56,8 +56,8 @@ func ParseUnverified(body []byte) (Event, error) {
 	}, nil
 }
 
-// instant reads unix seconds, or the RFC 3339 text of Stripe's second-version
-// events, between 1970 and 9998, which every reader of times agrees on.
+// instant reads Unix seconds, or the RFC 3339 text of Stripe's v2 events, between 1970 and 9998:
+// times that Go and Postgres read alike.
 func instant(created webhook.Node) (time.Time, bool) {
 	t, err := time.Parse(time.RFC3339, created.Text())
 	if seconds, ok := created.Int(); ok {
@@ -67,14 +67,14 @@ func instant(created webhook.Node) (time.Time, bool) {
 	return t, err == nil && t.Unix() > 0 && t.Year() < 9999
 }
 
-// object is what an event is about.
+// object is the object of an event.
 type object struct{ webhook.Node }
 
-// ids collects the provider's ids in the order in which support would ask for
-// them: the object's own, then the payment's, then what it belongs to.
+// ids collects the provider's ids in the order in which support would search for them: the object's
+// own, the payment's, and those of related objects.
 func (o object) ids(related string) []string {
 	var ids webhook.Objects
-	// An object that is nobody's own record, such as a balance, has no id.
+	// Some objects, such as a balance, have no id.
 	ids.Add(o.At("id").Text(), related)
 	for _, name := range []string{"number", "payment_intent", "charge", "latest_charge", "invoice", "latest_invoice"} {
 		ids.Add(o.At(name).ID())
@@ -91,8 +91,7 @@ func (o object) ids(related string) []string {
 	return ids.IDs()
 }
 
-// customer is the customer's id. A dispute names none, but its charge does
-// where it is expanded.
+// customer is the customer's id. A dispute has none, but its charge does if it is expanded.
 func (o object) customer() string {
 	if id := o.At("customer").ID(); id != "" {
 		return id
@@ -100,8 +99,8 @@ func (o object) customer() string {
 	return o.At("charge", "customer").ID()
 }
 
-// metadata is the object's own over its subscription's, where an invoice holds
-// a snapshot of it (at the top level before 2025-03-31).
+// metadata is the object's metadata and, for an invoice, the snapshot of its subscription's (at the
+// top level before 2025-03-31). The object's own values take precedence.
 func (o object) metadata() map[string]string {
 	metadata := o.At("subscription_details", "metadata").Texts()
 	maps.Copy(metadata, o.At("parent", "subscription_details", "metadata").Texts())

@@ -15,25 +15,24 @@ import (
 // SignatureHeader is the header that carries the signature.
 const SignatureHeader = "Stripe-Signature"
 
-// Tolerance is how far a signature's time may be from now, on either side.
+// Tolerance is how far a signature's time may be before or after now.
 const Tolerance = 300 * time.Second
 
-// ErrSignature is wrapped by every refusal of a signature. The text around it
-// names the reason and never a secret or what was received.
+// ErrSignature is wrapped by every error of [Verify]. The error's text says why, and never contains
+// a secret or the received signature.
 var ErrSignature = errors.New("stripe: signature refused")
 
-// Sign returns the value of [SignatureHeader] for a body: for tests and demo
-// senders. The format is Stripe's: t=unix seconds, v1=HMAC-SHA256 in hex over
-// the time, a dot and the body, keyed with the whole secret as it is written.
+// Sign returns the value of [SignatureHeader] for a body, for tests and demos. t is at in Unix
+// seconds; v1 is the HMAC-SHA256 in hex of the time, a dot and the body. The key is the whole
+// secret as text.
 func Sign(body []byte, secret string, at time.Time) string {
 	t := strconv.FormatInt(at.Unix(), 10)
 	return "t=" + t + ",v1=" + hex.EncodeToString(mac(secret, t, body))
 }
 
-// Verify checks that the body was signed with one of the secrets no longer
-// than [Tolerance] before or after now. Empty secrets are skipped; without any
-// other, everything is refused. Unknown parts of the header are ignored. Every
-// error wraps [ErrSignature].
+// Verify checks that the body was signed with one of the secrets, at most [Tolerance] before or
+// after now. Empty secrets are skipped; if there is no other, every body is refused. Unknown parts
+// of the header are ignored. Every error wraps [ErrSignature].
 func Verify(body []byte, header http.Header, now time.Time, secrets ...string) error {
 	t, signatures, err := parseHeader(header.Values(SignatureHeader))
 	if err != nil {
@@ -64,20 +63,20 @@ func Verify(body []byte, header http.Header, now time.Time, secrets ...string) e
 	case !given:
 		return refused("no secret is configured")
 	case !good:
-		return refused("it fits none of the secrets")
+		return refused("it matches none of the secrets")
 	}
 	return nil
 }
 
-// parseHeader reads "t=…,v1=…[,v1=…][,other=…]". The time comes back as it was
-// written, because that text is what was signed.
+// parseHeader reads "t=…,v1=…[,v1=…][,other=…]". It returns the time as text, because that text was
+// signed.
 func parseHeader(values []string) (t string, signatures [][]byte, err error) {
 	switch len(values) {
 	case 0:
 		return "", nil, refused("the header is missing")
 	case 1:
 	default:
-		return "", nil, refused("the header is there more than once")
+		return "", nil, refused("the header occurs more than once")
 	}
 	for part := range strings.SplitSeq(values[0], ",") {
 		name, value, found := strings.Cut(part, "=")
@@ -91,7 +90,7 @@ func parseHeader(values []string) (t string, signatures [][]byte, err error) {
 			}
 			t = value
 		case "v1":
-			// What is not 32 bytes of hex can fit nothing; another one may.
+			// A signature that is not 32 bytes of hex cannot match; another one may.
 			if signature, err := hex.DecodeString(value); err == nil && len(signature) == sha256.Size {
 				signatures = append(signatures, signature)
 			}
@@ -106,8 +105,8 @@ func parseHeader(values []string) (t string, signatures [][]byte, err error) {
 	return t, signatures, nil
 }
 
-// isTime wants the one way of writing a number of seconds: no sign, no leading
-// zero, and short enough for an int64.
+// isTime accepts only one way to write a number of seconds: no sign, no leading zero, and short
+// enough for an int64.
 func isTime(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {

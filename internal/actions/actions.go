@@ -1,5 +1,5 @@
-// Package actions is what an operator does to an incident: one body for the
-// engine's methods, the admin API, the console, spadmin and plans.
+// Package actions performs operators' actions on incidents. The engine's methods, the admin API,
+// the console, spadmin and plans share it.
 package actions
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// The actions, spelled as on every surface.
+// The actions, with the names that every surface uses.
 const (
 	Reprocess = "reprocess"
 	Stop      = "stop"
@@ -29,27 +29,27 @@ const (
 // ErrNotFound means that the project has no such incident or effect.
 var ErrNotFound = errors.New("sendpromptly: not found in this project")
 
-// InvalidError says which part of a request is wrong. Nothing was sent to Postgres.
+// InvalidError says which part of a request is invalid. Nothing was sent to Postgres.
 type InvalidError struct {
 	// Field is id, by or note.
 	Field string
-	// Reason is the rest of the sentence that begins with the field.
+	// Reason completes the sentence that starts with the field.
 	Reason string
 }
 
 func (e *InvalidError) Error() string { return e.Field + " " + e.Reason }
 
-// RefusedError says why an action was turned down. Nothing changed.
+// RefusedError says why an action was refused. Nothing changed.
 type RefusedError struct {
-	// Action is the one that was asked for.
+	// Action is the refused action.
 	Action string
-	// State is the incident's.
+	// State is the incident's current state.
 	State string
-	// Reason is the rest of the sentence, with a hint at what to do instead.
+	// Reason says why, and what to do instead.
 	Reason string
-	// Changed says that the incident is not at the expected revision any more.
+	// Changed is true if the incident no longer has the expected revision.
 	Changed bool
-	// Revision is the incident's current one.
+	// Revision is the incident's current revision.
 	Revision int
 }
 
@@ -60,7 +60,7 @@ type Request struct {
 	// Action is one of the constants of this package.
 	Action   string
 	Incident string
-	// By is who acts, 1 to 255 characters.
+	// By is the operator, 1 to 255 characters.
 	By string
 	// Note is for close, reopen and note: 1 to 2,000 characters.
 	Note string
@@ -68,19 +68,18 @@ type Request struct {
 	Revision *int
 }
 
-// Result is what came of a [Request].
+// Result is the result of a [Request].
 type Result struct {
 	State    string
 	Revision int
-	// Attempt, ReplayID, RequestedAt and DueAt are the new attempt's, after a reprocess.
+	// Attempt, ReplayID, RequestedAt and DueAt describe the new attempt after a reprocess.
 	Attempt            int
 	ReplayID           string
 	RequestedAt, DueAt time.Time
 }
 
-// Do does one action in the caller's transaction, which must be READ COMMITTED.
-// Errors: [*InvalidError], [*RefusedError] and [ErrNotFound], after which nothing
-// has changed.
+// Do performs one action in the caller's transaction, which must be READ COMMITTED. After an
+// [*InvalidError], a [*RefusedError] or [ErrNotFound], nothing has changed.
 func Do(ctx context.Context, tx pgx.Tx, project string, r Request) (Result, error) {
 	if err := r.check(); err != nil {
 		return Result{}, err

@@ -9,19 +9,18 @@ import (
 	"time"
 )
 
-// TypeReprocess is the type of a callback that asks for a repair. A receiver
-// refuses a type that it does not know.
+// TypeReprocess is the type of a repair callback. A receiver refuses other types.
 const TypeReprocess = "effect.reprocess"
 
-// Body is what a callback says. The members are the wire's, in its order.
+// Body is the JSON body of a callback, in the order of the wire format.
 type Body struct {
 	Type string `json:"type"`
-	// ReplayID is the attempt's id: the same over all of its tries.
+	// ReplayID is the attempt's id, the same for all its tries.
 	ReplayID string `json:"replay_id"`
 	// Attempt counts the attempts of the incident, from 1.
 	Attempt int    `json:"attempt"`
 	Project string `json:"project"`
-	// Mode is "live" or "test", empty where the project has none.
+	// Mode is "live" or "test", or empty if the project has none.
 	Mode string `json:"mode"`
 	// EventID is our id of the effect; ProviderEventID is the provider's, of the event or of its object.
 	EventID           string `json:"event_id"`
@@ -31,32 +30,31 @@ type Body struct {
 	EventType         string `json:"event_type"`
 	EffectType        string `json:"effect_type"`
 	InternalReference string `json:"internal_reference"`
-	// OccurredAt is absent where the provider's time is not known.
+	// OccurredAt is absent if the provider's time is unknown.
 	OccurredAt time.Time `json:"occurred_at,omitzero"`
 	// Cause is "failed" or "missing".
 	Cause       string    `json:"cause"`
 	RequestedAt time.Time `json:"requested_at"`
-	// Amount counts minor units of Currency; it is null where no amount is known.
+	// Amount is in minor units of Currency; null if it is unknown.
 	Amount   *int64 `json:"amount"`
 	Currency string `json:"currency,omitempty"`
 	Customer string `json:"customer,omitempty"`
-	// Merchant is on whose behalf: a shop's domain, a connected account.
+	// Merchant is the seller: a shop's domain or a connected account.
 	Merchant string `json:"merchant,omitempty"`
 	// Objects are the provider's other ids.
 	Objects []string `json:"objects,omitempty"`
-	// SourceEventID is the provider's event, where ProviderEventID names an object.
+	// SourceEventID is the provider's event, if ProviderEventID names an object.
 	SourceEventID string `json:"source_event_id,omitempty"`
-	// Payload is the event as received, only where the project keeps it.
+	// Payload is the event as received, if the project stores snapshots.
 	Payload json.RawMessage `json:"payload,omitempty"`
 }
 
-// ErrBody is wrapped by every refusal of a body. The text around it names the
-// member and never its value.
+// ErrBody is wrapped by every error of [Decode]. The error's text names the member, never its
+// value.
 var ErrBody = errors.New("callback body refused")
 
-// Encode writes the body, with times in UTC. The payload's numbers and texts
-// stay as they are. It fails for a payload that is not JSON and for a time that
-// JSON cannot hold.
+// Encode encodes the body, with times in UTC. The payload's numbers and texts are not changed. It
+// fails if the payload is not JSON, and for a time that JSON cannot represent.
 func (b Body) Encode() ([]byte, error) {
 	b.OccurredAt, b.RequestedAt = b.OccurredAt.UTC(), b.RequestedAt.UTC()
 	var out bytes.Buffer
@@ -64,15 +62,14 @@ func (b Body) Encode() ([]byte, error) {
 	e.SetEscapeHTML(false)
 	if e.Encode(b) != nil {
 		// The encoder's own message may quote the payload.
-		return nil, errors.New("the callback's body cannot be written: a time or the payload is not valid")
+		return nil, errors.New("the callback's body cannot be encoded: a time or the payload is not valid")
 	}
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
-// Decode reads a body. Members that it does not know are skipped, for a newer
-// sender may have more to say; names must match exactly and appear once. The
-// type may be unknown: then nothing else is required. Every error wraps
-// [ErrBody].
+// Decode decodes a body. It ignores unknown members, because a newer sender may add some. Names
+// must match exactly and occur once. If the type is unknown, nothing else is required. Every error
+// wraps [ErrBody].
 func Decode(body []byte) (Body, error) {
 	known, err := members(body)
 	if err != nil {
@@ -107,7 +104,7 @@ func Decode(body []byte) (Body, error) {
 		{"payload", &b.Payload},
 	} {
 		if value, there := known[m.name]; there && json.Unmarshal(value, m.target) != nil {
-			return Body{}, fmt.Errorf("%w: %s is of the wrong kind", ErrBody, m.name)
+			return Body{}, fmt.Errorf("%w: %s has the wrong type", ErrBody, m.name)
 		}
 	}
 	if name := b.missing(); name != "" {
@@ -116,7 +113,7 @@ func Decode(body []byte) (Body, error) {
 	return b, nil
 }
 
-// missing names the first member without which nothing can be done.
+// missing returns the name of the first required member that is missing.
 func (b Body) missing() string {
 	if b.Type == "" {
 		return "type"
@@ -143,8 +140,8 @@ func (b Body) missing() string {
 	return ""
 }
 
-// members splits one JSON object, refusing names that appear twice: readers
-// disagree on which of the two counts.
+// members splits one JSON object. It refuses repeated names: parsers disagree on which of the two
+// counts.
 func members(body []byte) (map[string]json.RawMessage, error) {
 	malformed := errors.New("it is not one JSON object")
 	d := json.NewDecoder(bytes.NewReader(body))
@@ -159,7 +156,7 @@ func members(body []byte) (map[string]json.RawMessage, error) {
 			return nil, malformed
 		}
 		if _, twice := found[name]; twice {
-			return nil, errors.New("a member appears twice")
+			return nil, errors.New("a member occurs twice")
 		}
 		var value json.RawMessage
 		if d.Decode(&value) != nil {

@@ -1,11 +1,9 @@
-// Package callback is the wire form of the repair callback: how it is signed
-// and verified, what its body says, and when it is tried again. It does no
-// I/O: the engine claims, sends and records.
+// Package callback is the wire format of the repair callback: its signature, its body, and its
+// schedule of tries. It does no I/O; the engine claims, sends and records callbacks.
 //
-// Two signatures travel with each request. X-SendPromptly-* is the one that
-// our own handlers verify; the webhook-* headers follow the Standard Webhooks
-// specification (https://www.standardwebhooks.com), so that any of its
-// libraries verifies the same request.
+// Each request has two signatures. Our own handlers verify the X-SendPromptly-* headers. The
+// webhook-* headers follow the Standard Webhooks specification (https://www.standardwebhooks.com),
+// so that any of its libraries can verify the request.
 package callback
 
 import (
@@ -32,29 +30,28 @@ const (
 	StandardSignatureHeader = "Webhook-Signature"
 )
 
-// Tolerance is how far a callback's time may be from now, on either side.
+// Tolerance is how far a callback's time may be before or after now.
 const Tolerance = 300 * time.Second
 
-// ErrSignature is wrapped by every refusal of a signature. The text around it
-// names the reason and never a secret or what was received.
+// ErrSignature is wrapped by every error of [Verify]. The error's text says why, and never contains
+// a secret or what was received.
 var ErrSignature = errors.New("callback signature refused")
 
-// Signed is what a verified request proved besides its body.
+// Signed is what a verified request's signature covers besides the body.
 type Signed struct {
-	// Nonce differs from try to try: one that was seen before is a replay.
+	// Nonce is different in every try: one that was seen before is a replay.
 	Nonce string
-	// At is when the try was signed, to the second. Its nonce need not be
-	// remembered longer than [Tolerance] after it.
+	// At is when the try was signed, to the second. Receivers may forget its nonce [Tolerance]
+	// later.
 	At time.Time
 }
 
-// Headers signs one try of a callback: one signature a secret, in their order,
-// while one is being rotated. replayID becomes webhook-id; nonce and at are
-// those of the try. prefixed writes "v1=" before each X-SendPromptly
-// signature, for receivers that want it.
+// Headers signs one try of a callback, with one signature per secret, in their order: there are
+// several while one is being rotated. replayID becomes webhook-id; nonce and at are those of the
+// try. prefixed writes "v1=" before each X-SendPromptly signature, for receivers that need it.
 //
-// Errors: no secret, or one of another form, a nonce that no receiver would
-// take, no replay id. Nothing is ever signed by halves.
+// It returns an error without a secret, for a malformed secret or nonce, and without a replay id.
+// No headers are returned then.
 func Headers(secrets []string, replayID, nonce string, at time.Time, body []byte, prefixed bool) (http.Header, error) {
 	switch {
 	case len(secrets) == 0:
@@ -88,8 +85,8 @@ func Headers(secrets []string, replayID, nonce string, at time.Time, body []byte
 	return header, nil
 }
 
-// StandardHeaders signs any webhook after Standard Webhooks alone. id is the
-// same for every try of a message.
+// StandardHeaders signs any webhook as Standard Webhooks specifies. id is the same for every try of
+// a message.
 func StandardHeaders(secret, id string, at time.Time, body []byte) (http.Header, error) {
 	key, err := decodeSecret(secret)
 	if err != nil {
@@ -103,11 +100,10 @@ func StandardHeaders(secret, id string, at time.Time, body []byte) (http.Header,
 	return header, nil
 }
 
-// Verify checks the X-SendPromptly signature of a body: made with one of the
-// secrets, no longer than [Tolerance] before or after now. Empty secrets are
-// skipped; without any other, everything is refused. The webhook-* headers are
-// not looked at: two algorithms would be two ways in. That the nonce is new is
-// for the caller to check. Every error wraps [ErrSignature].
+// Verify checks that a body's X-SendPromptly signature was made with one of the secrets, at most
+// [Tolerance] before or after now. Empty secrets are skipped; if there is no other, every body is
+// refused. It ignores the webhook-* headers: a second algorithm would be a second way to attack.
+// The caller must check that the nonce is new. Every error wraps [ErrSignature].
 func Verify(header http.Header, body []byte, secrets []string, now time.Time) (Signed, error) {
 	t, nonce, signatures, err := parseHeaders(header)
 	if err != nil {
@@ -139,12 +135,12 @@ func Verify(header http.Header, body []byte, secrets []string, now time.Time) (S
 	case !given:
 		return Signed{}, refused("no secret is configured")
 	case !good:
-		return Signed{}, refused("it fits none of the secrets")
+		return Signed{}, refused("it matches none of the secrets")
 	}
 	return Signed{Nonce: nonce, At: at}, nil
 }
 
-// parseHeaders reads what must be there, each header exactly once.
+// parseHeaders reads the required headers; each must occur exactly once.
 func parseHeaders(header http.Header) (t, nonce string, signatures [][]byte, err error) {
 	for _, name := range []string{TimestampHeader, NonceHeader, SignatureHeader} {
 		switch len(header.Values(name)) {
@@ -152,7 +148,7 @@ func parseHeaders(header http.Header) (t, nonce string, signatures [][]byte, err
 		case 0:
 			return "", "", nil, refused(name + " is missing")
 		default:
-			return "", "", nil, refused(name + " is there more than once")
+			return "", "", nil, refused(name + " occurs more than once")
 		}
 	}
 	t, nonce = header.Get(TimestampHeader), header.Get(NonceHeader)
@@ -168,7 +164,7 @@ func parseHeaders(header http.Header) (t, nonce string, signatures [][]byte, err
 	return t, nonce, signatures, nil
 }
 
-// maxSignatures bounds the work that an unverified header can ask for.
+// maxSignatures bounds the work for an unverified header.
 const maxSignatures = 16
 
 // parseSignatures reads a comma-separated list of lower-case hex, each bare or
@@ -185,7 +181,7 @@ func parseSignatures(list string) (signatures [][]byte, ok bool) {
 	return signatures, true
 }
 
-// isNonce wants 16 to 128 characters of A-Z, a-z, 0-9, "_" and "-".
+// isNonce reports whether s is 16 to 128 characters of A-Z, a-z, 0-9, "_" and "-".
 func isNonce(s string) bool {
 	for i := range len(s) {
 		switch c := s[i]; {
@@ -197,8 +193,8 @@ func isNonce(s string) bool {
 	return len(s) >= 16 && len(s) <= 128
 }
 
-// isTime wants the one way of writing a number of seconds: no sign, no leading
-// zero, and short enough for an int64.
+// isTime accepts only one way to write a number of seconds: no sign, no leading zero, and short
+// enough for an int64.
 func isTime(s string) bool {
 	for i := range len(s) {
 		if s[i] < '0' || s[i] > '9' {

@@ -10,21 +10,20 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
 
-// Verdict is what one try came to.
+// Verdict is the result of one try.
 type Verdict string
 
-// A try is accepted, worth another one, or the end of the attempt.
+// A try is accepted, is tried again, or ends the attempt.
 const (
 	Accepted Verdict = "accepted"
 	Again    Verdict = "again"
 	Halted   Verdict = "halted"
 )
 
-// VerdictOn says what an answer means. 2xx is accepted. 3xx and 4xx halt: the
-// endpoint understood and said no, or lives elsewhere. Everything else, an
-// error of the network before all, is tried again; only an address that we
-// ourselves refuse to reach halts, for no later try would reach it. status
-// counts only where err is nil.
+// VerdictOn returns the verdict on an answer. 2xx is accepted. 3xx and 4xx halt: the endpoint
+// refused, or has moved. Everything else, such as a network error, is tried again, except that an
+// address that we refuse to reach halts, because no later try could reach it. status counts only if
+// err is nil.
 func VerdictOn(status int, err error) Verdict {
 	switch {
 	case errors.Is(err, guardedhttp.ErrBlocked):
@@ -39,15 +38,14 @@ func VerdictOn(status int, err error) Verdict {
 	return Again
 }
 
-// delays are the waits before each try of one attempt.
+// delays are the times to wait before each try of one attempt.
 var delays = [...]time.Duration{0, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, time.Hour}
 
-// Tries is how often one attempt is sent at most.
+// Tries is the most tries of one attempt.
 const Tries = len(delays)
 
-// Span is the longest that the scheduled tries of one attempt can take, from
-// the first to the start of the last: every delay at its upper bound, and no
-// receiver that asks for more time.
+// Span is the longest time from the first to the start of the last scheduled try of an attempt:
+// every delay at its upper bound, without any Retry-After.
 func Span() time.Duration {
 	var sum time.Duration
 	for _, d := range delays {
@@ -56,13 +54,12 @@ func Span() time.Duration {
 	return sum * 12 / 10
 }
 
-// maxRetryAfter bounds what a receiver may ask for.
+// maxRetryAfter is the longest Retry-After that is honored.
 const maxRetryAfter = time.Hour
 
-// Delay is the wait between a try (from 1) and the next one: the schedule's, up
-// to 20 % more or less, but no less than retryAfter (itself at most an hour).
-// spread is a random number in [0, 1). It answers false when the tries have run
-// out.
+// Delay returns how long to wait between a try (from 1) and the next one: the schedule's delay, up
+// to 20 % more or less, but at least retryAfter (which is at most an hour). spread is a random
+// number in [0, 1). It returns false after the last try.
 func Delay(try int, retryAfter time.Duration, spread float64) (wait time.Duration, again bool) {
 	if try < 1 || try >= Tries {
 		return 0, false
@@ -71,8 +68,8 @@ func Delay(try int, retryAfter time.Duration, spread float64) (wait time.Duratio
 	return max(wait, min(retryAfter, maxRetryAfter)), true
 }
 
-// RetryAfter reads the Retry-After header: seconds or an HTTP date (RFC 9110,
-// section 10.2.3), at most an hour. Anything else is no wish: 0.
+// RetryAfter reads the Retry-After header: seconds or an HTTP date (RFC 9110, section 10.2.3), at
+// most an hour. It returns 0 for anything else.
 func RetryAfter(header http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(header.Get("Retry-After"))
 	if at, err := http.ParseTime(text); err == nil {

@@ -10,7 +10,7 @@ import (
 // secretPrefix marks a webhook secret, after Standard Webhooks.
 const secretPrefix = "whsec_"
 
-// NewSecret makes a callback secret: "whsec_" and 32 random bytes in base64.
+// NewSecret creates a callback secret: "whsec_" and 32 random bytes in base64.
 func NewSecret() string {
 	key := make([]byte, 32)
 	// Read never fails: without randomness the program ends.
@@ -18,21 +18,20 @@ func NewSecret() string {
 	return secretPrefix + base64.StdEncoding.EncodeToString(key)
 }
 
-// decodeSecret reads a secret of the form that receivers expect: "whsec_" and 24
-// to 64 bytes (the bounds of Standard Webhooks) in padded base64. The error never
-// repeats the secret.
+// decodeSecret decodes a secret: "whsec_" and 24 to 64 bytes (the limits of Standard Webhooks) in
+// padded base64. The error never repeats the secret.
 func decodeSecret(secret string) ([]byte, error) {
 	text, found := strings.CutPrefix(secret, secretPrefix)
 	if !found {
-		return nil, errors.New("a callback secret begins with whsec_")
+		return nil, errors.New("a callback secret must start with whsec_")
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(text)
 	// The decoder skips line breaks; written again they would be gone.
 	if err != nil || base64.StdEncoding.EncodeToString(key) != text {
-		return nil, errors.New("a callback secret is whsec_ and padded base64")
+		return nil, errors.New("a callback secret must be whsec_ and padded base64")
 	}
 	if len(key) < 24 || len(key) > 64 {
-		return nil, errors.New("a callback secret holds 24 to 64 bytes")
+		return nil, errors.New("a callback secret must have 24 to 64 bytes")
 	}
 	return key, nil
 }

@@ -1,5 +1,5 @@
-// Package caught turns panics into errors: background work runs inside the
-// process of somebody's payment service, which must not end with it.
+// Package caught turns panics into errors: background work runs inside the app's process and must
+// not end it.
 package caught
 
 import (
@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// Error is a panic. Its text is one line; Stack says where it was.
+// Error is a panic. Its text is one line; Stack is the stack at the panic.
 type Error struct {
 	Value any
 	Stack string
@@ -20,16 +20,16 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Unwrap is the panic's value where that is an error.
+// Unwrap returns the panic's value if it is an error.
 func (e *Error) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
 }
 
-// maxStack is enough of a stack to find the line.
+// maxStack is how much of a stack is kept, in bytes: enough to find the line.
 const maxStack = 8 << 10
 
-// Panic is deferred, and adds a panic to the error that the function returns.
+// Panic must be deferred. It joins a panic with the error that the function returns.
 func Panic(err *error) {
 	if value := recover(); value != nil {
 		stack := debug.Stack()
@@ -37,19 +37,19 @@ func Panic(err *error) {
 	}
 }
 
-// Call calls do. A panic in it is an error.
+// Call calls do and returns a panic in it as an error.
 func Call(do func() error) (err error) {
 	defer Panic(&err)
 	return do()
 }
 
-// Is says whether err came of a panic.
+// Is reports whether err contains a panic.
 func Is(err error) bool {
 	var panicked *Error
 	return errors.As(err, &panicked)
 }
 
-// stacks are those of all panics that err came of.
+// stacks returns the stacks of all panics in err.
 func stacks(err error) (all []string) {
 	switch e := err.(type) { //nolint:errorlint // every branch is walked below
 	case *Error:
@@ -64,8 +64,8 @@ func stacks(err error) (all []string) {
 	return all
 }
 
-// Log tells logger of err, with the stacks where panics were among it. A logger
-// that panics itself loses the line to the standard error.
+// Log logs err, with the stacks of its panics. If the logger itself panics, the message goes to
+// standard error.
 func Log(ctx context.Context, logger *slog.Logger, level slog.Level, message string, err error, attrs ...any) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -76,5 +76,5 @@ func Log(ctx context.Context, logger *slog.Logger, level slog.Level, message str
 	if all := stacks(err); len(all) > 0 {
 		attrs = append(attrs, "stack", strings.Join(all, "\n"))
 	}
-	logger.Log(ctx, level, message, attrs...) //nolint:sloglint // the message is a constant of whoever calls
+	logger.Log(ctx, level, message, attrs...) //nolint:sloglint // the message is a constant of the caller
 }

@@ -1,6 +1,5 @@
-// Package chain computes the hashes of timeline entries from the documented
-// format, docs/proof-format.md, apart from the database's own functions: whoever
-// can alter rows can replace those as well.
+// Package chain computes the hashes of timeline entries as docs/proof-format.md specifies. It does
+// not use the database's functions: anyone who can alter rows can replace those too.
 package chain
 
 import (
@@ -10,8 +9,8 @@ import (
 	"strconv"
 )
 
-// Entry is what enters one hash. At is in microseconds since 1970, as decimal
-// text; nil where there is no value.
+// Entry is the input of one hash. At is in microseconds since 1970, as decimal text. A missing
+// value is nil.
 type Entry struct {
 	Seq          int
 	Kind, At     string
@@ -20,7 +19,7 @@ type Entry struct {
 	EventType    *string
 	Effect       string
 	EffectID     string
-	// Fields are the names of the hidden fields, Commitments stand for their values.
+	// Fields are the names of the hidden fields; Commitments replace their values.
 	Fields      []string
 	Commitments [][]byte
 }
@@ -34,7 +33,7 @@ type Field struct {
 // Start is the hash before the first entry.
 func Start() []byte { return make([]byte, sha256.Size) }
 
-// Hash is the chain's head after the entry.
+// Hash returns the chain's head after the entry.
 func (e Entry) Hash(previous []byte) []byte {
 	out := bytes.Clone(previous)
 	for _, value := range []*string{
@@ -55,7 +54,7 @@ func (e Entry) Hash(previous []byte) []byte {
 	return sum[:]
 }
 
-// FieldSalt derives the salt of one field of one entry. It reveals no other.
+// FieldSalt derives the salt of one field of one entry. It reveals no other salt.
 func FieldSalt(effectSalt []byte, seq int, name string) []byte {
 	in := bytes.Clone(effectSalt)
 	in = binary.BigEndian.AppendUint64(in, uint64(seq)) //nolint:gosec // seq counts from 1
@@ -63,13 +62,13 @@ func FieldSalt(effectSalt []byte, seq int, name string) []byte {
 	return sum[:]
 }
 
-// Commit is what stands for a value in a hash.
+// Commit returns the commitment that replaces a value in a hash.
 func Commit(fieldSalt, value []byte) []byte {
 	sum := sha256.Sum256(append(bytes.Clone(fieldSalt), value...))
 	return sum[:]
 }
 
-// Prefixed is a value with its length before it.
+// Prefixed returns a value with its length before it.
 func Prefixed(value string) []byte { return appendPrefixed(nil, append([]byte{}, value...)) }
 
 // appendPrefixed writes a value with its length before it, -1 for nil.

@@ -1,5 +1,5 @@
-// Package currency knows how many decimals a currency has and turns decimal
-// amounts into minor units and back, exactly: no floating point anywhere.
+// Package currency knows how many decimals a currency has, and converts decimal amounts to minor
+// units and back, exactly and without floating point.
 package currency
 
 import (
@@ -16,8 +16,8 @@ var exponents = map[string]int{
 	"CLF": 4, "UYW": 4,
 }
 
-// Exponent returns the number of decimals of an ISO 4217 code, in any case;
-// 2 for every code that ISO does not except from it.
+// Exponent returns the number of decimals of an ISO 4217 code in any case: 2 for every code that is
+// not in exponents.
 func Exponent(code string) int {
 	if e, ok := exponents[strings.ToUpper(code)]; ok {
 		return e
@@ -36,10 +36,9 @@ func IsCode(code string) bool {
 	return len(code) == 3
 }
 
-// Parse turns a decimal amount such as "19.99" into minor units of the
-// currency. It answers false where the amount cannot be said exactly: not of
-// the form -?digits[.digits], a fraction finer than the minor unit, or more
-// than 64 bits.
+// Parse converts a decimal amount such as "19.99" to minor units of the currency. It returns false
+// if the amount is not of the form -?digits[.digits], has a fraction finer than the minor unit, or
+// needs more than 64 bits.
 func Parse(decimal, code string) (minor int64, ok bool) {
 	if !IsCode(code) {
 		return 0, false
@@ -64,8 +63,8 @@ func Parse(decimal, code string) (minor int64, ok bool) {
 	return minor, err == nil
 }
 
-// Format writes minor units as a decimal amount, with all the decimals of the
-// currency: 1999 "EUR" is "19.99", 1999 "JPY" is "1999".
+// Format returns minor units as a decimal amount, with all decimals of the currency: 1999 "EUR" is
+// "19.99", 1999 "JPY" is "1999".
 func Format(minor int64, code string) string {
 	digits, sign := strconv.FormatInt(minor, 10), ""
 	if strings.HasPrefix(digits, "-") {

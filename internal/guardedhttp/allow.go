@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// ParseAllow reads the setting of allowed networks: CIDRs separated by commas,
-// such as "127.0.0.0/8, ::1/128"; a single address stands for itself. Nothing
-// but spaces gives none. The error names the entry by its number.
+// ParseAllow parses the setting of allowed networks: CIDRs or single addresses separated by commas,
+// such as "127.0.0.0/8, ::1". A blank setting allows none. The error has the number of the invalid
+// entry.
 func ParseAllow(list string) ([]netip.Prefix, error) {
 	if strings.TrimSpace(list) == "" {
 		return nil, nil
@@ -24,7 +24,7 @@ func ParseAllow(list string) ([]netip.Prefix, error) {
 	return networks, nil
 }
 
-// parseNetwork refuses what is likely not what was meant, and says so.
+// parseNetwork also refuses valid networks that are probably a mistake.
 func parseNetwork(s string) (network netip.Prefix, problem string) {
 	network, err := netip.ParsePrefix(s)
 	if err != nil {

@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// maxText bounds what is kept of an answer, in bytes.
+// maxText is how much of an answer is stored, in bytes.
 const maxText = 4 << 10
 
-// Text reads the beginning of an answer's body, at most 4 KiB, as text that can
-// be stored and shown: valid UTF-8 without NUL. What was read before an error
-// counts. It does not close the body.
+// Text reads the beginning of an answer's body, at most 4 KiB, as text that can be stored and
+// shown: valid UTF-8 without NUL. After a read error it returns what was read before. It does not
+// close the body.
 func Text(body io.Reader) string {
-	// The error says nothing about what was read, which is all that is wanted.
+	// The error does not matter: what was read is enough.
 	read, _ := io.ReadAll(io.LimitReader(body, maxText))
 	text := strings.ReplaceAll(strings.ToValidUTF8(string(read), "\uFFFD"), "\x00", "")
 	if len(text) <= maxText {

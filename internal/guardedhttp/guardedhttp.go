@@ -1,8 +1,7 @@
-// Package guardedhttp is the one HTTP client for everything that leaves: repair
-// callbacks, alerts, OIDC. Whatever a URL says and whatever it resolves to, no
-// byte goes to an address that is not public, unless its network was allowed;
-// http is spoken only within an allowed network. It follows no redirect, asks
-// no proxy, keeps no cookies, and bounds time and size.
+// Package guardedhttp is the HTTP client for all outgoing requests: repair callbacks, alerts, OIDC.
+// It connects only to public addresses over https and to addresses in allowed networks over https
+// or http, whatever a URL says and resolves to. It follows no redirect, uses no proxy, keeps no
+// cookies, and limits time and size.
 package guardedhttp
 
 import (
@@ -18,29 +17,26 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// Timeout bounds a whole exchange: name, connection, request and the reading of
-// the answer.
+// Timeout bounds a whole exchange: the lookup, connection, request, and reading the answer.
 const Timeout = 15 * time.Second
 
-// MaxBody is how much of an answer can be read at all, in bytes; reading on is
-// an error that wraps a [*http.MaxBytesError]. Most callers want [Text].
+// MaxBody is how much of an answer can be read, in bytes. Reading more returns an error that wraps
+// a [*http.MaxBytesError]. Most callers need only [Text].
 const MaxBody = 1 << 20
 
-// userAgent names us to whoever operates the other side.
+// userAgent identifies us to the operator of the other side.
 const userAgent = "SendPromptly (+https://github.com/sendpromptly/sendpromptly)"
 
-// ErrBlocked is wrapped by every refusal of ours to connect: the address is not
-// public, or the URL is http, and no allowed network holds the address.
+// ErrBlocked is wrapped by every refusal to connect: the address is in no allowed network, and it
+// is not public or the URL is http.
 var ErrBlocked = errors.New("blocked: not a public address over https, and not in an allowed network")
 
-// New returns a client for public addresses over https and for the allowed
-// networks over https and http. A redirect is returned as it is. The address is
-// checked when it is dialled, after every name, spelling and resolver has had
-// its say. Callers share one client and call its CloseIdleConnections when they
-// are done with it.
+// New returns a client for public addresses over https and for the allowed networks over https and
+// http. A redirect is returned as the answer. The address is checked when it is dialled, after all
+// resolving. Share one client, and call its CloseIdleConnections at the end.
 func New(allow []netip.Prefix) *http.Client { return newClient(allow, nil) }
 
-// newClient takes the resolver of tests; nil is the system's.
+// newClient takes a resolver for tests; nil is the system's.
 func newClient(allow []netip.Prefix, resolver *net.Resolver) *http.Client {
 	g := newGuard(allow)
 	return &http.Client{
@@ -71,7 +67,7 @@ func newTransport(resolver *net.Resolver, reachable func(netip.Addr) bool) *http
 	return &http.Transport{
 		Proxy:                  nil, // not even the environment's
 		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true, // a dialer of one's own turns it off
+		ForceAttemptHTTP2:      true, // a custom dialer turns it off
 		DisableCompression:     true, // a small answer must not unfold into a large one
 		TLSHandshakeTimeout:    5 * time.Second,
 		ResponseHeaderTimeout:  Timeout,
@@ -82,15 +78,14 @@ func newTransport(resolver *net.Resolver, reachable func(netip.Addr) bool) *http
 	}
 }
 
-// transport picks the pool and refuses what no address can make right.
+// transport picks the pool, and refuses URLs that are invalid for every address.
 type transport struct{ https, http *http.Transport }
 
-// RoundTrip implements [http.RoundTripper].
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	through, err := t.pick(r)
 	if err != nil {
 		if r.Body != nil {
-			_ = r.Body.Close() // what RoundTrip owes on every path
+			_ = r.Body.Close() // RoundTrip must close it, also on errors
 		}
 		return nil, err
 	}
@@ -109,7 +104,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (t *transport) pick(r *http.Request) (*http.Transport, error) {
 	if r.URL.User != nil {
-		return nil, fmt.Errorf("%w: the URL holds a user name", ErrBlocked)
+		return nil, fmt.Errorf("%w: the URL has a user name", ErrBlocked)
 	}
 	switch r.URL.Scheme {
 	case "https":
@@ -126,22 +121,21 @@ func (t *transport) CloseIdleConnections() {
 	t.http.CloseIdleConnections()
 }
 
-// guard tells which addresses may be reached.
+// guard decides which addresses may be reached.
 type guard struct {
 	networks []netip.Prefix
 	special  *ssrf.Guardian
 }
 
-// wireServer is public by its number and answers only inside of a cloud, where
-// it speaks with the host's agent.
+// wireServer has a public address, but exists only inside Azure, where it serves the host's agent.
 var wireServer = netip.MustParsePrefix("168.63.129.16/32")
 
 func newGuard(allow []netip.Prefix) guard {
 	return guard{allow, ssrf.New(ssrf.WithAnyPort(), ssrf.WithDeniedV4Prefixes(wireServer))}
 }
 
-// allowed reports whether the operator named a network with this address. An
-// IPv4 address written in IPv6 counts as IPv4.
+// allowed reports whether the address is in an allowed network. An IPv4-mapped IPv6 address counts
+// as IPv4.
 func (g guard) allowed(ip netip.Addr) bool {
 	ip = ip.Unmap()
 	for _, network := range g.networks {
@@ -152,11 +146,11 @@ func (g guard) allowed(ip netip.Addr) bool {
 	return false
 }
 
-// public reports whether the address belongs to the internet at large.
+// public reports whether the address is on the public internet.
 func (g guard) public(ip netip.Addr) bool { return g.special.SafeAddr(ip) == nil }
 
-// WithoutURL takes the URL out of an error of a client: the URLs of alert
-// channels are secrets, and so may be the query of a repair URL.
+// WithoutURL removes the URL from a client's error: the URLs of alert channels are secrets, and a
+// repair URL's query may be one.
 func WithoutURL(err error) error {
 	var withURL *url.Error
 	if errors.As(err, &withURL) {

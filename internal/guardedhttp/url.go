@@ -11,16 +11,14 @@ import (
 // maxURL bounds a URL, in bytes.
 const maxURL = 2048
 
-// CheckURL refuses, when a URL is set, what the client could never reach:
-// everything but an absolute URL of at most 2,048 bytes with a host, without
-// user name and fragment. https takes any host name and every address that is
-// public or allowed. http takes an allowed address, or, where networks are
-// allowed at all, a name that cannot be public: one without a dot, or below
-// .localhost, .local or .internal. Names are not looked up: what they lead to
-// is checked when it is dialled.
+// CheckURL refuses a new setting that the client could never reach. A URL must be absolute, at most
+// 2,048 bytes long, and have a host but no user name and no fragment. An https URL may have any
+// host name, and any address that is public or allowed. An http URL may have an allowed address. If
+// any network is allowed, it may also have a name that cannot be public: one without a dot, or one
+// that ends in .localhost, .local or .internal. Names are not resolved here; their addresses are
+// checked when they are dialled.
 //
-// The error completes a sentence that begins with the setting's name, and never
-// repeats the URL.
+// The error completes a sentence that starts with the setting's name, and never repeats the URL.
 func CheckURL(raw string, allow []netip.Prefix) error {
 	if len(raw) > maxURL {
 		return errors.New("is longer than 2048 bytes")
@@ -34,9 +32,9 @@ func CheckURL(raw string, allow []netip.Prefix) error {
 	case u.Scheme != "https" && u.Scheme != "http", u.Opaque != "", u.Hostname() == "":
 		return errors.New("must be absolute, such as https://app.example.com/repair")
 	case u.User != nil:
-		return errors.New("may not hold a user name or password")
+		return errors.New("must not contain a user name or password")
 	case strings.Contains(raw, "#"):
-		return errors.New("may not hold a fragment")
+		return errors.New("must not contain a fragment")
 	case err != nil, port > 65535, strings.HasSuffix(u.Host, ":"):
 		return errors.New("has a port that does not exist")
 	}
@@ -71,8 +69,8 @@ func checkHost(host string, secure bool, g guard) error {
 	return nil
 }
 
-// isName wants labels of letters, digits, "-" and "_", none empty, as they are
-// sent: other scripts in their ASCII form.
+// isName reports whether s is a host name in ASCII: non-empty labels of letters, digits, "-" and
+// "_".
 func isName(s string) bool {
 	for label := range strings.SplitSeq(s, ".") {
 		if label == "" || len(label) > 63 {

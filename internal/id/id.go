@@ -1,4 +1,4 @@
-// Package id makes UUIDs in their text form; package input checks them.
+// Package id creates UUIDs in text form; package input checks them.
 package id
 
 import (
@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 )
 
-// New makes a random UUID (version 4).
+// New creates a random UUID (version 4).
 func New() string {
 	var b [16]byte
 	rand.Read(b[:]) // never fails: crypto/rand ends the process instead

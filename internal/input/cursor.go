@@ -5,21 +5,20 @@ import (
 	"strings"
 )
 
-// Cursor is a place in the feed of changes: everything up to it has been
-// delivered and nothing can appear before it any more.
+// Cursor is a position in the feed of changes. Everything before it has been delivered, and nothing
+// can appear there any more.
 type Cursor struct {
 	// Xid is a transaction id of Postgres (xid8).
 	Xid uint64
 	Seq int64
 }
 
-// String is the cursor as readers keep it: XID-SEQ.
+// String returns the cursor's text form: XID-SEQ.
 func (c Cursor) String() string {
 	return strconv.FormatUint(c.Xid, 10) + "-" + strconv.FormatInt(c.Seq, 10)
 }
 
-// ParseCursor reads what [Cursor.String] writes, and nothing else; "" is the
-// beginning of the feed.
+// ParseCursor parses the form of [Cursor.String] only; "" is the beginning of the feed.
 func ParseCursor(s string) (c Cursor, reason string) {
 	if s == "" {
 		return Cursor{}, ""

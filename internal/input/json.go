@@ -8,8 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// JSON checks a document that is kept or passed on: one JSON value of at most
-// limit bytes that every reader reads alike.
+// JSON checks a document that is stored or passed on: one JSON value of at most limit bytes that
+// all parsers read alike.
 func JSON(document []byte, limit int) string {
 	if len(document) > limit {
 		return "is longer than " + strconv.Itoa(limit>>10) + " KiB"
@@ -17,8 +17,8 @@ func JSON(document []byte, limit int) string {
 	return agreed(document)
 }
 
-// agreed says what keeps readers of JSON from agreeing on a document, but for
-// members that come twice.
+// agreed returns the reason why parsers may read a document differently, except for repeated
+// members.
 func agreed(document []byte) string {
 	switch {
 	case len(bytes.TrimSpace(document)) == 0:
@@ -28,13 +28,13 @@ func agreed(document []byte) string {
 	case !json.Valid(document): // a byte order mark and anything after the value too
 		return "is not one valid JSON value"
 	case loneSurrogate(document):
-		return "holds half of a surrogate pair"
+		return "contains half of a surrogate pair"
 	}
 	return ""
 }
 
-// loneSurrogate looks for escapes from \ud800 to \udfff that are not a pair, in
-// valid JSON: readers disagree on what such a text is.
+// loneSurrogate finds escapes from \ud800 to \udfff that are not a pair, in valid JSON: parsers
+// read such texts differently.
 func loneSurrogate(document []byte) bool {
 	open := false // the escape just read is the first half of a pair
 	for i := 0; i < len(document); i++ {
@@ -54,29 +54,28 @@ func loneSurrogate(document []byte) bool {
 	return open
 }
 
-// TooMany is what is wrong with a body of more members than [Body] allows.
+// TooMany is the reason for a body with more members than [Body] allows.
 const TooMany = "has too many members"
 
 // Element is an element of an array in a path.
 const Element = "[]"
 
-// Body says how a request's body of JSON is read. encoding/json by itself lets
-// nearly everything pass that is refused here.
+// Body defines which JSON a request's body may contain. encoding/json alone accepts nearly
+// everything that is refused here.
 type Body struct {
-	// Depth bounds how deep the body may nest, the outermost value included.
+	// Depth is how deep the body may nest, including the outermost value.
 	Depth int
-	// Members bounds how many the outermost object has; 0 is no bound. One member
-	// too many gives [TooMany], also where one comes twice.
+	// Members is the most members of the outermost object; 0 is no limit. More members give
+	// [TooMany], even if one is repeated.
 	Members int
-	// Known says whether the member with this path may be there: its name behind
-	// those of the objects that it is in, with [Element] for an array's. nil knows all.
+	// Known reports whether a member is allowed. Its path has the names of the objects around it,
+	// with [Element] for an array. nil allows all.
 	Known func(path []string) bool
 }
 
-// Check reads a body: one value that every reader reads alike, every member
-// known, in its own spelling, once, and not nested too deep. at is where the
-// fault is, as in note or items[].id, "" for the body as a whole; reason is ""
-// where nothing is wrong.
+// Check checks a body: one value that all parsers read alike, not nested too deep, with known
+// members only, exactly spelled and none repeated. at is where the fault is, such as note or
+// items[].id, or "" for the whole body; reason is "" for a valid body.
 func (b Body) Check(body []byte) (at, reason string) {
 	if reason := agreed(body); reason != "" {
 		return "", reason
@@ -87,7 +86,7 @@ func (b Body) Check(body []byte) (at, reason string) {
 	return strings.ReplaceAll(strings.Join(w.path, "."), "."+Element, Element), w.reason
 }
 
-// walk is one reading. After a fault, path says where it is.
+// walk is one pass over a body. After a fault, path is where it is.
 type walk struct {
 	Body
 	decoder *json.Decoder
@@ -96,7 +95,7 @@ type walk struct {
 	reason  string
 }
 
-// value reads one value and says whether to go on.
+// value reads one value and reports whether to continue.
 func (w *walk) value() bool {
 	token, err := w.decoder.Token()
 	if err != nil {
@@ -107,7 +106,7 @@ func (w *walk) value() bool {
 		return true
 	}
 	if w.depth++; w.depth > w.Depth {
-		return w.fault("nests too deep")
+		return w.fault("is nested too deep")
 	}
 	read := w.elements
 	if delim == '{' {
@@ -143,7 +142,7 @@ func (w *walk) members() bool {
 		case w.depth == 1 && w.Members > 0 && n > w.Members:
 			return w.fault(TooMany)
 		case w.Known != nil && !w.Known(append(w.path, name)):
-			return w.fault("holds a member that is not known") // its name is the caller's own text
+			return w.fault("has an unknown member") // its name is the caller's own text
 		case seen[name]:
 			doubled, twice = true, name
 		}
@@ -158,10 +157,10 @@ func (w *walk) members() bool {
 	case !doubled:
 		return true
 	case w.Known == nil:
-		return w.fault("holds a member twice")
+		return w.fault("has a member twice")
 	}
 	w.path = append(w.path, twice)
-	return w.fault("comes twice")
+	return w.fault("occurs twice")
 }
 
 func (w *walk) fault(reason string) bool {

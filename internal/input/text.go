@@ -1,10 +1,9 @@
-// Package input says once what text, ids, times and numbers from outside may
-// be, for Go callers, the command line, forms and both APIs.
+// Package input defines which texts, ids, times and numbers are valid, for Go callers, the command
+// line, forms and both APIs.
 //
-// A check returns what is wrong with a value, as the rest of a sentence that
-// begins with the field's name: "is longer than 255 characters". It returns ""
-// where nothing is wrong, and never repeats the value, which may be a secret.
-// Each caller puts the reason into its own kind of error.
+// A check returns the reason why a value is invalid, as the rest of a sentence that starts with the
+// field's name: "is longer than 255 characters". It returns "" for a valid value, and never repeats
+// the value, which may be a secret. Each caller puts the reason into its own type of error.
 package input
 
 import (
@@ -14,9 +13,9 @@ import (
 	"unicode/utf8"
 )
 
-// The limits of the texts that several surfaces take, in characters.
+// The limits of texts, in characters.
 const (
-	// NameLimit is for what names something: an event's id, an object's id, an operator.
+	// NameLimit is for names and ids: an event's id, an object's id, an operator.
 	NameLimit = 255
 	// EffectLimit is for the type of an effect, and for a provider.
 	EffectLimit = 64
@@ -35,14 +34,14 @@ func Text(s string, limit int) string {
 	case !utf8.ValidString(s):
 		return "is not valid UTF-8"
 	case strings.ContainsRune(s, 0):
-		return "holds a NUL character"
+		return "contains a NUL character"
 	case utf8.RuneCountInString(s) > limit:
 		return "is longer than " + strconv.Itoa(limit) + " characters"
 	}
 	return ""
 }
 
-// Present is [Text] for a text that must say something: spaces alone do not.
+// Present is [Text] for a text that must not be empty or blank.
 func Present(s string, limit int) string {
 	if strings.TrimSpace(s) == "" {
 		return "is empty"
@@ -50,8 +49,8 @@ func Present(s string, limit int) string {
 	return Text(s, limit)
 }
 
-// Name is [Text] for a part of a key or an id of somebody else: it must be
-// there, without spaces and control characters.
+// Name is [Text] for a part of a key or another system's id: not empty, without spaces and control
+// characters.
 func Name(s string, limit int) string {
 	if s == "" {
 		return "is empty"
@@ -60,18 +59,18 @@ func Name(s string, limit int) string {
 		return reason
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }) {
-		return "may not hold spaces or control characters"
+		return "must not contain spaces or control characters"
 	}
 	return ""
 }
 
-// Label checks a one-line text that people read: present, without control characters.
+// Label checks a one-line text for people: not blank, without control characters.
 func Label(s string, limit int) string {
 	if reason := Present(s, limit); reason != "" {
 		return reason
 	}
 	if strings.ContainsFunc(s, unicode.IsControl) {
-		return "may not hold control characters"
+		return "must not contain control characters"
 	}
 	return ""
 }
@@ -83,13 +82,13 @@ func Provider(s string) string {
 	}
 	for _, r := range s {
 		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' && r != '-' {
-			return "may hold only a-z, 0-9, \"_\" and \"-\""
+			return "must contain only a-z, 0-9, \"_\" and \"-\""
 		}
 	}
 	return ""
 }
 
-// Currency checks a code of ISO 4217, in any case. It does not know which exist.
+// Currency checks the form of an ISO 4217 code, in any case, not whether the code exists.
 func Currency(s string) string {
 	if len(s) != 3 || strings.ContainsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') }) {
 		return "is not an ISO 4217 code of three letters"
@@ -97,11 +96,10 @@ func Currency(s string) string {
 	return ""
 }
 
-// Cut makes any text storable and at most limit characters long: invalid UTF-8
-// is replaced, NUL is dropped, and the rest is cut. It is for messages, which
-// must never be the reason that a failure goes unrecorded.
+// Cut makes any text storable: it replaces invalid UTF-8, drops NUL and cuts the text to limit
+// characters. It is for messages, so that an unusual message never prevents recording a failure.
 func Cut(s string, limit int) string {
-	// Nothing behind this many bytes can be kept, so that a message of megabytes costs no more than its beginning.
+	// No more bytes can be kept, so a message of megabytes costs no more than its beginning.
 	s = s[:min(len(s), (limit+1)*utf8.UTFMax)]
 	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "")
 	kept := 0
@@ -114,8 +112,7 @@ func Cut(s string, limit int) string {
 	return s
 }
 
-// Clip is a text of at most limit characters for people to read, which shows
-// where it was cut.
+// Clip cuts a text for people to limit characters; an ellipsis shows the cut.
 func Clip(s string, limit int) string {
 	if utf8.RuneCountInString(s) <= limit {
 		return s

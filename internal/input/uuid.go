@@ -2,13 +2,13 @@ package input
 
 import "strings"
 
-// NotAnID is what is wrong with an id that we did not give out.
-const NotAnID = "is not an id of ours, a UUID"
+// NotAnID is the reason for an id that we cannot have issued.
+const NotAnID = "is not a SendPromptly id (a UUID)"
 
 const (
-	// zeroID is no effect's and no incident's.
+	// zeroID is never the id of an effect or an incident.
 	zeroID = "00000000-0000-0000-0000-000000000000"
-	// LastID is after every id of ours: where the first page of a list begins.
+	// LastID sorts after every id: the first page of a list begins there.
 	LastID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
 )
 
@@ -27,7 +27,7 @@ func UUID(s string) string {
 	return ""
 }
 
-// CanonicalUUID is an id of ours as we write it, in lower case, or "".
+// CanonicalUUID returns an id in lower case, or "" if it is not valid.
 func CanonicalUUID(s string) string {
 	if UUID(s) != "" {
 		return ""

@@ -20,18 +20,19 @@ const (
 	DemoPrefix = "sendpromptly_demo_"
 )
 
-// cloneTries bounds the attempts at a template that somebody is connected to. Postgres itself waits up to five
-// seconds in each of them, so this is half a minute.
+// cloneTries bounds the tries to copy a template that is in use. Postgres waits up to five seconds
+// in each, so this is half a minute.
 const cloneTries = 6
 
-// RandomName returns a database name that begins with prefix (TestPrefix or DemoPrefix) and is new on any server.
+// RandomName returns a unique database name that starts with prefix (TestPrefix or DemoPrefix).
 func RandomName(prefix string) string {
 	return prefix + strings.ToLower(rand.Text()[:16])
 }
 
-// CreateDatabase creates a database and returns its connection string. It is a copy of template, or pristine when
-// template is empty. The name must begin with TestPrefix or DemoPrefix. Any number of copies of one template may be
-// made at once; while somebody is connected to the template it waits, for half a minute at most.
+// CreateDatabase creates a database and returns its connection string. The database is a copy of
+// template, or empty if template is "". The name must start with TestPrefix or DemoPrefix. Any
+// number of copies may be made at once. While the template is in use, it waits for at most half a
+// minute.
 func (s *Server) CreateDatabase(ctx context.Context, name, template string) (string, error) {
 	if err := ours(name); err != nil {
 		return "", err
@@ -41,7 +42,7 @@ func (s *Server) CreateDatabase(ctx context.Context, name, template string) (str
 		return "", err
 	}
 	if template == "" {
-		// template1 may hold what its owner put there, and is in use more often.
+		// template1 may contain additions of its owner, and is in use more often.
 		template = "template0"
 	}
 	create := "CREATE DATABASE " + quote(name) + " TEMPLATE " + quote(template)
@@ -62,8 +63,9 @@ func (s *Server) CreateDatabase(ctx context.Context, name, template string) (str
 	return dsn, nil
 }
 
-// DropDatabase drops a database made by CreateDatabase and ends the connections to it. It refuses every name that
-// does not begin with TestPrefix or DemoPrefix. A database that does not exist is no error.
+// DropDatabase drops a database made by CreateDatabase and ends the connections to it. It refuses
+// every name that does not start with TestPrefix or DemoPrefix. It is not an error if the database
+// does not exist.
 func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	if err := ours(name); err != nil {
 		return err
@@ -78,8 +80,8 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// admin runs f on a connection of its own to the administrative database. A connection costs a few milliseconds
-// beside the sixty of a copy, and there is no broken one to keep after a cancelled statement.
+// admin runs f on a new connection to the administrative database. That takes a few milliseconds,
+// while a copy takes sixty, and no broken connection remains after a cancelled statement.
 func (s *Server) admin(ctx context.Context, f func(conn *pgx.Conn) error) error {
 	cfg, err := pgx.ParseConfig(s.url)
 	if err != nil {
@@ -95,7 +97,7 @@ func (s *Server) admin(ctx context.Context, f func(conn *pgx.Conn) error) error 
 	return f(conn)
 }
 
-// ours refuses to create or drop what might be somebody's real database.
+// ours refuses a name that might be of a real database.
 func ours(name string) error {
 	if !strings.HasPrefix(name, TestPrefix) && !strings.HasPrefix(name, DemoPrefix) {
 		return fmt.Errorf("localpg: database name %q must begin with %s or %s", name, TestPrefix, DemoPrefix)
@@ -106,13 +108,13 @@ func ours(name string) error {
 	return nil
 }
 
-// templateBusy reports whether err says that somebody is connected to the template (object_in_use).
+// templateBusy reports whether err says that the template is in use (object_in_use).
 func templateBusy(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "55006"
 }
 
-// withDatabase returns the connection string with another database in it. Both forms of libpq are understood.
+// withDatabase returns the connection string with another database. It accepts both forms of libpq.
 func withDatabase(dsn, name string) (string, error) {
 	if !strings.HasPrefix(dsn, "postgres://") && !strings.HasPrefix(dsn, "postgresql://") {
 		return dsn + " dbname=" + name, nil // in a list of words the last one counts

@@ -1,12 +1,13 @@
-// Package localpg finds a Postgres to work on, or starts one.
+// Package localpg finds a Postgres server, or starts one.
 //
-// The demo and every test need a real Postgres and must not ask their reader to prepare one. Open uses the server
-// named by DATABASE_URL; without it, it starts a throw-away server from the newest local installation; without an
-// installation, from a Docker image. Most callers need Open, CreateDatabase and Close.
+// The demo and every test need a real Postgres, and should need no preparation. Open uses the
+// server in DATABASE_URL. If that is not set, it starts a temporary server from the newest local
+// installation or, without one, from a Docker image. Most callers need Open, CreateDatabase and
+// Close.
 //
-// What it promises: the database that DATABASE_URL names is connected to but never written to, a server it started
-// is reachable only from this machine and only with a random password, and that server ends with the process
-// that started it, however that process ends.
+// It never writes to the database that DATABASE_URL names. A server that it starts can be reached
+// only from this machine and only with a random password, and ends with the process that started
+// it, however that process ends.
 package localpg
 
 import (
@@ -23,23 +24,24 @@ import (
 // OldestMajor is the oldest major version of Postgres that SendPromptly runs on.
 const OldestMajor = 15
 
-// startTimeout bounds the start of a local server. One that starts at all is ready in a second or two, initdb
-// included; the rest is for machines that are busy with something else.
+// startTimeout bounds the start of a local server. It usually takes a second or two, including
+// initdb; a busy machine needs more.
 const startTimeout = 60 * time.Second
 
-// errNothingFound is one line because make and the demo print it as it is.
+// errNothingFound is one line because make and the demo print it unchanged.
 var errNothingFound = errors.New("no Postgres found: set DATABASE_URL, or install PostgreSQL 15 or newer " +
 	"(Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql), or start Docker")
 
 // Config says what kind of server Start starts. The zero value is right for tests and for the demo.
 type Config struct {
-	// Durable keeps Postgres's own settings for fsync, synchronous_commit and full_page_writes, and the data on a
-	// disk, for measurements that must be true of a production server. The default turns them off and uses memory
-	// where there is plenty: nobody will read the data after a crash, and tests are several times faster.
+	// Durable keeps Postgres's defaults for fsync, synchronous_commit and full_page_writes, and the
+	// data on a disk, for measurements that must hold for a production server. By default they are
+	// off, and data may be in memory: tests are several times faster, and nobody needs their data
+	// after a crash.
 	Durable bool
 }
 
-// Server is a Postgres that databases can be created on. It is safe for use by several goroutines.
+// Server is a Postgres server on which databases can be created. It is safe for concurrent use.
 type Server struct {
 	url     string
 	version string
@@ -49,7 +51,8 @@ type Server struct {
 	closeErr  error
 }
 
-// Open returns the server that DATABASE_URL names, or else one that it starts (see Start). The caller closes it.
+// Open returns the server in DATABASE_URL or, if that is not set, starts one (see [Start]). The
+// caller closes it.
 func Open(ctx context.Context) (*Server, error) {
 	if url := os.Getenv("DATABASE_URL"); url != "" {
 		return connect(ctx, url)
@@ -57,9 +60,9 @@ func Open(ctx context.Context) (*Server, error) {
 	return Start(ctx, Config{})
 }
 
-// Start starts a throw-away server, whether DATABASE_URL is set or not: from the newest local installation, or else,
-// where a Docker engine answers, in a container. Where there is neither, the error says in one line what to install.
-// The caller closes it.
+// Start starts a temporary server, whether DATABASE_URL is set or not: from the newest local
+// installation or, without one, in a Docker container. If there is neither, the error says in one
+// line what to install. The caller closes the server.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	installed, err := findInstallation(ctx, installationFolders(ctx))
 	if err == nil {
@@ -71,8 +74,8 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return nil, err
 }
 
-// Find says in a few words what Open would use, without starting anything, or returns the error that Open would
-// return for want of anything.
+// Find describes what Open would use, without starting anything. It returns the error that Open
+// would return if there is nothing to use.
 func Find(ctx context.Context) (string, error) {
 	if os.Getenv("DATABASE_URL") != "" {
 		return "the server of DATABASE_URL", nil
@@ -87,7 +90,7 @@ func Find(ctx context.Context) (string, error) {
 	return "", err
 }
 
-// connect makes a Server of a running Postgres, after trying that it answers.
+// connect returns a Server for a running Postgres, after checking that it answers.
 func connect(ctx context.Context, url string) (*Server, error) {
 	s := &Server{url: url}
 	err := s.admin(ctx, func(conn *pgx.Conn) error {
@@ -109,7 +112,7 @@ func (s *Server) Started() bool { return s.process != nil }
 // Version is the server's version, such as "17.6".
 func (s *Server) Version() string { return s.version }
 
-// Close stops the server and removes its data if Start or Open started it, and does nothing else. It may be called
+// Close stops the server and removes its data, if Start or Open started it. It may be called
 // several times.
 func (s *Server) Close() error {
 	s.closeOnce.Do(func() {
@@ -120,7 +123,7 @@ func (s *Server) Close() error {
 	return s.closeErr
 }
 
-// settings are the server settings that differ from Postgres's own, as name=value.
+// settings are the server settings that differ from Postgres's defaults, as name=value.
 func (c Config) settings() []string {
 	s := []string{
 		"max_connections=300", // many packages test in parallel, each test with a pool of its own

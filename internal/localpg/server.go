@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// startTries bounds the starts: on another port when somebody was faster to take the free one, and without the kept
-// data folder when no server starts from it.
+// startTries bounds the starts: on another port if the first was taken, and without the kept data
+// folder if no server starts from it.
 const startTries = 5
 
-// guardScript runs a server and ends with whoever holds the other end of its standard input: that end closes when
-// we close it and also when we are killed, on every Unix and without our help. It then stops the server at once
-// and removes its folder ($1). SIGQUIT, because nobody wants the checkpoint of an orderly stop.
+// guardScript runs a server until its standard input closes. We hold the other end, which the
+// system closes even if we are killed. The script then stops the server at once and removes its
+// folder ($1). It uses SIGQUIT, because an orderly stop would wait for a checkpoint.
 const guardScript = `folder=$1; shift
 exec 3<&0
 "$@" 3<&- &
@@ -50,7 +50,7 @@ func startInstalled(ctx context.Context, i installation, cfg Config) (*Server, e
 }
 
 var (
-	errPortTaken = errors.New("localpg: the port was taken meanwhile")
+	errPortTaken = errors.New("localpg: another process took the port")
 	errDamaged   = errors.New("localpg: the kept data folder was damaged")
 )
 
@@ -97,8 +97,8 @@ func (c cluster) start(i installation, port int, cfg Config) (*guarded, error) {
 	return guard(cmd, c.remove)
 }
 
-// waitReady waits until the server accepts connections. It reads the file in which Postgres says so, as pg_ctl
-// does: a try to connect could reach another server on the same port.
+// waitReady waits until the server accepts connections. Like pg_ctl, it reads the server's status
+// file: a connection could reach another server on the same port.
 func (c cluster) waitReady(ctx context.Context, process *guarded) error {
 	for {
 		if text, err := os.ReadFile(filepath.Join(c.data(), "postmaster.pid")); err == nil {
@@ -118,13 +118,13 @@ func (c cluster) waitReady(ctx context.Context, process *guarded) error {
 	}
 }
 
-// whyStopped makes an error of what the server said last.
+// whyStopped returns the server's last message as an error.
 func whyStopped(process *guarded) error {
 	said := process.output.String()
 	if strings.Contains(said, "Address already in use") {
 		return errPortTaken
 	}
-	return fmt.Errorf("localpg: the server stopped at its start: %s", lastLine([]byte(said)))
+	return fmt.Errorf("localpg: the server stopped during its start: %s", lastLine([]byte(said)))
 }
 
 // freePort returns a port of 127.0.0.1 that is free now.
@@ -137,7 +137,8 @@ func freePort() (int, error) {
 	return port, l.Close()
 }
 
-// serverURL is the connection string of a started server. TLS to one's own machine would only cost time.
+// serverURL is the connection string of a started server, without TLS, because it is on this
+// machine.
 func serverURL(port int, password string) string {
 	u := url.URL{
 		Scheme: "postgres", User: url.UserPassword("postgres", password),

@@ -15,10 +15,9 @@ func All() ([]Migration, error) {
 	return s.steps, err
 }
 
-// WriteFiles writes the steps with numbers above from into a folder, which it makes, as files
-// that goose applies: NNNNN_name.sql each, the set of functions last. A file that
-// is there already must say the same: one that was applied never changes. It
-// returns the names of the files.
+// WriteFiles writes the steps with numbers above from into a folder, as files for goose:
+// NNNNN_name.sql, the set of functions last. It creates the folder. An existing file must have the
+// same text, because an applied file never changes. It returns the names of the files.
 func WriteFiles(dir string, from int) ([]string, error) {
 	all, err := All()
 	if err != nil {
@@ -39,7 +38,7 @@ func WriteFiles(dir string, from int) ([]string, error) {
 		case errors.Is(err, fs.ErrNotExist):
 			err = os.WriteFile(path, []byte(m.SQL), 0o644) //nolint:gosec // it holds no secret
 		case err == nil && !bytes.Equal(before, []byte(m.SQL)):
-			err = fmt.Errorf("%s exists and says something else: remove it if no database has applied it yet", path)
+			err = fmt.Errorf("%s exists with another text: remove it if no database has applied it yet", path)
 		}
 		if err != nil {
 			return names, err

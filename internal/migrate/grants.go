@@ -10,10 +10,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Grants makes the roles that are missing and grants each of them its rights
-// again; twice is harmless. It is for a database whose roles could not be made,
-// or did not come along, when the schema was installed. It returns the roles
-// that it could not make.
+// Grants creates the missing roles and grants all roles their privileges again; repeating it is
+// harmless. It is for a database whose roles could not be created with the schema, or are missing
+// after a restore. It returns the roles that it could not create.
 func Grants(ctx context.Context, pool *pgxpool.Pool) (missing []string, err error) {
 	s, err := released()
 	if err != nil {
@@ -44,7 +43,7 @@ func (s source) grantAgain(ctx context.Context, pool *pgxpool.Pool) (missing []s
 	return missing, err
 }
 
-// roles are those that the files grant rights to.
+// roles are the roles that the files grant privileges to.
 func (s source) roles() []string {
 	var roles []string
 	for _, name := range []string{"app", "engine", "operator"} {
@@ -53,7 +52,7 @@ func (s source) roles() []string {
 	return roles
 }
 
-// grants are the statements of the files that grant, in their order.
+// grants returns the files' GRANT statements in order.
 func (s source) grants() string {
 	set := s.steps[len(s.steps)-1]
 	call := regexp.MustCompile(`(?ms)^SELECT ` + regexp.QuoteMeta(s.schema) + `\.allow\(.*?\);$`)

@@ -1,26 +1,23 @@
 // Package migrate installs the schema: the numbered files of sql/schema, then
 // the functions of sql/functions as one set.
 //
-// A migration runs once and never changes after its release. The set of
-// functions is the current text of all of them. It is installed, in the same
-// transaction, where its text is not the one that the database has and the
-// database's number is not above its own: an older binary never replaces a newer
-// set.
+// A migration runs once and never changes after its release. The set of functions is the current
+// text of all functions. It is installed in the same transaction, if the database has another text
+// and no newer number: an older binary never replaces a newer set.
 //
-// Functions are replaced in place, so that calls in flight notice nothing. One
-// that is gone, or whose head (name, arguments, result, settings) changed, cannot
-// be: it moves to the schema sendpromptly_before, for whoever is in the middle of
-// calling it, and the next set drops that. Dropping it at once failed a
-// transaction of four busy clients in one of eight installations, with "cache
-// lookup failed" (measured, with accept); this way none failed. Each set records
-// the hash of every head in its row. What was granted by hand on a single function
-// moves with the old one: grant the roles.
+// Functions are replaced in place, so that running calls are not affected. A function that is gone,
+// or whose head (name, arguments, result, settings) changed, cannot be replaced: it moves to the
+// schema sendpromptly_before for the calls that are still running, and the next set drops it. When
+// it was dropped at once, a transaction of four busy clients failed in one of eight installations,
+// with "cache lookup failed" (measured, with accept); this way none failed. Each set records the
+// hash of every head in its row. A privilege on a single function moves with the old function:
+// grant the roles instead.
 //
 // Both are numbered together, in sendpromptly.migrations: the set has the number
 // after the last migration (see functions.Number). An engine needs that number,
 // and starts on a higher one.
 //
-// The same text feeds goose and its kind ([Files]): each file adds its own row.
+// Tools such as goose use the same text ([Files]): each file adds its own row.
 package migrate
 
 import (
@@ -42,21 +39,21 @@ type Migration struct {
 	SQL     string `json:"-"`
 	// AppliedAt is zero while the step is pending. Only Status fills it.
 	AppliedAt time.Time `json:"applied_at,omitzero"`
-	// SupersededBy is the number of a newer set of functions that the database
-	// has instead of this one, which is then neither applied nor pending.
+	// SupersededBy is the number of the newer set of functions in the database. This one is then
+	// neither applied nor pending.
 	SupersededBy int `json:"superseded_by,omitempty"`
-	// body is the set's text without what frames it, and hash is its; both are
-	// empty for a migration.
+	// body is the set's text without the frame, and hash is the hash of body; both are empty for a
+	// migration.
 	body, hash string
 }
 
-// String is the step's name as its file has it.
+// String returns the step's file name without its ending.
 func (m Migration) String() string { return fmt.Sprintf("%05d_%s", m.Version, m.Name) }
 
-// Pending says whether Up would install it.
+// Pending reports whether Up would install the step.
 func (m Migration) Pending() bool { return m.AppliedAt.IsZero() && m.SupersededBy == 0 }
 
-// Latest is the number that this build of the engine needs.
+// Latest returns the number that this build of the engine needs.
 func Latest() (int, error) {
 	s, err := released()
 	if err != nil {
@@ -79,14 +76,14 @@ type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// row is what the database recorded of one step.
+// row is the database's record of one step.
 type row struct {
 	version int
 	at      time.Time
 	hash    string
 }
 
-// status holds the steps against what the database recorded.
+// status compares the steps with the database's records.
 func (s source) status(ctx context.Context, db querier) ([]Migration, error) {
 	rows, err := s.recorded(ctx, db)
 	if err != nil {
@@ -107,7 +104,7 @@ func (s source) status(ctx context.Context, db querier) ([]Migration, error) {
 	return steps, nil
 }
 
-// recorded reads the rows; there are none where the table does not exist.
+// recorded reads the rows; there are none if the table does not exist.
 func (s source) recorded(ctx context.Context, db querier) ([]row, error) {
 	var exists bool
 	if err := db.QueryRow(ctx, s.render(`SELECT to_regclass('sendpromptly.migrations') IS NOT NULL`)).
@@ -127,8 +124,8 @@ func (s source) recorded(ctx context.Context, db querier) ([]row, error) {
 	})
 }
 
-// IsMissing says whether an error of Postgres means that the schema or a part
-// of it is not there yet.
+// IsMissing reports whether an error of Postgres means that the schema or a part of it does not
+// exist yet.
 func IsMissing(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && (pg.Code == "3F000" || pg.Code == "42P01" || pg.Code == "42883")

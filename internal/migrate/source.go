@@ -18,16 +18,16 @@ import (
 // roles' names and the keys of the advisory locks begin with it.
 const defaultSchema = "sendpromptly"
 
-// source is what one build installs: its steps in order, the set of functions last.
+// source is what one build installs: its steps in order, with the set of functions last.
 type source struct {
 	schema string
 	steps  []Migration
-	// lockTimeout is how long one statement waits for a table that somebody has locked.
+	// lockTimeout is how long one statement waits for a locked table.
 	lockTimeout string
 }
 
-// render puts the schema's name into a text that was written for the default
-// one. What the chain hashes is a format, not a name of ours in the database.
+// render replaces the default schema's name in a text. The format name that the chain hashes stays
+// the same.
 func (s source) render(sql string) string {
 	const format, aside = defaultSchema + ".entry.v1", "\x00"
 	sql = strings.ReplaceAll(sql, format, aside)
@@ -37,7 +37,7 @@ func (s source) render(sql string) string {
 // released is what this build installs.
 var released = sync.OnceValues(func() (source, error) { return read(defaultSchema) })
 
-// read makes the source out of the embedded files.
+// read builds the source from the embedded files.
 func read(schemaName string) (source, error) {
 	s := source{schema: schemaName, lockTimeout: "5s"}
 	files, err := texts(schema.Files)
@@ -85,10 +85,9 @@ func texts(files fs.FS) ([]text, error) {
 // create is the head of a function in sql/functions: its name, arguments, result and settings.
 var create = regexp.MustCompile(`(?ms)^CREATE OR REPLACE FUNCTION \w+\.(\w+)\(.*? AS (?:\$\$|')`)
 
-// set makes the step that installs the functions in body. It refuses to take the
-// place of a newer set, whichever tool runs it; drops what the set before left for
-// calls in flight; moves the functions away whose head is not in this one, which
-// CREATE OR REPLACE could not change, or would leave beside the new one; and
+// set builds the step that installs the functions in body. Whichever tool runs it, it refuses to
+// replace a newer set. It drops the functions that the previous set kept for running calls; moves
+// the functions whose head is not in this set, because CREATE OR REPLACE cannot change them; and
 // records what it installed.
 func (s source) set(number int, body string) Migration {
 	var heads []string

@@ -13,8 +13,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// How a migrator waits. It never does so inside a statement for long: whoever
-// waits there holds a snapshot, for which CREATE INDEX CONCURRENTLY waits in turn.
+// How a migrator waits. It never waits long inside a statement: a waiting statement holds a
+// snapshot, and CREATE INDEX CONCURRENTLY would wait for that.
 const (
 	pollEvery = 100 * time.Millisecond
 	lockTries = 12
@@ -23,9 +23,9 @@ const (
 // errBusy means that another migrator is at work.
 var errBusy = errors.New("another migrator is at work")
 
-// Up installs what is pending, all of it or nothing, and returns it. Where
-// nothing is pending it writes nothing. Calls that run at the same time wait for
-// each other, until ctx ends; one that finds a table locked tries again for a minute.
+// Up installs all pending steps in one transaction and returns them. If nothing is pending, it
+// writes nothing. Concurrent calls wait for each other until ctx ends. If a table is locked, it
+// retries for a minute.
 func Up(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
 	s, err := released()
 	if err != nil {
@@ -35,7 +35,7 @@ func Up(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
 }
 
 func (s source) up(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error) {
-	// Every instance of an app asks when it starts, and almost always for nothing.
+	// Every instance of an app calls this when it starts, and almost always nothing is pending.
 	if pending, err := s.pending(ctx, pool); err != nil || len(pending) == 0 {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s source) up(ctx context.Context, pool *pgxpool.Pool) ([]Migration, error)
 	return done, nil
 }
 
-// pending are the steps that the database lacks.
+// pending returns the steps that the database does not have.
 func (s source) pending(ctx context.Context, db querier) ([]Migration, error) {
 	all, err := s.status(ctx, db)
 	if err != nil {
@@ -73,8 +73,8 @@ func (s source) pending(ctx context.Context, db querier) ([]Migration, error) {
 	return pending, nil
 }
 
-// locked runs work in a transaction that alone may change the schema. It tries
-// again while another one does, and while work meets a lock.
+// locked runs work in the only transaction that may change the schema. It retries while another one
+// does, and while work cannot get a lock.
 func (s source) locked(ctx context.Context, pool *pgxpool.Pool, work func(tx pgx.Tx) error) error {
 	for tries := 1; ; {
 		err := pgx.BeginTxFunc(ctx, pool, pg.ReadCommitted, func(tx pgx.Tx) error {
@@ -116,7 +116,7 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// run sends many statements at once. Without arguments that is one simple query.
+// run sends many statements at once: without arguments they are one simple query.
 func run(ctx context.Context, tx pgx.Tx, sql string) error {
 	_, err := tx.Conn().PgConn().Exec(ctx, sql).ReadAll()
 	return err

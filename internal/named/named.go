@@ -1,5 +1,4 @@
-// Package named gives the errors that leave the library's exported functions
-// their one form.
+// Package named gives all errors of the library's exported functions the same form.
 package named
 
 import (
@@ -7,13 +6,12 @@ import (
 	"strings"
 )
 
-// Prefix is what every such error begins with.
+// Prefix is the start of every such error.
 const Prefix = "sendpromptly: "
 
-// Error says whose error it is and what was being done, once: "sendpromptly:
-// accepting stripe/evt_1/credit_grant: …". One that begins with the name already,
-// such as those of the types and variables of package engine, stays as it is, as
-// does nil.
+// Error adds our name and what was being done: "sendpromptly: accepting stripe/evt_1/credit_grant:
+// …". An error that already starts with our name, such as one of package engine's own, is returned
+// unchanged, as is nil.
 func Error(doing string, err error) error {
 	if err == nil || strings.HasPrefix(err.Error(), Prefix) {
 		return err

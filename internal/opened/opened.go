@@ -1,6 +1,5 @@
-// Package opened warns in an app's log of incidents that have just opened. The
-// code that recorded why they opened calls it after the commit: the engine's
-// sweep, its Fail, and the ingest API.
+// Package opened logs a warning for incidents that have just opened. The engine's sweep, its Fail
+// and the ingest API call it after their commit.
 package opened
 
 import (
@@ -16,12 +15,12 @@ const (
 	saysMany = "sendpromptly: incidents opened"
 )
 
-// Most is how many incidents are told one by one. Of more, one line has the count.
+// Most is how many incidents are logged one by one. For more, one line has the count.
 const Most = 10
 
-// Incidents are what opened.
+// Incidents are the incidents that opened.
 type Incidents struct {
-	// Missing counts those that a deadline opened, Failed those that a failure did.
+	// Missing counts those opened by a deadline, Failed those opened by a failure.
 	Missing, Failed int
 	told            []incident
 }
@@ -37,7 +36,7 @@ type incident struct {
 	Cause      string `json:"cause"`
 }
 
-// Hear adds what told_incidents says of a batch: nothing where none opened, or more than Most.
+// Hear adds the result of told_incidents for a batch: empty if none opened, or more than Most.
 func (o *Incidents) Hear(told string) {
 	if told == "" {
 		return
@@ -47,14 +46,14 @@ func (o *Incidents) Hear(told string) {
 	o.told = append(o.told, list...)
 }
 
-// Failure is the incident that one failure opened, if it opened one.
+// Failure returns the incident that one failure opened, if any.
 func Failure(told string) (o Incidents) {
 	o.Hear(told)
 	o.Failed = len(o.told)
 	return o
 }
 
-// Say warns of each incident, and in one line of more than Most.
+// Say logs each incident, or one line for more than Most.
 func (o *Incidents) Say(ctx context.Context, logger *slog.Logger) {
 	// A logger that panics must not undo what was done.
 	_ = caught.Call(func() error {

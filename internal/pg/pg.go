@@ -1,5 +1,4 @@
-// Package pg holds the few forms in which every room hands values to Postgres
-// and takes them back, and the transactions that we begin ourselves.
+// Package pg converts values for Postgres and back, and begins our own transactions.
 package pg
 
 import (
@@ -13,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Optional is nil for an empty text, which Postgres then stores as null.
+// Optional returns nil for an empty text, which Postgres stores as null.
 func Optional(s string) *string {
 	if s == "" {
 		return nil
@@ -21,7 +20,7 @@ func Optional(s string) *string {
 	return &s
 }
 
-// Value is what a pointer points to, the zero value for nil.
+// Value returns what a pointer points to, or the zero value for nil.
 func Value[T any](p *T) T {
 	if p == nil {
 		var zero T
@@ -30,17 +29,16 @@ func Value[T any](p *T) T {
 	return *p
 }
 
-// Interval writes a duration as Postgres reads it, in whole microseconds.
+// Interval formats a duration for Postgres, in whole microseconds.
 func Interval(d time.Duration) string {
 	return strconv.FormatInt(d.Microseconds(), 10) + " microseconds"
 }
 
-// FromSeconds is a duration as Postgres gives it to us: in seconds.
+// FromSeconds converts seconds from Postgres to a duration.
 func FromSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
 
-// ReadCommitted is the level of the transactions that we begin ourselves,
-// whatever the database's default is: the guards in the SQL functions count on a
-// fresh snapshot for each statement.
+// ReadCommitted is the level of our own transactions, whatever the database's default is: the SQL
+// functions need a fresh snapshot for each statement.
 var ReadCommitted = pgx.TxOptions{IsoLevel: pgx.ReadCommitted}
 
 // InTx runs work in a short transaction of our own and returns its result.
@@ -52,9 +50,8 @@ func InTx[T any](ctx context.Context, pool *pgxpool.Pool, work func(tx pgx.Tx) (
 	return result, err
 }
 
-// RowsFault says whether Postgres refused because of the data at hand: raised
-// errors (P0), bad data (22), constraint violations (23), index limits (54). The
-// function rows_fault says the same in SQL.
+// RowsFault reports whether the data caused an error of Postgres: raised errors (P0), bad data
+// (22), constraint violations (23), index limits (54). The SQL function rows_fault does the same.
 func RowsFault(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) || len(pg.Code) != 5 {

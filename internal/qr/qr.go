@@ -1,5 +1,4 @@
-// Package qr draws QR codes of links: as a picture for pages, and in half blocks
-// for terminals.
+// Package qr draws QR codes of links: as SVG for pages, and in half blocks for terminals.
 package qr
 
 import (
@@ -16,9 +15,8 @@ const quiet = 4
 // and fresh prints lose nothing, and fewer modules scan better.
 func code(link string) (*qr.Code, error) { return qr.Encode(link, qr.L) }
 
-// SVG draws a link as a picture with a viewBox, black on white in every theme,
-// because scanners expect that. title names it for screen readers, as text.
-// The link must be shorter than 2,900 bytes.
+// SVG draws a link as an SVG with a viewBox, black on white in every theme, because scanners expect
+// that. title is its label for screen readers, as text. The link must be shorter than 2,900 bytes.
 func SVG(link, title string) (string, error) {
 	c, err := code(link)
 	if err != nil {
@@ -52,8 +50,8 @@ func SVG(link, title string) (string, error) {
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&#34;", "'", "&#39;")
 
-// Text draws a link for a terminal, two rows of modules a line. Light modules
-// are drawn, so that it scans on a dark terminal.
+// Text draws a link for a terminal, two rows of modules per line. It draws the light modules, so
+// that the code scans on a dark terminal.
 func Text(link string) (string, error) {
 	c, err := code(link)
 	if err != nil {

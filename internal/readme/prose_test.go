@@ -23,6 +23,8 @@ var surfaces = []string{
 	".ci/run",
 	"Makefile",
 	"tools/",
+	"engine/",
+	"internal/",
 	"internal/arrows/",
 	"internal/lifecycle/",
 	"cmd/",

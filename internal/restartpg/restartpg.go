@@ -1,7 +1,6 @@
 //go:build unix
 
-// Package restartpg is a Postgres of a test's own, which the test may crash:
-// everybody's connections die with it.
+// Package restartpg gives a test its own Postgres, which the test may crash.
 package restartpg
 
 import (
@@ -54,9 +53,8 @@ func (s *Server) Pool() *pgxpool.Pool {
 	return pool
 }
 
-// Crash kills one backend, upon which Postgres ends all others and recovers. It
-// returns when they are dead and Postgres answers again, with a pool that was
-// not there at the crash.
+// Crash kills one backend; Postgres then ends all others and recovers. It returns when they are
+// dead and Postgres answers again, with a new pool.
 func (s *Server) Crash() *pgxpool.Pool {
 	s.t.Helper()
 	victim, bystander := s.connect(), s.connect()

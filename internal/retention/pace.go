@@ -1,6 +1,5 @@
-// Package retention is how settled effects leave: in statements that Postgres
-// itself keeps short, with rests between them. The engine's hourly step and
-// spadmin share it.
+// Package retention removes settled effects: in short statements, with pauses between them. The
+// engine's hourly step and spadmin share it.
 package retention
 
 import (
@@ -17,25 +16,25 @@ import (
 )
 
 const (
-	// Batch is the most that one statement looks at, if its time lasts.
+	// Batch is how many effects one statement checks at most, if its time allows.
 	Batch = 1000
-	// share is the part of the time that is spent working: the rest belongs to the app.
+	// share is the part of the time that is spent working; the app has the rest.
 	share = 20
 )
 
-// Pace takes one step after another. The zero value rests in between.
+// Pace runs one step after another. The zero value pauses between them.
 type Pace struct {
-	// FullSpeed leaves out the rests.
+	// FullSpeed runs without pauses.
 	FullSpeed bool
-	// Longest is the longest that a statement held its locks, by Postgres's clock,
-	// up to its commit.
+	// Longest is the longest time that a statement held its locks, up to its commit, by Postgres's
+	// clock.
 	Longest time.Duration
 }
 
-// Step calls work, which runs a single statement on db and says how long that
-// held its locks, and then rests nineteen times as long. A statement
-// alone is its own transaction, whose commit waits for no client; where the
-// database's default is stricter than READ COMMITTED it gets one at that level.
+// Step calls work, which runs a single statement on db and returns how long that held its locks,
+// and then pauses nineteen times as long. A single statement is its own transaction, so its commit
+// waits for no client. If the database's default is stricter than READ COMMITTED, it runs in a
+// transaction at that level.
 func (p *Pace) Step(ctx context.Context, pool *pgxpool.Pool, work func(db dbsqlc.DBTX) (heldSeconds float64, err error)) error {
 	held, err := work(pool)
 	var refused *pgconn.PgError
@@ -56,7 +55,7 @@ func (p *Pace) Step(ctx context.Context, pool *pgxpool.Pool, work func(db dbsqlc
 	return rest(ctx, worked*(share-1))
 }
 
-// rest returns ctx's error if it ended first.
+// rest pauses for d; if ctx ends first, it returns ctx's error.
 func rest(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

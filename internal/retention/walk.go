@@ -9,15 +9,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
-// Least is the shortest time that a settled effect is kept.
+// Least is the shortest retention of settled effects.
 const Least = 35 * 24 * time.Hour
 
-// First is before every effect's id.
+// First sorts before every effect's id.
 const First = "00000000-0000-0000-0000-000000000000"
 
-// Walk removes a project's effects that were settled before a moment, from the
-// oldest to the newest, or only counts them. It returns how many it looked at
-// and how many went.
+// Walk removes a project's effects that were settled before a given time, oldest first, or only
+// counts them. It returns how many it checked and how many it removed.
 func Walk(
 	ctx context.Context,
 	pool *pgxpool.Pool,

@@ -12,9 +12,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/currency"
 )
 
-// What the files hold where a caller's value goes. Everything is found by
-// value, not by path: an amount appears in lines, totals and payments alike,
-// and all of them must agree.
+// The values in the files that a caller can replace. They are found by value, not by path: an
+// amount is in lines, totals and payments, and all of them must agree.
 const (
 	sampleStripeEvent  = "evt_1SkVfQK8mWzT3bYpQ7xLd2Nh"
 	sampleShopifyEvent = "6f1c1f9e-53a7-4b36-9d0b-2f2a8c7e4d11"
@@ -35,7 +34,7 @@ var (
 	sampleCustomers = []string{"cus_T4vXq8LmN2pRbK", "9007199254740993"}
 )
 
-// rewrite puts the values in place, keeping the order and layout of the file.
+// rewrite replaces the values and keeps the order and layout of the file.
 func rewrite(body []byte, v Values) []byte {
 	name := ""
 	return token.ReplaceAllFunc(body, func(t []byte) []byte {
@@ -124,8 +123,8 @@ func (v Values) shift() time.Duration {
 	return v.At.Truncate(time.Second).Sub(sampleTime)
 }
 
-// ownID makes an object's id out of the sample's and the event's, of the same
-// form: the last characters change, upper case stays upper, digits stay digits.
+// ownID derives an object's id from the sample's and the event's. It has the same form: the last
+// characters change, upper case stays upper, digits stay digits.
 func (v Values) ownID(old string) string {
 	if v.Live {
 		old = strings.Replace(old, "cs_test_", "cs_live_", 1)

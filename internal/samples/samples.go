@@ -1,10 +1,9 @@
-// Package samples holds one realistic body for each of the ten event types
-// that SendPromptly names, and writes it anew with the caller's own values: for
-// tests, the demo's sender and anybody who wants to see a signed webhook.
+// Package samples has a realistic body for each of the ten event types that SendPromptly knows, and
+// can fill in other values. It is for tests, the demo's sender and anyone who wants to see a signed
+// webhook.
 //
-// The bodies follow Stripe's API version 2026-06-24 and Shopify's REST Admin
-// resources; people, ids and shops are invented. Shopify's ids lie beyond 2^53,
-// as real ones may.
+// The bodies follow Stripe's API version 2026-06-24 and Shopify's REST Admin resources; people, ids
+// and shops are invented. Shopify's ids are above 2^53, as real ones may be.
 package samples
 
 import (
@@ -31,34 +30,31 @@ var Types = map[string][]string{
 	shopify.Provider: {"orders/paid", "orders/fulfilled", "customers/create", "checkouts/create"},
 }
 
-// Values are what a caller may put in place of a sample's own. A zero field
-// keeps the sample's.
+// Values replace a sample's own values. A zero field keeps the sample's value.
 type Values struct {
-	// EventID is the provider's id of the event. The ids of the objects in the
-	// body (invoice, charge, order …) and the order number are made from it, so
-	// that two events never speak of the same object by accident.
+	// EventID is the provider's id of the event. The ids of the objects in the body (invoice,
+	// charge, order …) and the order number are derived from it, so that two events never share an
+	// object by accident.
 	EventID string
 	// Customer is the provider's id: "cus_…" for Stripe, digits for Shopify.
 	Customer string
-	// Reference is the app's own name for whom it is about: Stripe's
-	// client_reference_id and metadata account_id, Shopify's note attribute
-	// account_id. Samples of customers/create have none.
+	// Reference is the app's own id: Stripe's client_reference_id and metadata account_id,
+	// Shopify's note attribute account_id. Samples of customers/create have none.
 	Reference string
-	// Amount counts minor units of Currency, the ISO 4217 code in any case. An
-	// amount of zero keeps the sample's.
+	// Amount is in minor units of Currency, an ISO 4217 code in any case. Zero keeps the sample's
+	// amount.
 	Amount   int64
 	Currency string
-	// At is when the event happened; all other times in the body keep their
-	// distance from it.
+	// At is when the event happened; all other times in the body move with it.
 	At time.Time
-	// Live makes it an event of real money. Samples are test events.
+	// Live makes a live event. Samples are test events.
 	Live bool
 	// Shop is the shop's domain (Shopify only).
 	Shop string
 }
 
-// Body returns the body of an event, not signed. Errors: no such sample, or a
-// customer that is not a number where Shopify needs one.
+// Body returns the body of an event, not signed. It returns an error if there is no such sample, or
+// if a Shopify customer is not a number.
 func Body(provider, eventType string, v Values) ([]byte, error) {
 	if !slices.Contains(Types[provider], eventType) {
 		return nil, fmt.Errorf("no sample of %s %s", provider, eventType)
@@ -73,8 +69,7 @@ func Body(provider, eventType string, v Values) ([]byte, error) {
 	return rewrite(body, v), nil
 }
 
-// Signed returns a body and the headers with which the provider would post it
-// now, signed with the secret.
+// Signed returns a body and the headers of the provider's request, signed now with the secret.
 func Signed(provider, eventType, secret string, v Values, now time.Time) ([]byte, http.Header, error) {
 	body, err := Body(provider, eventType, v)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package secretbox seals secrets and payload snapshots for rest: AES-256-GCM
-// with a random 96-bit nonce in front, bound to what it belongs to.
+// Package secretbox encrypts secrets and payload snapshots for storage: AES-256-GCM with a random
+// 96-bit nonce before the text, bound to its owner.
 package secretbox
 
 import (
@@ -12,18 +12,18 @@ import (
 	"strconv"
 )
 
-// Box seals and opens with one key.
+// Box encrypts and decrypts with one key.
 type Box struct{ aead cipher.AEAD }
 
-// ErrOpen means that a sealed value is not this key's, was altered, or belongs
-// to something else.
-var ErrOpen = errors.New("the value does not open with this secret key")
+// ErrOpen means that a sealed value was encrypted with another key or for another owner, or was
+// altered.
+var ErrOpen = errors.New("the value cannot be decrypted with this secret key")
 
-// New makes a box from 32 bytes in base64.
+// New creates a box from a key of 32 bytes in base64.
 func New(key string) (*Box, error) {
 	raw, err := base64.StdEncoding.DecodeString(key)
 	if err != nil || len(raw) != 32 {
-		return nil, errors.New("want 32 bytes in base64 (openssl rand -base64 32)")
+		return nil, errors.New("must be 32 bytes in base64: make one with openssl rand -base64 32")
 	}
 	block, err := aes.NewCipher(raw)
 	if err != nil {
@@ -36,7 +36,7 @@ func New(key string) (*Box, error) {
 	return &Box{aead: aead}, nil
 }
 
-// Seal encrypts plain; owner must be given again to open it.
+// Seal encrypts plain for owner; Open needs the same owner.
 func (b *Box) Seal(plain []byte, owner string) []byte {
 	nonce := make([]byte, b.aead.NonceSize(), b.aead.NonceSize()+len(plain)+b.aead.Overhead())
 	rand.Read(nonce) // never fails: crypto/rand ends the process instead
@@ -61,7 +61,7 @@ func CallbackSecretOwner(projectID int) string {
 	return "callback_secret\x00" + strconv.Itoa(projectID)
 }
 
-// AlertOwner binds where a project's alerts go to its project and channel.
+// AlertOwner binds an alert destination to its project and channel.
 func AlertOwner(projectID int, channel, part string) string {
 	return "alert\x00" + strconv.Itoa(projectID) + "\x00" + channel + "\x00" + part
 }

@@ -1,12 +1,12 @@
-// Package steps hands out the background steps of an engine to what calls one by
-// itself: enginetest, the benchmark and spadmin sweep. They are no methods of
-// engine.Engine, so that an app finds Run alone, which calls them all.
+// Package steps gives enginetest, the benchmark and spadmin sweep the background steps of an
+// engine, to call them one by one. The steps are not methods of engine.Engine: an app should use
+// only Run, which calls them all.
 package steps
 
 import "context"
 
-// Steps are one engine's. Each does what is waiting, returns how much that was,
-// and may be called by any number of engines at once.
+// Steps are the steps of one engine. Each does the waiting work and returns how much it did. Any
+// number of engines may call it at once.
 type Steps struct {
 	Sweep, Deliver, Seal, Index, Purge, Retain func(ctx context.Context) (int, error)
 }

@@ -2,8 +2,8 @@ package store
 
 import "github.com/sendpromptly/sendpromptly/engine"
 
-// Invalid is the [engine.FieldError] of a field, for the reason that package
-// input gives: nil where there is none.
+// Invalid returns the [engine.FieldError] of a field for a reason of package input; nil without a
+// reason.
 func Invalid(field, reason string) error {
 	if reason == "" {
 		return nil

@@ -1,6 +1,6 @@
-// Package store is the base of what the admin server and spadmin need and an app
-// does not: the pool, the queries, the secret box and the store's own
-// transactions. What there is to do stands in the rooms below it:
+// Package store is the base of the code that the admin server and spadmin need and an app does not:
+// the pool, the queries, the secret box and the store's transactions. The operations are in the
+// packages below it, the rooms:
 //
 //   - projects: settings, alert destinations and messages, the audit log
 //   - access: operators, tokens, API keys, sessions, idempotency keys
@@ -28,16 +28,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/secretbox"
 )
 
-// DB is one database with all its projects, as the rooms work on it.
+// DB is one database with all its projects. The rooms use it.
 type DB struct {
 	Pool    *pgxpool.Pool
 	Queries *dbsqlc.Queries
-	// Box seals secrets; nil where they are stored plain.
+	// Box encrypts secrets; nil if they are stored unencrypted.
 	Box *secretbox.Box
 }
 
-// Open makes a DB. secretKey seals callback secrets: 32 bytes in base64, by
-// default SENDPROMPTLY_SECRET_KEY; without it they are stored plain.
+// Open returns a DB. secretKey encrypts callback secrets: 32 bytes in base64, by default
+// SENDPROMPTLY_SECRET_KEY. Without a key they are stored unencrypted.
 func Open(pool *pgxpool.Pool, secretKey string) (*DB, error) {
 	if secretKey == "" {
 		secretKey = os.Getenv("SENDPROMPTLY_SECRET_KEY")
@@ -54,14 +54,14 @@ func Open(pool *pgxpool.Pool, secretKey string) (*DB, error) {
 	return db, nil
 }
 
-// InTx runs one of the store's own transactions: READ COMMITTED, whatever the
-// database's default is, because the SQL functions count on a fresh snapshot for
-// each statement, and an operator is told what somebody else did meanwhile.
+// InTx runs one of the store's transactions: READ COMMITTED, whatever the database's default is.
+// The SQL functions need a fresh snapshot for each statement, and an operator must see what others
+// have just changed.
 func (db *DB) InTx(ctx context.Context, work func(tx pgx.Tx) error) error {
 	return pgx.BeginTxFunc(ctx, db.Pool, pg.ReadCommitted, work)
 }
 
-// Now reads the only clock.
+// Now returns the database's time.
 func (db *DB) Now(ctx context.Context) (time.Time, error) {
 	return db.Queries.ClockRead(ctx, db.Pool)
 }
@@ -72,11 +72,11 @@ type notFound string
 func (n notFound) Error() string { return string(n) + ": not found" }
 func (n notFound) Unwrap() error { return engine.ErrNotFound }
 
-// NotFound is the [engine.ErrNotFound] of one thing, which it names as fmt.Sprintf does.
+// NotFound returns an [engine.ErrNotFound] that names the thing, formatted as by fmt.Sprintf.
 func NotFound(format string, args ...any) error { return notFound(fmt.Sprintf(format, args...)) }
 
-// OrNotFound turns the driver's word for no row into [NotFound] of what was asked
-// for. Other errors, and nil, stay as they are.
+// OrNotFound turns the driver's error for no row into [NotFound] of what. It returns other errors,
+// and nil, unchanged.
 func OrNotFound(err error, what string) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound(what)

@@ -1,5 +1,5 @@
-// Package testclock remembers in which databases of this process time travel
-// is allowed. Everywhere else the engine refuses a clock that was replaced.
+// Package testclock knows the databases of this process whose clock a test may move. In all other
+// databases the engine refuses a replaced clock.
 package testclock
 
 import (
@@ -7,11 +7,10 @@ import (
 	"sync"
 )
 
-// body is the only clock outside of tests.
+// body is the clock's source outside of tests.
 const body = "SELECT pg_catalog.clock_timestamp()"
 
-// Intact says whether a database's clock, by its source, is Postgres's own or
-// one that a test was allowed to set.
+// Intact reports whether a database's clock has the original source, or a test may have moved it.
 func Intact(source, database string) bool {
 	_, allowed := allowed.Load(database)
 	return allowed || strings.TrimSpace(source) == body
@@ -19,6 +18,6 @@ func Intact(source, database string) bool {
 
 var allowed sync.Map
 
-// Allow lets a database have another clock. Only enginetest calls it, for
-// databases that it created.
+// Allow permits another clock in a database. Only enginetest calls it, for databases that it
+// created.
 func Allow(database string) { allowed.Store(database, true) }

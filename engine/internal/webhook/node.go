@@ -8,30 +8,30 @@ import (
 	"strconv"
 )
 
-// Node is one value of a JSON document. Looking for what is not there gives
-// the zero Node, whose every method answers with the zero value.
+// Node is one value of a JSON document. A missing value is the zero Node, whose methods return zero
+// values.
 type Node struct{ value any }
 
-// Parse reads a body that must be exactly one JSON object. Numbers keep their
-// digits, so that ids beyond 2^53 survive. Its errors never quote the body.
+// Parse reads a body that must be exactly one JSON object. Numbers keep their digits, so that ids
+// above 2^53 survive. Its errors never quote the body.
 func Parse(body []byte) (Node, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
 	var object map[string]any
 	if err := d.Decode(&object); err != nil {
-		// The decoder's own message may quote what it stumbled over.
+		// The decoder's own message may quote the body.
 		return Node{}, errors.New("is not a JSON object")
 	}
 	if object == nil {
 		return Node{}, errors.New("is not a JSON object")
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return Node{}, errors.New("holds more than one JSON value")
+		return Node{}, errors.New("has more than one JSON value")
 	}
 	return Node{object}, nil
 }
 
-// At walks down the members of nested objects.
+// At returns the value at a path of nested objects.
 func (n Node) At(path ...string) Node {
 	for _, name := range path {
 		object, _ := n.value.(map[string]any)
@@ -61,8 +61,7 @@ func (n Node) Text() string {
 	return ""
 }
 
-// ID returns a reference to another object, which providers write as a plain
-// id or as the whole object with its id in it.
+// ID returns the id of another object, which providers send as the plain id or as the whole object.
 func (n Node) ID() string {
 	if object, ok := n.value.(map[string]any); ok {
 		return Node{object["id"]}.Text()
@@ -70,7 +69,7 @@ func (n Node) ID() string {
 	return n.Text()
 }
 
-// Int returns a whole number that was written as one.
+// Int returns a number that was written as an integer.
 func (n Node) Int() (int64, bool) {
 	number, ok := n.value.(json.Number)
 	if !ok {
@@ -80,14 +79,13 @@ func (n Node) Int() (int64, bool) {
 	return i, err == nil
 }
 
-// Bool returns a truth value.
+// Bool returns a boolean.
 func (n Node) Bool() (value, ok bool) {
 	value, ok = n.value.(bool)
 	return value, ok
 }
 
-// Texts returns the members of an object that are strings, numbers or truth
-// values, as texts.
+// Texts returns the members of an object that are strings, numbers or booleans, as text.
 func (n Node) Texts() map[string]string {
 	object, _ := n.value.(map[string]any)
 	texts := make(map[string]string, len(object))

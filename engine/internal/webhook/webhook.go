@@ -1,9 +1,8 @@
-// Package webhook holds what the provider packages share: reading a bounded
-// body, finding values in a provider's document, and collecting object ids.
+// Package webhook is shared by the provider packages: it reads a bounded body, finds values in a
+// provider's document, and collects object ids.
 //
-// Its rule is the one of the packages above it: what makes the key is checked
-// strictly, everything else is taken if it is there and left out if it is not.
-// A provider that renames a field must never cost anybody a watched payment.
+// The values of the key are checked strictly; every other value is optional. If a provider renames
+// a field, the payment must still be recorded.
 package webhook
 
 import (
@@ -16,12 +15,11 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/input"
 )
 
-// MaxPayload is the largest body, in bytes, that an acceptance may carry as its
-// payload (see engine.Acceptance).
+// MaxPayload is the largest payload of an engine.Acceptance, in bytes.
 const MaxPayload = 512 << 10
 
-// ReadBody reads a request's body to its end. A body longer than limit bytes
-// is an error that wraps a [*http.MaxBytesError].
+// ReadBody reads a request's whole body. For a body longer than limit bytes, the error wraps a
+// [*http.MaxBytesError].
 func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
@@ -33,17 +31,17 @@ func ReadBody(r *http.Request, limit int64) ([]byte, error) {
 	return body, nil
 }
 
-// IsName reports whether s can be part of a key, of at most limit characters.
+// IsName reports whether s can be part of a key, with at most limit characters.
 func IsName(s string, limit int) bool { return input.Name(s, limit) == "" }
 
-// Storable reports whether s is kept as it is: at most limit characters, valid
-// UTF-8, no control characters. The empty string is storable.
+// Storable reports whether the engine can store s: at most limit characters, valid UTF-8, no
+// control characters. The empty string is storable.
 func Storable(s string, limit int) bool {
 	return input.Text(s, limit) == "" && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// Text returns s if it is storable and "" otherwise. A cut id would name
-// another object, so nothing is ever cut.
+// Text returns s if it is storable, and "" otherwise. It never cuts s, because a cut id could be
+// another object's id.
 func Text(s string, limit int) string {
 	if !Storable(s, limit) {
 		return ""
@@ -51,9 +49,8 @@ func Text(s string, limit int) string {
 	return s
 }
 
-// Payload returns a JSON document where an acceptance can carry it, and nil
-// where not every reader would read it alike: such a document must not keep its
-// effect from being watched.
+// Payload returns body if it can be the payload of an acceptance, and nil otherwise: an unusual
+// document must not prevent the receipt.
 func Payload(body []byte) []byte {
 	if input.JSON(body, MaxPayload) != "" {
 		return nil
@@ -61,7 +58,7 @@ func Payload(body []byte) []byte {
 	return body
 }
 
-// Mode is the word for live or test that an acceptance carries.
+// Mode returns the Mode of an acceptance: "live" or "test".
 func Mode(live bool) string {
 	if live {
 		return "live"

@@ -2,8 +2,9 @@
 //
 //	go run ./internal/localpg/withpg -- go test ./...
 //
-// All test packages of such a run share one server. It passes signals on and exits with the command's code. With -find
-// it only says what it would use; where that is nothing, it exits with 125 and says what to install.
+// All test packages of such a run share one server. withpg passes signals to the command and exits
+// with the command's code. With -find it only prints what it would use; if there is nothing, it
+// exits with 125 and prints what to install.
 package main
 
 import (

@@ -1,6 +1,5 @@
-// Package access is the room of those who may come in: operators with their
-// login links and sessions, tokens for the admin API, API keys for the ingest
-// API, and the idempotency keys of what they ask for.
+// Package access manages who has access: operators with their login links and sessions, tokens for
+// the admin API, API keys for the ingest API, and the idempotency keys of requests.
 package access
 
 import (

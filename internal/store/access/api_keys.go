@@ -35,17 +35,16 @@ type APIKey struct {
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
 }
 
-// KeyOwner is whom an API key lets in.
+// KeyOwner is the project that an API key belongs to.
 type KeyOwner struct {
 	Project, KeyID string
-	// Suspended says that the project takes nothing at present.
+	// Suspended is true while the project refuses requests.
 	Suspended bool
-	// Snapshots says that the project keeps payloads, so that its requests are larger.
+	// Snapshots is true if the project stores payloads, so its requests are larger.
 	Snapshots bool
 }
 
-// Create adds an API key. Its secret, sk_ and 40 characters, is returned
-// once: it is not shown again.
+// Create adds an API key. It returns the secret, sk_ and 40 characters, which is not shown again.
 func (k *APIKeys) Create(ctx context.Context, project, label string, by engine.Operator) (APIKey, string, error) {
 	if err := errors.Join(
 		store.Invalid("label", input.Label(label, input.NameLimit)),
@@ -76,7 +75,7 @@ func (k *APIKeys) Create(ctx context.Context, project, label string, by engine.O
 	return newAPIKey(row), secret, nil
 }
 
-// List reads a project's keys, newest first, revoked ones too; at most 500.
+// List returns a project's keys, newest first, including revoked ones; at most 500.
 func (k *APIKeys) List(ctx context.Context, project string) ([]APIKey, error) {
 	projectID, err := k.projects.ID(ctx, project)
 	if err != nil {
@@ -114,8 +113,8 @@ func (k *APIKeys) Revoke(ctx context.Context, project, key string, by engine.Ope
 	})
 }
 
-// Owner finds out whom a secret lets in, or returns [engine.ErrNotFound]. The use
-// is noted once a minute.
+// Owner returns the project of a secret, or [engine.ErrNotFound]. The use is recorded once per
+// minute.
 func (k *APIKeys) Owner(ctx context.Context, secret string) (KeyOwner, error) {
 	if !wellFormed(secret, apiKeyPrefix) {
 		return KeyOwner{}, store.NotFound("key")

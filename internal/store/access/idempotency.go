@@ -10,26 +10,26 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// Idempotency does the work of a request once.
+// Idempotency makes sure that a repeated request does its work only once.
 type Idempotency struct{ db *store.DB }
 
-// IdempotencyKey names one request for 24 hours.
+// IdempotencyKey identifies one request for 24 hours.
 type IdempotencyKey struct {
-	// Project is the project's name; "" is the deployment as a whole.
+	// Project is the project's name; "" is the whole deployment.
 	Project string
 	// Endpoint keeps the keys of different endpoints apart.
 	Endpoint string
 	// Key is what the caller sent, 1 to 255 bytes.
 	Key string
-	// BodyHash tells another body from the same.
+	// BodyHash shows whether a repeated request has the same body.
 	BodyHash []byte
 }
 
-// Answer is what a request was answered with.
+// Answer is the answer to a request.
 type Answer struct {
 	Status int
 	Body   []byte
-	// Replayed says that the work was done before: this is the answer of then.
+	// Replayed is true if the work was done before and this is the stored answer.
 	Replayed bool
 }
 
@@ -40,22 +40,21 @@ var (
 	ErrIdempotencyBusy = errors.New("a request with this idempotency key is still running")
 )
 
-// Once does the work of a request once: the key, the work and the
-// answer commit in one transaction, or none of them does. The same key and body
-// then get the answer again, byte for byte, for 24 hours. Only answers of 200
-// to 299 are kept; with any other, and with an error, the transaction is rolled
-// back. It never waits for another request with the same key, and no statement
-// of the transaction waits for a row longer than 5 seconds.
+// Once does the work of a request once: the key, the work and the answer commit in one transaction,
+// or none of them does. For 24 hours, the same key and body get the same answer, byte for byte.
+// Only 2xx answers are stored; any other answer, or an error, rolls back the transaction. Once
+// never waits for another request with the same key, and no statement of the transaction waits for
+// a lock longer than 5 seconds.
 //
-// Errors: [ErrIdempotencyConflict], [ErrIdempotencyBusy], [engine.ErrNotFound] for an
-// unknown project, and whatever work returns.
+// It returns [ErrIdempotencyConflict], [ErrIdempotencyBusy], [engine.ErrNotFound] for an unknown
+// project, and any error of work.
 func (i *Idempotency) Once(
 	ctx context.Context,
 	k IdempotencyKey,
 	work func(tx pgx.Tx) (status int, body []byte, err error),
 ) (Answer, error) {
 	var answer Answer
-	// The verdict counts on a fresh snapshot for each statement.
+	// The verdict needs a fresh snapshot for each statement.
 	err := i.db.InTx(ctx, func(tx pgx.Tx) error {
 		begun, err := i.db.Queries.IdempotencyBegin(ctx, tx, dbsqlc.IdempotencyBeginParams(k))
 		if err != nil {
@@ -91,5 +90,5 @@ func (i *Idempotency) Once(
 	return answer, err
 }
 
-// errNotKept rolls the transaction of an answer back that is none of success.
-var errNotKept = errors.New("the answer is not kept")
+// errNotKept rolls back a non-2xx answer.
+var errNotKept = errors.New("the answer is not stored")

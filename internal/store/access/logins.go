@@ -14,10 +14,10 @@ import (
 
 const linkPrefix = ""
 
-// Login is what a session keeps of who began it.
+// Login is what a session stores about its login.
 type Login struct {
 	OperatorAccount
-	// At is when, by the database's clock.
+	// At is the time of the login, by the database's clock.
 	At time.Time
 }
 
@@ -41,8 +41,8 @@ func (o *Operators) CreateLink(ctx context.Context, email string, by engine.Oper
 	return link, err
 }
 
-// LinkFresh says whether the operator was given a link within the last
-// minute, so that nobody can fill somebody's mailbox.
+// LinkFresh reports whether a link was created for the operator within the last minute, so that
+// nobody can flood a mailbox.
 func (o *Operators) LinkFresh(ctx context.Context, email string) (bool, error) {
 	email, err := checkEmail(email)
 	if err != nil {
@@ -56,8 +56,8 @@ func (o *Operators) addLink(ctx context.Context, tx pgx.Tx, email string) (strin
 	return link, o.db.Queries.LoginLinkCreate(ctx, tx, dbsqlc.LoginLinkCreateParams{LinkHash: hash, Email: email})
 }
 
-// UseLink takes a link, once, and logs its operator in; [engine.ErrNotFound]
-// where it is unknown, used or expired, or the operator was removed.
+// UseLink uses up a link and logs its operator in. It returns [engine.ErrNotFound] if the link is
+// unknown, used or expired, or the operator was removed.
 func (o *Operators) UseLink(ctx context.Context, secret string) (Login, error) {
 	if !wellFormed(secret, linkPrefix) {
 		return Login{}, store.NotFound("login link")
@@ -74,9 +74,9 @@ func (o *Operators) UseLink(ctx context.Context, secret string) (Login, error) {
 	return login, err
 }
 
-// LogInByOIDC logs in whom an identity provider vouches for. A role that the
-// provider gives is the operator's from now on; with "" only somebody gets in
-// whose role was given here, and [engine.ErrNotFound] says that it was not.
+// LogInByOIDC logs in a person whom an identity provider has authenticated. A role from the
+// provider replaces the operator's role. With "", only an operator whose role was set here can log
+// in; for others it returns [engine.ErrNotFound].
 func (o *Operators) LogInByOIDC(ctx context.Context, email, role string) (Login, error) {
 	email, err := checkEmail(email)
 	if err != nil {
@@ -93,8 +93,8 @@ func (o *Operators) LogInByOIDC(ctx context.Context, email, role string) (Login,
 	return login, err
 }
 
-// vouch gives an operator the role that an identity provider says. Without one
-// it refuses those whose role was the provider's.
+// vouch sets the operator's role from the identity provider. Without a role it refuses operators
+// whose role was from the provider.
 func (o *Operators) vouch(ctx context.Context, tx pgx.Tx, email, role string) error {
 	if role == "" {
 		row, err := o.db.Queries.OperatorGet(ctx, tx, email)
@@ -122,9 +122,9 @@ func (o *Operators) logIn(ctx context.Context, tx pgx.Tx, email, how string) (Lo
 	return Login{newOperatorAccount(row), pg.Value(row.LastLoginAt)}, err
 }
 
-// Session reads the operator who logged in at a moment. It returns
-// [engine.ErrNotFound] where the operator was removed since, or the login is 12 hours
-// old. recent says that the login is not older than 15 minutes.
+// Session returns the operator of a login at a given time. It returns [engine.ErrNotFound] if the
+// operator was removed since then, or the login is 12 hours old. recent is true if the login is at
+// most 15 minutes old.
 func (o *Operators) Session(
 	ctx context.Context,
 	email string,

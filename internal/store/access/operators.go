@@ -17,7 +17,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// FirstAdmin is the address that the first invite link of a new deployment is for.
+// FirstAdmin is the address of the first invite link in a new deployment.
 const FirstAdmin = "admin@localhost"
 
 // Operators are the people who may log in.
@@ -32,8 +32,8 @@ type OperatorAccount struct {
 	Email string `json:"email"`
 	// Role is viewer, operator or admin.
 	Role string `json:"role"`
-	// Vouched says that the role is the identity provider's, and holds only
-	// while the provider gives one.
+	// Vouched is true if the role is from the identity provider. It is valid only while the
+	// provider gives one.
 	Vouched     bool      `json:"-"`
 	CreatedAt   time.Time `json:"created_at"`
 	CreatedBy   string    `json:"created_by"`
@@ -49,13 +49,13 @@ func checkRole(role string) error {
 	return nil
 }
 
-// checkEmail returns the address as it is stored.
+// checkEmail returns the address in its stored form.
 func checkEmail(email string) (string, error) {
 	if err := store.Invalid("email", input.Label(email, input.NameLimit)); err != nil {
 		return "", err
 	}
-	// ASCII alone is folded: other letters fold into it, as the Kelvin sign into
-	// k, and their addresses are somebody else's.
+	// Only ASCII is lower-cased: other letters may become ASCII, such as the Kelvin sign k, and
+	// would give another person's address.
 	email = strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' {
 			r += 'a' - 'A'
@@ -69,8 +69,8 @@ func checkEmail(email string) (string, error) {
 	return email, nil
 }
 
-// Invite adds an operator, or gives one that is there the role, and
-// returns the secret of a one-time login link that works for 15 minutes.
+// Invite adds an operator, or changes the role of an existing one. It returns the secret of a
+// one-time login link that is valid for 15 minutes.
 func (o *Operators) Invite(ctx context.Context, email, role string, by engine.Operator) (string, error) {
 	email, err := checkEmail(email)
 	if err := errors.Join(err, checkRole(role), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
@@ -99,7 +99,7 @@ func (o *Operators) Invite(ctx context.Context, email, role string, by engine.Op
 	return link, err
 }
 
-// Get reads one operator, or returns [engine.ErrNotFound].
+// Get returns one operator, or [engine.ErrNotFound].
 func (o *Operators) Get(ctx context.Context, email string) (OperatorAccount, error) {
 	email, err := checkEmail(email)
 	if err != nil {
@@ -109,7 +109,7 @@ func (o *Operators) Get(ctx context.Context, email string) (OperatorAccount, err
 	return newOperatorAccount(row), store.OrNotFound(err, "operator "+email)
 }
 
-// List reads all operators by email.
+// List returns all operators, sorted by email.
 func (o *Operators) List(ctx context.Context) ([]OperatorAccount, error) {
 	rows, err := o.db.Queries.OperatorList(ctx, o.db.Pool)
 	all := make([]OperatorAccount, len(rows))
@@ -119,7 +119,7 @@ func (o *Operators) List(ctx context.Context) ([]OperatorAccount, error) {
 	return all, err
 }
 
-// SetRole gives an operator another role, which holds from the next request on.
+// SetRole changes an operator's role from the next request on.
 func (o *Operators) SetRole(ctx context.Context, email, role string, by engine.Operator) error {
 	email, err := checkEmail(email)
 	if err := errors.Join(err, checkRole(role), store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
@@ -142,7 +142,7 @@ func (o *Operators) SetRole(ctx context.Context, email, role string, by engine.O
 	})
 }
 
-// Remove removes an operator, whose sessions and links end at once.
+// Remove removes an operator and ends its sessions and links at once.
 func (o *Operators) Remove(ctx context.Context, email string, by engine.Operator) error {
 	email, err := checkEmail(email)
 	if err := errors.Join(err, store.Invalid("by", input.Label(string(by), input.NameLimit))); err != nil {
@@ -166,17 +166,17 @@ func (o *Operators) Remove(ctx context.Context, email string, by engine.Operator
 	})
 }
 
-// keepAnAdmin refuses to take the role from the last one who has it.
+// keepAnAdmin refuses to demote or remove the last admin.
 func (o *Operators) keepAnAdmin(ctx context.Context, tx pgx.Tx, email string) error {
 	admins, err := o.db.Queries.OperatorLockAdmins(ctx, tx)
 	if err == nil && len(admins) == 1 && admins[0] == email {
-		return &engine.FieldError{Field: "email", Reason: "is the only admin's: invite another admin first"}
+		return &engine.FieldError{Field: "email", Reason: "is the only admin: invite another admin first"}
 	}
 	return err
 }
 
-// Configured says whether anybody can come in: an operator other than a
-// first admin who never came, or a token that holds.
+// Configured reports whether anyone can log in: with a valid token, or as an operator other than a
+// first admin who has never logged in.
 func (o *Operators) Configured(ctx context.Context) (bool, error) {
 	return o.db.Queries.AccessConfigured(ctx, o.db.Pool, FirstAdmin)
 }

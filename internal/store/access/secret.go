@@ -10,8 +10,8 @@ import (
 // secretLength is 40 characters of 5 random bits each.
 const secretLength = 40
 
-// newSecret makes a secret that is shown once, with what is kept of it: its
-// hash, and its end, by which people tell it from others.
+// newSecret creates a secret that is shown once. Only its hash and its ending, by which people
+// recognize it, are stored.
 func newSecret(prefix string) (secret string, hash []byte, ending string) {
 	text := (rand.Text() + rand.Text())[:secretLength]
 	secret = prefix + text
@@ -23,7 +23,7 @@ func hashOf(secret string) []byte {
 	return sum[:]
 }
 
-// wellFormed turns away what cannot be one of ours before a database is asked.
+// wellFormed refuses a malformed secret without a database query.
 func wellFormed(secret, prefix string) bool {
 	return len(secret) == len(prefix)+secretLength && strings.HasPrefix(secret, prefix)
 }

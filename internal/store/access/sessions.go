@@ -12,21 +12,21 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// SessionIdle is how long a session lives without being used.
+// SessionIdle is how long an unused session stays valid.
 const SessionIdle = 30 * time.Minute
 
-// Sessions keeps the sessions of people who logged in, in the form that
-// alexedwards/scs asks for. Of a session's token only its hash is stored.
+// Sessions stores the sessions of people who logged in. It implements the store interface of
+// alexedwards/scs. Of a session's token only the hash is stored.
 type Sessions struct{ db *store.DB }
 
 type unusedKey struct{}
 
-// Unused returns a context in which finding a session is not using it, for what
-// a page does by itself while nobody may be sitting before it.
+// Unused returns a context in which finding a session does not extend it, for requests that a page
+// makes by itself.
 func Unused(ctx context.Context) context.Context { return context.WithValue(ctx, unusedKey{}, true) }
 
-// FindCtx reads a session; found is false where it is unknown or was idle for
-// too long. Finding it is using it, which is noted once a minute, but for [Unused].
+// FindCtx returns a session; found is false if it is unknown or was idle for too long. Finding a
+// session extends it, which is recorded once per minute, except with [Unused].
 func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	hash := hashOf(token)
 	row, err := s.db.Queries.SessionFind(ctx, s.db.Pool, dbsqlc.SessionFindParams{Idle: pg.Interval(SessionIdle), SessionHash: hash})
@@ -39,8 +39,8 @@ func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, foun
 	return row.Data, err == nil, err
 }
 
-// CommitCtx writes a session that ends at a moment of this machine's clock,
-// which is kept as a distance from now by the database's.
+// CommitCtx writes a session that ends at a time of this machine's clock. It is stored as a
+// duration from now by the database's clock.
 func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, end time.Time) error {
 	return s.db.Queries.SessionSave(
 		ctx,
@@ -49,7 +49,7 @@ func (s *Sessions) CommitCtx(ctx context.Context, token string, data []byte, end
 	)
 }
 
-// DeleteCtx ends a session. An unknown one is no error.
+// DeleteCtx ends a session. It is not an error if the session is unknown.
 func (s *Sessions) DeleteCtx(ctx context.Context, token string) error {
 	return s.db.Queries.SessionDelete(ctx, s.db.Pool, hashOf(token))
 }

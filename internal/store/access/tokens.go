@@ -18,20 +18,20 @@ import (
 // TokenPrefix begins every token for the admin API.
 const TokenPrefix = "spt_"
 
-// Tokens are those for the admin API, of all projects.
+// Tokens are the tokens for the admin API, of all projects.
 type Tokens struct {
 	db       *store.DB
 	projects *projects.Projects
 }
 
-// Token lets a program into the admin API, or a person into the console,
-// without its secret.
+// Token is a token, without its secret. A program uses it for the admin API, a person to log in to
+// the console.
 type Token struct {
 	ID    string `json:"id"`
 	Label string `json:"label"`
 	// Role is viewer, operator or admin.
 	Role string `json:"role"`
-	// Project is the only project that exists for the token; "" is all.
+	// Project is the only project that the token may access; "" is all.
 	Project string `json:"project,omitempty"`
 	// Ending are the last four characters of the secret.
 	Ending     string    `json:"ending"`
@@ -42,9 +42,8 @@ type Token struct {
 	RevokedAt  time.Time `json:"revoked_at,omitzero"`
 }
 
-// Create adds a token. project "" is for all projects, and a lifetime of 0
-// never ends. The secret, spt_ and 40 characters, is returned once: it is not
-// shown again.
+// Create adds a token. project "" means all projects, and a lifetime of 0 means no expiry. It
+// returns the secret, spt_ and 40 characters, which is not shown again.
 func (t *Tokens) Create(
 	ctx context.Context,
 	role, label, project string,
@@ -59,7 +58,7 @@ func (t *Tokens) Create(
 		return Token{}, "", err
 	}
 	if lifetime < 0 || lifetime > 10*365*24*time.Hour {
-		return Token{}, "", &engine.FieldError{Field: "expires", Reason: "must lie between 1 microsecond and 10 years"}
+		return Token{}, "", &engine.FieldError{Field: "expires", Reason: "must be between 1 microsecond and 10 years"}
 	}
 	params := dbsqlc.TokenCreateParams{Label: label, Role: role, CreatedBy: string(by)}
 	if project != "" {
@@ -86,7 +85,7 @@ func (t *Tokens) Create(
 	return newToken(row, project), secret, nil
 }
 
-// List reads all tokens, newest first, those that have ended too; at most 1,000.
+// List returns all tokens, newest first, including expired and revoked ones; at most 1,000.
 func (t *Tokens) List(ctx context.Context) ([]Token, error) {
 	rows, err := t.db.Queries.TokenList(ctx, t.db.Pool)
 	all := make([]Token, len(rows))
@@ -96,8 +95,7 @@ func (t *Tokens) List(ctx context.Context) ([]Token, error) {
 	return all, err
 }
 
-// Revoke ends a token and the sessions that began with it at once, or
-// returns [engine.ErrNotFound].
+// Revoke ends a token and its sessions at once, or returns [engine.ErrNotFound].
 func (t *Tokens) Revoke(ctx context.Context, token string, by engine.Operator) error {
 	if err := store.Invalid("by", input.Label(string(by), input.NameLimit)); err != nil {
 		return err
@@ -114,8 +112,8 @@ func (t *Tokens) Revoke(ctx context.Context, token string, by engine.Operator) e
 	})
 }
 
-// Find finds the token of a secret, or returns [engine.ErrNotFound] where it is
-// unknown, revoked or expired. now is the database's. The use is noted once a minute.
+// Find returns the token of a secret, or [engine.ErrNotFound] if it is unknown, revoked or expired.
+// now is the database's time. The use is recorded once per minute.
 func (t *Tokens) Find(ctx context.Context, secret string) (token Token, now time.Time, err error) {
 	if !wellFormed(secret, TokenPrefix) {
 		return Token{}, time.Time{}, store.NotFound("token")
@@ -136,8 +134,7 @@ func (t *Tokens) Find(ctx context.Context, secret string) (token Token, now time
 	return newToken(row.Token, row.Project), row.Now, nil
 }
 
-// LogIn is [Tokens.Find] for somebody who logs in, which enters the
-// audit log.
+// LogIn is [Tokens.Find] for a login, which it records in the audit log.
 func (t *Tokens) LogIn(ctx context.Context, secret string) (token Token, now time.Time, err error) {
 	token, now, err = t.Find(ctx, secret)
 	if err != nil {
@@ -149,9 +146,9 @@ func (t *Tokens) LogIn(ctx context.Context, secret string) (token Token, now tim
 	return token, now, err
 }
 
-// Session reads the token that somebody logged in with at a moment, or
-// returns [engine.ErrNotFound] where it no longer holds or the login is 12 hours old.
-// recent says that the login is not older than 15 minutes.
+// Session returns the token of a login at a given time. It returns [engine.ErrNotFound] if the
+// token is no longer valid or the login is 12 hours old. recent is true if the login is at most 15
+// minutes old.
 func (t *Tokens) Session(ctx context.Context, tokenID string, loggedInAt time.Time) (token Token, recent bool, err error) {
 	if input.UUID(tokenID) != "" {
 		return Token{}, false, store.NotFound("token")

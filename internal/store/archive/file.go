@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// archiveFile is one file of an archive while it is written. Until its manifest
-// exists it goes by the name of partName, and nothing has left the database for it.
+// archiveFile is one archive file while it is written. Until its manifest exists, it has the name
+// partName and none of its effects have been removed.
 type archiveFile struct {
 	folder   string
 	manifest Manifest
@@ -26,8 +26,8 @@ type archiveFile struct {
 	zip      *gzip.Writer
 }
 
-// partName is the name of the one file that a run writes; a run that was
-// interrupted while it wrote leaves it to the next one, which overwrites it.
+// partName is the name of the file that a run is writing. After an interruption, the next run
+// overwrites it.
 func partName(project string) string { return "sendpromptly-" + project + ".part" }
 
 func newArchiveFile(folder, project string) (*archiveFile, error) {
@@ -78,8 +78,8 @@ func (a *archiveFile) add(id, document string) error {
 	return err
 }
 
-// oneLine drops the line breaks that Postgres puts between members. Within a
-// JSON text there are no others: those of values are escaped.
+// oneLine removes the line breaks that Postgres puts between members. There are no others: in JSON
+// values they are escaped.
 func oneLine(document string) []byte {
 	line := make([]byte, 0, len(document)+1)
 	for i := range len(document) {
@@ -90,8 +90,8 @@ func oneLine(document string) []byte {
 	return line
 }
 
-// finish syncs the file, writes its manifest, and gives the file its name. From
-// then on its effects may leave.
+// finish syncs the file, writes its manifest, and gives the file its name. After that its effects
+// may be removed.
 func (a *archiveFile) finish(settledBefore time.Time) (Manifest, error) {
 	err := errors.Join(a.zip.Close(), a.buffer.Flush(), a.file.Sync())
 	if err != nil {
@@ -118,8 +118,8 @@ func (a *archiveFile) abandon() {
 	}
 }
 
-// finishFile gives a file its name where a run was interrupted just before that,
-// holds it against its manifest, and returns the ids of its effects.
+// finishFile gives a file its name if a run was interrupted just before that, checks it against its
+// manifest, and returns the ids of its effects.
 func finishFile(folder string, m Manifest) ([]string, error) {
 	file, err := os.Open(filepath.Join(folder, filepath.Base(m.File)))
 	if errors.Is(err, os.ErrNotExist) {
@@ -141,7 +141,7 @@ func finishFile(folder string, m Manifest) ([]string, error) {
 	return archivedIDs(file)
 }
 
-// matches holds a file against the hash in its manifest.
+// matches compares a file with the hash in its manifest.
 func matches(path string, m Manifest) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -158,7 +158,7 @@ func matches(path string, m Manifest) error {
 	return nil
 }
 
-// archivedIDs reads the effects' ids.
+// archivedIDs returns the ids of the effects in a file.
 func archivedIDs(file io.Reader) (ids []string, err error) {
 	zip, err := gzip.NewReader(file)
 	if err != nil {
@@ -189,7 +189,7 @@ func readManifest(path string) (m Manifest, err error) {
 	return m, err
 }
 
-// writeManifest replaces a manifest as a whole or not at all.
+// writeManifest replaces a manifest atomically.
 func writeManifest(folder string, m Manifest) error {
 	body, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

@@ -14,29 +14,29 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/retention"
 )
 
-// Manifest describes one file of an archive. It stands beside it.
+// Manifest describes one archive file, in the same folder.
 type Manifest struct {
 	// Format is 1.
 	Format  int    `json:"format"`
 	Project string `json:"project"`
-	// File is the name of the file beside the manifest: JSON Lines, compressed
-	// with gzip, one effect with all its rows a line, the oldest first.
+	// File is the name of the file: JSON Lines, compressed with gzip, one effect with all its rows
+	// per line, oldest first.
 	File   string `json:"file"`
 	SHA256 string `json:"sha256"`
 	Bytes  int64  `json:"bytes"`
-	// Effects is how many lines it has; Entries and Incidents are within them.
+	// Effects is the number of lines; Entries and Incidents count what they contain.
 	Effects   int `json:"effects"`
 	Entries   int `json:"entries"`
 	Incidents int `json:"incidents"`
-	// AcceptedFrom and AcceptedTo are when the first and the last were accepted.
+	// AcceptedFrom and AcceptedTo are when the first and the last effect were accepted.
 	AcceptedFrom time.Time `json:"accepted_from"`
 	AcceptedTo   time.Time `json:"accepted_to"`
-	// SettledBefore is the moment before which all of them were settled.
+	// SettledBefore is the time before which all of them were settled.
 	SettledBefore time.Time `json:"settled_before"`
-	// State is "written" until the effects have left the database, then "removed".
+	// State is "written" until the effects are removed from the database, then "removed".
 	State string `json:"state"`
-	// Stayed are effects that changed between being written and leaving: they are
-	// still in the database, and their lines here do not count.
+	// Stayed are effects that changed after they were written: they are still in the database, so
+	// ignore their lines.
 	Stayed []string `json:"stayed"`
 }
 
@@ -46,15 +46,15 @@ const (
 
 	manifestSuffix = ".manifest.json"
 	perFile        = 50_000
-	// readAtOnce is how many effects are read with all their rows at once: each is
-	// a subtransaction, and no more than Postgres keeps at hand.
+	// readAtOnce is how many effects are read with all their rows at once. Each needs a
+	// subtransaction, and Postgres caches 64 per transaction.
 	readAtOnce = 50
-	// statementTimeout bounds one removal, which gives itself 30 milliseconds.
+	// statementTimeout bounds one removal, which limits itself to 30 milliseconds.
 	statementTimeout = 10 * time.Second
 )
 
-// archive first finishes what an earlier run began in the folder, then writes
-// and removes file by file until nothing is old enough.
+// archive finishes an interrupted run in the folder, and then writes and removes file by file until
+// no effect is old enough.
 func (a *Archive) archive(
 	ctx context.Context,
 	o RetainOptions,
@@ -88,7 +88,7 @@ func (a *Archive) archive(
 	}
 }
 
-// finishBegun removes from the database what files of an earlier run hold.
+// finishBegun removes the effects that are in files of an earlier run from the database.
 func (a *Archive) finishBegun(ctx context.Context, o RetainOptions, pace *retention.Pace, report *RetainReport) error {
 	manifests, err := filepath.Glob(filepath.Join(o.Archive, "*"+manifestSuffix))
 	if err != nil {
@@ -113,7 +113,7 @@ func (a *Archive) finishBegun(ctx context.Context, o RetainOptions, pace *retent
 	return nil
 }
 
-// writeFile writes one file and its manifest. No ids come back where nothing was left to write.
+// writeFile writes one file and its manifest. It returns no ids if nothing was left to write.
 func (a *Archive) writeFile(
 	ctx context.Context,
 	o RetainOptions,
@@ -163,7 +163,7 @@ func (a *Archive) writeFile(
 	return m, ids, after, err
 }
 
-// removeArchived removes what a file holds and completes its manifest.
+// removeArchived removes the effects of a file and completes its manifest.
 func (a *Archive) removeArchived(
 	ctx context.Context,
 	o RetainOptions,
@@ -184,7 +184,8 @@ func (a *Archive) removeArchived(
 			EffectIds:     ids[:min(retention.Batch, len(ids))],
 		}
 		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
-			// Once begun it is not interrupted: the next run would find the rows held and take them for effects that stayed.
+			// This is not interrupted: the next run would find the rows locked and report them as
+			// stayed.
 			begun, stop := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
 			defer stop()
 			rows, err = a.db.Queries.EffectsForget(begun, db, params)
@@ -211,10 +212,10 @@ func (a *Archive) removeArchived(
 	return writeManifest(o.Archive, m)
 }
 
-// errTampered means that a file is not the one that its manifest describes.
-var errTampered = errors.New("is not as its manifest says: nothing was removed; move both files away to begin anew")
+// errTampered means that a file does not match its manifest.
+var errTampered = errors.New("does not match its manifest: nothing was removed; move both files away to start again")
 
-// fileName is made of the project, the first receipt's time and its effect's id.
+// fileName has the project, the first receipt's time and its effect's id.
 func fileName(project string, at time.Time, id string) string {
 	return fmt.Sprintf(
 		"sendpromptly-%s-%s-%s.jsonl.gz",

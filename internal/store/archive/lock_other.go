@@ -4,7 +4,7 @@ package archive
 
 import "os"
 
-// lockFolder keeps nobody out: run one at a time.
+// lockFolder does not lock on this system: run only one at a time.
 func lockFolder(string) (unlock func(), err error) { return func() {}, nil }
 
 // syncFolder does nothing: folders cannot be synced here.

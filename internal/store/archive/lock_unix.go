@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// lockFolder keeps a second run out of a folder. The lock ends with the process.
+// lockFolder prevents a second run in a folder. The lock ends with the process.
 func lockFolder(folder string) (unlock func(), err error) {
 	dir, err := os.Open(folder)
 	if err != nil {
@@ -20,5 +20,5 @@ func lockFolder(folder string) (unlock func(), err error) {
 	return func() { _ = dir.Close() }, nil
 }
 
-// syncFolder makes a rename last.
+// syncFolder makes a rename durable.
 func syncFolder(dir *os.File) error { return dir.Sync() }

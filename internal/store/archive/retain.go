@@ -1,5 +1,4 @@
-// Package archive is the room of what leaves the database: effects that were
-// settled long ago are removed, into files if wanted.
+// Package archive removes effects that were settled long ago, and can write them to files first.
 package archive
 
 import (
@@ -22,50 +21,46 @@ type Archive struct {
 // New opens the room.
 func New(db *store.DB, p *projects.Projects) *Archive { return &Archive{db: db, projects: p} }
 
-// RetainOptions say what leaves, and where to.
+// RetainOptions say which effects are removed, and how.
 type RetainOptions struct {
 	// Project is the project's name.
 	Project string
-	// OlderThan is how long ago an effect must have been settled, without
-	// anything happening to it since. At least 35 days. Zero: as the project is set.
+	// OlderThan is how long an effect must have been settled and unchanged: at least 35 days. Zero
+	// means the project's retention.
 	OlderThan time.Duration
-	// Archive is a folder that the effects are written to before they leave;
-	// empty for none.
+	// Archive is a folder to write the effects to before they are removed; empty for none.
 	Archive string
 	// DryRun only counts.
 	DryRun bool
-	// FullSpeed leaves out the rests that the app's own work is spared by.
+	// FullSpeed runs without pauses, which may slow the app.
 	FullSpeed bool
-	// PerFile is how many effects a file of the archive holds at most. Default: 50,000.
+	// PerFile is the most effects of one archive file. Default: 50,000.
 	PerFile int
 }
 
-// RetainReport is what Retain did.
+// RetainReport is the result of Retain.
 type RetainReport struct {
 	Project string `json:"project"`
 	DryRun  bool   `json:"dry_run"`
-	// Seen are the effects that are old enough by their receipt; Removed of them
-	// went, or would go. The others are not settled for so long.
+	// Seen is the number of candidate effects: those with a receipt that is old enough. Removed is
+	// how many of them were removed, or would be. The others were not settled early enough.
 	Seen    int `json:"seen"`
 	Removed int `json:"removed"`
-	// Archives are the files that were finished, those of an earlier run that
-	// had been interrupted included.
+	// Archives are the finished files, including those of an interrupted earlier run.
 	Archives []Manifest `json:"archives,omitempty"`
-	// LongestMilliseconds is how long a statement held its locks at most, by
-	// Postgres's clock, up to its commit.
+	// LongestMilliseconds is the longest time that a statement held its locks, up to its commit, by
+	// Postgres's clock.
 	LongestMilliseconds float64 `json:"longest_ms"`
 }
 
-// Retain removes a project's effects that were settled for so long, with all
-// their rows: receipt, timeline, chain, incident, attempts, callbacks, search
-// terms. It never removes one that is awaiting, has an open incident or an
-// issued proof, or to which anything happened within the time. The work is done
-// in statements of about 30 ms, and nobody's lock is waited for.
+// Retain removes a project's effects that were settled longer ago than OlderThan, with all their
+// rows: receipt, timeline, chain, incident, attempts, callbacks, search terms. It never removes an
+// effect that is awaiting, has an open incident or an issued proof, or has changed within that
+// time. It uses statements of about 30 ms and waits for no lock.
 //
-// With an archive it goes file by file: written, synced and named, then the
-// effects in it leave, then its manifest says so. Interrupted anywhere, the next
-// run with the same folder finishes what was begun: no effect is lost, and none
-// stands in two files. One run at a time may use a folder.
+// With an archive it works file by file: it writes, syncs and names the file, removes its effects,
+// and then updates the manifest. After an interruption, the next run with the same folder finishes
+// the work: no effect is lost, and none is in two files. Only one run at a time may use a folder.
 func (a *Archive) Retain(ctx context.Context, o RetainOptions) (RetainReport, error) {
 	report := RetainReport{Project: o.Project, DryRun: o.DryRun}
 	project, err := a.projects.Get(ctx, o.Project)
@@ -77,11 +72,11 @@ func (a *Archive) Retain(ctx context.Context, o RetainOptions) (RetainReport, er
 	}
 	switch {
 	case o.OlderThan == 0:
-		return report, &engine.FieldError{Field: "older_than", Reason: "is needed: the project has no retention of its own"}
+		return report, &engine.FieldError{Field: "older_than", Reason: "is required: the project has no retention of its own"}
 	case o.OlderThan < retention.Least:
 		return report, &engine.FieldError{
 			Field:  "older_than",
-			Reason: "must be 840h (35 days) at least: providers redeliver events for 30 days",
+			Reason: "must be at least 840h (35 days): providers redeliver events for 30 days",
 		}
 	case o.PerFile < 0:
 		return report, &engine.FieldError{Field: "per_file", Reason: "must not be negative"}

@@ -1,6 +1,5 @@
-// Package checks is the room of how a deployment stands: whether it holds its
-// invariants (verify), what is set up wrong around it (doctor), whether it is
-// ready, which engines run, and the numbers that metrics are made of.
+// Package checks checks a deployment: its invariants (verify), its setup (doctor), whether it is
+// ready, which engines run, and the numbers for metrics.
 package checks
 
 import (
@@ -20,5 +19,5 @@ type Checks struct {
 // New opens the room.
 func New(db *store.DB) *Checks { return &Checks{db: db, chains: evidence.NewChains(db)} }
 
-// Now reads the only clock: what the database's moments are compared with.
+// Now returns the database's time, to compare the database's times with.
 func (c *Checks) Now(ctx context.Context) (time.Time, error) { return c.db.Now(ctx) }

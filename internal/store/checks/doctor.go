@@ -14,14 +14,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/testclock"
 )
 
-// Finding is one thing that doctor looked at.
+// Finding is the result of one check of doctor.
 type Finding struct {
 	// Area is schema, clock, roles, settings, secrets, engines, backlog or alerts.
 	Area string `json:"area"`
 	// Level is ok, warning or problem.
 	Level  string `json:"level"`
 	Detail string `json:"detail"`
-	// Repair is the statement or command that mends it; empty where nothing is wrong.
+	// Repair is the statement or command that fixes it; empty if nothing is wrong.
 	Repair string `json:"repair,omitempty"`
 }
 
@@ -34,9 +34,8 @@ const (
 
 const clockRepair = "CREATE OR REPLACE FUNCTION sendpromptly.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';"
 
-// Doctor looks at what an operator can get wrong around the engine: the schema
-// and its drift, the clock, roles, the server's settings, secrets at rest,
-// running engines and what is waiting. It changes nothing.
+// Doctor checks the setup of the deployment: the schema and its drift, the clock, roles, the
+// server's settings, stored secrets, running engines and the backlog. It changes nothing.
 func (c *Checks) Doctor(ctx context.Context) ([]Finding, error) {
 	pending, err := c.pendingMigrations(ctx)
 	if err != nil || pending.Level == LevelProblem {
@@ -100,7 +99,7 @@ func (c *Checks) schemaDrift(ctx context.Context) ([]Finding, error) {
 		}
 		findings = append(
 			findings,
-			Finding{"schema", LevelWarning, "not ours: " + line, "drop it, or keep it if you added it on purpose"},
+			Finding{"schema", LevelWarning, "not part of the schema: " + line, "drop it, or keep it if you added it on purpose"},
 		)
 	}
 	if len(findings) == 0 {
@@ -131,21 +130,21 @@ func (c *Checks) clock(ctx context.Context) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Postgres is the only clock of the engine; the app's matters for reading times.
+	// The engine uses only Postgres's clock; the app's clock matters to people who compare times.
 	if drift := time.Since(state.Now).Abs(); drift > 30*time.Second {
 		return []Finding{
 			{
 				"clock",
 				LevelWarning,
 				fmt.Sprintf("this machine and Postgres differ by %s", drift.Round(time.Second)),
-				"synchronise both with NTP",
+				"synchronize both with NTP",
 			},
 		}, nil
 	}
-	return []Finding{ok("clock", "Postgres's own, and this machine agrees")}, nil
+	return []Finding{ok("clock", "the clock is Postgres's own, and this machine's agrees")}, nil
 }
 
-// clockProblems is also a check of Verify.
+// clockProblems is also used by Verify.
 func (c *Checks) clockProblems(ctx context.Context, db dbsqlc.DBTX) ([]string, error) {
 	row, err := c.db.Queries.ClockBody(ctx, db)
 	if err != nil {
@@ -177,7 +176,7 @@ func (c *Checks) roles(ctx context.Context) ([]Finding, error) {
 	return findings, nil
 }
 
-// server looks at the settings that the engine depends on.
+// server checks the settings that the engine depends on.
 func (c *Checks) server(ctx context.Context) ([]Finding, error) {
 	state, err := c.db.Queries.ServerState(ctx, c.db.Pool)
 	if err != nil {
@@ -222,7 +221,7 @@ func (c *Checks) server(ctx context.Context) ([]Finding, error) {
 				"settings",
 				LevelWarning,
 				fmt.Sprintf(
-					"a transaction has been open for %s: dead rows stay, and if it wrote, sealing waits for it",
+					"a transaction has been open for %s: dead rows cannot be removed, and if it wrote, sealing waits for it",
 					pg.FromSeconds(state.OldestTransaction).
 						Round(time.Minute),
 				),
@@ -239,7 +238,7 @@ func (c *Checks) secrets(ctx context.Context) ([]Finding, error) {
 		return nil, err
 	}
 	if !readable {
-		return []Finding{ok("secrets", "not looked at: this role may not read callback secrets, which is right for an operator")}, nil
+		return []Finding{ok("secrets", "not checked: this role may not read callback secrets, which is correct for an operator")}, nil
 	}
 	rows, err := c.db.Queries.SecretList(ctx, c.db.Pool)
 	if err != nil {
@@ -265,13 +264,13 @@ func (c *Checks) secrets(ctx context.Context) ([]Finding, error) {
 	var findings []Finding
 	if plain > 0 {
 		findings = append(findings, Finding{
-			"secrets", LevelWarning, fmt.Sprintf("%d callback secrets are stored plain", plain),
+			"secrets", LevelWarning, fmt.Sprintf("%d callback secrets are stored unencrypted", plain),
 			"set SENDPROMPTLY_SECRET_KEY, then spadmin project set NAME --rotate-callback-secret",
 		})
 	}
 	if shut > 0 {
 		findings = append(findings, Finding{
-			"secrets", LevelProblem, fmt.Sprintf("%d callback secrets are sealed and do not open with the key that is set here", shut),
+			"secrets", LevelProblem, fmt.Sprintf("%d callback secrets are encrypted and cannot be decrypted with the key that is set here", shut),
 			"set SENDPROMPTLY_SECRET_KEY to the key that every engine has",
 		})
 	}
@@ -282,7 +281,7 @@ func (c *Checks) secrets(ctx context.Context) ([]Finding, error) {
 		})
 	}
 	if len(findings) == 0 {
-		findings = []Finding{ok("secrets", fmt.Sprintf("%d callback secrets, all sealed", len(rows)))}
+		findings = []Finding{ok("secrets", fmt.Sprintf("%d callback secrets, all encrypted", len(rows)))}
 	}
 	return findings, nil
 }
@@ -311,7 +310,7 @@ func (c *Checks) engines(ctx context.Context) ([]Finding, error) {
 			{
 				"engines",
 				LevelProblem,
-				"no engine has been running for 30 seconds: nothing looks for deadlines",
+				"no engine has been running for 30 seconds: nothing checks deadlines",
 				"run engine.Run in your app, or spadmin run",
 			},
 		}, nil
@@ -337,7 +336,7 @@ func (c *Checks) backlog(ctx context.Context) ([]Finding, error) {
 			Finding{
 				"backlog",
 				LevelProblem,
-				capped(counts.SetAside) + " overdue effects were set aside: their incidents could not be opened",
+				capped(counts.SetAside) + " overdue effects are retried hourly: opening their incidents failed",
 				"SELECT effect_id, poisoned FROM sendpromptly.owed WHERE poisoned IS NOT NULL;",
 			},
 		)
@@ -348,7 +347,7 @@ func (c *Checks) backlog(ctx context.Context) ([]Finding, error) {
 			Finding{
 				"backlog",
 				LevelWarning,
-				capped(counts.Deferred) + " failures wait for a locked effect",
+				capped(counts.Deferred) + " failures are stored until their effects are unlocked",
 				"SELECT * FROM sendpromptly.deferred_failures ORDER BY at;",
 			},
 		)
@@ -356,7 +355,7 @@ func (c *Checks) backlog(ctx context.Context) ([]Finding, error) {
 	return findings, nil
 }
 
-// capped writes a count that stops at 100,000.
+// capped formats a count that stops at 100,000.
 func capped(n int) string {
 	if n > 100000 {
 		return "100,000+"

@@ -2,9 +2,9 @@ package checks
 
 import "context"
 
-// additions looks for what others hung on the schema's tables. It runs inside
-// the transactions of the app and of the engine, and may change, hold up or
-// abort them. The schema itself has no trigger, rule or foreign key.
+// additions finds triggers, rules and foreign keys that others added to the schema's tables. They
+// run inside the transactions of the app and the engine, and may change, delay or abort them. The
+// schema itself has none.
 func (c *Checks) additions(ctx context.Context) ([]Finding, error) {
 	rows, err := c.db.Queries.SchemaAdditionList(ctx, c.db.Pool)
 	if err != nil {
@@ -18,7 +18,7 @@ func (c *Checks) additions(ctx context.Context) ([]Finding, error) {
 				Finding{
 					"schema",
 					LevelWarning,
-					row.Addition + ": its checks lock our rows in a shared mode, beside which Postgres may abort " +
+					row.Addition + ": its checks take shared locks on our rows. Postgres may then abort " +
 						"an update, and it may keep retention from removing them",
 					row.Removal,
 				},

@@ -12,17 +12,17 @@ type EngineHealth struct {
 	ID, Version, Host string
 	StartedAt         time.Time
 	SeenAt            time.Time
-	// Alive says that it was seen within the last 30 seconds.
+	// Alive is true if the engine was seen within the last 30 seconds.
 	Alive bool
-	// LastSweepAt is when its last complete pass began; zero before the first.
+	// LastSweepAt is when the engine's last complete pass began; zero before the first.
 	LastSweepAt time.Time
-	// Lag is how far the oldest deadline that nobody holds has passed.
+	// Lag is how long ago the oldest unlocked deadline passed.
 	Lag time.Duration
-	// OverdueLocked counts overdue effects that the app holds locked, up to 1,000.
+	// OverdueLocked counts overdue effects that the app has locked, up to 1,000.
 	OverdueLocked int
 }
 
-// Engines reads the heartbeats of engines seen within the last day, newest first.
+// Engines returns the heartbeats of engines seen within the last day, newest first.
 func (c *Checks) Engines(ctx context.Context) ([]EngineHealth, error) {
 	rows, err := c.db.Queries.EngineList(ctx, c.db.Pool)
 	var engines []EngineHealth

@@ -11,8 +11,8 @@ import (
 
 //go:generate go test -count=1 -run=TestTheReleasedFingerprint . -update
 
-// released is the schema as its migrations make it, a line each: every
-// function with its source's hash, column and index. A test keeps it true.
+// released is the schema that the migrations create, one line for each function with its source's
+// hash, each column and each index. A test keeps it up to date.
 //
 //go:embed schema.txt
 var released string
@@ -23,7 +23,7 @@ func expectedSchema() []string {
 	return lines
 }
 
-// fingerprint describes the database's schema in the same form, sorted.
+// fingerprint returns the database's schema in the same form, sorted.
 func fingerprint(ctx context.Context, q *dbsqlc.Queries, db dbsqlc.DBTX) ([]string, error) {
 	lines, err := q.SchemaFingerprint(ctx, db)
 	slices.Sort(lines)

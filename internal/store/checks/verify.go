@@ -12,14 +12,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Check is one invariant of the design held against the database.
+// Check is the result of checking the database against one invariant of the design.
 type Check struct {
 	// ID is S2, S3, S5, S6 or S7, or "chains" and "clock".
 	ID string `json:"id"`
-	// Title says what holds.
+	// Title is the invariant.
 	Title string `json:"title"`
 	OK    bool   `json:"ok"`
-	// Rows are the offending rows, in words, at most 20.
+	// Rows describe the violating rows, at most 20.
 	Rows []string `json:"rows"`
 }
 
@@ -29,12 +29,12 @@ type Report struct {
 	Checks []Check `json:"checks"`
 }
 
-// maxRows bounds the offending rows that a check prints.
+// maxRows is the most violating rows of a check.
 const maxRows = 20
 
-// Verify holds the database against the invariants, in one snapshot, reading
-// only. An effect may be overdue by grace before its missing incident counts:
-// about two sweep intervals in a running system, zero at rest.
+// Verify checks the database against its invariants, in one read-only snapshot. An effect may be
+// overdue by grace before its missing incident is a violation: use about two sweep intervals in a
+// running system, and zero if nothing is running.
 func (c *Checks) Verify(ctx context.Context, grace time.Duration) (Report, error) {
 	report := Report{OK: true}
 	// Repeatable read: the checks compare tables with each other.
@@ -82,7 +82,7 @@ func (c *Checks) checks(ctx context.Context, tx pgx.Tx, grace time.Duration) []c
 	}
 }
 
-// brokenChains says what is wrong with the chains, as spadmin audit verify does.
+// brokenChains returns the findings of spadmin audit verify.
 func (c *Checks) brokenChains(ctx context.Context, tx pgx.Tx) ([]string, error) {
 	report, err := c.chains.VerifyWithin(ctx, tx)
 	var rows []string

@@ -8,22 +8,21 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// Vitals are what metrics say of a whole deployment. Counts end at 100,000 + 1.
+// Vitals are the metrics of a whole deployment. Counts stop at 100,001.
 type Vitals struct {
-	// Owed are effects that wait for their outcome, Overdue those of them whose
-	// deadline passed, OverdueLocked those that the app holds locked.
+	// Owed counts effects that wait for an outcome, Overdue those whose deadline has passed, and
+	// OverdueLocked those that the app has locked.
 	Owed, Overdue, OverdueLocked int
 	CallbacksWaiting             int
-	// Engines are those seen within the last 30 seconds.
+	// Engines counts engines seen within the last 30 seconds.
 	Engines int
-	// Lag is how far the oldest deadline that nobody holds has passed.
+	// Lag is how long ago the oldest unlocked deadline passed.
 	Lag time.Duration
 	// Sweep is the longest last pass of a running engine that found work.
 	Sweep time.Duration
 }
 
-// Vitals reads how the deployment stands, all projects together: what metrics
-// are made of.
+// Vitals returns the metrics of the deployment, over all projects.
 func (c *Checks) Vitals(ctx context.Context) (Vitals, error) {
 	row, err := c.db.Queries.VitalsGet(ctx, c.db.Pool)
 	if err != nil {
@@ -35,7 +34,7 @@ func (c *Checks) Vitals(ctx context.Context) (Vitals, error) {
 	}, nil
 }
 
-// Counts are what happened, from some moment on.
+// Counts count what happened since some time.
 type Counts struct {
 	Opened, Resolved int
 	// Callbacks counts tries by their answer: accepted (2xx), refused (3xx, 4xx),
@@ -43,7 +42,7 @@ type Counts struct {
 	Callbacks map[string]int
 }
 
-// Plus is the sum of two.
+// Plus returns the sum of two Counts.
 func (c Counts) Plus(d Counts) Counts {
 	sum := Counts{Opened: c.Opened + d.Opened, Resolved: c.Resolved + d.Resolved, Callbacks: map[string]int{}}
 	for _, part := range []Counts{c, d} {
@@ -54,18 +53,18 @@ func (c Counts) Plus(d Counts) Counts {
 	return sum
 }
 
-// Tally is what happened since a mark of the change feed.
+// Tally counts what happened since a mark of the change feed.
 type Tally struct {
-	// Settled happened before Mark and is not counted by the next tally. Pending
-	// came after, and will be counted again.
+	// Settled is before Mark; the next tally does not count it again. Pending is after Mark; the
+	// next tally counts it again.
 	Settled, Pending Counts
-	// Mark is where the next tally begins. An old transaction holds it back.
+	// Mark is where the next tally begins. It cannot pass a running transaction.
 	Mark string
 }
 
-// Tally counts what happened since a mark. Settled sums and the last pending
-// ones together hold each change exactly once, however late its transaction
-// commits. Since "" it is the mark to begin with.
+// Tally counts what happened since a mark. All Settled counts and the last Pending counts together
+// include each change exactly once, however late its transaction commits. For "" it only returns
+// the first mark.
 func (c *Checks) Tally(ctx context.Context, since string) (Tally, error) {
 	mark, err := c.db.Queries.ChangesMark(ctx, c.db.Pool)
 	t := Tally{Mark: mark, Settled: Counts{Callbacks: map[string]int{}}, Pending: Counts{Callbacks: map[string]int{}}}

@@ -13,40 +13,40 @@ import (
 
 // The kinds of [ChainFinding].
 const (
-	// FindingAltered is an entry, or what stands for its values, that was changed.
+	// FindingAltered is an entry that was changed, or its commitments were.
 	FindingAltered = "altered"
 	// FindingRemoved is an entry that is gone.
 	FindingRemoved = "removed"
-	// FindingMoved is an entry that stands at another place.
+	// FindingMoved is an entry that was moved to another place.
 	FindingMoved = "moved"
-	// FindingTruncated is a chain that does not end where its head says.
+	// FindingTruncated is a chain that does not end at its head.
 	FindingTruncated = "truncated"
-	// FindingProof is a chain that is not the one that was proven.
+	// FindingProof is a chain that conflicts with an issued proof.
 	FindingProof = "proof"
 )
 
-// ChainFinding is one thing that is wrong with a chain.
+// ChainFinding is one problem of a chain.
 type ChainFinding struct {
 	Project  string `json:"project"`
 	EffectID string `json:"effect_id"`
-	// Seq is the entry, 0 where it is the chain as a whole.
+	// Seq is the entry, or 0 for the whole chain.
 	Seq  int    `json:"seq,omitempty"`
 	Kind string `json:"kind"`
-	// JTI is the proof that the chain contradicts.
+	// JTI is the proof that conflicts with the chain.
 	JTI     string `json:"jti,omitempty"`
 	Problem string `json:"problem"`
 }
 
-// heads are the chain's hashes by the number of the entry; the first is the
-// one before all. It ends where something is wrong.
+// heads are the chain's hashes by the number of the entry; the first is the hash before all
+// entries. They end at the first problem.
 type heads [][]byte
 
-// proves says whether everything up to entry seq gives the hash.
+// proves reports whether the entries up to seq have the hash.
 func (h heads) proves(seq int, hash []byte) bool {
 	return seq >= 0 && seq < len(h) && bytes.Equal(h[seq], hash)
 }
 
-// walk computes a chain anew from what the tables hold.
+// walk computes a chain again from the tables.
 func walk(c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow) (heads, []ChainFinding) {
 	good, last := heads{chain.Start()}, chain.Start()
 	var found []ChainFinding
@@ -67,7 +67,7 @@ func walk(c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow) (heads, []ChainFindi
 			add(seq, FindingAltered, "the entries up to %d were emptied without an erasure", c.Erased)
 		case !hiddenIntact(c, row) || !bytes.Equal(entryOf(row).Hash(last), row.Hash):
 			if moved := movedFrom(row, rows, last); moved > 0 {
-				add(seq, FindingMoved, "at place %d stands entry %d", seq, moved)
+				add(seq, FindingMoved, "entry %[2]d is at place %[1]d", seq, moved)
 				break
 			}
 			add(seq, FindingAltered, "entry %d, %s, was altered", seq, row.Kind)
@@ -81,14 +81,14 @@ func walk(c dbsqlc.ChainListRow, rows []dbsqlc.SealListRow) (heads, []ChainFindi
 	case !c.Present && len(rows) > 0:
 		add(0, FindingTruncated, "%d sealed entries have no chain", len(rows))
 	case c.Present && (c.Seq != len(rows) || !bytes.Equal(c.Hash, last)):
-		add(0, FindingTruncated, "the chain ends at entry %d, its head says %d", len(rows), c.Seq)
+		add(0, FindingTruncated, "the chain ends at entry %d, but its head is at entry %d", len(rows), c.Seq)
 	case c.Erased >= len(rows) && c.Erased > 0:
 		add(0, FindingAltered, "the entries up to %d were emptied without an erasure", c.Erased)
 	}
 	return good, found
 }
 
-// entryOf is what an entry is hashed as.
+// entryOf returns the input of an entry's hash.
 func entryOf(row dbsqlc.SealListRow) chain.Entry {
 	e := chain.Entry{
 		Seq: row.Seq, Kind: row.Kind, At: row.At, State: row.State, Cause: row.Cause, Provider: row.Provider, EventType: row.EventType,
@@ -103,7 +103,7 @@ func entryOf(row dbsqlc.SealListRow) chain.Entry {
 	return e
 }
 
-// hiddenIntact holds the hidden values against their commitments.
+// hiddenIntact compares the hidden values with their commitments.
 func hiddenIntact(c dbsqlc.ChainListRow, row dbsqlc.SealListRow) bool {
 	values := hiddenValues(row)
 	for i, name := range row.Fields {
@@ -122,7 +122,7 @@ func hiddenIntact(c dbsqlc.ChainListRow, row dbsqlc.SealListRow) bool {
 	return len(values) == 0
 }
 
-// keptFields are those that erasing keeps, with their salts.
+// keptFields are the fields that erasing keeps, with their salts.
 var keptFields = []string{
 	"event_id",
 	"occurred_at",
@@ -137,7 +137,7 @@ var keptFields = []string{
 	"duration_ms",
 }
 
-// fieldSalt is the salt of the i-th hidden field; nil where it was erased.
+// fieldSalt returns the salt of the i-th hidden field; nil if it was erased.
 func fieldSalt(c dbsqlc.ChainListRow, row dbsqlc.SealListRow, i int) []byte {
 	if row.Seq <= c.Erased {
 		return row.Salts[i]
@@ -145,7 +145,7 @@ func fieldSalt(c dbsqlc.ChainListRow, row dbsqlc.SealListRow, i int) []byte {
 	return chain.FieldSalt(c.Salt, row.Seq, row.Fields[i])
 }
 
-// hiddenValues are the hidden fields that have a value, in their order.
+// hiddenValues returns the hidden fields that have a value, in order.
 func hiddenValues(row dbsqlc.SealListRow) []chain.Field {
 	var fields []chain.Field
 	add := func(name string, value *string) {
@@ -187,9 +187,9 @@ func hiddenValues(row dbsqlc.SealListRow) []chain.Field {
 	return fields
 }
 
-// movedFrom finds the entry that stands where another should, 0 where none
-// does: one of another number that hashes to what is stored with it, or one
-// whose facts belong to this place's seal.
+// movedFrom returns the number of an entry that is at another entry's place, 0 if there is none: an
+// entry with another number whose own hash is intact, or one whose facts match the seal of this
+// place.
 func movedFrom(row dbsqlc.SealListRow, rows []dbsqlc.SealListRow, last []byte) int {
 	for _, other := range rows {
 		if other.Seq == row.Seq || !other.Found {

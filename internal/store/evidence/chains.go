@@ -16,17 +16,17 @@ import (
 // Chains are the hash chains of all timelines.
 type Chains struct{ db *store.DB }
 
-// NewChains opens the chains alone.
+// NewChains opens only the chains.
 func NewChains(db *store.DB) *Chains { return &Chains{db: db} }
 
 // ChainReport is the result of [Chains.Verify].
 type ChainReport struct {
 	OK bool `json:"ok"`
-	// Chains, Entries and Proofs count what was looked at.
+	// Chains, Entries and Proofs count what was checked.
 	Chains  int `json:"chains"`
 	Entries int `json:"entries"`
 	Proofs  int `json:"proofs"`
-	// Findings are at most 1,000; Found counts all.
+	// Findings has at most 1,000 findings; Found counts all.
 	Found    int            `json:"found"`
 	Findings []ChainFinding `json:"findings"`
 }
@@ -36,11 +36,9 @@ const (
 	maxFindings = 1000
 )
 
-// Verify computes every chain anew, reading only, and holds it against
-// its head and against the heads of the proofs that were issued: a chain that
-// was cut and sealed again is found by a proof of what it had been. The hashes
-// are computed here, not by the database's functions. Each page of 200 chains is
-// one short transaction.
+// Verify computes every chain again, read-only, and compares it with its head and with the heads of
+// issued proofs: a proof reveals a chain that was cut and sealed again. The hashes are computed
+// here, not by the database's functions. Each page of 200 chains is one short transaction.
 func (cs *Chains) Verify(ctx context.Context) (ChainReport, error) {
 	return cs.verify(ctx, func(page func(dbsqlc.DBTX) error) error {
 		options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
@@ -48,12 +46,12 @@ func (cs *Chains) Verify(ctx context.Context) (ChainReport, error) {
 	})
 }
 
-// VerifyWithin is Verify in one snapshot, the caller's.
+// VerifyWithin is Verify in the caller's snapshot.
 func (cs *Chains) VerifyWithin(ctx context.Context, tx pgx.Tx) (ChainReport, error) {
 	return cs.verify(ctx, func(page func(dbsqlc.DBTX) error) error { return page(tx) })
 }
 
-// verify walks page after page, each in what in gives it.
+// verify reads page after page, each in a transaction that in provides.
 func (cs *Chains) verify(ctx context.Context, in func(page func(dbsqlc.DBTX) error) error) (ChainReport, error) {
 	report := ChainReport{Findings: []ChainFinding{}}
 	after := dbsqlc.ChainListParams{EffectID: "00000000-0000-0000-0000-000000000000", Page: chainPage}
@@ -94,7 +92,7 @@ func byProject(chains []dbsqlc.ChainListRow) map[int][]dbsqlc.ChainListRow {
 	return grouped
 }
 
-// verifyPage walks some chains of one project.
+// verifyPage verifies some chains of one project.
 func (cs *Chains) verifyPage(
 	ctx context.Context,
 	db dbsqlc.DBTX,
@@ -128,7 +126,7 @@ func (cs *Chains) verifyPage(
 			if !good.proves(p.HeadSeq, p.HeadHash) {
 				found = append(found, ChainFinding{
 					EffectID: c.EffectID, Seq: p.HeadSeq, Kind: FindingProof, JTI: p.Jti,
-					Problem: fmt.Sprintf("the %d entries that proof %s was issued for are no longer what they were", p.HeadSeq, p.Jti),
+					Problem: fmt.Sprintf("the %d entries that proof %s was issued for have changed", p.HeadSeq, p.Jti),
 				})
 			}
 		}
@@ -153,8 +151,8 @@ func (cs *Chains) projectNames(ctx context.Context, db dbsqlc.DBTX) (map[int]str
 	return names, err
 }
 
-// StillProven computes the chain of a proof's incident anew and says whether
-// everything up to the proof's head is exactly what it was when it was issued.
+// StillProven computes the chain of a proof's incident again and reports whether the entries up to
+// the proof's head are unchanged since it was issued.
 func (cs *Chains) StillProven(ctx context.Context, p Proof) (bool, error) {
 	c, rows, err := cs.chainOf(ctx, p.Incident)
 	if errors.Is(err, engine.ErrNotFound) {

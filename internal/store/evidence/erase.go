@@ -14,36 +14,35 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// EraseRequest names whose personal values are to be destroyed: exactly one of
-// Customer and Subject, as it was accepted.
+// EraseRequest says whose personal data to erase: set exactly one of Customer and Subject, as it
+// was accepted.
 type EraseRequest struct {
 	Project           string
 	Customer, Subject string
-	// By is who erases; it enters the timelines and the audit log.
+	// By is the operator, for the timelines and the audit log.
 	By engine.Operator
 }
 
-// Erased is what [Evidence.Erase] did.
+// Erased is the result of [Evidence.Erase].
 type Erased struct {
-	// Effects counts the effects that were emptied.
+	// Effects counts the effects whose personal data were erased.
 	Effects int `json:"effects"`
-	// Open counts those that are still owed: a repair will no longer be told for whom.
+	// Open counts those that are still owed: a repair no longer has the customer's data.
 	Open int `json:"open"`
 }
 
-// eraseBatch is how many effects one transaction empties.
+// eraseBatch is how many effects one transaction erases.
 const eraseBatch = 100
 
-// Erase destroys what the effects of a person hold about them, for ever:
-// subject, customer, merchant and object ids, payload, search terms, and every text
-// of their timelines that may name them; and the salts, without which nobody can
-// tell whether a guess is right. What happened and when stays, with an erased
-// entry, and so do the provider's event id, the amount, and who acted. Every
-// chain and every proof stays valid. The audit log does not say who was erased.
+// Erase permanently deletes a person's data from their effects: subject, customer, merchant and
+// object ids, payload, search terms, and every timeline text that may name them. It also deletes
+// the salts, so that nobody can check a guess against a hash. What happened and when is kept, with
+// an erased entry, and so are the provider's event id, the amount, and the operators. All chains
+// and proofs stay valid. The audit log does not say who was erased.
 func (e *Evidence) Erase(ctx context.Context, r EraseRequest) (Erased, error) {
 	switch {
 	case (r.Customer == "") == (r.Subject == ""):
-		return Erased{}, &engine.FieldError{Field: "customer", Reason: "or the subject must be named, and not both"}
+		return Erased{}, &engine.FieldError{Field: "customer", Reason: "or the subject must be set, but not both"}
 	case r.By == "":
 		return Erased{}, &engine.FieldError{Field: "by", Reason: "is empty"}
 	}
@@ -63,7 +62,8 @@ func (e *Evidence) Erase(ctx context.Context, r EraseRequest) (Erased, error) {
 		Batch:    eraseBatch,
 	}
 	var total Erased
-	// What a worker holds is waited for last, one by one, while nothing else is held.
+	// Effects that a worker has locked come last, one by one, so that nothing else is locked while
+	// waiting.
 	for _, params.Patient = range []bool{false, true} {
 		for taken := -1; taken != 0; {
 			step, err := e.eraseStep(ctx, params)
@@ -78,8 +78,8 @@ func (e *Evidence) Erase(ctx context.Context, r EraseRequest) (Erased, error) {
 	return total, nil
 }
 
-// eraseStep is one transaction. Sealing takes chains in the order of what
-// changed, which may be another one: the loser of that deadlock begins again.
+// eraseStep is one transaction. Sealing may lock the same chains in another order, so after a
+// deadlock it starts again.
 func (e *Evidence) eraseStep(ctx context.Context, params dbsqlc.CustomerEraseParams) (step dbsqlc.CustomerEraseRow, err error) {
 	for range 5 {
 		err = e.db.InTx(ctx, func(tx pgx.Tx) (err error) {

@@ -1,6 +1,5 @@
-// Package evidence is the room of what can be shown to somebody else: issued
-// proofs, the sealed chains that they stand on and their export; and of erasing,
-// which leaves both valid.
+// Package evidence issues proofs, verifies and exports the sealed chains that they are based on,
+// and erases personal data, which keeps proofs and chains valid.
 package evidence
 
 import (

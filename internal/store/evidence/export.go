@@ -10,14 +10,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// ExportedEntry is a sealed entry as a bundle holds it: what is clear, and of
-// what is hidden the commitments, with value and salt only where disclosed. The
-// hash can be computed from it, see docs/proof-format.md.
+// ExportedEntry is a sealed entry of a bundle: the clear fields, and the commitments of the hidden
+// fields, with value and salt only of disclosed ones. The hash can be computed from it; see
+// docs/proof-format.md.
 type ExportedEntry struct {
 	Seq  int
 	Kind string
 	At   time.Time
-	// State and Cause are empty where nothing moved; EventType where unknown.
+	// State and Cause are empty if they did not change; EventType if it is unknown.
 	State                       engine.State
 	Cause                       engine.Cause
 	Provider, EventType, Effect string
@@ -26,17 +26,17 @@ type ExportedEntry struct {
 	Hash                        []byte
 }
 
-// HiddenField is a field that enters the hash as a commitment.
+// HiddenField is a field whose commitment is hashed instead of its value.
 type HiddenField struct {
 	Name       string
 	Commitment []byte
-	// Value and Salt are nil unless the field is disclosed. The salt opens this
-	// field of this entry and nothing else.
+	// Value and Salt are nil unless the field is disclosed. The salt reveals only this field of
+	// this entry.
 	Value, Salt []byte
 }
 
-// HiddenFields are the names of all hidden fields: of a receipt first, then of
-// every other entry.
+// HiddenFields are the names of all hidden fields: first those of a receipt, then those of other
+// entries.
 var HiddenFields = []string{
 	"event_id",
 	"subject",
@@ -63,11 +63,10 @@ var HiddenFields = []string{
 // disclosed are the hidden fields that every export discloses: times only.
 var disclosed = []string{"occurred_at", "deadline"}
 
-// Export reads the sealed entries of an incident up to a number, 0 for
-// all. Of the hidden fields it discloses the times of the event and of the
-// deadline, and those that disclose names; one that was erased stays hidden. It
-// seals nothing: an entry that is not yet sealed is left out. See
-// [Chains.StillProven] for whether they are intact.
+// Export returns the sealed entries of an incident up to a number, 0 for all. It discloses the
+// hidden fields in disclose, and always the times of the event and of the deadline; an erased field
+// stays hidden. It seals nothing, so it omits unsealed entries. Use [Chains.StillProven] to check
+// that they are intact.
 func (cs *Chains) Export(
 	ctx context.Context,
 	incident engine.IncidentID,

@@ -5,21 +5,20 @@ import (
 	"errors"
 )
 
-// Hash is a hash of a chain. As text it is base64url without padding, as in
-// tokens and bundles.
+// Hash is a hash of a chain. Its text form is base64url without padding, as in tokens and bundles.
 type Hash []byte
 
-// String is the hash as text.
+// String returns the hash as text.
 func (h Hash) String() string { return base64.RawURLEncoding.EncodeToString(h) }
 
-// MarshalText implements encoding.TextMarshaler.
+// MarshalText implements [encoding.TextMarshaler].
 func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
 
-// UnmarshalText implements encoding.TextUnmarshaler.
+// UnmarshalText implements [encoding.TextUnmarshaler].
 func (h *Hash) UnmarshalText(text []byte) error {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(string(text))
 	if err != nil {
-		return errors.New("a hash is base64url without padding")
+		return errors.New("a hash must be base64url without padding")
 	}
 	*h = raw
 	return nil

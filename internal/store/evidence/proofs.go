@@ -21,13 +21,13 @@ const (
 	MaxProofLife     = 90 * 24 * time.Hour
 )
 
-// Proofs are those that were issued, of all projects.
+// Proofs are the issued proofs of all projects.
 type Proofs struct {
 	db       *store.DB
 	projects *projects.Projects
 }
 
-// Proof is one that was issued. The token itself is not kept.
+// Proof is an issued proof. The token itself is not stored.
 type Proof struct {
 	JTI      string            `json:"jti"`
 	Project  string            `json:"project"`
@@ -35,41 +35,41 @@ type Proof struct {
 	Effect   engine.EffectID   `json:"effect_id"`
 	// Issuer is the base URL that the token names.
 	Issuer string `json:"issuer"`
-	// Audience is a note on who it is for. Erasing a customer empties it.
+	// Audience is a note on who the proof is for. Erasing a customer clears it.
 	Audience  string          `json:"audience,omitempty"`
 	IssuedBy  engine.Operator `json:"issued_by"`
 	IssuedAt  time.Time       `json:"issued_at"`
 	ExpiresAt time.Time       `json:"expires_at"`
 	RevokedAt time.Time       `json:"revoked_at,omitzero"`
 	RevokedBy engine.Operator `json:"revoked_by,omitempty"`
-	// HeadSeq and HeadHash are the last sealed entry when it was issued.
+	// HeadSeq and HeadHash are the last sealed entry when the proof was issued.
 	HeadSeq  int       `json:"head_seq"`
 	HeadHash Hash      `json:"head_hash" doc:"In base64url without padding, as the token has it."`
 	Views    int       `json:"views"`
 	LastView time.Time `json:"last_view,omitzero"`
 }
 
-// Live says whether the proof holds at a moment: neither expired nor revoked.
+// Live reports whether the proof is valid at a given time: neither expired nor revoked.
 func (p Proof) Live(at time.Time) bool {
 	return p.RevokedAt.IsZero() && !at.Before(p.IssuedAt) && at.Before(p.ExpiresAt)
 }
 
-// ProofRequest asks for a proof.
+// ProofRequest describes a new proof.
 type ProofRequest struct {
 	Incident engine.IncidentID
 	// Project limits the incident to one project; "" is any.
 	Project string
-	// For is how long it holds, in whole seconds: 7 days by default, 90 at most.
+	// For is how long the proof is valid, in whole seconds: 7 days by default, at most 90.
 	For time.Duration
 	// Audience is a note on who it is for, at most 255 bytes. The customer does not see it.
 	Audience string
-	// By is who issues it; it enters the timeline and the audit log.
+	// By is the issuing operator, for the timeline and the audit log.
 	By engine.Operator
 	// Issuer is the base URL that the token names.
 	Issuer string
 }
 
-// ProofClaims are what the token must say.
+// ProofClaims are the claims of the token.
 type ProofClaims struct {
 	Issuer              string
 	Incident            engine.IncidentID
@@ -79,10 +79,9 @@ type ProofClaims struct {
 	HeadHash            []byte
 }
 
-// Issue seals the incident's timeline, records a proof of its head and
-// returns the token that sign makes of the claims. All of it is one transaction,
-// in which sign is called: an error of sign leaves nothing behind. An incident
-// that does not exist is [engine.ErrNotFound].
+// Issue seals the incident's timeline, records a proof of its head, and returns the token that sign
+// creates from the claims. It calls sign inside the one transaction, so an error of sign leaves
+// nothing behind. It returns [engine.ErrNotFound] if the incident does not exist.
 func (p *Proofs) Issue(
 	ctx context.Context,
 	r ProofRequest,
@@ -129,11 +128,11 @@ func (r ProofRequest) check() error {
 	case input.UUID(string(r.Incident)) != "":
 		return &engine.FieldError{Field: "incident", Reason: input.NotAnID}
 	case r.For < time.Second || r.For > MaxProofLife:
-		return &engine.FieldError{Field: "for", Reason: "must lie between 1 second and 90 days"}
+		return &engine.FieldError{Field: "for", Reason: "must be between 1 second and 90 days"}
 	case r.By == "":
-		return &engine.FieldError{Field: "by", Reason: "is empty: a proof needs somebody who issues it"}
+		return &engine.FieldError{Field: "by", Reason: "is empty: say who issues the proof"}
 	case r.Issuer == "":
-		return &engine.FieldError{Field: "issuer", Reason: "is empty: it is the base URL"}
+		return &engine.FieldError{Field: "issuer", Reason: "is empty: set the base URL"}
 	}
 	for _, text := range []struct{ field, value string }{{"audience", r.Audience}, {"by", string(r.By)}, {"issuer", r.Issuer}, {"project", r.Project}} {
 		if err := store.Invalid(text.field, input.Text(text.value, input.NameLimit)); err != nil {
@@ -143,7 +142,7 @@ func (r ProofRequest) check() error {
 	return nil
 }
 
-// Get reads one proof, or [engine.ErrNotFound].
+// Get returns one proof, or [engine.ErrNotFound].
 func (p *Proofs) Get(ctx context.Context, jti string) (Proof, error) {
 	return p.get(ctx, p.db.Pool, jti)
 }
@@ -162,24 +161,24 @@ func (p *Proofs) get(ctx context.Context, db dbsqlc.DBTX, jti string) (Proof, er
 	return newProof(row.Project, row.Proof), nil
 }
 
-// ProofFilter selects proofs; what is zero selects all.
+// ProofFilter selects proofs that match all its fields; a zero field matches all.
 type ProofFilter struct {
 	Project  string
 	Incident engine.IncidentID
-	// Before is where the page before this one ended.
+	// Before is the Next of the page before this one.
 	Before string
-	// Limit is the size of the page: 50 by default, 500 at most.
+	// Limit is the page size: 50 by default, at most 500.
 	Limit int
 }
 
 // ProofPage is one page of proofs, newest first.
 type ProofPage struct {
 	Proofs []Proof `json:"proofs"`
-	// Next is the Before of the next page, empty on the last.
+	// Next is the Before of the next page; it is empty on the last page.
 	Next string `json:"next"`
 }
 
-// List pages through the proofs that were issued, newest first.
+// List returns one page of issued proofs, newest first.
 func (p *Proofs) List(ctx context.Context, f ProofFilter) (ProofPage, error) {
 	params := dbsqlc.ProofListParams{
 		Project:    pg.Optional(f.Project),
@@ -195,7 +194,7 @@ func (p *Proofs) List(ctx context.Context, f ProofFilter) (ProofPage, error) {
 	}
 	switch {
 	case f.Limit < 0 || f.Limit > 500:
-		return ProofPage{}, &engine.FieldError{Field: "limit", Reason: "must lie between 1 and 500"}
+		return ProofPage{}, &engine.FieldError{Field: "limit", Reason: "must be between 1 and 500"}
 	case input.UUID(params.Before) != "":
 		return ProofPage{}, &engine.FieldError{Field: "before", Reason: input.NotAnID}
 	case f.Incident != "" && input.UUID(string(f.Incident)) != "":
@@ -218,8 +217,8 @@ func (p *Proofs) List(ctx context.Context, f ProofFilter) (ProofPage, error) {
 	return page, err
 }
 
-// Revoke ends a proof before its time, at once and for ever. Revoking it
-// again changes nothing. A proof that does not exist is [engine.ErrNotFound].
+// Revoke ends a proof at once and permanently. Revoking it again changes nothing. It returns
+// [engine.ErrNotFound] if the proof does not exist.
 func (p *Proofs) Revoke(ctx context.Context, jti string, by engine.Operator) (Proof, error) {
 	if input.UUID(jti) != "" {
 		return Proof{}, &engine.FieldError{Field: "jti", Reason: input.NotAnID}
@@ -239,7 +238,7 @@ func (p *Proofs) Revoke(ctx context.Context, jti string, by engine.Operator) (Pr
 	return p.Get(ctx, jti)
 }
 
-// CountView notes that a proof's page was opened.
+// CountView records that a proof's page was opened.
 func (p *Proofs) CountView(ctx context.Context, jti string) error {
 	if input.UUID(jti) != "" {
 		return nil

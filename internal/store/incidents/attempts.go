@@ -11,7 +11,7 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// AttemptHistory is one asking of an operator to repair, with its callbacks.
+// AttemptHistory is one reprocess request with its callbacks.
 type AttemptHistory struct {
 	Number      int
 	ReplayID    string
@@ -21,33 +21,33 @@ type AttemptHistory struct {
 	FinishedAt time.Time
 	// Result is applied, failed, missing, gave_up or stopped; empty while in flight.
 	Result string
-	// Delivery is where the callback stands: waiting, leased (being sent),
-	// accepted (answered with 2xx), gave_up or cancelled.
+	// Delivery is the state of the callback: waiting, leased (being sent), accepted (answered with
+	// 2xx), gave_up or cancelled.
 	Delivery string
-	// Tries counts the callbacks that were begun; NextAt is when the next one
-	// goes out, zero unless one waits.
+	// Tries counts the callbacks that were started. NextAt is when the next one is sent; zero
+	// unless one is waiting.
 	Tries  int
 	NextAt time.Time
 	// Callbacks are the ones that have ended, oldest first.
 	Callbacks []Callback
 }
 
-// Callback is one try to reach the repair endpoint.
+// Callback is one request to the repair endpoint.
 type Callback struct {
 	// At is when it ended.
 	At  time.Time
 	URL string
-	// Status is the answer's, 0 where there was none.
+	// Status is the answer's status, 0 if there was no answer.
 	Status   int
 	Duration time.Duration
-	// Answer is the beginning of the answer's body, as text that nobody trusts.
+	// Answer is the beginning of the answer's body: untrusted text.
 	Answer string
 	// Error says why there was no answer.
 	Error string
 }
 
-// Attempts reads the newest 100 attempts of an incident, newest first, with
-// their callbacks. It is empty for an incident that is not of the project.
+// Attempts returns the newest 100 attempts of an incident, newest first, with their callbacks. It
+// returns none for another project's incident.
 func (i *Incidents) Attempts(ctx context.Context, project string, incident engine.IncidentID) ([]AttemptHistory, error) {
 	if err := store.Invalid("incident", input.UUID(string(incident))); err != nil {
 		return nil, err

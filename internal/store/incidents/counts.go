@@ -8,15 +8,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/dbsqlc"
 )
 
-// QuickCount is a look of [Incidents.Count] that takes a page no longer than
-// its list does. [CountCap] is the longest.
+// QuickCount is a limit for [Incidents.Count] with which counting takes no longer than listing a
+// page. [CountCap] is the highest limit.
 const QuickCount = 10_000
 
-// Count counts the incidents that a filter selects; capped says that
-// there may be more. It looks at no more than the newest look incidents where
-// the filter asks for state, cause and time only. Otherwise it looks at the
-// newest 10,000, and stops when a tenth of look fit. So it is as fast in a
-// million as in a thousand.
+// Count counts the incidents that match a filter; capped means that there may be more. If the
+// filter has only a state, a cause and times, Count reads at most the newest look incidents.
+// Otherwise it reads at most the newest 10,000, and stops when a tenth of look match. So its time
+// does not depend on the number of incidents.
 func (i *Incidents) Count(
 	ctx context.Context,
 	project string,
@@ -38,7 +37,7 @@ func (i *Incidents) Count(
 	return row.Fitting, row.Capped, err
 }
 
-// filterText is a filter as plans and saved views keep it, and as the database reads it.
+// filterText returns a filter as plans and saved views store it, and as the database reads it.
 func filterText(f engine.IncidentFilter) (string, error) {
 	f.Before, f.Limit = "", 0
 	if err := f.Validate(); err != nil {

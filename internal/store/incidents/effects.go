@@ -16,53 +16,52 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// Effects are all that were accepted, with an incident or without.
+// Effects returns effects, with or without an incident.
 type Effects struct {
 	db       *store.DB
 	projects *projects.Projects
 }
 
-// Effect is what was accepted, without the payload, and what became of it.
+// Effect is an accepted effect, without the payload, and its current state.
 type Effect struct {
 	ID engine.EffectID
 	engine.Acceptance
 	AcceptedAt time.Time
-	// Deadline is the first one, which never moves.
+	// Deadline is the first deadline, which never moves.
 	Deadline time.Time
-	// SucceededAt is when the first wait ended in a success; zero where it did not.
+	// SucceededAt is when the effect succeeded without an incident; zero otherwise.
 	SucceededAt time.Time
 	State       engine.State
-	// Incident is empty where the effect never had one.
+	// Incident is empty if the effect never had one.
 	Incident engine.IncidentID
 }
 
 // EffectFilter selects effects of one project.
 type EffectFilter struct {
 	Project string
-	// Term is any id that somebody may hold: subject, customer, source event or one
-	// of the provider's object ids, in any case; the event's id; or an id of ours, of the
-	// effect, its incident or an attempt. Empty selects all effects. Subject,
-	// customer and object ids are found a moment after the effect was accepted.
+	// Term is any id of the effect: subject, customer, source event or an object id of the
+	// provider, in any case; the event's id; or our id of the effect, its incident or an attempt.
+	// Empty selects all effects. Subject, customer and object ids are found shortly after the
+	// effect was accepted.
 	Term string
-	// Before is where the page before this one ended; see [EffectPage].
+	// Before is the Next of the page before this one; see [EffectPage].
 	Before engine.EffectID
-	// Limit is the size of the page: 50 by default, 500 at most.
+	// Limit is the page size: 50 by default, at most 500.
 	Limit int
 }
 
 // EffectPage is one page of effects, newest first.
 type EffectPage struct {
 	Effects []Effect
-	// Next is the Before of the next page, empty on the last.
+	// Next is the Before of the next page; it is empty on the last page.
 	Next engine.EffectID
 }
 
-// List pages through the effects of a project, newest first, whether or not
-// they have an incident.
+// List returns one page of a project's effects, newest first, with or without an incident.
 func (e *Effects) List(ctx context.Context, f EffectFilter) (EffectPage, error) {
 	params := dbsqlc.EffectListParams{Project: f.Project, Before: input.LastID, Page: 51}
 	if f.Limit < 0 || f.Limit > 500 {
-		return EffectPage{}, &engine.FieldError{Field: "Limit", Reason: "must lie between 1 and 500"}
+		return EffectPage{}, &engine.FieldError{Field: "Limit", Reason: "must be between 1 and 500"}
 	}
 	if f.Limit > 0 {
 		params.Page = f.Limit + 1
@@ -97,7 +96,7 @@ func (e *Effects) List(ctx context.Context, f EffectFilter) (EffectPage, error) 
 	return page, nil
 }
 
-// Get reads one effect, or [engine.ErrNotFound].
+// Get returns one effect, or [engine.ErrNotFound].
 func (e *Effects) Get(ctx context.Context, project string, effect engine.EffectID) (Effect, error) {
 	projectID, err := e.projects.ID(ctx, project)
 	if err != nil {
@@ -123,15 +122,15 @@ func (e *Effects) get(ctx context.Context, projectID int, effect engine.EffectID
 // RelatedEffect is an effect that has something in common with another one.
 type RelatedEffect struct {
 	Effect
-	// What they have in common; at least one of the three.
+	// What they have in common: at least one of the three is true.
 	SameEvent, SameSubject, SameCustomer bool
-	// Later says that it was accepted after the other one. A later effect of the
-	// same subject that is applied may contradict a repair of the older one.
+	// Later is true if it was accepted after the other one. If it has the same subject and is
+	// applied, repairing the older one may conflict with it.
 	Later bool
 }
 
-// Related reads the newest effects of the same event, the same subject
-// and the same customer, at most 20 of each, newest first.
+// Related returns the newest effects of the same event, the same subject and the same customer, at
+// most 20 of each, newest first.
 func (e *Effects) Related(ctx context.Context, project string, effect engine.EffectID) ([]RelatedEffect, error) {
 	projectID, err := e.projects.ID(ctx, project)
 	if err != nil {
@@ -209,7 +208,7 @@ func newEffect(f dbsqlc.Effect, state, incident string) Effect {
 	}
 }
 
-// newMoney leaves out a currency without an amount, which SQL callers can record.
+// newMoney ignores a currency without an amount, which SQL callers can record.
 func newMoney(amount *int64, currency *string) engine.Money {
 	if amount == nil {
 		return engine.Money{}

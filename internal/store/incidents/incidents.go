@@ -1,6 +1,5 @@
-// Package incidents is the room of what is owed and of what went wrong with it:
-// effects and their outcomes, incidents with their counts and attempts, plans,
-// saved views, and the statistics of all that.
+// Package incidents reads and changes effects and their outcomes, incidents with their counts and
+// attempts, plans, saved views, and statistics.
 package incidents
 
 import (
@@ -8,8 +7,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// Incidents is the room. What it does itself is about single incidents; lists
-// of them are the engine's.
+// Incidents is the room. Its own methods are about single incidents and counts; the engine lists
+// incidents.
 type Incidents struct {
 	Effects    *Effects
 	Outcomes   *Outcomes

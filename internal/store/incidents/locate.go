@@ -9,22 +9,22 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// ProjectOfIncident names the project that an incident belongs to, or [engine.ErrNotFound].
+// ProjectOfIncident returns the project of an incident, or [engine.ErrNotFound].
 func (i *Incidents) ProjectOfIncident(ctx context.Context, incident engine.IncidentID) (string, error) {
 	return i.projectOf(ctx, "incident", string(incident), i.db.Queries.IncidentProject)
 }
 
-// ProjectOfEffect names the project that an effect belongs to, or [engine.ErrNotFound].
+// ProjectOfEffect returns the project of an effect, or [engine.ErrNotFound].
 func (i *Incidents) ProjectOfEffect(ctx context.Context, effect engine.EffectID) (string, error) {
 	return i.projectOf(ctx, "effect", string(effect), i.db.Queries.EffectProject)
 }
 
-// ProjectOfPlan names the project that a plan belongs to, or [engine.ErrNotFound].
+// ProjectOfPlan returns the project of a plan, or [engine.ErrNotFound].
 func (i *Incidents) ProjectOfPlan(ctx context.Context, plan string) (string, error) {
 	return i.projectOf(ctx, "plan", plan, i.db.Queries.PlanProject)
 }
 
-// ProjectOfView names the project that a saved view belongs to, or [engine.ErrNotFound].
+// ProjectOfView returns the project of a saved view, or [engine.ErrNotFound].
 func (i *Incidents) ProjectOfView(ctx context.Context, view string) (string, error) {
 	return i.projectOf(ctx, "view", view, i.db.Queries.ViewProject)
 }

@@ -15,15 +15,14 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// Outcomes are results as they come over the wire.
+// Outcomes records outcomes from the ingest API.
 type Outcomes struct{ db *store.DB }
 
-// Outcome is a result as it comes over the wire: it names the effect by its own
-// id or by the event, and by the provider and the effect type as far as the
-// caller knows them.
+// Outcome is an outcome from the ingest API. It names the effect by its own id, or by the event
+// and, if the caller knows them, the provider and the effect type.
 type Outcome struct {
-	// EffectID, where it is known, says everything that EventID, Provider and
-	// Effect say, which must then agree with it or be empty.
+	// EffectID alone identifies the effect. If it is set, EventID, Provider and Effect must match
+	// it or be empty.
 	EffectID engine.EffectID
 	EventID  string
 	Provider string
@@ -36,28 +35,28 @@ type Outcome struct {
 	ReplayID string
 }
 
-// AmbiguousError means that an outcome fits several effects.
+// AmbiguousError means that an outcome matches several effects.
 type AmbiguousError struct {
-	// Missing are the fields that would tell them apart: "provider", "effect_type" or both.
+	// Missing are the fields that distinguish them: "provider", "effect_type" or both.
 	Missing []string
 }
 
 func (e *AmbiguousError) Error() string {
-	return "the outcome fits several effects: " + strings.Join(e.Missing, " and ") + " is missing"
+	return "the outcome matches several effects: " + strings.Join(e.Missing, " and ") + " is missing"
 }
 
-// Recorded is what an outcome was recorded for.
+// Recorded is the effect that an outcome was recorded for.
 type Recorded struct {
 	EffectID engine.EffectID
-	// Opened is the incident that a failure opened, to be told once the transaction has committed.
+	// Opened is the incident that a failure opened. Log it after the commit.
 	Opened opened.Incidents
 }
 
-// Record records an outcome in a transaction. A success is [engine.Engine.Succeed]: it waits for another uncommitted
-// outcome of the same effect. A failure is recorded as [engine.Engine.Fail]
-// records it, without waiting for a row; it may share this transaction, because
-// none of the effect's own work is in it. Errors: [engine.ErrNotFound] for an effect
-// that the project has no receipt of, and [*AmbiguousError].
+// Record records an outcome in a transaction. A success waits for another uncommitted outcome of
+// the same effect, as [engine.Engine.Succeed] does. A failure waits for no lock, as
+// [engine.Engine.Fail]; it may use this transaction, because none of the effect's own work is in
+// it. It returns [engine.ErrNotFound] if the project has no receipt of the effect, and
+// [*AmbiguousError].
 func (r *Outcomes) Record(ctx context.Context, tx pgx.Tx, project string, o Outcome) (Recorded, error) {
 	if o.EffectID != "" {
 		if err := r.nameEffect(ctx, tx, project, &o); err != nil {
@@ -98,7 +97,7 @@ func (r *Outcomes) record(ctx context.Context, tx pgx.Tx, project string, o Outc
 	return Recorded{EffectID: engine.EffectID(row.EffectID)}, row.State, err
 }
 
-// nameEffect completes an outcome that names the effect by its own id.
+// nameEffect fills in the key of an outcome that has the effect's id.
 func (r *Outcomes) nameEffect(ctx context.Context, tx pgx.Tx, project string, o *Outcome) error {
 	if input.UUID(string(o.EffectID)) != "" {
 		return store.NotFound("effect")
@@ -116,14 +115,14 @@ func (r *Outcomes) nameEffect(ctx context.Context, tx pgx.Tx, project string, o 
 		is    string
 	}{{"provider_event_id", &o.EventID, row.EventID}, {"provider", &o.Provider, row.Provider}, {"effect_type", &o.Effect, row.Effect}} {
 		if *part.said != "" && *part.said != part.is {
-			return &engine.FieldError{Field: part.field, Reason: "is not that of event_id"}
+			return &engine.FieldError{Field: part.field, Reason: "does not match event_id"}
 		}
 		*part.said = part.is
 	}
 	return nil
 }
 
-// ambiguity says which field would tell the effects apart.
+// ambiguity returns the fields that distinguish the effects.
 func (r *Outcomes) ambiguity(ctx context.Context, tx pgx.Tx, project string, o Outcome) error {
 	spread, err := r.db.Queries.EventSpread(ctx, tx, dbsqlc.EventSpreadParams{
 		Project: project, EventID: o.EventID,

@@ -13,17 +13,16 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/pg"
 )
 
-// inFlight is how many callbacks of a project a plan lets wait or be sent. Four
-// of them are on their way at once; the others are at hand.
+// inFlight is the most callbacks of a project that plans queue. Four are sent at once; the others
+// are next.
 const inFlight = 16
 
-// planBatch bounds one step of Run.
+// planBatch is the most incidents of one step of Run.
 const planBatch = 200
 
-// Run is one step of all running plans: it acts on at most 200 incidents,
-// each in a transaction of its own, and asks for no more repairs of a project
-// than 16 callbacks at once. more says that it stopped only because of its bound.
-// Any number of processes may run it.
+// Run makes one step of all running plans. It acts on at most 200 incidents, each in a transaction
+// of its own, and queues at most 16 callbacks per project. more is true if it stopped at 200. Any
+// number of processes may run it.
 func (ps *Plans) Run(ctx context.Context) (more bool, err error) {
 	for range planBatch {
 		var taken bool
@@ -38,7 +37,7 @@ func (ps *Plans) Run(ctx context.Context) (more bool, err error) {
 	return true, nil
 }
 
-// runItem acts on the next incident. taken is false where no plan can go on now.
+// runItem acts on the next incident. taken is false if no plan can continue now.
 func (ps *Plans) runItem(ctx context.Context, tx pgx.Tx) (taken bool, err error) {
 	item, err := ps.db.Queries.PlanItemClaim(ctx, tx, inFlight)
 	if err != nil || item.Project == "" {
@@ -72,8 +71,8 @@ func (ps *Plans) runItem(ctx context.Context, tx pgx.Tx) (taken bool, err error)
 	return true, ps.db.Queries.PlanItemFinish(ctx, tx, finish)
 }
 
-// planOutcome is what an item's action came to: "error" where the reason lies in
-// the item, so that it holds up no other, and "" where it does not.
+// planOutcome returns the result of an item's action: "error" if the item itself causes the error,
+// so that it does not block the others, and "" for any other error.
 func planOutcome(action string, err error) string {
 	var (
 		refused *actions.RefusedError
@@ -94,7 +93,7 @@ func planOutcome(action string, err error) string {
 	return ""
 }
 
-// faultText is what Postgres itself said, where it was Postgres.
+// faultText returns Postgres's own message, if the error is from Postgres.
 func faultText(err error) string {
 	var refused *pgconn.PgError
 	if errors.As(err, &refused) {

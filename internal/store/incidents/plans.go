@@ -18,18 +18,18 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// PlanMost is how many incidents a plan may hold.
+// PlanMost is the most incidents of a plan.
 const PlanMost = 100_000
 
-// ErrPlanBegun means that a plan cannot be started or stopped any more.
-var ErrPlanBegun = errors.New("the plan was started or stopped before")
+// ErrPlanBegun means that a plan was already started or stopped.
+var ErrPlanBegun = errors.New("the plan was already started or stopped: reload it")
 
-// PlanRequest asks for a plan.
+// PlanRequest describes a new plan.
 type PlanRequest struct {
 	// Action is "reprocess" or "close".
 	Action string
-	// Filter selects the incidents. One that selects everything is refused, and
-	// so is one that selects what the action cannot change: say Open, or a State.
+	// Filter selects the incidents. An empty filter is refused, and so is one that selects
+	// incidents that the action cannot change: set Open, or a State.
 	Filter engine.IncidentFilter
 	// Note says why; closing needs one. At most 2,000 characters.
 	Note string
@@ -51,13 +51,12 @@ type Plan struct {
 	Size      int
 	CreatedAt time.Time
 	CreatedBy engine.Operator
-	// StartedAt is zero until its count was given back.
+	// StartedAt is zero until an operator confirms the count.
 	StartedAt time.Time
 	StartedBy engine.Operator
-	// FinishedAt is when nothing was left to ask for. Attempts may still be in
-	// flight then.
+	// FinishedAt is when the last incident was handled. Attempts may still be in flight then.
 	FinishedAt time.Time
-	// StoppedBy is set where an operator ended it early.
+	// StoppedBy is set if an operator stopped the plan.
 	StoppedBy engine.Operator
 	// Results counts its incidents: waiting, in_flight, applied, failed, missing,
 	// gave_up, closed, changed (since the set was frozen), refused, error (its
@@ -65,8 +64,8 @@ type Plan struct {
 	Results map[string]int
 }
 
-// Create freezes the set of incidents that the filter selects now, each as
-// it is now. Nothing happens to them until [Plans.Start].
+// Create freezes the set of incidents that match the filter, with their current revisions. Nothing
+// happens to them until [Plans.Start].
 func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by engine.Operator) (Plan, error) {
 	if err := r.check(); err != nil {
 		return Plan{}, err
@@ -117,20 +116,20 @@ func (r PlanRequest) check() error {
 	case r.Filter.Empty():
 		return &engine.FieldError{Field: "filter", Reason: "is empty: say which incidents"}
 	case !r.Filter.Open && !state.Open() && (state != engine.StateClosed || r.Action != "reprocess"):
-		return &engine.FieldError{Field: "filter", Reason: "must ask for open incidents"}
+		return &engine.FieldError{Field: "filter", Reason: "must select open incidents"}
 	}
 	return nil
 }
 
-// Start starts a plan. count is its size, given back by the operator: with
-// another one, and where it was started or stopped before, it is refused.
+// Start starts a plan. count is the size that the operator confirmed; another number is refused.
+// [ErrPlanBegun] if the plan was already started or stopped.
 func (ps *Plans) Start(ctx context.Context, project, plan string, count int, by engine.Operator) (Plan, error) {
 	p, err := ps.Get(ctx, project, plan)
 	if err != nil {
 		return Plan{}, err
 	}
 	if p.Size != count {
-		return Plan{}, &engine.FieldError{Field: "count", Reason: "is not the number of incidents in the plan"}
+		return Plan{}, &engine.FieldError{Field: "count", Reason: "is not the number of incidents in the plan: read the plan and confirm its count"}
 	}
 	err = ps.change(ctx, p, "start", by, func(tx pgx.Tx, projectID int) (int64, error) {
 		return ps.db.Queries.PlanStart(
@@ -145,8 +144,7 @@ func (ps *Plans) Start(ctx context.Context, project, plan string, count int, by 
 	return ps.Get(ctx, project, plan)
 }
 
-// Stop ends a plan: the incidents that it has not reached stay as they are.
-// Attempts in flight go on.
+// Stop ends a plan. Incidents that it has not reached do not change; attempts in flight continue.
 func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Operator) (Plan, error) {
 	p, err := ps.Get(ctx, project, plan)
 	if err != nil {
@@ -165,7 +163,8 @@ func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Opera
 	return ps.Get(ctx, project, plan)
 }
 
-// change moves a plan on, with its audit entry; what moves no row is refused.
+// change starts or stops a plan and writes the audit entry. If no row changes, it returns
+// [ErrPlanBegun].
 func (ps *Plans) change(
 	ctx context.Context,
 	p Plan,
@@ -192,7 +191,7 @@ func (ps *Plans) change(
 	})
 }
 
-// Get reads one plan with its results, or [engine.ErrNotFound].
+// Get returns one plan with its results, or [engine.ErrNotFound].
 func (ps *Plans) Get(ctx context.Context, project, plan string) (Plan, error) {
 	if err := store.Invalid("plan", input.UUID(plan)); err != nil {
 		return Plan{}, err
@@ -220,7 +219,7 @@ func (ps *Plans) Get(ctx context.Context, project, plan string) (Plan, error) {
 	return p, err
 }
 
-// List reads the newest 50 plans of a project, without their results.
+// List returns the newest 50 plans of a project, without their results.
 func (ps *Plans) List(ctx context.Context, project string) ([]Plan, error) {
 	projectID, err := ps.projects.ID(ctx, project)
 	if err != nil {

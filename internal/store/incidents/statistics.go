@@ -11,52 +11,51 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
 )
 
-// Statistics are what happened, by project.
+// Statistics returns counts by project.
 type Statistics struct {
 	db       *store.DB
 	projects *projects.Projects
 }
 
-// CountCap is where the counts of [Overview] end: a higher one means "more".
+// CountCap is the highest exact count of an [Overview]; a higher count means "more".
 const CountCap = 100_000
 
-// Overview is how a project stands. Counts are of now, up to [CountCap] + 1; the
-// series and what recovered are folded in a moment after they happened.
+// Overview is the current state of a project. Counts are exact up to [CountCap]; the series and the
+// recoveries follow after a moment.
 type Overview struct {
-	// Owed are effects that wait for their outcome; Overdue are those of them
-	// whose deadline passed and that no sweep has taken yet.
+	// Owed counts effects that wait for an outcome; Overdue counts those whose deadline has passed,
+	// but which no sweep has handled yet.
 	Owed, Overdue int
-	// OpenByCause counts open incidents by cause, in
-	// every state; Reprocessing are those of them with an attempt in flight. Of
-	// more than CountCap open incidents the newest are counted.
+	// OpenByCause counts open incidents by cause; Reprocessing counts those with an attempt in
+	// flight. If more than CountCap are open, the newest are counted.
 	OpenByCause  map[engine.Cause]int
 	Open         int
 	Reprocessing int
-	// RecoveredToday are incidents that a success resolved within the last 24
-	// hours; MedianRecovery is how long they had been open, 0 where there are none.
+	// RecoveredToday counts incidents that a success resolved within the last 24 hours.
+	// MedianRecovery is how long they were open, 0 if there are none.
 	RecoveredToday int
 	MedianRecovery time.Duration
-	// CallbacksWaiting are callbacks that are to be sent or just being sent.
+	// CallbacksWaiting counts callbacks that are waiting or being sent.
 	CallbacksWaiting int
-	// Series are the last 24 hours by 30 minutes, the current one included.
+	// Series has a bucket for each 30 minutes of the last 24 hours, including the current one.
 	Series []Bucket
 }
 
-// Bucket is what happened in one span of time.
+// Bucket counts what happened in one span of time.
 type Bucket struct {
 	// At is when the span begins.
 	At       time.Time
 	Receipts int
-	// Failures are incidents that opened, whatever their cause.
+	// Failures counts incidents that opened, with any cause.
 	Failures int
-	// Recoveries are effects that a success settled after an incident had opened.
+	// Recoveries counts effects that succeeded after an incident had opened.
 	Recoveries int
-	// Closed are incidents that an operator put away.
+	// Closed counts incidents that an operator closed.
 	Closed int
 }
 
-// Overview reads how a project stands, or [engine.ErrNotFound]. What it counts is kept
-// in counters or capped, so that it does not grow slow with the history.
+// Overview returns the current state of a project, or [engine.ErrNotFound]. Its numbers are stored
+// counters or capped, so a long history does not make it slow.
 func (s *Statistics) Overview(ctx context.Context, project string) (Overview, error) {
 	projectID, err := s.projects.ID(ctx, project)
 	if err != nil {
@@ -85,15 +84,15 @@ func (s *Statistics) Overview(ctx context.Context, project string) (Overview, er
 	return o, err
 }
 
-// Series reads what happened in a project in the last span, in buckets of
-// step, oldest first and without gaps; the last one is the current one. step is
-// at least a minute, span at most 35 days, and there are at most 2,000 buckets.
+// Series returns what happened in a project in the last span, in buckets of step, oldest first and
+// without gaps; the last one is the current one. step is in whole minutes, span at most 35 days,
+// and there are at most 2,000 buckets.
 func (s *Statistics) Series(ctx context.Context, project string, span, step time.Duration) ([]Bucket, error) {
 	switch {
 	case step < time.Minute || step%time.Minute != 0:
 		return nil, &engine.FieldError{Field: "step", Reason: "must be whole minutes"}
 	case span < step || span > 35*24*time.Hour:
-		return nil, &engine.FieldError{Field: "span", Reason: "must lie between step and 35 days"}
+		return nil, &engine.FieldError{Field: "span", Reason: "must be between step and 35 days"}
 	case span/step > 2000:
 		return nil, &engine.FieldError{Field: "step", Reason: "is too short: at most 2,000 buckets"}
 	}

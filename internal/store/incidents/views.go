@@ -21,7 +21,7 @@ type Views struct {
 	projects *projects.Projects
 }
 
-// SavedView is a filter that a team keeps by name.
+// SavedView is a filter with a name.
 type SavedView struct {
 	ID        string
 	Name      string
@@ -30,7 +30,7 @@ type SavedView struct {
 	CreatedAt time.Time
 }
 
-// List reads the saved views of a project by name.
+// List returns the saved views of a project, sorted by name.
 func (v *Views) List(ctx context.Context, project string) ([]SavedView, error) {
 	projectID, err := v.projects.ID(ctx, project)
 	if err != nil {
@@ -49,11 +49,11 @@ func (v *Views) List(ctx context.Context, project string) ([]SavedView, error) {
 	return views, nil
 }
 
-// viewName is how long the name of a view may be, in characters.
+// viewName is the longest name of a view, in characters.
 const viewName = 100
 
-// Save keeps a filter under a name of at most 100 characters, in place of the one
-// that has the name already. A project keeps at most 200.
+// Save stores a filter under a name of at most 100 characters and replaces an existing one. A
+// project has at most 200.
 func (v *Views) Save(ctx context.Context, project, name string, f engine.IncidentFilter, by engine.Operator) (SavedView, error) {
 	if err := store.Invalid("name", input.Present(name, viewName)); err != nil {
 		return SavedView{}, err
@@ -82,7 +82,7 @@ func (v *Views) Save(ctx context.Context, project, name string, f engine.Inciden
 		return v.projects.Audit.Add(ctx, tx, projectID, by, "view.save", name, row.ViewID)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return SavedView{}, &engine.FieldError{Field: "name", Reason: "is one too many: a project keeps 200 views"}
+		return SavedView{}, &engine.FieldError{Field: "name", Reason: "is one too many: a project has at most 200 views; delete one first"}
 	}
 	if err != nil {
 		return SavedView{}, err

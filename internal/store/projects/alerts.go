@@ -17,12 +17,12 @@ import (
 // alertBatch is how many outbox rows one transaction takes.
 const alertBatch = 1000
 
-// Alerts are the messages about incidents, of all projects.
+// Alerts are the alert messages of all projects.
 type Alerts struct{ db *store.DB }
 
 // AlertDelivery is one message to one destination, leased for a minute.
 type AlertDelivery struct {
-	// ID is the message's, the same for every try and every destination.
+	// ID is the message's id, the same for all tries and destinations.
 	ID      string
 	Project string
 	// Mode is the project's: test, live or "".
@@ -35,7 +35,7 @@ type AlertDelivery struct {
 	token     string
 }
 
-// AlertGroup counts the incidents of a message that have these in common.
+// AlertGroup counts the incidents of a message that have these fields in common.
 type AlertGroup struct {
 	Cause     engine.Cause
 	Provider  string
@@ -46,7 +46,7 @@ type AlertGroup struct {
 	First, Last time.Time
 }
 
-// AlertIncident is one incident of a message: only what an alert may show.
+// AlertIncident is one incident of a message, with only the fields that an alert may show.
 type AlertIncident struct {
 	ID        engine.IncidentID
 	Cause     engine.Cause
@@ -56,7 +56,7 @@ type AlertIncident struct {
 	OpenedAt  time.Time
 }
 
-// AlertContent is what a message has to say when it is sent.
+// AlertContent is the content of a message when it is sent.
 type AlertContent struct {
 	// Groups are the largest first, at most 1,000.
 	Groups []AlertGroup
@@ -64,7 +64,7 @@ type AlertContent struct {
 	Incidents []AlertIncident
 }
 
-// Count is how many incidents the message is about.
+// Count returns how many incidents the message is about.
 func (c AlertContent) Count() int {
 	n := 0
 	for _, group := range c.Groups {
@@ -73,8 +73,7 @@ func (c AlertContent) Count() int {
 	return n
 }
 
-// Gather turns what is due in the outbox into messages, and returns how
-// many incidents it looked at.
+// Gather turns due incidents in the outbox into messages, and returns how many incidents it read.
 func (a *Alerts) Gather(ctx context.Context) (int, error) {
 	for total := 0; ; {
 		var taken int
@@ -89,7 +88,7 @@ func (a *Alerts) Gather(ctx context.Context) (int, error) {
 	}
 }
 
-// Due leases at most limit deliveries that are due, one a destination.
+// Due leases at most limit due deliveries, one per destination.
 func (a *Alerts) Due(ctx context.Context, limit int) ([]AlertDelivery, error) {
 	var due []AlertDelivery
 	err := a.db.InTx(ctx, func(tx pgx.Tx) error {
@@ -105,8 +104,7 @@ func (a *Alerts) Due(ctx context.Context, limit int) ([]AlertDelivery, error) {
 	return due, err
 }
 
-// Content reads what a message has to say now: its incidents that are
-// still open.
+// Content returns a message's current content: its incidents that are still open.
 func (a *Alerts) Content(ctx context.Context, d AlertDelivery) (AlertContent, error) {
 	var content AlertContent
 	groups, err := a.db.Queries.AlertGroupList(ctx, a.db.Pool, dbsqlc.AlertGroupListParams{ProjectID: d.projectID, AlertID: d.ID})
@@ -133,18 +131,17 @@ func (a *Alerts) Content(ctx context.Context, d AlertDelivery) (AlertContent, er
 	return content, err
 }
 
-// AlertVerdict is what came of a delivery. The zero value: the destination took it.
+// AlertVerdict is the result of a delivery. The zero value means that the destination accepted it.
 type AlertVerdict struct {
-	// Problem says why the destination did not take it. It is then tried again
-	// after RetryIn, or given up if that is zero.
+	// Problem says why the delivery failed. It is tried again after RetryIn, or never if that is
+	// zero.
 	Problem string
 	RetryIn time.Duration
-	// Dropped says that there was nothing to send any more.
+	// Dropped is true if there was nothing left to send.
 	Dropped bool
 }
 
-// Mark records what came of a delivery. One whose lease ran out is
-// somebody else's by now: done is false, and nothing changes.
+// Mark records the result of a delivery. If its lease was lost, done is false and nothing changes.
 func (a *Alerts) Mark(ctx context.Context, d AlertDelivery, o AlertVerdict) (done bool, err error) {
 	params := dbsqlc.AlertCompleteParams{
 		ProjectID: d.projectID,
@@ -164,7 +161,7 @@ func (a *Alerts) Mark(ctx context.Context, d AlertDelivery, o AlertVerdict) (don
 	return done, err
 }
 
-// SignAlert signs a webhook after Standard Webhooks. id is the message's.
+// SignAlert signs a webhook as Standard Webhooks specifies. id is the message's id.
 func SignAlert(secret, id string, at time.Time, body []byte) (http.Header, error) {
 	return callback.StandardHeaders(secret, id, at, body)
 }

@@ -13,49 +13,49 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/store"
 )
 
-// AuditLog is what operators did outside of timelines.
+// AuditLog is the log of operators' actions outside of timelines.
 type AuditLog struct {
 	db       *store.DB
 	projects *Projects
 }
 
-// AuditEntry is something that an operator did outside of a timeline.
+// AuditEntry is one action of an operator outside of a timeline.
 type AuditEntry struct {
 	ID    string    `json:"id"`
 	At    time.Time `json:"at"`
 	Actor string    `json:"actor"`
-	// Action is what: "operator.invite", "key.create", "project.set", …
+	// Action is what the operator did: "operator.invite", "key.create", "project.set", …
 	Action string `json:"action"`
-	// Subject is to whom or what: an email, a label, a project's name.
+	// Subject is what it was done to: an email, a label, a project's name.
 	Subject string `json:"subject"`
 	Detail  string `json:"detail,omitempty"`
-	// Project is "" where it concerns the deployment as a whole.
+	// Project is "" for actions on the whole deployment.
 	Project string `json:"project,omitempty"`
 }
 
-// AuditFilter selects entries; what is zero selects all.
+// AuditFilter selects entries that match all its fields; a zero field matches all.
 type AuditFilter struct {
 	Project, Actor string
-	// Action is the beginning of an action: "operator." finds all of them.
+	// Action is a prefix: "operator." selects all actions on operators.
 	Action string
-	// Before is where the page before this one ended.
+	// Before is the Next of the page before this one.
 	Before string
-	// Limit is the size of the page: 50 by default, 500 at most.
+	// Limit is the page size: 50 by default, at most 500.
 	Limit int
 }
 
 // AuditPage is one page of entries, newest first.
 type AuditPage struct {
 	Entries []AuditEntry `json:"entries"`
-	// Next is the Before of the next page, empty on the last.
+	// Next is the Before of the next page; it is empty on the last page.
 	Next string `json:"next,omitempty"`
 }
 
-// List pages through the audit log, newest first.
+// List returns one page of the audit log, newest first.
 func (l *AuditLog) List(ctx context.Context, f AuditFilter) (AuditPage, error) {
 	params := dbsqlc.AuditListParams{Before: input.LastID, Page: 51}
 	if f.Limit < 0 || f.Limit > 500 {
-		return AuditPage{}, &engine.FieldError{Field: "limit", Reason: "must lie between 1 and 500"}
+		return AuditPage{}, &engine.FieldError{Field: "limit", Reason: "must be between 1 and 500"}
 	}
 	if f.Limit > 0 {
 		params.Page = f.Limit + 1
@@ -99,7 +99,7 @@ func (l *AuditLog) List(ctx context.Context, f AuditFilter) (AuditPage, error) {
 	return page, nil
 }
 
-// Add enters what somebody did; project 0 is the deployment as a whole.
+// Add records an action; project 0 is the whole deployment.
 func (l *AuditLog) Add(ctx context.Context, tx pgx.Tx, projectID int, by engine.Operator, action, subject, detail string) error {
 	return l.db.Queries.AuditAdd(
 		ctx,

@@ -24,16 +24,16 @@ const (
 	AlertWebhook = "webhook"
 )
 
-// maxAddresses bounds how many people one project's alerts go to.
+// maxAddresses is the most email addresses for one project's alerts.
 const maxAddresses = 20
 
-// Destination is where a project's alerts go on one channel, for whoever
-// sends them. Target and Secret are secrets; Shown is what a listing may show.
+// Destination is where a project's alerts go on one channel. Target and Secret are secrets for the
+// sender; Shown may be displayed.
 type Destination struct {
 	Channel string
 	// Target is a list of addresses separated by commas, or a URL.
 	Target string
-	// Secret signs webhooks; empty elsewhere.
+	// Secret signs webhooks; it is empty for other channels.
 	Secret string
 	Shown  string
 }
@@ -41,7 +41,7 @@ type Destination struct {
 // Addresses are the recipients of a destination by email.
 func (d Destination) Addresses() []string { return addresses(d.Target) }
 
-// Destinations reads where a project's alerts go, or [engine.ErrNotFound].
+// Destinations returns a project's alert destinations, or [engine.ErrNotFound].
 func (p *Projects) Destinations(ctx context.Context, project string) ([]Destination, error) {
 	id, err := p.ID(ctx, project)
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *Projects) Destinations(ctx context.Context, project string) ([]Destinat
 }
 
 var errSealedDestination = errors.New(
-	"the alert destination is sealed and does not open: set SENDPROMPTLY_SECRET_KEY to the key that sealed it",
+	"the alert destination cannot be decrypted: set SENDPROMPTLY_SECRET_KEY to the key that encrypted it",
 )
 
 func (p *Projects) openDestination(row dbsqlc.AlertDestination) (Destination, error) {
@@ -87,9 +87,8 @@ func (p *Projects) openDestination(row dbsqlc.AlertDestination) (Destination, er
 	return d, nil
 }
 
-// setDestinations writes the destinations that the settings name and returns
-// the secret that a webhook was given for the first time. A new URL keeps the
-// secret; clearing it and setting it again makes a new one.
+// setDestinations writes the destinations in the settings and returns the secret of a new webhook.
+// A changed URL keeps the secret; clearing the URL and setting it again creates a new one.
 func (p *Projects) setDestinations(ctx context.Context, tx pgx.Tx, projectID int, to Settings) (newSecret string, err error) {
 	for _, d := range []struct {
 		channel string
@@ -123,8 +122,8 @@ func (p *Projects) setDestinations(ctx context.Context, tx pgx.Tx, projectID int
 	return newSecret, nil
 }
 
-// webhookSecret reads the secret that a project's webhook has already; "" where
-// there is none, or it does not open any more.
+// webhookSecret returns the existing secret of a project's webhook; "" if there is none, or if it
+// cannot be decrypted.
 func (p *Projects) webhookSecret(ctx context.Context, tx pgx.Tx, projectID int) (string, error) {
 	rows, err := p.db.Queries.AlertDestinationList(ctx, tx, projectID)
 	if err != nil {
@@ -161,7 +160,7 @@ func (p *Projects) setDestination(ctx context.Context, tx pgx.Tx, projectID int,
 	return p.db.Queries.AlertDestinationSet(ctx, tx, params)
 }
 
-// shown is the addresses, or the host of a URL: its path may be a secret.
+// shown returns the addresses, or only the host of a URL, because its path may be a secret.
 func shown(channel, target string) string {
 	if channel == AlertEmail {
 		return strings.Join(addresses(target), ", ")
@@ -172,7 +171,7 @@ func shown(channel, target string) string {
 	return ""
 }
 
-// showDestinations fills in what projects may show of where their alerts go.
+// showDestinations fills in the part of the destinations that projects may show.
 func (p *Projects) showDestinations(ctx context.Context, projects map[int]*Project) error {
 	rows, err := p.db.Queries.AlertDestinationShown(ctx, p.db.Pool)
 	for _, row := range rows {
@@ -200,7 +199,7 @@ func addresses(list string) []string {
 	return all
 }
 
-// checkDestinations refuses destinations that could never be reached.
+// checkDestinations refuses invalid destinations.
 func checkDestinations(to Settings, allow []netip.Prefix) error {
 	if to.AlertEmail != nil && *to.AlertEmail != "" {
 		all := addresses(*to.AlertEmail)
@@ -209,7 +208,7 @@ func checkDestinations(to Settings, allow []netip.Prefix) error {
 		}
 		for _, address := range all {
 			if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || len(address) > 254 {
-				return &engine.FieldError{Field: "alert_email", Reason: "holds something that is not an address such as oncall@example.com"}
+				return &engine.FieldError{Field: "alert_email", Reason: "has an entry that is not an address such as oncall@example.com"}
 			}
 		}
 	}

@@ -1,5 +1,5 @@
-// Package projects is the room of the projects: their settings and callback secrets,
-// where their alerts go and what has to be sent, and the audit log.
+// Package projects manages projects: their settings and callback secrets, their alert destinations
+// and messages, and the audit log.
 package projects
 
 import (
@@ -25,9 +25,9 @@ import (
 // Projects are all projects of a database.
 type Projects struct {
 	db *store.DB
-	// Alerts are the messages about incidents that are to be sent.
+	// Alerts are the messages about incidents.
 	Alerts *Alerts
-	// Audit is what operators did outside of timelines.
+	// Audit is the audit log of operators' actions outside of timelines.
 	Audit *AuditLog
 }
 
@@ -50,51 +50,49 @@ type Project struct {
 	PublicName      string        `json:"public_name,omitempty"`
 	SupportContact  string        `json:"support_contact,omitempty"`
 	Snapshots       bool          `json:"snapshots"`
-	// Suspended projects are turned away by the ingest API, and by nothing else.
+	// Suspended makes the ingest API refuse the project's requests; nothing else changes.
 	Suspended bool      `json:"suspended"`
 	CreatedAt time.Time `json:"created_at"`
-	// AlertAfterFailed and AlertAfterMissing are how many seconds an incident
-	// may take to resolve before anybody is alerted.
+	// AlertAfterFailed and AlertAfterMissing are how many seconds an incident may be open before an
+	// alert is sent.
 	AlertAfterFailed  float64 `json:"alert_after_failed_seconds"`
 	AlertAfterMissing float64 `json:"alert_after_missing_seconds"`
-	// AlertEmail are the addresses that alerts go to, separated by commas.
-	// AlertSlack and AlertWebhook are only the hosts of the URLs that they go
-	// to, which may be secrets. Empty: no alerts that way.
+	// AlertEmail has the addresses for alerts, separated by commas. AlertSlack and AlertWebhook
+	// have only the hosts of the URLs, which may be secrets. Empty means no alerts on this channel.
 	AlertEmail   string `json:"alert_email,omitempty"`
 	AlertSlack   string `json:"alert_slack,omitempty"`
 	AlertWebhook string `json:"alert_webhook,omitempty"`
-	// AlertWebhookSecret is set once: in the answer to the change that made it.
+	// AlertWebhookSecret is set only in the answer to the change that created it.
 	AlertWebhookSecret string `json:"alert_webhook_secret,omitempty"`
-	// Retention is how long settled effects are kept; 0: for ever.
+	// Retention is how long settled effects are kept; 0 is forever.
 	Retention        time.Duration `json:"-"`
 	RetentionSeconds float64       `json:"retention_seconds"`
 }
 
-// Settings are what to change; nil leaves one as it is, and a
-// pointer to "" clears it.
+// Settings are changes to a project. nil keeps a setting, and a pointer to "" clears it.
 type Settings struct {
 	// Mode is "test", "live" or "" for none.
 	Mode *string
-	// Timeout lies between 1 second and 30 days.
+	// Timeout is 1 second to 30 days.
 	Timeout *time.Duration
 	// RepairURL is an absolute https URL, or http within an allowed network.
 	RepairURL *string
 	// SignaturePrefix writes v1= before the callback's signature.
 	SignaturePrefix *bool
-	// PublicName and SupportContact head what a customer is shown. At most 255 bytes.
+	// PublicName and SupportContact are shown to customers on proof pages. At most 255 bytes.
 	PublicName, SupportContact *string
-	// Snapshots keeps payloads, sealed, for 30 days. It needs the secret key.
+	// Snapshots stores payloads, encrypted, for 30 days. It needs the secret key.
 	Snapshots *bool
-	// Suspended has the ingest API turn the project's keys away.
+	// Suspended makes the ingest API refuse the project's keys.
 	Suspended *bool
-	// AlertAfterFailed and AlertAfterMissing lie between 0 and 7 days.
+	// AlertAfterFailed and AlertAfterMissing are 0 to 7 days.
 	AlertAfterFailed, AlertAfterMissing *time.Duration
 	// AlertEmail is a list of at most 20 addresses, separated by commas.
 	AlertEmail *string
-	// AlertSlack is the URL of an incoming webhook of Slack, AlertWebhook any
-	// other URL, whose requests are signed. Both are kept sealed.
+	// AlertSlack is the URL of a Slack incoming webhook. AlertWebhook is any other URL; requests to
+	// it are signed. Both are stored encrypted.
 	AlertSlack, AlertWebhook *string
-	// Retention is at least 35 days; 0 keeps settled effects for ever.
+	// Retention is at least 35 days; 0 keeps settled effects forever.
 	Retention *time.Duration
 }
 
@@ -103,10 +101,9 @@ var (
 	modes       = map[string]bool{"": true, "test": true, "live": true}
 )
 
-// Create adds a project with a new callback secret, which it returns
-// once: it is not shown again. allow are the networks that URLs may name
-// although they are not public; by enters the audit log. A name that is taken or
-// wrong, and a setting that is, give a [*engine.FieldError].
+// Create adds a project and returns its new callback secret, which is not shown again. allow are
+// the private networks that URLs may name; by is recorded in the audit log. An invalid or taken
+// name, or an invalid setting, returns a [*engine.FieldError].
 func (p *Projects) Create(
 	ctx context.Context,
 	name string,
@@ -117,7 +114,7 @@ func (p *Projects) Create(
 	if !projectName.MatchString(name) {
 		return Project{}, "", &engine.FieldError{
 			Field:  "name",
-			Reason: "may hold 1 to 63 of a-z, 0-9, _ and -, and begins with a letter or digit",
+			Reason: "must be 1 to 63 characters of a-z, 0-9, _ and -, starting with a letter or digit",
 		}
 	}
 	if err := p.checkSettings(settings, allow); err != nil {
@@ -146,11 +143,10 @@ func (p *Projects) Create(
 	return project, secret, err
 }
 
-// Set changes the settings that are not nil, in one transaction, and
-// returns the project as it is then; a new alert webhook's signing secret is in
-// it, this once. allow and by are as in [Projects.Create]. Errors: a
-// [*engine.FieldError] for the setting that is wrong, [engine.ErrNotFound] for the
-// project.
+// Set changes the settings that are not nil, in one transaction, and returns the changed project.
+// The signing secret of a new alert webhook is included only in this answer. allow and by are as in
+// [Projects.Create]. An invalid setting returns a [*engine.FieldError], an unknown project
+// [engine.ErrNotFound].
 func (p *Projects) Set(
 	ctx context.Context,
 	name string,
@@ -178,8 +174,8 @@ func (p *Projects) Set(
 	return project, err
 }
 
-// CallbackSecretMissing says whether nothing signs a project's callbacks. It is
-// false too where this database role may not know.
+// CallbackSecretMissing reports whether a project has no callback secret. It is false if this
+// database role may not read secrets.
 func (p *Projects) CallbackSecretMissing(ctx context.Context, name string) (bool, error) {
 	readable, err := p.db.Queries.SecretsReadable(ctx, p.db.Pool)
 	if err != nil || !readable {
@@ -192,9 +188,8 @@ func (p *Projects) CallbackSecretMissing(ctx context.Context, name string) (bool
 	return p.db.Queries.CallbackSecretMissing(ctx, p.db.Pool, id)
 }
 
-// RotateCallbackSecret makes a new secret, which signs from now on together
-// with the older ones; those retire after the overlap. The new one is returned
-// once: it is not shown again.
+// RotateCallbackSecret creates and returns a new secret, which is not shown again. It signs
+// together with the older ones, which retire after the overlap.
 func (p *Projects) RotateCallbackSecret(
 	ctx context.Context,
 	name string,
@@ -202,7 +197,7 @@ func (p *Projects) RotateCallbackSecret(
 	by engine.Operator,
 ) (string, error) {
 	if overlap < 0 || overlap > 90*24*time.Hour {
-		return "", &engine.FieldError{Field: "overlap", Reason: "must lie between 0 and 90 days"}
+		return "", &engine.FieldError{Field: "overlap", Reason: "must be between 0 and 90 days"}
 	}
 	id, err := p.ID(ctx, name)
 	if err != nil {
@@ -247,13 +242,13 @@ func (p *Projects) List(ctx context.Context) ([]Project, error) {
 	return projects, p.showDestinations(ctx, byID)
 }
 
-// ID is the number that a project has within the database, or [engine.ErrNotFound].
+// ID returns a project's number in the database, or [engine.ErrNotFound].
 func (p *Projects) ID(ctx context.Context, name string) (int, error) {
 	row, err := p.projectRow(ctx, name)
 	return row.Project.ProjectID, err
 }
 
-// projectRow reads a project. What could not even be asked for does not exist.
+// projectRow reads a project. An invalid name is not found.
 func (p *Projects) projectRow(ctx context.Context, name string) (dbsqlc.ProjectGetRow, error) {
 	if input.Text(name, input.NameLimit) != "" {
 		return dbsqlc.ProjectGetRow{}, store.NotFound("project")
@@ -265,8 +260,8 @@ func (p *Projects) projectRow(ctx context.Context, name string) (dbsqlc.ProjectG
 	return row, err
 }
 
-// set writes settings, the change row and the audit entry. It returns the
-// secret of an alert webhook that is new.
+// set writes settings, the change and the audit entry. It returns the secret of a new alert
+// webhook.
 func (p *Projects) set(
 	ctx context.Context,
 	tx pgx.Tx,
@@ -292,7 +287,7 @@ func (p *Projects) set(
 		AlertAfterMissing: interval(to.AlertAfterMissing),
 	}
 	if params.Retention = interval(to.Retention); to.Retention != nil && *to.Retention == 0 {
-		params.Retention = new(string) // empty: for ever
+		params.Retention = new(string) // empty: forever
 	}
 	if err := p.db.Queries.ProjectSet(ctx, tx, params); err != nil {
 		return "", err
@@ -303,7 +298,7 @@ func (p *Projects) set(
 	return alertSecret, p.enter(ctx, tx, id, name, action, by)
 }
 
-// enter tells the change feed and the audit log.
+// enter adds to the change feed and the audit log.
 func (p *Projects) enter(ctx context.Context, tx pgx.Tx, id int, name, action string, by engine.Operator) error {
 	if err := p.db.Queries.SettingsChanged(ctx, tx, dbsqlc.SettingsChangedParams{What: action, ProjectID: id}); err != nil {
 		return err
@@ -319,21 +314,21 @@ func (p *Projects) addSecret(ctx context.Context, tx pgx.Tx, projectID int, secr
 	return p.db.Queries.CallbackSecretCreate(ctx, tx, params)
 }
 
-// checkSettings refuses what could not work, naming the field.
+// checkSettings refuses invalid settings and names the field.
 func (p *Projects) checkSettings(to Settings, allow []netip.Prefix) error {
 	if to.Mode != nil && !modes[*to.Mode] {
 		return &engine.FieldError{Field: "mode", Reason: "must be test, live or empty"}
 	}
 	if to.Timeout != nil && (*to.Timeout < time.Second || *to.Timeout > 30*24*time.Hour) {
-		return &engine.FieldError{Field: "timeout", Reason: "must lie between 1 second and 30 days"}
+		return &engine.FieldError{Field: "timeout", Reason: "must be between 1 second and 30 days"}
 	}
 	for field, after := range map[string]*time.Duration{"alert_after_failed": to.AlertAfterFailed, "alert_after_missing": to.AlertAfterMissing} {
 		if after != nil && (*after < 0 || *after > 7*24*time.Hour) {
-			return &engine.FieldError{Field: field, Reason: "must lie between 0 and 7 days"}
+			return &engine.FieldError{Field: field, Reason: "must be between 0 and 7 days"}
 		}
 	}
 	if to.Retention != nil && *to.Retention != 0 && (*to.Retention < retention.Least || *to.Retention > 100*366*24*time.Hour) {
-		return &engine.FieldError{Field: "retention", Reason: "must be 0 for ever, or lie between 840h (35 days) and 100 years"}
+		return &engine.FieldError{Field: "retention", Reason: "must be 0 (forever), or between 840h (35 days) and 100 years"}
 	}
 	if err := checkDestinations(to, allow); err != nil {
 		return err
@@ -352,7 +347,7 @@ func (p *Projects) checkSettings(to Settings, allow []netip.Prefix) error {
 		}
 	}
 	if to.Snapshots != nil && *to.Snapshots && p.db.Box == nil {
-		return &engine.FieldError{Field: "snapshots", Reason: "need SENDPROMPTLY_SECRET_KEY: payloads are kept only encrypted"}
+		return &engine.FieldError{Field: "snapshots", Reason: "need SENDPROMPTLY_SECRET_KEY: payloads are stored only encrypted"}
 	}
 	return nil
 }

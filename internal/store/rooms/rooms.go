@@ -1,5 +1,4 @@
-// Package rooms opens all rooms of the store at once, for a program that works
-// in several of them.
+// Package rooms opens all rooms of the store, for a program that uses several of them.
 package rooms
 
 import (
