@@ -99,7 +99,7 @@ type Config struct {
 	// TrustedProxies are the networks of the proxies in front, whose
 	// X-Forwarded-For names the client. Default: none.
 	TrustedProxies []netip.Prefix
-	// Registry receives the metrics. Default: an own registry, served at /metrics.
+	// Registry receives the metrics. Default: the server's own registry, served at /metrics.
 	Registry *prometheus.Registry
 	// TracerProvider creates the spans, one per request. Default: OpenTelemetry's global provider, which does
 	// nothing until an app sets it.

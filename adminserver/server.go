@@ -50,10 +50,9 @@ type Server struct {
 	close context.CancelFunc
 }
 
-// New makes a server on a migrated database. A setting that cannot work gives an
-// [*engine.FieldError]; a schema older than this build, or keys of proofs that
-// cannot be read, an error. It reads the database once, within 5 seconds or until
-// ctx ends, and starts nothing: see [Server.Run]. ctx is not kept.
+// New makes a server on a migrated database. A setting that cannot work gives an [*engine.FieldError]; a
+// schema older than this build, or keys of proofs that cannot be read, an error. It reads the database once,
+// within 5 seconds or until ctx ends, and starts nothing: see [Server.Run]. ctx is not stored.
 //
 // From the environment it reads what [engine.New] reads, and nothing else:
 // SENDPROMPTLY_ALLOW_NETWORKS where Config.AllowNetworks is nil, and

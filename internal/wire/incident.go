@@ -22,7 +22,7 @@ type Incident struct {
 	ClosedAt     *time.Time `json:"closed_at,omitempty"`
 	ClosedBy     string     `json:"closed_by,omitempty"`
 	Note         string     `json:"note,omitempty" doc:"Why it was closed."`
-	Attempts     int        `json:"attempts" doc:"How often a repair was requested."`
+	Attempts     int        `json:"attempts" doc:"How many repairs were requested."`
 	ReplayID     string     `json:"replay_id,omitempty"`
 	ErrorCode    string     `json:"error_code,omitempty"`
 	ErrorMessage string     `json:"error_message,omitempty"`

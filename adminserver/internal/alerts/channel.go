@@ -66,7 +66,7 @@ func (s *Sender) test(ctx context.Context, to projects.Destination, id, project 
 
 func (s *Sender) mail(ctx context.Context, to projects.Destination, id, subject, text string) error {
 	if !s.smtp.Enabled() {
-		return errors.New("no mail server is configured: start with --smtp-address")
+		return errors.New("this server has no mail server: start it with --smtp-address")
 	}
 	return s.smtp.Send(ctx, mail.Message{To: to.Addresses(), Subject: "[SendPromptly] " + subject, Text: text, Key: id})
 }

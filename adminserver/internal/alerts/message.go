@@ -59,14 +59,14 @@ func (m message) list() string {
 // the oldest incidents with their links, and the list. Lines that do not fit are left out as a whole, and
 // counted.
 func (m message) text(limit int, escape func(string) string) string {
-	sheet := sheet{limit: limit, last: "All of them: " + escape(m.list())}
+	sheet := sheet{limit: limit, last: "All incidents: " + escape(m.list())}
 	if !sheet.add(escape(m.title())) {
 		return clip(m.title(), limit)
 	}
 	sheet.add("")
 	said := 0
 	for i, group := range m.content.Groups {
-		// Room is kept for saying how much is not said.
+		// This reserves room for the line that counts what is left out.
 		if i == 20 || !sheet.fits(escape(groupLine(group)), 80) {
 			break
 		}

@@ -303,7 +303,7 @@ func TestATestOfAlertsSaysWhatCameOfEach(t *testing.T) {
 	s.do(admin, http.MethodPost, path, url.Values{"channel": {"email"}, "target": {"oncall@example.com"}})
 	s.has(s.get(admin, "/projects/billing"), "Send a test")
 	got := s.do(admin, http.MethodPost, path+"/test", nil)
-	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "no mail server is configured")
+	s.has(got.body, ">delivered</span> <bdi>webhook</bdi>", ">not delivered</span> <bdi>email</bdi>", "has no mail server")
 	if got.status != http.StatusOK || heard.Load() != 1 || strings.Contains(got.body, "T0B0") {
 		t.Errorf("%d, the webhook heard %d tests\n%s", got.status, heard.Load(), got.body)
 	}

@@ -155,7 +155,7 @@ func whatNext(i engine.Incident, attempts []incidents.AttemptHistory, repairURL 
 			return next{What: "Nothing to do: the effect was applied after the incident was closed."}
 		}
 		return next{
-			What:  "Nothing to do: the incident was resolved",
+			What:  "Nothing to do: the incident was resolved on",
 			Until: i.ResolvedAt,
 			After: "after " + spell(i.ResolvedAt.Sub(i.OpenedAt)) + ".",
 		}
@@ -192,7 +192,7 @@ func inFlight(i engine.Incident, attempts []incidents.AttemptHistory) next {
 		n.What = "The app accepted the repair and has not reported its outcome. Without a success by"
 	case last.Delivery == "waiting" && last.Tries > 0:
 		n = next{
-			What:  lastAnswer(last.Callbacks) + " The next callback is due",
+			What:  lastAnswer(last.Callbacks) + " The next callback is due on",
 			Until: last.NextAt,
 			After: "unless an outcome is reported first.",
 		}

@@ -47,7 +47,7 @@ var sayings = map[engine.Kind]string{
 	"reprocess": "Reprocess requested",
 	"callback":  "Repair callback",
 	"accepted":  "The repair endpoint queued the repair",
-	"gave_up":   "The callback gave up",
+	"gave_up":   "The callback failed and will not be retried",
 	"stopped":   "The attempt was stopped",
 	"resolved":  "Incident resolved",
 	"closed":    "Incident closed",
