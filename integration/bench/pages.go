@@ -181,7 +181,7 @@ func consolePages(ctx context.Context, e *engine.Engine, last int64) ([]page, er
 		{"incidents_open", "/incidents", row},
 		{"incidents_next", "/incidents?before=" + string(deep.ID), row},
 		{"incidents_all", "/incidents?show=all", row},
-		{"incidents_resolved", "/incidents?show=applied", row},
+		{"incidents_resolved", "/incidents?show=resolved", row},
 		{"incidents_by_cause", "/incidents?cause=missing", row},
 		{"incidents_by_provider", "/incidents?provider=stripe&effect=credit_grant", row},
 		{"incidents_by_customer", "/incidents?show=all&customer=" + customer, row},
