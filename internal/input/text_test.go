@@ -18,7 +18,7 @@ func TestTextCountsCharactersAndNotBytes(t *testing.T) {
 		"as long as it may be":   {strings.Repeat("я", 10), ""},
 		"one character too many": {strings.Repeat("я", 11), "is longer than 10 characters"},
 		"a character of 4 bytes": {strings.Repeat("😀", 10), ""},
-		"NUL":                    {"a\x00b", "holds a NUL character"},
+		"NUL":                    {"a\x00b", "contains a NUL character"},
 		"half a character":       {"a\xd1", "is not valid UTF-8"},
 		"an encoded surrogate":   {"\xed\xa0\x80", "is not valid UTF-8"},
 	} {
@@ -42,7 +42,7 @@ func TestPresentWantsMoreThanSpaces(t *testing.T) {
 
 func TestNameHoldsNoSpacesAndNoControlCharacters(t *testing.T) {
 	t.Parallel()
-	const bad = "may not hold spaces or control characters"
+	const bad = "must not contain spaces or control characters"
 	for text, want := range map[string]string{"": "is empty", "evt_1": "", "жук": "", "a b": bad, "a\u00a0b": bad, "a\x1bb": bad, "a\u0085": bad} {
 		if got := input.Name(text, 255); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
