@@ -281,7 +281,7 @@ func TestNothingLeavesForAFileThatWasChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.Archive.Retain(t.Context(), options); err == nil ||
-		!strings.Contains(err.Error(), "not as its manifest says") {
+		!strings.Contains(err.Error(), "does not match its manifest") {
 		t.Errorf("%v", err)
 	}
 	if len(effects(t, db)) != 3 {
