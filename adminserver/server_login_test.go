@@ -228,7 +228,7 @@ func TestTheLoginPageMailsALinkAndTellsNobodyWhoExists(t *testing.T) {
 	s.waitForLog("a link was created within the last minute")
 	s.browser().do("POST", link, url.Values{}).require(t, 303, "/")
 	ask("bob@example.com\r\nBcc: eve@example.com")
-	s.waitForLog("may not hold control characters")
+	s.waitForLog("must not contain control characters")
 	select {
 	case again := <-mails:
 		t.Errorf("a second mail within a minute: %s", again)

@@ -112,7 +112,8 @@ func (e *Engine) AcceptMany(ctx context.Context, tx pgx.Tx, list []Acceptance) (
 	if err != nil {
 		return nil, named.Error("accepting a list", err)
 	}
-	rows, err := e.queries.EffectAcceptMany(ctx, tx, dbsqlc.EffectAcceptManyParams{Receipts: string(body), Project: e.cfg.Project})
+	rows, err := e.queries.EffectAcceptMany(ctx, tx,
+		dbsqlc.EffectAcceptManyParams{Receipts: string(body), Project: e.cfg.Project})
 	if err != nil {
 		return nil, named.Error("accepting a list", err)
 	}

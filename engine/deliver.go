@@ -69,7 +69,10 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 // claim leases up to most callbacks that are due.
 func (e *Engine) claim(ctx context.Context, most int) (claims []dbsqlc.CallbackClaimRow, err error) {
 	defer caught.Panic(&err) // deliver still waits for the callbacks in flight
-	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow, error) { return e.queries.CallbackClaim(ctx, tx, most) })
+	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow,
+		error) {
+		return e.queries.CallbackClaim(ctx, tx, most)
+	})
 }
 
 // sending is the result of one claim. posted is false if the claim was lost before anything was

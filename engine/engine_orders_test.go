@@ -182,7 +182,7 @@ const (
 
 	isApplied  = "refused: the effect is applied"
 	isInFlight = "refused: an attempt is in flight"
-	isClosed   = "refused: the incident is closed already"
+	isClosed   = "refused: the incident is already closed"
 )
 
 // orders lists who is first, who comes second, and what must come of it.

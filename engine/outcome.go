@@ -92,15 +92,16 @@ func (e *Engine) queueSucceed(batch *pgx.Batch, k Key, options []OutcomeOption, 
 	if err := k.validate(); err != nil {
 		return err
 	}
-	e.queries.QueueEffectSucceed(batch, e.succeedParams(k, newOutcome(options)), func(row dbsqlc.EffectSucceedRow, err error) error {
-		if err != nil {
-			return name(err)
-		}
-		if row.State == "unknown" {
-			return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
-		}
-		return nil
-	})
+	e.queries.QueueEffectSucceed(batch, e.succeedParams(k, newOutcome(options)),
+		func(row dbsqlc.EffectSucceedRow, err error) error {
+			if err != nil {
+				return name(err)
+			}
+			if row.State == "unknown" {
+				return fmt.Errorf("%w: %s", ErrUnknownEffect, k)
+			}
+			return nil
+		})
 	return nil
 }
 

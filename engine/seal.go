@@ -31,7 +31,10 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 		return 0, nil, err
 	}
 	params := dbsqlc.EffectSealParams{ProjectID: e.project.Load().ProjectID, EffectID: string(id)}
-	head, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.EffectSealRow, error) { return e.queries.EffectSeal(ctx, tx, params) })
+	head, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.EffectSealRow,
+		error) {
+		return e.queries.EffectSeal(ctx, tx, params)
+	})
 	if err == nil && head.Seq == 0 {
 		err = fmt.Errorf("%w: effect %s", ErrNotFound, id)
 	}

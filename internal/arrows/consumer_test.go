@@ -28,7 +28,8 @@ func consumer(t *testing.T) (dir string) {
 		t.Fatal(err)
 	}
 	for name, content := range map[string]string{
-		"go.mod": "module example.com/shop\n\ngo 1.26\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + here + "\n",
+		"go.mod": "module example.com/shop\n\ngo 1.26\n\nrequire " + module + " v0.0.0\n\nreplace " + module + " => " + here +
+			"\n",
 		"go.sum": string(sums), "main.go": string(program),
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {

@@ -109,10 +109,11 @@ func TestDecode(t *testing.T) {
 		{"no type", `{"replay_id":"r"}`, "type is missing"},
 		{"no attempt", strings.Replace(`{`+valid+`}`, `"attempt":1,`, ``, 1), "attempt is missing"},
 		{"attempt zero", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":0`, 1), "attempt is missing"},
-		{"attempt as text", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":"1"`, 1), "attempt is of the wrong kind"},
-		{"attempt beyond 64 bits", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":9223372036854775808`, 1), "attempt is of the wrong kind"},
-		{"id as number", strings.Replace(`{`+valid+`}`, `"replay_id":"r"`, `"replay_id":7`, 1), "replay_id is of the wrong kind"},
-		{"no time", `{` + valid + `,"occurred_at":"secret-7"}`, "occurred_at is of the wrong kind"},
+		{"attempt as text", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":"1"`, 1), "attempt has the wrong type"},
+		{"attempt beyond 64 bits", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":9223372036854775808`, 1),
+			"attempt has the wrong type"},
+		{"id as number", strings.Replace(`{`+valid+`}`, `"replay_id":"r"`, `"replay_id":7`, 1), "replay_id has the wrong type"},
+		{"no time", `{` + valid + `,"occurred_at":"secret-7"}`, "occurred_at has the wrong type"},
 		{"empty", ``, "not one JSON object"},
 		{"null", `null`, "not one JSON object"},
 		{"an array", `[{` + valid + `}]`, "not one JSON object"},
@@ -129,7 +130,8 @@ func TestDecode(t *testing.T) {
 				}
 				return
 			}
-			if !errors.Is(err, ErrBody) || !strings.Contains(err.Error(), test.reason) || strings.Contains(err.Error(), "secret-7") {
+			if !errors.Is(err, ErrBody) || !strings.Contains(err.Error(), test.reason) ||
+				strings.Contains(err.Error(), "secret-7") {
 				t.Errorf("got %v, want %q", err, test.reason)
 			}
 		})

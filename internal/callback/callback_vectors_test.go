@@ -78,7 +78,8 @@ func TestVectors(t *testing.T) {
 			header.Set(name, value)
 		}
 		for _, secret := range v.Secrets {
-			if got, err := Verify(header, []byte(v.Body), []string{secret}, time.Unix(v.At, 0)); err != nil || got.Nonce != v.Nonce {
+			if got, err := Verify(header, []byte(v.Body), []string{secret}, time.Unix(v.At, 0)); err != nil ||
+				got.Nonce != v.Nonce {
 				t.Errorf("%s: %v, %v", v.Name, got, err)
 			}
 		}

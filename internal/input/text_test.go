@@ -18,7 +18,7 @@ func TestTextCountsCharactersAndNotBytes(t *testing.T) {
 		"as long as it may be":   {strings.Repeat("я", 10), ""},
 		"one character too many": {strings.Repeat("я", 11), "is longer than 10 characters"},
 		"a character of 4 bytes": {strings.Repeat("😀", 10), ""},
-		"NUL":                    {"a\x00b", "holds a NUL character"},
+		"NUL":                    {"a\x00b", "contains a NUL character"},
 		"half a character":       {"a\xd1", "is not valid UTF-8"},
 		"an encoded surrogate":   {"\xed\xa0\x80", "is not valid UTF-8"},
 	} {
@@ -33,7 +33,8 @@ func TestTextCountsCharactersAndNotBytes(t *testing.T) {
 
 func TestPresentWantsMoreThanSpaces(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"": "is empty", " \t\n": "is empty", " a ": "", "abcd": "is longer than 3 characters"} {
+	for text, want := range map[string]string{"": "is empty", " \t\n": "is empty", " a ": "",
+		"abcd": "is longer than 3 characters"} {
 		if got := input.Present(text, 3); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -42,8 +43,9 @@ func TestPresentWantsMoreThanSpaces(t *testing.T) {
 
 func TestNameHoldsNoSpacesAndNoControlCharacters(t *testing.T) {
 	t.Parallel()
-	const bad = "may not hold spaces or control characters"
-	for text, want := range map[string]string{"": "is empty", "evt_1": "", "жук": "", "a b": bad, "a\u00a0b": bad, "a\x1bb": bad, "a\u0085": bad} {
+	const bad = "must not contain spaces or control characters"
+	for text, want := range map[string]string{"": "is empty", "evt_1": "", "жук": "", "a b": bad, "a\u00a0b": bad,
+		"a\x1bb": bad, "a\u0085": bad} {
 		if got := input.Name(text, 255); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -64,7 +66,8 @@ func TestProviderIsASimpleName(t *testing.T) {
 
 func TestCurrencyIsThreeLetters(t *testing.T) {
 	t.Parallel()
-	for text, good := range map[string]bool{"EUR": true, "eur": true, "EU": false, "EURO": false, "E1R": false, "€": false, "": false, "EU\u212a": false} {
+	for text, good := range map[string]bool{"EUR": true, "eur": true, "EU": false, "EURO": false, "E1R": false, "€": false,
+		"": false, "EU\u212a": false} {
 		if got := input.Currency(text) == ""; got != good {
 			t.Errorf("%q: %v, want %v", text, got, good)
 		}
@@ -85,7 +88,8 @@ func TestCutKeepsWholeCharacters(t *testing.T) {
 
 func TestLabelIsOneLine(t *testing.T) {
 	t.Parallel()
-	for text, good := range map[string]bool{"CI deploy": true, "": false, "  ": false, "a\nb": false, "a\x7fb": false, "a\u0085b": false, "жук": true} {
+	for text, good := range map[string]bool{"CI deploy": true, "": false, "  ": false, "a\nb": false, "a\x7fb": false,
+		"a\u0085b": false, "жук": true} {
 		if got := input.Label(text, 255) == ""; got != good {
 			t.Errorf("%q: %v, want %v", text, got, good)
 		}

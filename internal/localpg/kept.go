@@ -88,7 +88,8 @@ func keptCluster(ctx context.Context, i installation, owner account, dir string)
 		return c, nil
 	}
 	fresh := cluster{dir: filepath.Join(dir, "new"), owner: owner, durable: true, password: rand.Text()}
-	if err := errors.Join(os.RemoveAll(fresh.dir), os.RemoveAll(c.data()), os.Mkdir(fresh.dir, 0o700), owner.own(dir)); err != nil {
+	if err := errors.Join(os.RemoveAll(fresh.dir), os.RemoveAll(c.data()), os.Mkdir(fresh.dir, 0o700),
+		owner.own(dir)); err != nil {
 		return c, err
 	}
 	if err := fresh.initialise(ctx, i); err != nil {
@@ -96,5 +97,6 @@ func keptCluster(ctx context.Context, i installation, owner account, dir string)
 	}
 	// The password comes last: with it the data is whole.
 	c.password = fresh.password
-	return c, errors.Join(os.Rename(fresh.data(), c.data()), os.Remove(fresh.dir), os.WriteFile(secret, []byte(c.password), 0o600))
+	return c, errors.Join(os.Rename(fresh.data(), c.data()), os.Remove(fresh.dir),
+		os.WriteFile(secret, []byte(c.password), 0o600))
 }

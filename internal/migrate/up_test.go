@@ -118,7 +118,8 @@ func TestAnOlderBuildChangesNothingInANewerDatabase(t *testing.T) {
 				t.Errorf("the older build installed %v", done)
 			}
 			if got := catalog(t, db.Pool); !slices.Equal(got, want) {
-				t.Errorf("the older build changed the database from\n%s\nto\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
+				t.Errorf("the older build changed the database from\n%s\nto\n%s", strings.Join(want, "\n"),
+					strings.Join(got, "\n"))
 			}
 			steps, err := old.Status(t.Context(), db.Pool)
 			if err != nil {
@@ -240,7 +241,8 @@ func TestSignalsDoNotNoticeANewSet(t *testing.T) {
 		// Every body is another one, and accept and what it calls have an argument more.
 		next := strings.ReplaceAll(text, "\nBEGIN\n", fmt.Sprintf("\nBEGIN -- %d\n", number))
 		more := fmt.Sprintf(", more_%d text DEFAULT NULL", number)
-		for _, last := range []string{"project text DEFAULT 'default'", "currency text, source_event text", "key_problem(provider text, event_id text, effect text"} {
+		for _, last := range []string{"project text DEFAULT 'default'", "currency text, source_event text",
+			"key_problem(provider text, event_id text, effect text"} {
 			if !strings.Contains(next, last) {
 				t.Fatalf("no function has %q", last)
 			}

@@ -54,7 +54,8 @@ func TestGoInDocumentsIsTestedCode(t *testing.T) {
 			case err != nil:
 				t.Errorf("%s:%d: %v", path, block.Line, err)
 			case want != block.Text:
-				t.Errorf("%s:%d is not what %q holds (- code, + document) %s", path, block.Line, block.Mark, readme.Diff(want, block.Text))
+				t.Errorf("%s:%d is not what %q holds (- code, + document) %s", path, block.Line, block.Mark,
+					readme.Diff(want, block.Text))
 			}
 		}
 	}
@@ -66,7 +67,8 @@ func TestGoInDocumentsIsTestedCode(t *testing.T) {
 func TestSQLInDocumentsRuns(t *testing.T) {
 	t.Parallel()
 	for path, text := range documents(t) {
-		blocks := slices.DeleteFunc(readme.Blocks(text), func(b readme.Block) bool { return b.Language != "sql" || b.Mark != "run" })
+		blocks := slices.DeleteFunc(readme.Blocks(text),
+			func(b readme.Block) bool { return b.Language != "sql" || b.Mark != "run" })
 		if len(blocks) == 0 {
 			continue
 		}

@@ -66,7 +66,8 @@ func (s *Server) Crash() *pgxpool.Pool {
 		s.t.Fatal(err)
 	}
 	pool := s.Pool()
-	for end := time.Now().Add(30 * time.Second); bystander.Ping(s.t.Context()) == nil || pool.Ping(s.t.Context()) != nil; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(30 * time.Second); bystander.Ping(s.t.Context()) == nil ||
+		pool.Ping(s.t.Context()) != nil; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			s.t.Fatal("Postgres does not come back")
 		}

@@ -24,8 +24,10 @@ func TestEveryChangeOfAccessIsInTheAuditLogWithoutItsSecret(t *testing.T) {
 	}
 	_ = must[string](t)(st.Access.Operators.Invite(ctx, "bob@example.com", "viewer", "ada@example.com"))
 	for _, err := range []error{
-		st.Access.Keys.Revoke(ctx, "default", key.ID, "ada@example.com"), st.Access.Tokens.Revoke(ctx, token.ID, "ada@example.com"),
-		st.Access.Operators.SetRole(ctx, "bob@example.com", "operator", "ada@example.com"), st.Access.Operators.Remove(ctx, "bob@example.com", "ada@example.com"),
+		st.Access.Keys.Revoke(ctx, "default", key.ID, "ada@example.com"), st.Access.Tokens.Revoke(ctx, token.ID,
+			"ada@example.com"),
+		st.Access.Operators.SetRole(ctx, "bob@example.com", "operator", "ada@example.com"), st.Access.Operators.Remove(ctx,
+			"bob@example.com", "ada@example.com"),
 	} {
 		if err != nil {
 			t.Fatal(err)

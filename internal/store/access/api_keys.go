@@ -128,7 +128,8 @@ func (k *APIKeys) Owner(ctx context.Context, secret string) (KeyOwner, error) {
 		return KeyOwner{}, err
 	}
 	if row.Stale {
-		if err := k.db.Queries.KeyUsed(ctx, k.db.Pool, dbsqlc.KeyUsedParams{ProjectID: row.ProjectID, KeyID: row.KeyID}); err != nil {
+		if err := k.db.Queries.KeyUsed(ctx, k.db.Pool,
+			dbsqlc.KeyUsedParams{ProjectID: row.ProjectID, KeyID: row.KeyID}); err != nil {
 			return KeyOwner{}, err
 		}
 	}

@@ -19,7 +19,8 @@ func TestAKeyLetsItsProjectInUntilItIsRevoked(t *testing.T) {
 	if err != nil || !strings.HasPrefix(secret, "sk_") || len(secret) != 43 || !strings.HasSuffix(secret, key.Ending) {
 		t.Fatalf("%q, %+v, %v", secret, key, err)
 	}
-	if owner, err := st.Access.Keys.Owner(ctx, secret); err != nil || owner != (access.KeyOwner{Project: "default", KeyID: key.ID}) {
+	if owner, err := st.Access.Keys.Owner(ctx, secret); err != nil ||
+		owner != (access.KeyOwner{Project: "default", KeyID: key.ID}) {
 		t.Errorf("%+v, %v", owner, err)
 	}
 	used := must[[]access.APIKey](t)(st.Access.Keys.List(ctx, "default"))[0].LastUsedAt

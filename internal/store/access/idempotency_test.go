@@ -36,7 +36,8 @@ func TestOnlyTheWorkOfASuccessIsKept(t *testing.T) {
 					return status, []byte("answer"), errors.Join(err, fault)
 				}
 			}
-			if a, err := st.Access.Idempotency.Once(t.Context(), key, work(409, nil)); err != nil || a.Status != 409 || a.Replayed {
+			if a, err := st.Access.Idempotency.Once(t.Context(), key, work(409, nil)); err != nil || a.Status != 409 ||
+				a.Replayed {
 				t.Errorf("a refusal: %+v, %v", a, err)
 			}
 			fault := errors.New("fault")
@@ -51,7 +52,8 @@ func TestOnlyTheWorkOfASuccessIsKept(t *testing.T) {
 			}
 			other := key
 			other.BodyHash = []byte{2}
-			if _, err := st.Access.Idempotency.Once(t.Context(), other, work(201, nil)); !errors.Is(err, access.ErrIdempotencyConflict) {
+			if _, err := st.Access.Idempotency.Once(t.Context(), other, work(201, nil)); !errors.Is(err,
+				access.ErrIdempotencyConflict) {
 				t.Errorf("another body: %v", err)
 			}
 			var rows int

@@ -30,7 +30,8 @@ func TestALoginLinkWorksOnceAndForFifteenMinutes(t *testing.T) {
 	if err := st.Access.Operators.Remove(ctx, "ada@example.com", "spadmin"); err != nil {
 		t.Fatal(err)
 	}
-	for why, bad := range map[string]string{"used": link, "of a removed operator": removed, "made up": strings.Repeat("A", 40), "empty": ""} {
+	for why, bad := range map[string]string{"used": link, "of a removed operator": removed, "made up": strings.Repeat("A", 40),
+		"empty": ""} {
 		if _, err := st.Access.Operators.UseLink(ctx, bad); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("a link that is %s: %v", why, err)
 		}
@@ -68,9 +69,11 @@ func TestASessionEndsWithItsOperatorAndItsHours(t *testing.T) {
 	login := must[access.Login](
 		t,
 	)(
-		st.Access.Operators.UseLink(ctx, must[string](t)(st.Access.Operators.Invite(ctx, "ada@example.com", "viewer", "spadmin"))),
+		st.Access.Operators.UseLink(ctx, must[string](t)(st.Access.Operators.Invite(ctx, "ada@example.com", "viewer",
+			"spadmin"))),
 	)
-	if who, recent, err := st.Access.Operators.Session(ctx, login.Email, login.At); err != nil || !recent || who.Role != "viewer" {
+	if who, recent, err := st.Access.Operators.Session(ctx, login.Email, login.At); err != nil || !recent ||
+		who.Role != "viewer" {
 		t.Errorf("%+v, %v, %v", who, recent, err)
 	}
 	if err := st.Access.Operators.SetRole(ctx, login.Email, "admin", "spadmin"); err != nil {

@@ -29,12 +29,14 @@ func Unused(ctx context.Context) context.Context { return context.WithValue(ctx,
 // session extends it, which is recorded once per minute, except with [Unused].
 func (s *Sessions) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	hash := hashOf(token)
-	row, err := s.db.Queries.SessionFind(ctx, s.db.Pool, dbsqlc.SessionFindParams{Idle: pg.Interval(SessionIdle), SessionHash: hash})
+	row, err := s.db.Queries.SessionFind(ctx, s.db.Pool,
+		dbsqlc.SessionFindParams{Idle: pg.Interval(SessionIdle), SessionHash: hash})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, false, nil
 	}
 	if err == nil && row.Stale && ctx.Value(unusedKey{}) == nil {
-		err = s.db.Queries.SessionUsed(ctx, s.db.Pool, dbsqlc.SessionUsedParams{Idle: pg.Interval(SessionIdle), SessionHash: hash})
+		err = s.db.Queries.SessionUsed(ctx, s.db.Pool,
+			dbsqlc.SessionUsedParams{Idle: pg.Interval(SessionIdle), SessionHash: hash})
 	}
 	return row.Data, err == nil, err
 }

@@ -95,7 +95,7 @@ func archived(t *testing.T, folder string) []string {
 			t.Fatal(err)
 		}
 		if sum := sha256.Sum256(zipped); hex.EncodeToString(sum[:]) != m.SHA256 || int64(len(zipped)) != m.Bytes {
-			t.Errorf("%s is not as its manifest says", m.File)
+			t.Errorf("%s does not match its manifest", m.File)
 		}
 		lines, entries := 0, 0
 		zip, err := gzip.NewReader(bytes.NewReader(zipped))
@@ -280,7 +280,8 @@ func TestNothingLeavesForAFileThatWasChanged(t *testing.T) {
 	if err := os.WriteFile(files[0], []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Archive.Retain(t.Context(), options); err == nil || !strings.Contains(err.Error(), "not as its manifest says") {
+	if _, err := s.Archive.Retain(t.Context(), options); err == nil ||
+		!strings.Contains(err.Error(), "does not match its manifest") {
 		t.Errorf("%v", err)
 	}
 	if len(effects(t, db)) != 3 {

@@ -189,7 +189,8 @@ func (c *Checks) server(ctx context.Context) ([]Finding, error) {
 	if state.Encoding != "UTF8" {
 		findings = append(
 			findings,
-			Finding{"settings", LevelProblem, "the database's encoding is " + state.Encoding, "create the database with ENCODING 'UTF8'"},
+			Finding{"settings", LevelProblem, "the database's encoding is " + state.Encoding,
+				"create the database with ENCODING 'UTF8'"},
 		)
 	}
 	if state.Autovacuum != "on" {
@@ -300,7 +301,8 @@ func (c *Checks) engines(ctx context.Context) ([]Finding, error) {
 		alive++
 		if e.OverdueLocked > 0 {
 			findings = append(findings, Finding{
-				"engines", LevelWarning, fmt.Sprintf("engine on %s: %d overdue effects are locked by their workers", e.Host, e.OverdueLocked),
+				"engines", LevelWarning, fmt.Sprintf("engine on %s: %d overdue effects are locked by their workers", e.Host,
+					e.OverdueLocked),
 				"call Succeed last in the effect's transaction, or use Apply",
 			})
 		}
@@ -327,7 +329,8 @@ func (c *Checks) backlog(ctx context.Context) ([]Finding, error) {
 	if counts.Overdue > 0 {
 		findings = append(
 			findings,
-			Finding{"backlog", LevelProblem, capped(counts.Overdue) + " effects are overdue without an incident", "spadmin sweep"},
+			Finding{"backlog", LevelProblem, capped(counts.Overdue) + " effects are overdue without an incident",
+				"spadmin sweep"},
 		)
 	}
 	if counts.SetAside > 0 {

@@ -189,7 +189,8 @@ func (cs *Chains) chainOf(
 		} else if !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		rows, err = cs.db.Queries.SealList(ctx, tx, dbsqlc.SealListParams{ProjectID: at.ProjectID, EffectIds: []string{at.EffectID}})
+		rows, err = cs.db.Queries.SealList(ctx, tx,
+			dbsqlc.SealListParams{ProjectID: at.ProjectID, EffectIds: []string{at.EffectID}})
 		return err
 	})
 	return c, rows, err

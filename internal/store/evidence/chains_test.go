@@ -69,7 +69,8 @@ func (m mutator) next() mutation {
 		return mutation{"UPDATE sendpromptly.entries AS n SET " + column + " = $2 WHERE " + entry, []any{effect, m.value(column)}}
 	case 2:
 		return mutation{
-			fmt.Sprintf("UPDATE sendpromptly.entries AS n SET at = at + %d * interval '1 microsecond' WHERE %s", 1+m.IntN(1e9), entry),
+			fmt.Sprintf("UPDATE sendpromptly.entries AS n SET at = at + %d * interval '1 microsecond' WHERE %s", 1+m.IntN(1e9),
+				entry),
 			[]any{effect},
 		}
 	case 3:
@@ -89,7 +90,8 @@ func (m mutator) next() mutation {
 			"source_event",
 			"amount",
 		)
-		return mutation{"UPDATE sendpromptly.effects SET " + column + " = $2 WHERE effect_id = $1", []any{effect, m.value(column)}}
+		return mutation{"UPDATE sendpromptly.effects SET " + column + " = $2 WHERE effect_id = $1",
+			[]any{effect, m.value(column)}}
 	case 6:
 		column := m.pick("accepted_at", "deadline", "occurred_at")
 		return mutation{
@@ -222,7 +224,8 @@ func TestEveryMutationOfAChainIsFound(t *testing.T) {
 	if err != nil || done < wanted {
 		t.Fatalf("seed %d: %d mutations, %v", seed, done, err)
 	}
-	for _, kind := range []string{evidence.FindingAltered, evidence.FindingMoved, evidence.FindingProof, evidence.FindingRemoved, evidence.FindingTruncated} {
+	for _, kind := range []string{evidence.FindingAltered, evidence.FindingMoved, evidence.FindingProof,
+		evidence.FindingRemoved, evidence.FindingTruncated} {
 		if kinds[kind] == 0 {
 			t.Errorf("seed %d: no finding is called %s: %v", seed, kind, kinds)
 		}
@@ -276,9 +279,12 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 		"salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)",
 	)
 	for _, c := range []struct{ sql, kind, problem string }{
-		{"DELETE FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'failure'", evidence.FindingRemoved, "was removed from the timeline"},
-		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", evidence.FindingRemoved, "after entry 1 comes entry 3"},
-		{"UPDATE sendpromptly.entries SET at = at + interval '1 s' WHERE effect_id = $1 AND kind = 'opened'", evidence.FindingAltered, "was altered"},
+		{"DELETE FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'failure'", evidence.FindingRemoved,
+			"was removed from the timeline"},
+		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", evidence.FindingRemoved,
+			"after entry 1 comes entry 3"},
+		{"UPDATE sendpromptly.entries SET at = at + interval '1 s' WHERE effect_id = $1 AND kind = 'opened'",
+			evidence.FindingAltered, "was altered"},
 		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq > 2", evidence.FindingTruncated, "ends at entry 2"},
 		{fmt.Sprintf(erasedWithout, 1), evidence.FindingAltered, "up to 1 were emptied without an erasure"},
 		{fmt.Sprintf(erasedWithout, 4), evidence.FindingAltered, "up to 4 were emptied without an erasure"},
@@ -288,7 +294,8 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 				_, err := within(t.Context(), tx, mutation{c.sql, []any{i.EffectID}}, func(sp pgx.Tx) error {
 					report, err := w.store.Evidence.Chains.VerifyWithin(t.Context(), sp)
 					if err == nil &&
-						(report.Found == 0 || report.Findings[0].Kind != c.kind || !strings.Contains(report.Findings[0].Problem, c.problem)) {
+						(report.Found == 0 || report.Findings[0].Kind != c.kind ||
+							!strings.Contains(report.Findings[0].Problem, c.problem)) {
 						t.Errorf("%s: %+v, want %s: %s", c.sql, report.Findings, c.kind, c.problem)
 					}
 					return err

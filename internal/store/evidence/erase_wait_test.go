@@ -27,7 +27,8 @@ func TestErasingHoldsUpNobodyWhileItWaits(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		var err error
-		erased, err = w.store.Evidence.Erase(t.Context(), evidence.EraseRequest{Project: "default", Customer: "cus_many", By: "ada"})
+		erased, err = w.store.Evidence.Erase(t.Context(),
+			evidence.EraseRequest{Project: "default", Customer: "cus_many", By: "ada"})
 		ended <- err
 	}()
 	w.blocked(worker)

@@ -52,7 +52,8 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 	if e.State != engine.StateReprocessing || e.Incident != incident.ID || e.Customer != "cus_1" {
 		t.Errorf("effect = %+v", e)
 	}
-	for _, test := range []incidents.EffectFilter{{Project: "default", Limit: 501}, {Project: "default", Before: "x"}, {Project: "default", Term: "a\x00"}} {
+	for _, test := range []incidents.EffectFilter{{Project: "default", Limit: 501}, {Project: "default", Before: "x"},
+		{Project: "default", Term: "a\x00"}} {
 		var field *engine.FieldError
 		if _, err := s.st.Incidents.Effects.List(t.Context(), test); !errors.As(err, &field) {
 			t.Errorf("%+v: %v", test, err)
@@ -77,7 +78,8 @@ func TestEffectPagesAreWholeAndInOrder(t *testing.T) {
 	s := newShop(t)
 	var want []engine.EffectID
 	for i := range 7 {
-		want = append([]engine.EffectID{s.accept(engine.Acceptance{Key: credits(fmt.Sprint("evt_", i)), Customer: "cus_1"})}, want...)
+		want = append([]engine.EffectID{s.accept(engine.Acceptance{Key: credits(fmt.Sprint("evt_", i)), Customer: "cus_1"})},
+			want...)
 	}
 	s.fold(func() bool { return s.count(`SELECT count(*) FROM sendpromptly.terms`) == 7 })
 	for _, term := range []string{"", "cus_1"} {
@@ -111,7 +113,8 @@ func TestRelatedEffectsSayWhatTheyShare(t *testing.T) {
 	s.fold(func() bool { return s.count(`SELECT count(DISTINCT effect_id) FROM sendpromptly.terms`) == 5 })
 	got := map[string]string{}
 	for _, r := range needs(s.st.Incidents.Effects.Related(t.Context(), "default", of))(t) {
-		got[r.EventID+" "+r.Key.Effect] = fmt.Sprintf("%t %t %t %t %s", r.SameEvent, r.SameSubject, r.SameCustomer, r.Later, r.State)
+		got[r.EventID+" "+r.Key.Effect] = fmt.Sprintf("%t %t %t %t %s", r.SameEvent, r.SameSubject, r.SameCustomer, r.Later,
+			r.State)
 	}
 	want := map[string]string{
 		"evt_1 access_unlock": "true false false true awaiting", "evt_2 credit_grant": "false true false true applied",

@@ -96,7 +96,8 @@ func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by e
 		return Plan{}, err
 	}
 	if made.Size < 0 {
-		return Plan{}, &engine.FieldError{Field: "filter", Reason: fmt.Sprintf("selects more than %d incidents: narrow it", PlanMost)}
+		return Plan{}, &engine.FieldError{Field: "filter",
+			Reason: fmt.Sprintf("selects more than %d incidents: narrow it", PlanMost)}
 	}
 	return ps.Get(ctx, project, made.PlanID)
 }
@@ -129,7 +130,8 @@ func (ps *Plans) Start(ctx context.Context, project, plan string, count int, by 
 		return Plan{}, err
 	}
 	if p.Size != count {
-		return Plan{}, &engine.FieldError{Field: "count", Reason: "is not the number of incidents in the plan: read the plan and confirm its count"}
+		return Plan{}, &engine.FieldError{Field: "count",
+			Reason: "is not the number of incidents in the plan: read the plan and confirm its count"}
 	}
 	err = ps.change(ctx, p, "start", by, func(tx pgx.Tx, projectID int) (int64, error) {
 		return ps.db.Queries.PlanStart(
@@ -151,7 +153,8 @@ func (ps *Plans) Stop(ctx context.Context, project, plan string, by engine.Opera
 		return Plan{}, err
 	}
 	err = ps.change(ctx, p, "stop", by, func(tx pgx.Tx, projectID int) (int64, error) {
-		stopped, err := ps.db.Queries.PlanStop(ctx, tx, dbsqlc.PlanStopParams{Operator: string(by), ProjectID: projectID, PlanID: plan})
+		stopped, err := ps.db.Queries.PlanStop(ctx, tx,
+			dbsqlc.PlanStopParams{Operator: string(by), ProjectID: projectID, PlanID: plan})
 		if err != nil || stopped == 0 {
 			return stopped, err
 		}

@@ -150,7 +150,10 @@ func TestTheOperatorsRoleMayReadActAndProve(t *testing.T) {
 	var proof evidence.Proof
 	calls{
 		{"Incidents", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Open: true})) }},
-		{"Incidents by term", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Term: "in_1", Customer: "cus_1"})) }},
+		{"Incidents by term", func() error {
+			return second(e.Incidents(ctx,
+				engine.IncidentFilter{Term: "in_1", Customer: "cus_1"}))
+		}},
 		{"Incidents by text", func() error { return second(e.Incidents(ctx, engine.IncidentFilter{Text: "no such table"})) }},
 		{"Incident", func() error { return second(e.Incident(ctx, i.ID)) }},
 		{"Timeline", func() error { return second(e.Timeline(ctx, i.EffectID, 0)) }},

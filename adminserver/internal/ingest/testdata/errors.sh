@@ -19,7 +19,7 @@ call 202 '"accepted":true' /api/v1/receipt "$receipt" --header 'Idempotency-Key:
 call 409 '"code":"idempotency_conflict"' /api/v1/receipt '{}' --header 'Idempotency-Key: once'
 call 422 '"code":"validation_error"' /api/v1/receipt '{}'
 call 422 '"occurred_at":["is required"]' /api/v1/receipt '{}'
-call 422 '"body":["holds a member twice"]' /api/v1/receipt '{"provider":"stripe","provider":"shopify"}'
+call 422 '"body":["has a member twice"]' /api/v1/receipt '{"provider":"stripe","provider":"shopify"}'
 call 422 '"Provider":["is not a field of this endpoint"]' /api/v1/receipt '{"Provider":"stripe"}'
 call 422 '"status":["must be one of success, failed"]' /api/v1/result '{"provider_event_id":"evt_200","status":"done"}'
 call 404 '"code":"not_found"' /api/v1/result '{"provider_event_id":"evt_unknown","status":"success"}'
