@@ -113,8 +113,10 @@ func (f *changeFeed) poll(ctx context.Context, yield func(Change, error) bool) (
 			if known {
 				continue
 			}
-			change := Change{Cursor: f.floor.String(), Kind: row.Kind, What: row.What, ID: row.SubjectID, Project: row.Project,
-				At: row.At}
+			change := Change{
+				Cursor: f.floor.String(), Kind: row.Kind, What: row.What, ID: row.SubjectID, Project: row.Project,
+				At: row.At,
+			}
 			if !yield(change, nil) {
 				return false, nil
 			}

@@ -70,7 +70,8 @@ func (e *Engine) deliver(ctx context.Context, interval time.Duration) (sent int,
 func (e *Engine) claim(ctx context.Context, most int) (claims []dbsqlc.CallbackClaimRow, err error) {
 	defer caught.Panic(&err) // deliver still waits for the callbacks in flight
 	return pg.InTx(ctx, e.pool, func(tx pgx.Tx) ([]dbsqlc.CallbackClaimRow,
-		error) {
+		error,
+	) {
 		return e.queries.CallbackClaim(ctx, tx, most)
 	})
 }

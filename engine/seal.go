@@ -32,7 +32,8 @@ func (e *Engine) SealEffect(ctx context.Context, id EffectID) (seq int, hash []b
 	}
 	params := dbsqlc.EffectSealParams{ProjectID: e.project.Load().ProjectID, EffectID: string(id)}
 	head, err := pg.InTx(ctx, e.pool, func(tx pgx.Tx) (dbsqlc.EffectSealRow,
-		error) {
+		error,
+	) {
 		return e.queries.EffectSeal(ctx, tx, params)
 	})
 	if err == nil && head.Seq == 0 {

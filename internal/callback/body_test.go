@@ -110,8 +110,10 @@ func TestDecode(t *testing.T) {
 		{"no attempt", strings.Replace(`{`+valid+`}`, `"attempt":1,`, ``, 1), "attempt is missing"},
 		{"attempt zero", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":0`, 1), "attempt is missing"},
 		{"attempt as text", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":"1"`, 1), "attempt has the wrong type"},
-		{"attempt beyond 64 bits", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":9223372036854775808`, 1),
-			"attempt has the wrong type"},
+		{
+			"attempt beyond 64 bits", strings.Replace(`{`+valid+`}`, `"attempt":1`, `"attempt":9223372036854775808`, 1),
+			"attempt has the wrong type",
+		},
 		{"id as number", strings.Replace(`{`+valid+`}`, `"replay_id":"r"`, `"replay_id":7`, 1), "replay_id has the wrong type"},
 		{"no time", `{` + valid + `,"occurred_at":"secret-7"}`, "occurred_at has the wrong type"},
 		{"empty", ``, "not one JSON object"},

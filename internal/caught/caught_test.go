@@ -46,8 +46,10 @@ func TestTheLogHoldsTheStackApart(t *testing.T) {
 	var out bytes.Buffer
 	logger := slog.New(slog.NewTextHandler(&out, nil))
 	Log(t.Context(), logger, slog.LevelWarn, "it broke", Call(func() error { panic("boom") }), "step", "seal")
-	for _, want := range []string{"level=WARN", `msg="it broke"`, "step=seal", `error="panic: boom"`, "stack=",
-		"TestTheLogHoldsTheStackApart"} {
+	for _, want := range []string{
+		"level=WARN", `msg="it broke"`, "step=seal", `error="panic: boom"`, "stack=",
+		"TestTheLogHoldsTheStackApart",
+	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in %s", want, out.String())
 		}

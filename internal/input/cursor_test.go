@@ -16,8 +16,10 @@ func TestParseCursorReadsOnlyWhatStringWrites(t *testing.T) {
 	if c, reason := input.ParseCursor(""); reason != "" || c != (input.Cursor{}) {
 		t.Errorf("the beginning: %v %q", c, reason)
 	}
-	for _, text := range []string{"-", "1", "1-", "-1", "010-1", "1-01", "+1-1", "1--1", "1-1 ", "0x1-1",
-		"18446744073709551616-0", "1-1-1"} {
+	for _, text := range []string{
+		"-", "1", "1-", "-1", "010-1", "1-01", "+1-1", "1--1", "1-1 ", "0x1-1",
+		"18446744073709551616-0", "1-1-1",
+	} {
 		if c, reason := input.ParseCursor(text); reason == "" {
 			t.Errorf("%q was read as %v", text, c)
 		}

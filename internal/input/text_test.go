@@ -33,8 +33,10 @@ func TestTextCountsCharactersAndNotBytes(t *testing.T) {
 
 func TestPresentWantsMoreThanSpaces(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"": "is empty", " \t\n": "is empty", " a ": "",
-		"abcd": "is longer than 3 characters"} {
+	for text, want := range map[string]string{
+		"": "is empty", " \t\n": "is empty", " a ": "",
+		"abcd": "is longer than 3 characters",
+	} {
 		if got := input.Present(text, 3); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -44,8 +46,10 @@ func TestPresentWantsMoreThanSpaces(t *testing.T) {
 func TestNameHoldsNoSpacesAndNoControlCharacters(t *testing.T) {
 	t.Parallel()
 	const bad = "must not contain spaces or control characters"
-	for text, want := range map[string]string{"": "is empty", "evt_1": "", "жук": "", "a b": bad, "a\u00a0b": bad,
-		"a\x1bb": bad, "a\u0085": bad} {
+	for text, want := range map[string]string{
+		"": "is empty", "evt_1": "", "жук": "", "a b": bad, "a\u00a0b": bad,
+		"a\x1bb": bad, "a\u0085": bad,
+	} {
 		if got := input.Name(text, 255); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)
 		}
@@ -66,8 +70,10 @@ func TestProviderIsASimpleName(t *testing.T) {
 
 func TestCurrencyIsThreeLetters(t *testing.T) {
 	t.Parallel()
-	for text, good := range map[string]bool{"EUR": true, "eur": true, "EU": false, "EURO": false, "E1R": false, "€": false,
-		"": false, "EU\u212a": false} {
+	for text, good := range map[string]bool{
+		"EUR": true, "eur": true, "EU": false, "EURO": false, "E1R": false, "€": false,
+		"": false, "EU\u212a": false,
+	} {
 		if got := input.Currency(text) == ""; got != good {
 			t.Errorf("%q: %v, want %v", text, got, good)
 		}
@@ -88,8 +94,10 @@ func TestCutKeepsWholeCharacters(t *testing.T) {
 
 func TestLabelIsOneLine(t *testing.T) {
 	t.Parallel()
-	for text, good := range map[string]bool{"CI deploy": true, "": false, "  ": false, "a\nb": false, "a\x7fb": false,
-		"a\u0085b": false, "жук": true} {
+	for text, good := range map[string]bool{
+		"CI deploy": true, "": false, "  ": false, "a\nb": false, "a\x7fb": false,
+		"a\u0085b": false, "жук": true,
+	} {
 		if got := input.Label(text, 255) == ""; got != good {
 			t.Errorf("%q: %v, want %v", text, got, good)
 		}

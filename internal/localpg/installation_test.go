@@ -37,8 +37,10 @@ func TestNewestInstallationIsTaken(t *testing.T) {
 
 func TestNoInstallationIsAnErrorOfOneLine(t *testing.T) {
 	t.Parallel()
-	for name, folders := range map[string][]string{"no folder": nil, "an empty folder": {t.TempDir()},
-		"too old": {pretend(t, "14.19")}} {
+	for name, folders := range map[string][]string{
+		"no folder": nil, "an empty folder": {t.TempDir()},
+		"too old": {pretend(t, "14.19")},
+	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := findInstallation(t.Context(), folders)
 			if !errors.Is(err, errNothingFound) || strings.Contains(err.Error(), "\n") ||

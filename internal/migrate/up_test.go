@@ -241,8 +241,10 @@ func TestSignalsDoNotNoticeANewSet(t *testing.T) {
 		// Every body is another one, and accept and what it calls have an argument more.
 		next := strings.ReplaceAll(text, "\nBEGIN\n", fmt.Sprintf("\nBEGIN -- %d\n", number))
 		more := fmt.Sprintf(", more_%d text DEFAULT NULL", number)
-		for _, last := range []string{"project text DEFAULT 'default'", "currency text, source_event text",
-			"key_problem(provider text, event_id text, effect text"} {
+		for _, last := range []string{
+			"project text DEFAULT 'default'", "currency text, source_event text",
+			"key_problem(provider text, event_id text, effect text",
+		} {
 			if !strings.Contains(next, last) {
 				t.Fatalf("no function has %q", last)
 			}

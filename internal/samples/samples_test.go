@@ -60,8 +60,10 @@ func TestValuesTakeThePlaceOfTheSamples(t *testing.T) {
 		if !json.Valid(body) {
 			t.Fatalf("no JSON: %s", body)
 		}
-		for _, old := range []string{"evt_1SkVfQK8mWzT3bYpQ7xLd2Nh", "cus_T4vXq8LmN2pRbK", "9007199254740993", "acct_1042",
-			"4900", "49.00", "usd", "USD", "1042", "1767225600"} {
+		for _, old := range []string{
+			"evt_1SkVfQK8mWzT3bYpQ7xLd2Nh", "cus_T4vXq8LmN2pRbK", "9007199254740993", "acct_1042",
+			"4900", "49.00", "usd", "USD", "1042", "1767225600",
+		} {
 			if bytes.Contains(body, []byte(old)) {
 				t.Errorf("still holds %s", old)
 			}
@@ -135,8 +137,10 @@ func TestEveryEventHasObjectsOfItsOwn(t *testing.T) {
 }
 
 func TestAmountsKeepTheirFormInEveryCurrency(t *testing.T) {
-	for code, want := range map[string]string{"JPY": `"total_price": "500"`, "KWD": `"total_price": "0.500"`,
-		"EUR": `"total_price": "5.00"`} {
+	for code, want := range map[string]string{
+		"JPY": `"total_price": "500"`, "KWD": `"total_price": "0.500"`,
+		"EUR": `"total_price": "5.00"`,
+	} {
 		body, err := samples.Body("shopify", "orders/paid", samples.Values{Amount: 500, Currency: code})
 		if err != nil || !bytes.Contains(body, []byte(want)) {
 			t.Errorf("%s: %v, no %s", code, err, want)
@@ -146,8 +150,10 @@ func TestAmountsKeepTheirFormInEveryCurrency(t *testing.T) {
 
 func TestNoSuchSample(t *testing.T) {
 	for _, test := range []struct{ provider, eventType, customer string }{
-		{"stripe", "payout.paid", ""}, {"paypal", "invoice.paid", ""}, {"shopify", "../stripe/invoice.paid", ""}, {"shopify",
-			"orders/paid", "cus_1"},
+		{"stripe", "payout.paid", ""}, {"paypal", "invoice.paid", ""}, {"shopify", "../stripe/invoice.paid", ""}, {
+			"shopify",
+			"orders/paid", "cus_1",
+		},
 	} {
 		if _, _, err := samples.Signed(
 			test.provider,

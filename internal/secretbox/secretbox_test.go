@@ -43,8 +43,10 @@ func TestSealingTwiceGivesDifferentBytes(t *testing.T) {
 }
 
 func TestAKeyOfTheWrongSizeIsRefused(t *testing.T) {
-	for _, key := range []string{"", "short", base64.StdEncoding.EncodeToString(make([]byte, 16)),
-		"!" + strings.Repeat("A", 43)} {
+	for _, key := range []string{
+		"", "short", base64.StdEncoding.EncodeToString(make([]byte, 16)),
+		"!" + strings.Repeat("A", 43),
+	} {
 		if _, err := New(key); err == nil {
 			t.Errorf("New(%d characters) accepted", len(key))
 		}

@@ -30,8 +30,10 @@ func TestALoginLinkWorksOnceAndForFifteenMinutes(t *testing.T) {
 	if err := st.Access.Operators.Remove(ctx, "ada@example.com", "spadmin"); err != nil {
 		t.Fatal(err)
 	}
-	for why, bad := range map[string]string{"used": link, "of a removed operator": removed, "made up": strings.Repeat("A", 40),
-		"empty": ""} {
+	for why, bad := range map[string]string{
+		"used": link, "of a removed operator": removed, "made up": strings.Repeat("A", 40),
+		"empty": "",
+	} {
 		if _, err := st.Access.Operators.UseLink(ctx, bad); !errors.Is(err, engine.ErrNotFound) {
 			t.Errorf("a link that is %s: %v", why, err)
 		}

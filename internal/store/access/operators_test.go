@@ -32,8 +32,10 @@ func TestTheOnlyAdminStays(t *testing.T) {
 func TestWhatIsNoAddressOrRoleIsRefused(t *testing.T) {
 	t.Parallel()
 	_, st := open(t)
-	for _, email := range []string{"", "ada", "@example.com", "ada@", "a b@example.com", "ada@example.com\n",
-		"<ada@example.com>", "a\x00@b", strings.Repeat("a", 250) + "@example.com"} {
+	for _, email := range []string{
+		"", "ada", "@example.com", "ada@", "a b@example.com", "ada@example.com\n",
+		"<ada@example.com>", "a\x00@b", strings.Repeat("a", 250) + "@example.com",
+	} {
 		var field *engine.FieldError
 		if _, err := st.Access.Operators.Invite(
 			t.Context(),

@@ -84,8 +84,10 @@ func TestAnArchiveHoldsSealedTimelines(t *testing.T) {
 	s := needs(rooms.Open(db.Pool, ""))(t)
 	folder := filepath.Join(t.TempDir(), "archive")
 	needs(
-		s.Archive.Retain(t.Context(), archive.RetainOptions{Project: "default", OlderThan: keep, Archive: folder,
-			FullSpeed: true}),
+		s.Archive.Retain(t.Context(), archive.RetainOptions{
+			Project: "default", OlderThan: keep, Archive: folder,
+			FullSpeed: true,
+		}),
 	)(
 		t,
 	)
@@ -139,8 +141,10 @@ func TestAPoisonousEffectNeverWedgesAnArchive(t *testing.T) {
 	if _, there := archiveLines(t, folder)["evt_0010"]; there {
 		t.Error("what could not be sealed is in the archive")
 	}
-	for event, want := range map[string]string{"evt_0003": "retention could not remove the effect",
-		"evt_0010": "retention could not archive the effect"} {
+	for event, want := range map[string]string{
+		"evt_0003": "retention could not remove the effect",
+		"evt_0010": "retention could not archive the effect",
+	} {
 		var note, why string
 		err := db.Pool.QueryRow(t.Context(), "SELECT note, error_message FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'note'", id[event]).
 			Scan(&note, &why)

@@ -189,8 +189,10 @@ func (c *Checks) server(ctx context.Context) ([]Finding, error) {
 	if state.Encoding != "UTF8" {
 		findings = append(
 			findings,
-			Finding{"settings", LevelProblem, "the database's encoding is " + state.Encoding,
-				"create the database with ENCODING 'UTF8'"},
+			Finding{
+				"settings", LevelProblem, "the database's encoding is " + state.Encoding,
+				"create the database with ENCODING 'UTF8'",
+			},
 		)
 	}
 	if state.Autovacuum != "on" {
@@ -329,8 +331,10 @@ func (c *Checks) backlog(ctx context.Context) ([]Finding, error) {
 	if counts.Overdue > 0 {
 		findings = append(
 			findings,
-			Finding{"backlog", LevelProblem, capped(counts.Overdue) + " effects are overdue without an incident",
-				"spadmin sweep"},
+			Finding{
+				"backlog", LevelProblem, capped(counts.Overdue) + " effects are overdue without an incident",
+				"spadmin sweep",
+			},
 		)
 	}
 	if counts.SetAside > 0 {

@@ -27,8 +27,10 @@ func (c *Checks) additions(ctx context.Context) ([]Finding, error) {
 		}
 		findings = append(
 			findings,
-			Finding{"schema", LevelProblem, "not ours: " + row.Addition + ": it runs inside the transactions that signal",
-				row.Removal},
+			Finding{
+				"schema", LevelProblem, "not ours: " + row.Addition + ": it runs inside the transactions that signal",
+				row.Removal,
+			},
 		)
 	}
 	if len(findings) == 0 {

@@ -90,8 +90,10 @@ func (m mutator) next() mutation {
 			"source_event",
 			"amount",
 		)
-		return mutation{"UPDATE sendpromptly.effects SET " + column + " = $2 WHERE effect_id = $1",
-			[]any{effect, m.value(column)}}
+		return mutation{
+			"UPDATE sendpromptly.effects SET " + column + " = $2 WHERE effect_id = $1",
+			[]any{effect, m.value(column)},
+		}
 	case 6:
 		column := m.pick("accepted_at", "deadline", "occurred_at")
 		return mutation{
@@ -224,8 +226,10 @@ func TestEveryMutationOfAChainIsFound(t *testing.T) {
 	if err != nil || done < wanted {
 		t.Fatalf("seed %d: %d mutations, %v", seed, done, err)
 	}
-	for _, kind := range []string{evidence.FindingAltered, evidence.FindingMoved, evidence.FindingProof,
-		evidence.FindingRemoved, evidence.FindingTruncated} {
+	for _, kind := range []string{
+		evidence.FindingAltered, evidence.FindingMoved, evidence.FindingProof,
+		evidence.FindingRemoved, evidence.FindingTruncated,
+	} {
 		if kinds[kind] == 0 {
 			t.Errorf("seed %d: no finding is called %s: %v", seed, kind, kinds)
 		}
@@ -279,12 +283,18 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 		"salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)",
 	)
 	for _, c := range []struct{ sql, kind, problem string }{
-		{"DELETE FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'failure'", evidence.FindingRemoved,
-			"was removed from the timeline"},
-		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", evidence.FindingRemoved,
-			"after entry 1 comes entry 3"},
-		{"UPDATE sendpromptly.entries SET at = at + interval '1 s' WHERE effect_id = $1 AND kind = 'opened'",
-			evidence.FindingAltered, "was altered"},
+		{
+			"DELETE FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'failure'", evidence.FindingRemoved,
+			"was removed from the timeline",
+		},
+		{
+			"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq = 2", evidence.FindingRemoved,
+			"after entry 1 comes entry 3",
+		},
+		{
+			"UPDATE sendpromptly.entries SET at = at + interval '1 s' WHERE effect_id = $1 AND kind = 'opened'",
+			evidence.FindingAltered, "was altered",
+		},
 		{"DELETE FROM sendpromptly.seals WHERE effect_id = $1 AND seq > 2", evidence.FindingTruncated, "ends at entry 2"},
 		{fmt.Sprintf(erasedWithout, 1), evidence.FindingAltered, "up to 1 were emptied without an erasure"},
 		{fmt.Sprintf(erasedWithout, 4), evidence.FindingAltered, "up to 4 were emptied without an erasure"},

@@ -264,15 +264,23 @@ func TestOnlyTheNamedPersonIsErased(t *testing.T) {
 	w.stranger("evt_1", "zelda")
 	w.incident("evt_2", func(a *engine.Acceptance) { a.Subject, a.Customer = "cus_zelda", "acct_zelda" }) // the other way round
 	w.incident("evt_3", func(a *engine.Acceptance) { a.Subject, a.Customer = "", "" })
-	for _, r := range []evidence.EraseRequest{{Customer: "CUS_ZELDA"}, {Customer: "cus_zeld"}, {Subject: "cus_zelda "},
-		{Customer: "in_zelda"}} {
+	for _, r := range []evidence.EraseRequest{
+		{Customer: "CUS_ZELDA"},
+		{Customer: "cus_zeld"},
+		{Subject: "cus_zelda "},
+		{Customer: "in_zelda"},
+	} {
 		r.Project, r.By = "default", "ada"
 		if erased, err := w.store.Evidence.Erase(t.Context(), r); err != nil || erased.Effects != 0 {
 			t.Errorf("%+v: %+v, %v", r, erased, err)
 		}
 	}
-	for _, r := range []evidence.EraseRequest{{}, {Customer: "a", Subject: "b"}, {Customer: strings.Repeat("x", 256)},
-		{Customer: "a\x00"}} {
+	for _, r := range []evidence.EraseRequest{
+		{},
+		{Customer: "a", Subject: "b"},
+		{Customer: strings.Repeat("x", 256)},
+		{Customer: "a\x00"},
+	} {
 		r.Project, r.By = "default", "ada"
 		var refused *engine.FieldError
 		if _, err := w.store.Evidence.Erase(t.Context(), r); !errors.As(err, &refused) {
@@ -325,8 +333,11 @@ func TestErasingEmptiesEveryFilterOfTheName(t *testing.T) {
 	name := `Tom & "Jerry" <t+j@example.com>`
 	w.incident("evt_1", func(a *engine.Acceptance) { a.Customer = name })
 	w.incident("evt_2", func(a *engine.Acceptance) { a.Customer = "cus_other" })
-	for i, f := range []engine.IncidentFilter{{Open: true, Customer: strings.ToUpper(name)}, {Open: true, Term: name},
-		{Open: true, Customer: "cus_other", Version: "v1"}} {
+	for i, f := range []engine.IncidentFilter{
+		{Open: true, Customer: strings.ToUpper(name)},
+		{Open: true, Term: name},
+		{Open: true, Customer: "cus_other", Version: "v1"},
+	} {
 		if _, err := w.store.Incidents.Plans.Create(
 			t.Context(),
 			"default",
@@ -349,8 +360,11 @@ func TestErasingEmptiesEveryFilterOfTheName(t *testing.T) {
 	if err != nil || len(plans) != 3 {
 		t.Fatal(plans, err)
 	}
-	for i, want := range []engine.IncidentFilter{{Open: true, Customer: "cus_other", Version: "v1"},
-		{Open: true, Term: "(erased)"}, {Open: true, Customer: "(erased)"}} {
+	for i, want := range []engine.IncidentFilter{
+		{Open: true, Customer: "cus_other", Version: "v1"},
+		{Open: true, Term: "(erased)"},
+		{Open: true, Customer: "(erased)"},
+	} {
 		if plans[i].Filter != want {
 			t.Errorf("filter %+v, want %+v", plans[i].Filter, want)
 		}

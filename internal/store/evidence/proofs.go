@@ -134,8 +134,12 @@ func (r ProofRequest) check() error {
 	case r.Issuer == "":
 		return &engine.FieldError{Field: "issuer", Reason: "is empty: set the base URL"}
 	}
-	for _, text := range []struct{ field, value string }{{"audience", r.Audience}, {"by", string(r.By)}, {"issuer", r.Issuer},
-		{"project", r.Project}} {
+	for _, text := range []struct{ field, value string }{
+		{"audience", r.Audience},
+		{"by", string(r.By)},
+		{"issuer", r.Issuer},
+		{"project", r.Project},
+	} {
 		if err := store.Invalid(text.field, input.Text(text.value, input.NameLimit)); err != nil {
 			return err
 		}

@@ -62,8 +62,10 @@ func TestEveryFilterListsAndCountsTheSame(t *testing.T) {
 		"text: pattern":    {engine.IncidentFilter{Text: "%"}, nil},
 		"after":            {engine.IncidentFilter{OpenedAfter: three.OpenedAt}, []engine.IncidentID{three.ID}},
 		"before":           {engine.IncidentFilter{OpenedBefore: three.OpenedAt}, []engine.IncidentID{two.ID, one.ID}},
-		"between": {engine.IncidentFilter{OpenedAfter: one.OpenedAt.Add(time.Second), OpenedBefore: three.OpenedAt},
-			nil},
+		"between": {
+			engine.IncidentFilter{OpenedAfter: one.OpenedAt.Add(time.Second), OpenedBefore: three.OpenedAt},
+			nil,
+		},
 	} {
 		page := needs(s.e.Incidents(t.Context(), test.filter))(t)
 		var got []engine.IncidentID

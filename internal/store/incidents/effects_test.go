@@ -52,8 +52,11 @@ func TestEffectsAreFoundByAnyID(t *testing.T) {
 	if e.State != engine.StateReprocessing || e.Incident != incident.ID || e.Customer != "cus_1" {
 		t.Errorf("effect = %+v", e)
 	}
-	for _, test := range []incidents.EffectFilter{{Project: "default", Limit: 501}, {Project: "default", Before: "x"},
-		{Project: "default", Term: "a\x00"}} {
+	for _, test := range []incidents.EffectFilter{
+		{Project: "default", Limit: 501},
+		{Project: "default", Before: "x"},
+		{Project: "default", Term: "a\x00"},
+	} {
 		var field *engine.FieldError
 		if _, err := s.st.Incidents.Effects.List(t.Context(), test); !errors.As(err, &field) {
 			t.Errorf("%+v: %v", test, err)

@@ -113,8 +113,10 @@ func (r *Outcomes) nameEffect(ctx context.Context, tx pgx.Tx, project string, o 
 		field string
 		said  *string
 		is    string
-	}{{"provider_event_id", &o.EventID, row.EventID}, {"provider", &o.Provider, row.Provider}, {"effect_type", &o.Effect,
-		row.Effect}} {
+	}{{"provider_event_id", &o.EventID, row.EventID}, {"provider", &o.Provider, row.Provider}, {
+		"effect_type", &o.Effect,
+		row.Effect,
+	}} {
 		if *part.said != "" && *part.said != part.is {
 			return &engine.FieldError{Field: part.field, Reason: "does not match event_id"}
 		}

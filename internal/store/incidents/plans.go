@@ -96,8 +96,10 @@ func (ps *Plans) Create(ctx context.Context, project string, r PlanRequest, by e
 		return Plan{}, err
 	}
 	if made.Size < 0 {
-		return Plan{}, &engine.FieldError{Field: "filter",
-			Reason: fmt.Sprintf("selects more than %d incidents: narrow it", PlanMost)}
+		return Plan{}, &engine.FieldError{
+			Field:  "filter",
+			Reason: fmt.Sprintf("selects more than %d incidents: narrow it", PlanMost),
+		}
 	}
 	return ps.Get(ctx, project, made.PlanID)
 }
@@ -130,8 +132,10 @@ func (ps *Plans) Start(ctx context.Context, project, plan string, count int, by 
 		return Plan{}, err
 	}
 	if p.Size != count {
-		return Plan{}, &engine.FieldError{Field: "count",
-			Reason: "is not the number of incidents in the plan: read the plan and confirm its count"}
+		return Plan{}, &engine.FieldError{
+			Field:  "count",
+			Reason: "is not the number of incidents in the plan: read the plan and confirm its count",
+		}
 	}
 	err = ps.change(ctx, p, "start", by, func(tx pgx.Tx, projectID int) (int64, error) {
 		return ps.db.Queries.PlanStart(

@@ -49,8 +49,10 @@ func TestAPlanActsOnTheFrozenSet(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	made := s.incidents(4)
-	p := s.plan(incidents.PlanRequest{Action: "close", Filter: engine.IncidentFilter{Open: true, Version: "v1"},
-		Note: "refunded"})
+	p := s.plan(incidents.PlanRequest{
+		Action: "close", Filter: engine.IncidentFilter{Open: true, Version: "v1"},
+		Note: "refunded",
+	})
 	if p.Size != 4 || p.Filter.Version != "v1" {
 		t.Fatalf("plan = %+v", p)
 	}
@@ -164,10 +166,14 @@ func TestWhatAPlanRefuses(t *testing.T) {
 		request incidents.PlanRequest
 	}{
 		"an empty filter": {"filter", incidents.PlanRequest{Action: "reprocess"}},
-		"everything ever": {"filter", incidents.PlanRequest{Action: "reprocess",
-			Filter: engine.IncidentFilter{Provider: "stripe"}}},
-		"what is applied": {"filter", incidents.PlanRequest{Action: "reprocess",
-			Filter: engine.IncidentFilter{State: engine.StateApplied}}},
+		"everything ever": {"filter", incidents.PlanRequest{
+			Action: "reprocess",
+			Filter: engine.IncidentFilter{Provider: "stripe"},
+		}},
+		"what is applied": {"filter", incidents.PlanRequest{
+			Action: "reprocess",
+			Filter: engine.IncidentFilter{State: engine.StateApplied},
+		}},
 		"another action":     {"action", incidents.PlanRequest{Action: "delete", Filter: open}},
 		"closing in silence": {"note", incidents.PlanRequest{Action: "close", Filter: open, Note: " "}},
 		"a NUL":              {"note", incidents.PlanRequest{Action: "close", Filter: open, Note: "a\x00"}},

@@ -47,8 +47,12 @@ func TestTheOverviewTellsHowAProjectStands(t *testing.T) {
 		t.Errorf("%d minutes", len(minutes))
 	}
 	var field *engine.FieldError
-	for _, test := range [][2]time.Duration{{time.Hour, time.Second}, {time.Minute, time.Hour},
-		{40 * 24 * time.Hour, time.Hour}, {30 * 24 * time.Hour, time.Minute}} {
+	for _, test := range [][2]time.Duration{
+		{time.Hour, time.Second},
+		{time.Minute, time.Hour},
+		{40 * 24 * time.Hour, time.Hour},
+		{30 * 24 * time.Hour, time.Minute},
+	} {
 		if _, err := s.st.Incidents.Statistics.Series(t.Context(), "default", test[0], test[1]); !errors.As(err, &field) {
 			t.Errorf("%v by %v: %v", test[0], test[1], err)
 		}

@@ -82,8 +82,10 @@ func (v *Views) Save(ctx context.Context, project, name string, f engine.Inciden
 		return v.projects.Audit.Add(ctx, tx, projectID, by, "view.save", name, row.ViewID)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return SavedView{}, &engine.FieldError{Field: "name",
-			Reason: "is one too many: a project has at most 200 views; delete one first"}
+		return SavedView{}, &engine.FieldError{
+			Field:  "name",
+			Reason: "is one too many: a project has at most 200 views; delete one first",
+		}
 	}
 	if err != nil {
 		return SavedView{}, err

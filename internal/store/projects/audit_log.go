@@ -104,7 +104,9 @@ func (l *AuditLog) Add(ctx context.Context, tx pgx.Tx, projectID int, by engine.
 	return l.db.Queries.AuditAdd(
 		ctx,
 		tx,
-		dbsqlc.AuditAddParams{ProjectID: projectID, Actor: string(by), Action: action, Subject: subject,
-			Detail: pg.Optional(detail)},
+		dbsqlc.AuditAddParams{
+			ProjectID: projectID, Actor: string(by), Action: action, Subject: subject,
+			Detail: pg.Optional(detail),
+		},
 	)
 }

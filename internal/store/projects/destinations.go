@@ -208,8 +208,10 @@ func checkDestinations(to Settings, allow []netip.Prefix) error {
 		}
 		for _, address := range all {
 			if parsed, err := mail.ParseAddress(address); err != nil || parsed.Address != address || len(address) > 254 {
-				return &engine.FieldError{Field: "alert_email",
-					Reason: "has an entry that is not an address such as oncall@example.com"}
+				return &engine.FieldError{
+					Field:  "alert_email",
+					Reason: "has an entry that is not an address such as oncall@example.com",
+				}
 			}
 		}
 	}

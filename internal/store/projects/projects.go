@@ -322,8 +322,10 @@ func (p *Projects) checkSettings(to Settings, allow []netip.Prefix) error {
 	if to.Timeout != nil && (*to.Timeout < time.Second || *to.Timeout > 30*24*time.Hour) {
 		return &engine.FieldError{Field: "timeout", Reason: "must be between 1 second and 30 days"}
 	}
-	for field, after := range map[string]*time.Duration{"alert_after_failed": to.AlertAfterFailed,
-		"alert_after_missing": to.AlertAfterMissing} {
+	for field, after := range map[string]*time.Duration{
+		"alert_after_failed":  to.AlertAfterFailed,
+		"alert_after_missing": to.AlertAfterMissing,
+	} {
 		if after != nil && (*after < 0 || *after > 7*24*time.Hour) {
 			return &engine.FieldError{Field: field, Reason: "must be between 0 and 7 days"}
 		}
