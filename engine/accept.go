@@ -134,7 +134,8 @@ func (e *Engine) acceptParams(a Acceptance) (dbsqlc.EffectAcceptParams, error) {
 		return none, err
 	}
 	if mode := pg.Value(e.project.Load().Mode); mode != "" && a.Mode != "" && a.Mode != mode {
-		return none, &FieldError{"Mode", "differs from the project's mode: send test events to a test project and live events to a live one"}
+		return none, &FieldError{"Mode", "differs from the project's mode: send test events to a test project and live events to " +
+			"a live one"}
 	}
 	params := dbsqlc.EffectAcceptParams{
 		Provider:    a.Provider,

@@ -165,7 +165,8 @@ func (e *Engine) post(ctx context.Context, claim dbsqlc.CallbackClaimRow) (url s
 	}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 	if err != nil {
-		return url, answer{err: errors.New("the project's repair URL is missing or malformed: set it with spadmin project set --repair-url")}
+		return url, answer{err: errors.New("the project's repair URL is missing or malformed: set it with spadmin project set " +
+			"--repair-url")}
 	}
 	if request.Header, err = callback.Headers(
 		secrets,

@@ -26,7 +26,7 @@ type outcome struct {
 // counts with or without it.
 func WithReplay(id string) OutcomeOption { return func(o *outcome) { o.replayID = id } }
 
-// WithCode adds the app's own short error code to a failure. It is cut at 128 bytes.
+// WithCode adds the app's own short error code to a failure. It is cut at 128 characters.
 func WithCode(code string) OutcomeOption { return func(o *outcome) { o.code = code } }
 
 func newOutcome(options []OutcomeOption) outcome {
@@ -121,7 +121,7 @@ const failTimeout = 2 * time.Second
 // is stored and the next sweep applies it. It takes at most 2 seconds and works even if ctx is
 // already cancelled.
 //
-// cause is cut at 2,000 bytes. A key without a receipt returns [ErrUnknownEffect]. Any error means
+// cause is cut at 2,000 characters. A key without a receipt returns [ErrUnknownEffect]. Any error means
 // that the failure was not recorded; the deadline still opens an incident.
 func (e *Engine) Fail(ctx context.Context, k Key, cause error, options ...OutcomeOption) error {
 	if err := k.validate(); err != nil {

@@ -37,8 +37,10 @@ func example() Body {
 }
 
 func TestTheBodyHasTheWiresMembersInItsOrder(t *testing.T) {
-	const head = `{"type":"effect.reprocess","replay_id":"rp_1","attempt":1,"project":"billing","mode":"live","event_id":"0198-1","incident_id":"0198-2",` +
-		`"provider":"stripe","provider_event_id":"evt_1","event_type":"invoice.paid","effect_type":"credit_grant","internal_reference":"acct_<1>",`
+	const head = `{"type":"effect.reprocess","replay_id":"rp_1","attempt":1,"project":"billing","mode":"live",` +
+		`"event_id":"0198-1","incident_id":"0198-2",` +
+		`"provider":"stripe","provider_event_id":"evt_1","event_type":"invoice.paid","effect_type":"credit_grant",` +
+		`"internal_reference":"acct_<1>",`
 	for _, test := range []struct {
 		name   string
 		change func(*Body)
@@ -94,7 +96,8 @@ func TestEncodeRefusesWhatIsNoJSON(t *testing.T) {
 }
 
 func TestDecode(t *testing.T) {
-	const valid = `"type":"effect.reprocess","replay_id":"r","attempt":1,"project":"p","event_id":"e","incident_id":"i","provider":"stripe","provider_event_id":"evt_1","effect_type":"x"`
+	const valid = `"type":"effect.reprocess","replay_id":"r","attempt":1,"project":"p","event_id":"e","incident_id":"i",` +
+		`"provider":"stripe","provider_event_id":"evt_1","effect_type":"x"`
 	for _, test := range []struct{ name, body, reason string }{
 		{"what is required", `{` + valid + `}`, ""},
 		{"members of a newer sender", `{"later":{"a":[1]},` + valid + `,"more":null}`, ""},
@@ -142,9 +145,13 @@ func TestDecode(t *testing.T) {
 
 func TestEachRequiredMemberIsMissed(t *testing.T) {
 	for name, empty := range map[string]func(*Body){
-		"replay_id": func(b *Body) { b.ReplayID = "" }, "attempt": func(b *Body) { b.Attempt = 0 }, "project": func(b *Body) { b.Project = "" },
-		"event_id": func(b *Body) { b.EventID = "" }, "incident_id": func(b *Body) { b.IncidentID = "" }, "provider": func(b *Body) { b.Provider = "" },
-		"provider_event_id": func(b *Body) { b.ProviderEventID = "" }, "effect_type": func(b *Body) { b.EffectType = "" }, "type": func(b *Body) { b.Type = "" },
+		"replay_id": func(b *Body) { b.ReplayID = "" }, "attempt": func(b *Body) { b.Attempt = 0 }, "project": func(b *Body) {
+			b.Project = ""
+		},
+		"event_id": func(b *Body) { b.EventID = "" }, "incident_id": func(b *Body) { b.IncidentID = "" },
+		"provider":          func(b *Body) { b.Provider = "" },
+		"provider_event_id": func(b *Body) { b.ProviderEventID = "" }, "effect_type": func(b *Body) { b.EffectType = "" },
+		"type": func(b *Body) { b.Type = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := example()

@@ -220,12 +220,17 @@ func TestSpecialAddressesAreNotPublic(t *testing.T) {
 	for address, public := range map[string]bool{
 		"1.1.1.1": true, "93.184.215.14": true, "168.63.129.15": true, "168.63.129.17": true, "2606:4700:4700::1111": true,
 		"0.0.0.0": false, "0.1.2.3": false, "10.0.0.1": false, "100.64.0.1": false, "100.100.100.200": false, "127.0.0.1": false,
-		"169.254.169.254": false, "172.16.0.1": false, "172.31.255.255": false, "192.0.0.192": false, "192.0.2.1": false, "192.88.99.1": false,
-		"192.168.0.1": false, "198.18.0.1": false, "198.51.100.1": false, "203.0.113.1": false, "224.0.0.1": false, "239.255.255.255": false,
-		"240.0.0.1": false, "255.255.255.255": false, "168.63.129.16": false,
-		"::": false, "::1": false, "::127.0.0.1": false, "::ffff:127.0.0.1": false, "::ffff:168.63.129.16": false, "::ffff:1.1.1.1": false,
-		"64:ff9b::1.1.1.1": false, "64:ff9b::169.254.169.254": false, "64:ff9b:1::1": false, "100::1": false, "2001::1": false, "2001:db8::1": false,
-		"2002:a9fe:a9fe::": false, "3fff::1": false, "5f00::1": false, "fc00::1": false, "fd00:ec2::254": false, "fe80::1": false, "fe80::1%lo": false,
+		"169.254.169.254": false, "172.16.0.1": false, "172.31.255.255": false, "192.0.0.192": false, "192.0.2.1": false,
+		"192.88.99.1": false,
+		"192.168.0.1": false, "198.18.0.1": false, "198.51.100.1": false, "203.0.113.1": false, "224.0.0.1": false,
+		"239.255.255.255": false,
+		"240.0.0.1":       false, "255.255.255.255": false, "168.63.129.16": false,
+		"::": false, "::1": false, "::127.0.0.1": false, "::ffff:127.0.0.1": false, "::ffff:168.63.129.16": false,
+		"::ffff:1.1.1.1":   false,
+		"64:ff9b::1.1.1.1": false, "64:ff9b::169.254.169.254": false, "64:ff9b:1::1": false, "100::1": false, "2001::1": false,
+		"2001:db8::1":      false,
+		"2002:a9fe:a9fe::": false, "3fff::1": false, "5f00::1": false, "fc00::1": false, "fd00:ec2::254": false,
+		"fe80::1": false, "fe80::1%lo": false,
 		"fec0::1": false, "ff02::1": false,
 	} {
 		if got := g.public(netip.MustParseAddr(address)); got != public {

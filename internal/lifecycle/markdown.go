@@ -20,9 +20,11 @@ var meanings = map[string]string{
 
 // origins say where each signal comes from.
 var origins = map[string]string{
-	Success:       "the app: `Succeed`, `Apply`, `RepairHandler`, `sendpromptly.succeed`",
-	Failure:       "the app: `Fail`, `Apply`, `Permanent`, `sendpromptly.fail`. It belongs to the current attempt, or names no attempt and was reported since the current one began",
-	OldFailure:    "the app, with the replay id of an attempt that is over. Also a failure without a replay id from before the current attempt began",
+	Success: "the app: `Succeed`, `Apply`, `RepairHandler`, `sendpromptly.succeed`",
+	Failure: "the app: `Fail`, `Apply`, `Permanent`, `sendpromptly.fail`. It belongs to the current attempt, or names no " +
+		"attempt and was reported since the current one began",
+	OldFailure: "the app, with the replay id of an attempt that is over. Also a failure without a replay id from before the " +
+		"current attempt began",
 	Deadline:      "the sweep: the first deadline, or the due time of the attempt in flight",
 	Reprocess:     "an operator",
 	GaveUp:        "the sender of callbacks: a 3xx or 4xx halted the current attempt's callback, or its tries ran out",
@@ -35,12 +37,17 @@ var origins = map[string]string{
 
 // remarks are the rules that belong to no single cell.
 var remarks = []string{
-	"An incident is open exactly while its effect is failed, missing or reprocessing. An effect never has more than one incident: the incident reopens.",
-	"A success resolves the incident with any replay id or none. A 2xx from the repair endpoint resolves nothing: only an outcome does.",
-	"Every signal that is not refused leaves its own entry on the timeline, whether it moves the effect or not. A duplicate receipt leaves one too, and restarts no clock.",
-	"A reprocess sets its own due time: the last scheduled try of the callback plus the effect's timeout. A 2xx moves it to one timeout after the answer, at least 60 seconds.",
+	"An incident is open exactly while its effect is failed, missing or reprocessing. An effect never has more than one " +
+		"incident: the incident reopens.",
+	"A success resolves the incident with any replay id or none. A 2xx from the repair endpoint resolves nothing: only an " +
+		"outcome does.",
+	"Every signal that is not refused leaves its own entry on the timeline, whether it moves the effect or not. A duplicate " +
+		"receipt leaves one too, and restarts no clock.",
+	"A reprocess sets its own due time: the last scheduled try of the callback plus the effect's timeout. A 2xx moves it to " +
+		"one timeout after the answer, at least 60 seconds.",
 	"Any signal that ends `reprocessing` cancels the remaining tries of the callback in the same call.",
-	"An outcome whose key has no receipt is refused: `ErrUnknownEffect` in Go, state `unknown` in SQL. With `Config.AdoptUnknown: true` it counts as receipt and outcome in one.",
+	"An outcome whose key has no receipt is refused: `ErrUnknownEffect` in Go, state `unknown` in SQL. With " +
+		"`Config.AdoptUnknown: true` it counts as receipt and outcome in one.",
 	"`Apply` does not run for a closed effect (`ErrClosed`). A success that is recorded directly still counts: it is the truth.",
 }
 
@@ -60,7 +67,8 @@ func Markdown() string {
 		fmt.Fprintf(&b, "- **%s**: %s\n", s, origins[s])
 	}
 	b.WriteString(
-		"\n## The table\n\nA row is a signal, and a column is the state that it finds. \"entry\" means that only the timeline is written. A dash means\nthat the signal cannot reach an effect in that state.\n\n",
+		"\n## The table\n\nA row is a signal, and a column is the state that it finds. \"entry\" means that only the timeline is " +
+			"written. A dash means\nthat the signal cannot reach an effect in that state.\n\n",
 	)
 	why := writeTable(&b)
 	b.WriteString("\n")

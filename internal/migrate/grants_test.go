@@ -24,11 +24,14 @@ func dropRoles(t *testing.T, db *enginetest.Database, schema string) {
 // rights are all that the roles of a schema may do.
 const rights = `
 	SELECT r.rolname || ' ' || g.what || ' ' || g.privilege_type FROM (
-		SELECT p.oid::regprocedure::text AS what, a.* FROM pg_proc AS p, aclexplode(p.proacl) AS a WHERE p.pronamespace = $1::text::regnamespace
-		UNION ALL SELECT c.oid::regclass::text, a.* FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.relnamespace = $1::text::regnamespace
+		SELECT p.oid::regprocedure::text AS what, a.* FROM pg_proc AS p, aclexplode(p.proacl) AS a WHERE p.pronamespace =
+		$1::text::regnamespace
+		UNION ALL SELECT c.oid::regclass::text, a.* FROM pg_class AS c, aclexplode(c.relacl) AS a WHERE c.relnamespace =
+		$1::text::regnamespace
 		UNION ALL SELECT c.oid::regclass || '.' || f.attname, a.* FROM pg_class AS c JOIN pg_attribute AS f ON f.attrelid = c.oid,
 			aclexplode(f.attacl) AS a WHERE c.relnamespace = $1::text::regnamespace
-		UNION ALL SELECT n.nspname::text, a.* FROM pg_namespace AS n, aclexplode(n.nspacl) AS a WHERE n.oid = $1::text::regnamespace) AS g
+		UNION ALL SELECT n.nspname::text, a.* FROM pg_namespace AS n, aclexplode(n.nspacl) AS a WHERE n.oid =
+		$1::text::regnamespace) AS g
 	JOIN pg_roles AS r ON r.oid = g.grantee WHERE r.rolname LIKE $1 || '\_%' ORDER BY 1`
 
 func TestGrantsMakesMissingRolesAndTheirRights(t *testing.T) {

@@ -49,7 +49,8 @@ func TestEachFunctionIsDefinedOnce(t *testing.T) {
 	t.Parallel()
 	text := read(t, "sendpromptly").Functions()
 	seen := map[string]bool{}
-	for _, found := range regexp.MustCompile(`(?i)CREATE\s+(?:OR REPLACE )?FUNCTION\s+sendpromptly\.(\w+)`).FindAllStringSubmatch(text, -1) {
+	for _, found := range regexp.MustCompile(`(?i)CREATE\s+(?:OR REPLACE `+
+		`)?FUNCTION\s+sendpromptly\.(\w+)`).FindAllStringSubmatch(text, -1) {
 		if seen[found[1]] {
 			t.Errorf("%s is defined twice", found[1])
 		}
@@ -77,7 +78,8 @@ func TestTheSchemaMayHaveAnotherName(t *testing.T) {
 	up(t, other, db.Pool)
 	t.Cleanup(func() { dropRoles(t, db, "other_schema") })
 	got := column(t, db.Pool, `
-		SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'other_schema'::regnamespace AND replace(p.prosrc, 'sendpromptly.entry.v1', '') LIKE '%sendpromptly%'
+		SELECT p.proname::text FROM pg_proc AS p WHERE p.pronamespace = 'other_schema'::regnamespace AND replace(p.prosrc,
+		'sendpromptly.entry.v1', '') LIKE '%sendpromptly%'
 		UNION ALL SELECT r.rolname FROM pg_class AS c, aclexplode(c.relacl) AS a JOIN pg_roles AS r ON r.oid = a.grantee
 		WHERE c.relnamespace = 'other_schema'::regnamespace AND r.rolname LIKE 'sendpromptly%'`)
 	if len(got) > 0 {

@@ -99,7 +99,8 @@ func catalog(t *testing.T, pool *pgxpool.Pool) []string {
 	return column(t, pool, `
 		SELECT p.oid::regprocedure || ' ' || p.oid || ' ' || p.xmin || ' ' || coalesce(p.proacl::text, '') FROM pg_proc AS p
 		WHERE p.pronamespace = 'sendpromptly'::regnamespace
-		UNION ALL SELECT c.oid::regclass || ' ' || c.xmin || ' ' || coalesce(c.relacl::text, '') FROM pg_class AS c WHERE c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind IN ('r', 'v')
+		UNION ALL SELECT c.oid::regclass || ' ' || c.xmin || ' ' || coalesce(c.relacl::text, '') FROM pg_class AS c WHERE
+		c.relnamespace = 'sendpromptly'::regnamespace AND c.relkind IN ('r', 'v')
 		UNION ALL SELECT m.version || ' ' || m.xmin || ' ' || m.name FROM sendpromptly.migrations AS m ORDER BY 1`)
 }
 
@@ -204,7 +205,8 @@ func TestANewSetLeavesOthersAlone(t *testing.T) {
 	}
 	for role, function := range map[string]string{"app": "accept", "engine": "open_overdue", "operator": "reprocess"} {
 		if got := column(t, db.Pool, `SELECT has_function_privilege('sendpromptly_' || $1, p.oid, 'EXECUTE')::text FROM pg_proc AS p
-			WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.proname = $2`, role, function); !slices.Equal(got, []string{"true"}) {
+			WHERE p.pronamespace = 'sendpromptly'::regnamespace AND p.proname = $2`, role, function); !slices.Equal(got,
+			[]string{"true"}) {
 			t.Errorf("%s may execute %s: %v", role, function, got)
 		}
 	}

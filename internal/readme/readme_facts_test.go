@@ -33,7 +33,8 @@ const callbackFormat = "docs/callback-format.md"
 // the engine's.
 func TestTheCallbackVectorHolds(t *testing.T) {
 	value := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| ([\\w-]+) \\| `(.+)` \\|$").FindAllStringSubmatch(documents(t)[callbackFormat], -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| ([\\w-]+) \\| `(.+)` "+
+		"\\|$").FindAllStringSubmatch(documents(t)[callbackFormat], -1) {
 		value[m[1]] = m[2]
 	}
 	sign := func(key []byte, text string) []byte {

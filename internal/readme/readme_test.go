@@ -16,7 +16,8 @@ func TestBlocksCarryTheirMark(t *testing.T) {
 
 func TestSourceReadsRegionsAndFiles(t *testing.T) {
 	root := t.TempDir()
-	content := "package x\n\nfunc f() {\n\t// region inner\n\tif true {\n\n\t\tg()\n\t}\n\t// endregion\n}\n\n// region outer\nfunc g() {}\n\n// endregion\n// region open\n"
+	content := "package x\n\nfunc f() {\n\t// region inner\n\tif true {\n\n\t\tg()\n\t}\n\t// endregion\n}\n\n// region " +
+		"outer\nfunc g() {}\n\n// endregion\n// region open\n"
 	if err := os.WriteFile(filepath.Join(root, "x.go"), []byte(content), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -48,7 +48,8 @@ func TestEveryChangeOfAccessIsInTheAuditLogWithoutItsSecret(t *testing.T) {
 			break
 		}
 	}
-	want := "ada@example.com operator.remove bob@example.com, ada@example.com operator.role bob@example.com, ada@example.com token.revoke metrics, " +
+	want := "ada@example.com operator.remove bob@example.com, ada@example.com operator.role bob@example.com, ada@example.com " +
+		"token.revoke metrics, " +
 		"ada@example.com key.revoke worker, ada@example.com operator.invite bob@example.com, ada@example.com token.create metrics, " +
 		"ada@example.com key.create worker, ada@example.com operator.login ada@example.com, root operator.invite ada@example.com"
 	if got := strings.Join(actions, ", "); got != want {

@@ -128,11 +128,16 @@ func (a *Archive) writeFile(
 	}
 	defer out.abandon()
 	for out.manifest.Effects < o.PerFile {
+		if err := ctx.Err(); err != nil {
+			return m, nil, after, err
+		}
 		var rows []dbsqlc.EffectsReadForArchiveRow
 		batch := min(readAtOnce, o.PerFile-out.manifest.Effects)
 		params := dbsqlc.EffectsReadForArchiveParams{Project: o.Project, SettledBefore: before, After: after, Batch: batch}
 		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
-			rows, err = a.db.Queries.EffectsReadForArchive(ctx, db, params)
+			begun, stop := uninterrupted(ctx)
+			defer stop()
+			rows, err = a.db.Queries.EffectsReadForArchive(begun, db, params)
 			for _, row := range rows {
 				held = max(held, row.HeldSeconds)
 			}
@@ -163,6 +168,12 @@ func (a *Archive) writeFile(
 	return m, ids, after, err
 }
 
+// uninterrupted is the context of one statement, which ends also if its run is interrupted: the next
+// run would find the rows locked, leave out what was being read, and report what was leaving as stayed.
+func uninterrupted(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+}
+
 // removeArchived removes the effects of a file and completes its manifest.
 func (a *Archive) removeArchived(
 	ctx context.Context,
@@ -184,9 +195,7 @@ func (a *Archive) removeArchived(
 			EffectIds:     ids[:min(retention.Batch, len(ids))],
 		}
 		err := pace.Step(ctx, a.db.Pool, func(db dbsqlc.DBTX) (held float64, err error) {
-			// This is not interrupted: the next run would find the rows locked and report them as
-			// stayed.
-			begun, stop := context.WithTimeout(context.WithoutCancel(ctx), statementTimeout)
+			begun, stop := uninterrupted(ctx)
 			defer stop()
 			rows, err = a.db.Queries.EffectsForget(begun, db, params)
 			for _, row := range rows {

@@ -126,7 +126,8 @@ func TestAPoisonousEffectNeverWedgesAnArchive(t *testing.T) {
 	do(
 		t,
 		db,
-		`CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id = 'evt_0003') EXECUTE FUNCTION public.poison()`,
+		`CREATE TRIGGER poison BEFORE DELETE ON sendpromptly.effects FOR EACH ROW WHEN (OLD.event_id = 'evt_0003') EXECUTE `+
+			`FUNCTION public.poison()`,
 	)
 	folder := filepath.Join(t.TempDir(), "archive")
 	options := archive.RetainOptions{Project: "default", OlderThan: keep, Archive: folder, FullSpeed: true}
@@ -146,7 +147,8 @@ func TestAPoisonousEffectNeverWedgesAnArchive(t *testing.T) {
 		"evt_0010": "retention could not archive the effect",
 	} {
 		var note, why string
-		err := db.Pool.QueryRow(t.Context(), "SELECT note, error_message FROM sendpromptly.entries WHERE effect_id = $1 AND kind = 'note'", id[event]).
+		err := db.Pool.QueryRow(t.Context(), "SELECT note, error_message FROM sendpromptly.entries WHERE effect_id = $1 AND kind "+
+			"= 'note'", id[event]).
 			Scan(&note, &why)
 		if err != nil || note != want || why == "" {
 			t.Errorf("%s: %q, %q, %v", event, note, why, err)

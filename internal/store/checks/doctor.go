@@ -32,7 +32,8 @@ const (
 	LevelProblem = "problem"
 )
 
-const clockRepair = "CREATE OR REPLACE FUNCTION sendpromptly.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT pg_catalog.clock_timestamp()';"
+const clockRepair = "CREATE OR REPLACE FUNCTION sendpromptly.clock() RETURNS timestamptz LANGUAGE sql VOLATILE AS 'SELECT " +
+	"pg_catalog.clock_timestamp()';"
 
 // Doctor checks the setup of the deployment: the schema and its drift, the clock, roles, the
 // server's settings, stored secrets, running engines and the backlog. It changes nothing.
@@ -273,7 +274,8 @@ func (c *Checks) secrets(ctx context.Context) ([]Finding, error) {
 	}
 	if shut > 0 {
 		findings = append(findings, Finding{
-			"secrets", LevelProblem, fmt.Sprintf("%d callback secrets are encrypted and cannot be decrypted with the key that is set here", shut),
+			"secrets", LevelProblem, fmt.Sprintf("%d callback secrets are encrypted and cannot be decrypted with the key that is set "+
+				"here", shut),
 			"set SENDPROMPTLY_SECRET_KEY to the key that every engine has",
 		})
 	}

@@ -17,7 +17,8 @@ func (c *Checks) alerts(ctx context.Context) ([]Finding, error) {
 			"alerts",
 			LevelProblem,
 			fmt.Sprintf("%d alerts of the last week could not be delivered", counts.GaveUp),
-			"spadmin alert test --project NAME shows what is wrong; SELECT channel, error, made_at FROM sendpromptly.alerts WHERE state = 'gave_up';",
+			"spadmin alert test --project NAME shows what is wrong; SELECT channel, error, made_at FROM sendpromptly.alerts WHERE " +
+				"state = 'gave_up';",
 		})
 	}
 	if counts.Late > 0 {

@@ -47,7 +47,8 @@ func (m mutator) next() mutation {
 		place,
 	)
 	entry := fmt.Sprintf(
-		"n.effect_id = $1 AND n.entry_id = (SELECT s.entry_id FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.entry_id > 1 ORDER BY s.seq OFFSET %d LIMIT 1)",
+		"n.effect_id = $1 AND n.entry_id = (SELECT s.entry_id FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.entry_id "+
+			"> 1 ORDER BY s.seq OFFSET %d LIMIT 1)",
 		place%4,
 	)
 	switch m.IntN(14) {
@@ -144,11 +145,13 @@ func (m mutator) next() mutation {
 	case 11: // the end cut off, and the head moved back
 		return mutation{`WITH cut AS (DELETE FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.seq > 2 RETURNING s.entry_id),
 			gone AS (DELETE FROM sendpromptly.entries AS n WHERE n.effect_id = $1 AND n.entry_id IN (SELECT c.entry_id FROM cut AS c))
-			UPDATE sendpromptly.chains AS c SET seq = 2, hash = (SELECT s.hash FROM sendpromptly.seals AS s WHERE s.effect_id = $1 AND s.seq = 2) WHERE c.effect_id = $1`, []any{effect}}
+			UPDATE sendpromptly.chains AS c SET seq = 2, hash = (SELECT s.hash FROM sendpromptly.seals AS s WHERE s.effect_id = $1
+			AND s.seq = 2) WHERE c.effect_id = $1`, []any{effect}}
 	case 12: // two entries exchanged
 		a := 1 + m.IntN(3)
 		return mutation{fmt.Sprintf(`UPDATE sendpromptly.seals AS s SET entry_id = o.entry_id%s FROM sendpromptly.seals AS o
-			WHERE s.effect_id = $1 AND o.effect_id = $1 AND s.seq IN (%d, %d) AND o.seq = %d - s.seq`, m.pick("", ", fields = o.fields, commitments = o.commitments",
+			WHERE s.effect_id = $1 AND o.effect_id = $1 AND s.seq IN (%d, %d) AND o.seq = %d - s.seq`, m.pick("", ", fields = "+
+			"o.fields, commitments = o.commitments",
 			", fields = o.fields, commitments = o.commitments, hash = o.hash"), a, a+1, 2*a+1), []any{effect}}
 	}
 	return mutation{
@@ -277,10 +280,13 @@ func TestAFindingSaysWhatWasDone(t *testing.T) {
 	seal := func(what string) string {
 		return "UPDATE sendpromptly.seals AS s SET " + what + " WHERE s.effect_id = $1"
 	}
-	erasedWithout := `WITH emptied AS (UPDATE sendpromptly.effects SET subject = '', customer = '', objects = '' WHERE effect_id = $1),
+	erasedWithout := `WITH emptied AS (UPDATE sendpromptly.effects SET subject = '', customer = '', objects = '' WHERE
+	effect_id = $1),
 		marked AS (UPDATE sendpromptly.chains SET erased = %d WHERE effect_id = $1)
 		` + seal(
-		"salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n)",
+		"salts = ARRAY(SELECT CASE WHEN f.name <> ALL (ARRAY['subject', 'customer', 'objects']) THEN sha256(c.salt || "+
+			"int8send(s.seq) || convert_to(f.name, 'UTF8')) END FROM sendpromptly.chains AS c, unnest(s.fields) WITH ORDINALITY AS "+
+			"f(name, n) ORDER BY f.n)",
 	)
 	for _, c := range []struct{ sql, kind, problem string }{
 		{
@@ -340,7 +346,8 @@ func TestTheWalkMissesNoChain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.exec(
-		`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', project => p.name) FROM generate_series(1, 301) AS n, sendpromptly.projects AS p`,
+		`SELECT sendpromptly.accept('stripe', 'evt_' || n, 'credit_grant', project => p.name) FROM generate_series(1, 301) AS n, ` +
+			`sendpromptly.projects AS p`,
 	)
 	w.exec(`SELECT sendpromptly.seal(e.project_id, e.effect_id) FROM sendpromptly.effects AS e`)
 	report, err := w.store.Evidence.Chains.Verify(t.Context())

@@ -59,8 +59,10 @@ func (w *world) stranger(event, name string) engine.Incident {
 		w.t.Fatal(err)
 	}
 	w.exec(`WITH made AS (INSERT INTO sendpromptly.plans (project_id, plan_id, action, filter, note, size, created_at, created_by)
-		SELECT 1, gen_random_uuid(), 'close', format('{"Customer":"cus_%s"}', $2::text), 'because of ' || $2, 1, now(), 'ada' RETURNING plan_id)
-		INSERT INTO sendpromptly.plan_items (project_id, plan_id, incident_id, revision) SELECT 1, m.plan_id, $1, 1 FROM made AS m`, i.ID, name)
+		SELECT 1, gen_random_uuid(), 'close', format('{"Customer":"cus_%s"}', $2::text), 'because of ' || $2, 1, now(), 'ada'
+		RETURNING plan_id)
+		INSERT INTO sendpromptly.plan_items (project_id, plan_id, incident_id, revision) SELECT 1, m.plan_id, $1, 1 FROM made AS
+		m`, i.ID, name)
 	w.exec(`INSERT INTO sendpromptly.saved_views (project_id, view_id, name, filter, created_by, created_at)
 		SELECT 1, gen_random_uuid(), $1, format('{"Customer":"cus_%s"}', $2::text), 'ada', now()`, event, name)
 	return i
@@ -143,7 +145,8 @@ func TestErasingReachesWhatIsKeptForAWhile(t *testing.T) {
 	w.exec(`INSERT INTO sendpromptly.nonces (project_id, nonce, replay_id, body_hash, status, answer, expires_at)
 		VALUES (1, 'n', $1, sha256('the body names zelda'), 200, 'done for zelda', now() + interval '1 day')`, attempt.ReplayID)
 	w.exec(
-		`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now() + interval '1 day', 'zelda')`,
+		`INSERT INTO sendpromptly.snapshots (project_id, effect_id, purge_at, sealed) VALUES (1, $1, now() + interval '1 day', `+
+			`'zelda')`,
 		i.EffectID,
 	)
 	if found := w.places("zelda"); len(found) < 6 {
@@ -212,8 +215,10 @@ func TestAnErasedChainIsStillGuarded(t *testing.T) {
 		"a time":              "UPDATE sendpromptly.entries SET at = at - interval '1 hour' WHERE kind = 'failure'",
 		"the erased entry":    "UPDATE sendpromptly.entries SET kind = 'note' WHERE kind = 'erased'",
 		"the erased number":   "UPDATE sendpromptly.chains SET erased = erased - 1",
-		"who closed it, emptied": `WITH emptied AS (UPDATE sendpromptly.entries SET actor = NULL WHERE kind = 'closed' RETURNING entry_id)
-			UPDATE sendpromptly.seals AS s SET salts = ARRAY(SELECT NULL::bytea FROM unnest(s.fields)) FROM emptied AS n WHERE s.entry_id = n.entry_id`,
+		"who closed it, emptied": `WITH emptied AS (UPDATE sendpromptly.entries SET actor = NULL WHERE kind = 'closed' RETURNING
+		entry_id)
+			UPDATE sendpromptly.seals AS s SET salts = ARRAY(SELECT NULL::bytea FROM unnest(s.fields)) FROM emptied AS n WHERE
+			s.entry_id = n.entry_id`,
 		"the amount, emptied": `WITH emptied AS (UPDATE sendpromptly.effects SET amount = 0, currency = '')
 			UPDATE sendpromptly.seals AS s SET salts = ARRAY(SELECT CASE WHEN f.name NOT IN ('amount', 'currency') THEN s.salts[f.n] END
 				FROM unnest(s.fields) WITH ORDINALITY AS f(name, n) ORDER BY f.n) WHERE s.seq = 1`,

@@ -42,7 +42,8 @@ func TestIssuingSealsTheChainAndLeavesItsTraces(t *testing.T) {
 		t.Errorf("timeline %v", kinds)
 	}
 	if n := w.count(
-		"SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'proof.issue' AND a.actor = 'ada@example.com' AND a.subject = $1",
+		"SELECT count(*) FROM sendpromptly.audit AS a WHERE a.action = 'proof.issue' AND a.actor = 'ada@example.com' AND "+
+			"a.subject = $1",
 		p.JTI,
 	); n != 1 {
 		t.Errorf("%d audit entries", n)
@@ -231,7 +232,8 @@ func TestIssuingHoldsTheEffect(t *testing.T) {
 	w := newWorld(t)
 	i := w.incident("evt_1")
 	w.exec("SELECT sendpromptly.succeed('stripe', 'evt_1')")
-	const forget = `SELECT cardinality(sendpromptly.forget(e.project_id, ARRAY[e.effect_id], 'infinity')) FROM sendpromptly.effects AS e`
+	const forget = `SELECT cardinality(sendpromptly.forget(e.project_id, ARRAY[e.effect_id], 'infinity')) FROM ` +
+		`sendpromptly.effects AS e`
 	_, _, err := w.store.Evidence.Proofs.Issue(
 		t.Context(),
 		evidence.ProofRequest{Incident: i.ID, By: "ada", Issuer: "x"},

@@ -60,7 +60,8 @@ func TestAttemptsShowTheirCallbacks(t *testing.T) {
 	s.RequireSound()
 }
 
-// Many attempts end at once: each ends its own callback, and reads nobody else's. The work grows with the storm, and not with its square.
+// Many attempts end at once: each ends its own callback, and reads nobody else's. The work grows with the storm, and not
+// with its square.
 func TestAStormOfAttemptsEndsEachByItsKey(t *testing.T) {
 	t.Parallel()
 	const storm = 500

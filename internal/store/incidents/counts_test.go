@@ -145,10 +145,12 @@ func TestARareFilterGoesOnOverShortPages(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.exec(
-		`WITH made AS (SELECT n, sendpromptly.uuid7(clock_timestamp() - interval '1 hour' + n * interval '1 ms') AS id FROM generate_series(1, 25000) AS n),
+		`WITH made AS (SELECT n, sendpromptly.uuid7(clock_timestamp() - interval '1 hour' + n * interval '1 ms') AS id FROM
+		generate_series(1, 25000) AS n),
 		effects AS (INSERT INTO sendpromptly.effects (effect_id, accepted_at, deadline, project_id, event_id, provider, effect, version)
 		  SELECT id, now(), now(), 1, 'evt_' || n, 's', 'g', CASE WHEN n IN (1, 12000) THEN 'rare' ELSE 'v1' END FROM made)
-		INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at) SELECT id, id, 1, 'failed', 'failed', now() FROM made`,
+		INSERT INTO sendpromptly.incidents (incident_id, effect_id, project_id, state, cause, opened_at) SELECT id, id, 1,
+		'failed', 'failed', now() FROM made`,
 	)
 	f, found, pages := engine.IncidentFilter{Version: "rare", Open: true}, 0, 0
 	for {

@@ -135,7 +135,8 @@ func TestAPoisonousIncidentNeverWedgesAPlan(t *testing.T) {
 			s := newShop(t)
 			made := s.incidents(3)
 			s.exec(
-				`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; END $$`,
+				`CREATE FUNCTION public.poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'this row is poisonous'; ` +
+					`END $$`,
 			)
 			s.exec(fmt.Sprintf(`CREATE TRIGGER poison BEFORE UPDATE ON sendpromptly.incidents FOR EACH ROW
 				WHEN (OLD.incident_id = '%s') EXECUTE FUNCTION public.poison()`, made[0].ID))
@@ -238,7 +239,8 @@ func TestTheSecondStarterIsToldSoAtEveryIsolationLevel(t *testing.T) {
 	s.incidents(1)
 	p := s.plan(incidents.PlanRequest{Action: "close", Filter: engine.IncidentFilter{Open: true}, Note: "refunded"})
 	s.exec(
-		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''serializable''', current_database()); END $$`,
+		`DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = ''serializable''', ` +
+			`current_database()); END $$`,
 	)
 	pool := needs(pgxpool.New(t.Context(), s.URL))(t)
 	t.Cleanup(pool.Close)
@@ -251,7 +253,8 @@ func TestTheSecondStarterIsToldSoAtEveryIsolationLevel(t *testing.T) {
 		_, err := strict.Incidents.Plans.Start(t.Context(), "default", p.ID, 1, "ada")
 		ended <- err
 	}()
-	for end := time.Now().Add(20 * time.Second); s.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 0; {
+	for end := time.Now().Add(20 * time.Second); s.count("SELECT count(*) FROM pg_stat_activity WHERE datname = "+
+		"current_database() AND wait_event_type = 'Lock'") == 0; {
 		if time.Now().After(end) {
 			t.Fatal("the second does not wait for the first")
 		}
