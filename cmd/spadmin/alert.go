@@ -2,6 +2,7 @@ package main
 
 import (
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 )
 
@@ -17,15 +18,15 @@ type alertTest struct {
 }
 
 // Run sends the messages and prints each result.
-func (c alertTest) Run(s *session) error {
-	pool, err := s.pool()
+func (c alertTest) Run(s *cli.Session) error {
+	pool, err := s.Pool()
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
 	results, err := adminserver.TestAlerts(
-		s.ctx,
-		adminserver.Config{Pool: pool, BaseURL: c.BaseURL, AllowNetworks: s.allow, SMTP: adminserver.SMTP(c.SMTP)},
+		s.Context,
+		adminserver.Config{Pool: pool, BaseURL: c.BaseURL, AllowNetworks: s.Allow, SMTP: adminserver.SMTP(c.SMTP)},
 		c.Project,
 	)
 	if err != nil {
@@ -36,18 +37,18 @@ func (c alertTest) Run(s *session) error {
 		failed = failed || !r.OK
 	}
 	if c.JSON {
-		err = sayJSON(s.stdout, results)
+		err = cli.SayJSON(s.Stdout, results)
 	} else {
 		for _, r := range results {
 			outcome := colour.Good.Render("sent")
 			if !r.OK {
-				outcome = colour.Bad.Render(printable(r.Error))
+				outcome = colour.Bad.Render(cli.Printable(r.Error))
 			}
-			say(s.stdout, "%s %s: %s", colour.Strong.Render(r.Channel), printable(r.Target), outcome)
+			cli.Say(s.Stdout, "%s %s: %s", colour.Strong.Render(r.Channel), cli.Printable(r.Target), outcome)
 		}
 	}
 	if err == nil && failed {
-		return errFound
+		return cli.ErrFound
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 )
@@ -16,38 +17,38 @@ type auditVerify struct {
 }
 
 // Run checks all chains; a finding gives exit code 1.
-func (c auditVerify) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c auditVerify) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	report, err := st.Evidence.Chains.Verify(s.ctx)
+	report, err := st.Evidence.Chains.Verify(s.Context)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		err = sayJSON(s.stdout, report)
+		err = cli.SayJSON(s.Stdout, report)
 	} else {
 		sayChains(s, report)
 	}
 	if err == nil && !report.OK {
-		return errFound
+		return cli.ErrFound
 	}
 	return err
 }
 
-func sayChains(s *session, report evidence.ChainReport) {
+func sayChains(s *cli.Session, report evidence.ChainReport) {
 	checked := fmt.Sprintf("%d chains with %d entries, %d proofs", report.Chains, report.Entries, report.Proofs)
 	if report.OK {
-		say(s.stdout, "%s %s: no entry and no proof was altered", colour.Good.Render("✓"), checked)
+		cli.Say(s.Stdout, "%s %s: no entry and no proof was altered", colour.Good.Render("✓"), checked)
 		return
 	}
-	say(s.stdout, "%s %s: %d findings", colour.Bad.Render("✗"), checked, report.Found)
+	cli.Say(s.Stdout, "%s %s: %d findings", colour.Bad.Render("✗"), checked, report.Found)
 	for _, f := range report.Findings {
-		say(s.stdout, "  %s  %-9s %s: %s", printable(f.Project), f.Kind, f.EffectID, printable(f.Problem))
+		cli.Say(s.Stdout, "  %s  %-9s %s: %s", cli.Printable(f.Project), f.Kind, f.EffectID, cli.Printable(f.Problem))
 	}
 	if more := report.Found - len(report.Findings); more > 0 {
-		say(s.stdout, "  and %d more", more)
+		cli.Say(s.Stdout, "  and %d more", more)
 	}
 }

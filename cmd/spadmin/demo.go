@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo"
 )
@@ -22,24 +23,24 @@ type demoCommand struct {
 
 // Run plays the story. If a step did not happen, it prints a line for each one
 // and gives exit code 1.
-func (c demoCommand) Run(s *session) (err error) {
+func (c demoCommand) Run(s *cli.Session) (err error) {
 	// The database must be dropped even if the terminal or the pipe was closed.
-	ctx, stop := signal.NotifyContext(s.ctx, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(s.Context, syscall.SIGHUP)
 	defer stop()
 	signal.Ignore(syscall.SIGPIPE)
 	defer signal.Reset(syscall.SIGPIPE)
-	if s.databaseURL != "" {
+	if s.DatabaseURL != "" {
 		// localpg reads only the variable, so the flag sets it.
-		if err := os.Setenv("DATABASE_URL", s.databaseURL); err != nil {
+		if err := os.Setenv("DATABASE_URL", s.DatabaseURL); err != nil {
 			return err
 		}
 	}
 	options := demo.Options{
-		Story:   s.stdout,
+		Story:   s.Stdout,
 		Command: os.Args[0],
-		Logger:  slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: slog.LevelError})),
+		Logger:  slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: slog.LevelError})),
 	}
-	stay := !c.Once && !c.JSON && isTerminal(s.stdout)
+	stay := !c.Once && !c.JSON && isTerminal(s.Stdout)
 	if stay {
 		options.Pause = 10 * time.Second
 	}
@@ -53,7 +54,7 @@ func (c demoCommand) Run(s *session) (err error) {
 	defer func() { err = errors.Join(err, stage.Close()) }()
 	report, err := stage.Tell(ctx)
 	if c.JSON && ctx.Err() == nil {
-		err = errors.Join(sayJSON(s.stdout, report), err)
+		err = errors.Join(cli.SayJSON(s.Stdout, report), err)
 	}
 	if err != nil {
 		return sayMissing(ctx, s, err)
@@ -62,8 +63,8 @@ func (c demoCommand) Run(s *session) (err error) {
 		return stage.Stay(ctx)
 	}
 	if !c.JSON {
-		say(
-			s.stdout,
+		cli.Say(
+			s.Stdout,
 			"\n%s",
 			colour.Quiet.Render("The shop and the link end here. On a terminal without --once, both stay until Ctrl-C."),
 		)
@@ -72,7 +73,7 @@ func (c demoCommand) Run(s *session) (err error) {
 }
 
 // sayMissing prints a line for each step that did not happen.
-func sayMissing(ctx context.Context, s *session, err error) error {
+func sayMissing(ctx context.Context, s *cli.Session, err error) error {
 	if ctx.Err() != nil {
 		return errors.New("interrupted before the story ended")
 	}
@@ -81,9 +82,9 @@ func sayMissing(ctx context.Context, s *session, err error) error {
 		return err
 	}
 	for _, step := range missing.Steps {
-		_, _ = fmt.Fprintln(s.stderr, "did not happen:", printable(step))
+		_, _ = fmt.Fprintln(s.Stderr, "did not happen:", cli.Printable(step))
 	}
-	return errFound
+	return cli.ErrFound
 }
 
 // isTerminal reports whether w is a terminal. The null device is a character

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/demo"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
@@ -76,8 +77,8 @@ func TestDemoPrintsOneJSONObject(t *testing.T) {
 
 func TestDemoNamesTheStepsThatWereNotSeen(t *testing.T) {
 	var stderr bytes.Buffer
-	s := &session{stderr: &stderr}
-	if err := sayMissing(t.Context(), s, &demo.MissingError{Steps: []string{"one", "two\x1b[31m"}}); !errors.Is(err, errFound) {
+	s := &cli.Session{Stderr: &stderr}
+	if err := sayMissing(t.Context(), s, &demo.MissingError{Steps: []string{"one", "two\x1b[31m"}}); !errors.Is(err, cli.ErrFound) {
 		t.Errorf("error %v, want the one that gives exit code 1", err)
 	}
 	if want := "did not happen: one\ndid not happen: two·[31m\n"; stderr.String() != want {
@@ -90,7 +91,7 @@ func TestDemoNamesTheStepsThatWereNotSeen(t *testing.T) {
 		interrupted,
 		s,
 		&demo.MissingError{Steps: []string{"one"}},
-	); err == nil || errors.Is(err, errFound) ||
+	); err == nil || errors.Is(err, cli.ErrFound) ||
 		stderr.Len() > 0 {
 		t.Errorf("error %v, printed %q: want an error and nothing printed", err, &stderr)
 	}

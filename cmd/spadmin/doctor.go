@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/checks"
 )
@@ -10,18 +11,18 @@ type doctorCommand struct {
 }
 
 // Run prints the findings; a problem gives exit code 1.
-func (c doctorCommand) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c doctorCommand) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	findings, err := st.Checks.Doctor(s.ctx)
+	findings, err := st.Checks.Doctor(s.Context)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		if err := sayJSON(s.stdout, findings); err != nil {
+		if err := cli.SayJSON(s.Stdout, findings); err != nil {
 			return err
 		}
 	}
@@ -36,13 +37,13 @@ func (c doctorCommand) Run(s *session) error {
 		if c.JSON {
 			continue
 		}
-		say(s.stdout, "%s %-8s %s", marks[f.Level], f.Area, printable(f.Detail))
+		cli.Say(s.Stdout, "%s %-8s %s", marks[f.Level], f.Area, cli.Printable(f.Detail))
 		if f.Repair != "" {
-			say(s.stdout, "    %s %s", colour.Quiet.Render("repair:"), printable(f.Repair))
+			cli.Say(s.Stdout, "    %s %s", colour.Quiet.Render("repair:"), cli.Printable(f.Repair))
 		}
 	}
 	if problems {
-		return errFound
+		return cli.ErrFound
 	}
 	return nil
 }

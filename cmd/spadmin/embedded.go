@@ -8,17 +8,18 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/localpg"
 )
 
 // embed starts the embedded Postgres if --embedded is set. It migrates the schema
 // and makes it the session's database. stop ends the server.
-func (c serveCommand) embed(s *session) (stop func(), err error) {
+func (c serveCommand) embed(s *cli.Session) (stop func(), err error) {
 	if !c.Embedded {
 		return func() {}, nil
 	}
-	if s.databaseURL != "" {
+	if s.DatabaseURL != "" {
 		return nil, &engine.FieldError{
 			Field:  "--embedded",
 			Reason: "cannot be combined with --database-url or DATABASE_URL: use one of them",
@@ -28,12 +29,12 @@ func (c serveCommand) embed(s *session) (stop func(), err error) {
 	if folder == "" {
 		folder = dataFolder()
 	}
-	server, err := localpg.StartKept(s.ctx, folder)
+	server, err := localpg.StartKept(s.Context, folder)
 	if err != nil {
 		return nil, err
 	}
 	stop = func() { _ = server.Close() }
-	if err := migrateEmbedded(s.ctx, server.URL()); err != nil {
+	if err := migrateEmbedded(s.Context, server.URL()); err != nil {
 		stop()
 		return nil, err
 	}
@@ -42,8 +43,8 @@ func (c serveCommand) embed(s *session) (stop func(), err error) {
 		stop()
 		return nil, err
 	}
-	s.databaseURL = server.URL()
-	say(s.stdout, "PostgreSQL %s in %s; the connection string for apps and spadmin is in %s", server.Version(), folder, address)
+	s.DatabaseURL = server.URL()
+	cli.Say(s.Stdout, "PostgreSQL %s in %s; the connection string for apps and spadmin is in %s", server.Version(), folder, address)
 	return stop, nil
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"strings"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/currency"
@@ -24,13 +25,13 @@ type incidentsCommand struct {
 }
 
 // Run lists incidents.
-func (c incidentsCommand) Run(s *session) error {
-	e, done, err := s.engine(c.Project)
+func (c incidentsCommand) Run(s *cli.Session) error {
+	e, done, err := s.Engine(c.Project)
 	if err != nil {
 		return err
 	}
 	defer done()
-	page, err := e.Incidents(s.ctx, engine.IncidentFilter{
+	page, err := e.Incidents(s.Context, engine.IncidentFilter{
 		Open:      !c.All && c.State == "",
 		State:     wire.State(c.State),
 		Cause:     engine.Cause(c.Cause),
@@ -45,26 +46,26 @@ func (c incidentsCommand) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.NewIncidentPage(c.Project, page))
+		return cli.SayJSON(s.Stdout, wire.NewIncidentPage(c.Project, page))
 	}
 	if len(page.Incidents) == 0 && page.Next == "" {
-		say(s.stdout, "no incidents")
+		cli.Say(s.Stdout, "no incidents")
 		return nil
 	}
 	var rows [][]string
 	for _, i := range page.Incidents {
 		rows = append(rows, []string{
-			string(i.ID), incidentState(i), string(i.Cause), i.Provider, printable(i.EventType), printable(i.Effect),
-			printable(i.Subject), money(i.Amount), moment(i.OpenedAt),
+			string(i.ID), cli.IncidentState(i), string(i.Cause), i.Provider, cli.Printable(i.EventType), cli.Printable(i.Effect),
+			cli.Printable(i.Subject), money(i.Amount), cli.Moment(i.OpenedAt),
 		})
 	}
 	if len(rows) == 0 { // one page scans at most this many
-		say(s.stdout, "none of the last 10,000 incidents matches")
+		cli.Say(s.Stdout, "none of the last 10,000 incidents matches")
 	} else {
-		sayTable(s.stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "REFERENCE", "AMOUNT", "OPENED"}, rows)
+		cli.SayTable(s.Stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "REFERENCE", "AMOUNT", "OPENED"}, rows)
 	}
 	if page.Next != "" {
-		say(s.stdout, "%s", colour.Quiet.Render("more: --before "+string(page.Next)))
+		cli.Say(s.Stdout, "%s", colour.Quiet.Render("more: --before "+string(page.Next)))
 	}
 	return nil
 }
@@ -75,5 +76,5 @@ func money(m engine.Money) string {
 	if !m.Known() {
 		return ""
 	}
-	return printable(strings.TrimSpace(currency.Format(m.Minor, m.Currency) + " " + m.Currency))
+	return cli.Printable(strings.TrimSpace(currency.Format(m.Minor, m.Currency) + " " + m.Currency))
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
@@ -18,26 +19,26 @@ type keyCommand struct {
 type keyCreate struct {
 	Project string `help:"The project that the key belongs to." default:"default" placeholder:"NAME"`
 	Label   string `help:"The name of the program that uses the key." required:"" placeholder:"LABEL"`
-	operator
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run creates a key.
-func (c keyCreate) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c keyCreate) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	key, secret, err := st.Access.Keys.Create(s.ctx, c.Project, c.Label, c.name())
+	key, secret, err := st.Access.Keys.Create(s.Context, c.Project, c.Label, c.Actor())
 	if err != nil {
 		return adviseProject(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.KeyWithSecret{APIKey: key, Secret: secret})
+		return cli.SayJSON(s.Stdout, wire.KeyWithSecret{APIKey: key, Secret: secret})
 	}
-	say(s.stdout, "created %s (%s)", colour.Strong.Render(printable(key.Label)), key.ID)
-	say(s.stdout, "key, shown once: %s", colour.Strong.Render(secret))
+	cli.Say(s.Stdout, "created %s (%s)", colour.Strong.Render(cli.Printable(key.Label)), key.ID)
+	cli.Say(s.Stdout, "key, shown once: %s", colour.Strong.Render(secret))
 	return nil
 }
 
@@ -47,18 +48,18 @@ type keyList struct {
 }
 
 // Run lists keys.
-func (c keyList) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c keyList) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	keys, err := st.Access.Keys.List(s.ctx, c.Project)
+	keys, err := st.Access.Keys.List(s.Context, c.Project)
 	if err != nil {
 		return adviseProject(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.Keys{Keys: append([]access.APIKey{}, keys...)})
+		return cli.SayJSON(s.Stdout, wire.Keys{Keys: append([]access.APIKey{}, keys...)})
 	}
 	var rows [][]string
 	for _, k := range keys {
@@ -66,36 +67,36 @@ func (c keyList) Run(s *session) error {
 			rows,
 			[]string{
 				k.ID,
-				printable(k.Label),
+				cli.Printable(k.Label),
 				"sk_…" + k.Ending,
-				moment(k.CreatedAt),
-				printable(k.CreatedBy),
-				moment(k.LastUsedAt),
-				moment(k.RevokedAt),
+				cli.Moment(k.CreatedAt),
+				cli.Printable(k.CreatedBy),
+				cli.Moment(k.LastUsedAt),
+				cli.Moment(k.RevokedAt),
 			},
 		)
 	}
-	sayTable(s.stdout, []string{"ID", "LABEL", "KEY", "CREATED", "BY", "LAST USED", "REVOKED"}, rows)
+	cli.SayTable(s.Stdout, []string{"ID", "LABEL", "KEY", "CREATED", "BY", "LAST USED", "REVOKED"}, rows)
 	return nil
 }
 
 type keyRevoke struct {
 	ID      string `arg:"" help:"The key's id."`
 	Project string `help:"The project that the key belongs to." default:"default" placeholder:"NAME"`
-	operator
+	cli.Operator
 }
 
 // Run revokes a key.
-func (c keyRevoke) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c keyRevoke) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := st.Access.Keys.Revoke(s.ctx, c.Project, c.ID, c.name()); err != nil {
+	if err := st.Access.Keys.Revoke(s.Context, c.Project, c.ID, c.Actor()); err != nil {
 		return adviseList(err, "spadmin key list --project "+c.Project+" lists the valid keys")
 	}
-	say(s.stdout, "revoked %s", c.ID)
+	cli.Say(s.Stdout, "revoked %s", c.ID)
 	return nil
 }
 
@@ -106,7 +107,7 @@ func adviseProject(err error) error {
 // adviseList adds a hint to a not-found error.
 func adviseList(err error, advice string) error {
 	if errors.Is(err, engine.ErrNotFound) {
-		return hint{err, advice}
+		return cli.WithHint(err, advice)
 	}
 	return err
 }

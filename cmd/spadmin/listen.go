@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 )
 
 // listen opens the port, with TLS if a certificate is configured.
@@ -15,12 +17,12 @@ func (c serveCommand) listen(ctx context.Context) (net.Listener, error) {
 	if c.TLSCert != "" {
 		certificate = newCertificate(c.TLSCert, c.TLSKey)
 		if _, err := certificate.get(nil); err != nil {
-			return nil, hint{err, "--tls-cert and --tls-key must name PEM files that this user can read"}
+			return nil, cli.WithHint(err, "--tls-cert and --tls-key must name PEM files that this user can read")
 		}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
 	if err != nil {
-		return nil, hint{err, "choose another address with --listen, or stop the program that uses the port"}
+		return nil, cli.WithHint(err, "choose another address with --listen, or stop the program that uses the port")
 	}
 	if certificate == nil {
 		return listener, nil

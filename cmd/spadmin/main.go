@@ -8,21 +8,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"os"
 	"os/signal"
-	"os/user"
 	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/proof"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
-	"github.com/sendpromptly/sendpromptly/internal/store"
-	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
 )
 
 // The exit codes.
@@ -53,7 +50,7 @@ type commands struct {
 	Erase     eraseCommand     `cmd:"" help:"Erase a customer's personal data. Chains and proofs stay valid."`
 	Audit     auditCommand     `cmd:"" help:"Check the timelines for tampering."`
 	Serve     serveCommand     `cmd:"" help:"Serve the console, the APIs and proof links, and run the engine."`
-	Proof     proofCommand     `cmd:"" help:"Issue, check, export and revoke proofs, and manage their keys."`
+	Proof     proof.Command    `cmd:"" help:"Issue, check, export and revoke proofs, and manage their keys."`
 	Demo      demoCommand      `cmd:"" help:"Show how a small shop loses effects and repairs them."`
 	Key       keyCommand       `cmd:"" help:"Create, list and revoke API keys for the ingest API."`
 	Operator  operatorCommand  `cmd:"" help:"Invite operators and list their roles."`
@@ -61,26 +58,6 @@ type commands struct {
 	OpenAPI   openapiCommand   `cmd:"" name:"openapi" help:"Print the admin API's description in OpenAPI 3.1."`
 	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
-
-// session is the context of a subcommand.
-type session struct {
-	ctx            context.Context
-	stdout, stderr io.Writer
-	databaseURL    string
-	allow          []netip.Prefix
-}
-
-// errFound ends a command that ran and found a problem: exit code 1 without a
-// message.
-var errFound = errors.New("found a problem")
-
-// hint adds advice to an error.
-type hint struct {
-	error
-	advice string
-}
-
-func (h hint) Unwrap() error { return h.error }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
@@ -120,7 +97,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 	return report(
-		parsed.Run(&session{ctx: ctx, stdout: stdout, stderr: stderr, databaseURL: line.DatabaseURL, allow: allow}),
+		parsed.Run(&cli.Session{Context: ctx, Stdout: stdout, Stderr: stderr, DatabaseURL: line.DatabaseURL, Allow: allow}),
 		stderr,
 	)
 }
@@ -128,16 +105,16 @@ func run(args []string, stdout, stderr io.Writer) int {
 // report prints an error with its hint and chooses the exit code.
 func report(err error, stderr io.Writer) int {
 	var field *engine.FieldError
-	var advice hint
+	var advice cli.Hint
 	switch {
 	case err == nil:
 		return exitFine
-	case errors.Is(err, errFound):
+	case errors.Is(err, cli.ErrFound):
 		return exitFound
 	}
 	_, _ = fmt.Fprintln(stderr, "spadmin:", saidOnce(err))
 	if errors.As(err, &advice) {
-		_, _ = fmt.Fprintln(stderr, "hint:", advice.advice)
+		_, _ = fmt.Fprintln(stderr, "hint:", advice.Advice)
 	} else if text := adviceOfPostgres(err); text != "" {
 		_, _ = fmt.Fprintln(stderr, "hint:", text)
 	}
@@ -172,92 +149,4 @@ func adviceOfPostgres(err error) string {
 			"sendpromptly_operator or sendpromptly_engine"
 	}
 	return ""
-}
-
-// pool connects to the database.
-func (s *session) pool() (*pgxpool.Pool, error) {
-	if s.databaseURL == "" {
-		return nil, hint{
-			&engine.FieldError{Field: "--database-url", Reason: "is not set"},
-			"pass --database-url URL or set DATABASE_URL",
-		}
-	}
-	pool, err := pgxpool.New(s.ctx, s.databaseURL)
-	if err != nil {
-		// The driver's error contains the connection string with its password.
-		return nil, &engine.FieldError{Field: "--database-url", Reason: "is not a PostgreSQL connection string"}
-	}
-	if err := pool.Ping(s.ctx); err != nil {
-		pool.Close()
-		return nil, hint{
-			fmt.Errorf("the database does not answer: %w", err),
-			"check that Postgres is running and that this user may connect",
-		}
-	}
-	return pool, nil
-}
-
-// store opens the store's rooms; done closes their pool.
-func (s *session) store() (st *rooms.Rooms, pool *pgxpool.Pool, done func(), err error) {
-	pool, err = s.pool()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	st, err = rooms.Open(pool, "")
-	if err != nil {
-		pool.Close()
-		return nil, nil, nil, err
-	}
-	return st, pool, pool.Close, nil
-}
-
-// engine opens an engine of a project; done closes its pool.
-func (s *session) engine(project string) (e *engine.Engine, done func(), err error) {
-	pool, err := s.pool()
-	if err != nil {
-		return nil, nil, err
-	}
-	e, err = engine.New(s.ctx, pool, engine.Config{Project: project, AllowNetworks: s.allow})
-	if err != nil {
-		pool.Close()
-		var field *engine.FieldError
-		if errors.As(err, &field) && field.Field == "Config.Project" {
-			return nil, nil, hint{store.NotFound("project %q", project), "spadmin project list prints the names"}
-		}
-		return nil, nil, err
-	}
-	return e, pool.Close, nil
-}
-
-// engineOf opens an engine of the project that an incident belongs to.
-func (s *session) engineOf(id string) (project string, e *engine.Engine, done func(), err error) {
-	st, _, done, err := s.store()
-	if err != nil {
-		return "", nil, nil, err
-	}
-	project, err = st.Incidents.ProjectOfIncident(s.ctx, engine.IncidentID(id))
-	done()
-	if errors.Is(err, engine.ErrNotFound) {
-		return "", nil, nil, hint{err, "spadmin incidents lists the ids"}
-	}
-	if err != nil {
-		return "", nil, nil, err
-	}
-	e, done, err = s.engine(project)
-	return project, e, done, err
-}
-
-// operator is the person who acts, as the timeline shows it.
-type operator struct {
-	By string `help:"Your name in the timeline and the audit log. Default: your user name on this machine." placeholder:"NAME"`
-}
-
-func (o operator) name() engine.Operator {
-	if o.By != "" {
-		return engine.Operator(o.By)
-	}
-	if u, err := user.Current(); err == nil && u.Username != "" {
-		return engine.Operator("spadmin:" + u.Username)
-	}
-	return "spadmin"
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/migrate"
 )
@@ -18,21 +19,21 @@ type migrateCommand struct {
 type migrateUp struct{}
 
 // Run applies pending migrations.
-func (migrateUp) Run(s *session) error {
-	pool, err := s.pool()
+func (migrateUp) Run(s *cli.Session) error {
+	pool, err := s.Pool()
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	done, err := migrate.Up(s.ctx, pool)
+	done, err := migrate.Up(s.Context, pool)
 	if err != nil {
 		return err
 	}
 	for _, m := range done {
-		say(s.stdout, "applied %s", m)
+		cli.Say(s.Stdout, "applied %s", m)
 	}
 	if len(done) == 0 {
-		say(s.stdout, "nothing pending")
+		cli.Say(s.Stdout, "nothing pending")
 	}
 	return nil
 }
@@ -42,20 +43,20 @@ type migrateStatus struct {
 }
 
 // Run lists the migrations and functions; a pending one gives exit code 1.
-func (c migrateStatus) Run(s *session) error {
-	pool, err := s.pool()
+func (c migrateStatus) Run(s *cli.Session) error {
+	pool, err := s.Pool()
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	all, err := migrate.Status(s.ctx, pool)
+	all, err := migrate.Status(s.Context, pool)
 	if err != nil {
 		return err
 	}
 	pending := false
 	var rows [][]string
 	for _, m := range all {
-		applied := moment(m.AppliedAt)
+		applied := cli.Moment(m.AppliedAt)
 		switch {
 		case m.Pending():
 			pending = true
@@ -66,14 +67,14 @@ func (c migrateStatus) Run(s *session) error {
 		rows = append(rows, []string{fmt.Sprintf("%05d", m.Version), m.Name, applied})
 	}
 	if c.JSON {
-		if err := sayJSON(s.stdout, all); err != nil {
+		if err := cli.SayJSON(s.Stdout, all); err != nil {
 			return err
 		}
 	} else {
-		sayTable(s.stdout, []string{"VERSION", "NAME", "APPLIED"}, rows)
+		cli.SayTable(s.Stdout, []string{"VERSION", "NAME", "APPLIED"}, rows)
 	}
 	if pending {
-		return errFound
+		return cli.ErrFound
 	}
 	return nil
 }
@@ -85,14 +86,14 @@ type migrateSQL struct {
 
 // Run prints the migrations and functions in order, or writes them as files. It
 // needs no database.
-func (c migrateSQL) Run(s *session) error {
+func (c migrateSQL) Run(s *cli.Session) error {
 	if c.Dir != "" {
 		names, err := migrate.WriteFiles(c.Dir, c.From)
 		for _, name := range names {
-			say(s.stdout, "%s", name)
+			cli.Say(s.Stdout, "%s", name)
 		}
 		if err == nil && len(names) == 0 {
-			say(s.stdout, "nothing is newer than %d", c.From)
+			cli.Say(s.Stdout, "nothing is newer than %d", c.From)
 		}
 		return err
 	}
@@ -104,7 +105,7 @@ func (c migrateSQL) Run(s *session) error {
 		if m.Version <= c.From {
 			continue
 		}
-		if _, err := fmt.Fprintf(s.stdout, "-- %s\n%s\n", m, m.SQL); err != nil {
+		if _, err := fmt.Fprintf(s.Stdout, "-- %s\n%s\n", m, m.SQL); err != nil {
 			return err
 		}
 	}
@@ -114,13 +115,13 @@ func (c migrateSQL) Run(s *session) error {
 type migrateGrants struct{}
 
 // Run creates missing roles and grants all roles their permissions.
-func (migrateGrants) Run(s *session) error {
-	pool, err := s.pool()
+func (migrateGrants) Run(s *cli.Session) error {
+	pool, err := s.Pool()
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	missing, err := migrate.Grants(s.ctx, pool)
+	missing, err := migrate.Grants(s.Context, pool)
 	if err != nil {
 		return err
 	}
@@ -130,6 +131,6 @@ func (migrateGrants) Run(s *session) error {
 			strings.Join(missing, ", "),
 		)
 	}
-	say(s.stdout, "granted")
+	cli.Say(s.Stdout, "granted")
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
@@ -17,60 +18,60 @@ type operatorCommand struct {
 type operatorInvite struct {
 	Email string `arg:"" help:"The email address."`
 	Role  string `help:"viewer, operator or admin." default:"operator" placeholder:"ROLE"`
-	issuer
-	operator
+	cli.IssuerFlag
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run invites an operator.
-func (c operatorInvite) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c operatorInvite) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	secret, err := st.Access.Operators.Invite(s.ctx, c.Email, c.Role, c.name())
+	secret, err := st.Access.Operators.Invite(s.Context, c.Email, c.Role, c.Actor())
 	if err != nil {
 		return err
 	}
-	return c.sayLink(s, secret, c.JSON)
+	return sayLink(s, c.IssuerFlag, secret, c.JSON)
 }
 
 // sayLink prints a one-time login link.
-func (i issuer) sayLink(s *session, secret string, asJSON bool) error {
-	base, err := i.base()
+func sayLink(s *cli.Session, i cli.IssuerFlag, secret string, asJSON bool) error {
+	base, err := i.Base()
 	if err != nil {
 		return err
 	}
-	i.remind(s)
+	i.Remind(s)
 	link := base + "/login/" + secret
 	if asJSON {
-		return sayJSON(s.stdout, wire.LoginLink{URL: link})
+		return cli.SayJSON(s.Stdout, wire.LoginLink{URL: link})
 	}
-	say(s.stdout, "Use this one-time link within 15 minutes:")
-	say(s.stdout, "%s", colour.Strong.Render(link))
+	cli.Say(s.Stdout, "Use this one-time link within 15 minutes:")
+	cli.Say(s.Stdout, "%s", colour.Strong.Render(link))
 	return nil
 }
 
 type operatorLogin struct {
 	Email string `arg:"" help:"The operator's address."`
-	issuer
-	operator
+	cli.IssuerFlag
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run prints a login link.
-func (c operatorLogin) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c operatorLogin) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	secret, err := st.Access.Operators.CreateLink(s.ctx, c.Email, c.name())
+	secret, err := st.Access.Operators.CreateLink(s.Context, c.Email, c.Actor())
 	if err != nil {
 		return adviseOperator(err)
 	}
-	return c.sayLink(s, secret, c.JSON)
+	return sayLink(s, c.IssuerFlag, secret, c.JSON)
 }
 
 func adviseOperator(err error) error {
@@ -82,62 +83,62 @@ type operatorList struct {
 }
 
 // Run lists the operators.
-func (c operatorList) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c operatorList) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	all, err := st.Access.Operators.List(s.ctx)
+	all, err := st.Access.Operators.List(s.Context)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.Operators{Operators: append([]access.OperatorAccount{}, all...)})
+		return cli.SayJSON(s.Stdout, wire.Operators{Operators: append([]access.OperatorAccount{}, all...)})
 	}
 	var rows [][]string
 	for _, o := range all {
-		rows = append(rows, []string{printable(o.Email), o.Role, moment(o.CreatedAt), printable(o.CreatedBy), moment(o.LastLoginAt)})
+		rows = append(rows, []string{cli.Printable(o.Email), o.Role, cli.Moment(o.CreatedAt), cli.Printable(o.CreatedBy), cli.Moment(o.LastLoginAt)})
 	}
-	sayTable(s.stdout, []string{"EMAIL", "ROLE", "SINCE", "BY", "LAST LOGIN"}, rows)
+	cli.SayTable(s.Stdout, []string{"EMAIL", "ROLE", "SINCE", "BY", "LAST LOGIN"}, rows)
 	return nil
 }
 
 type operatorRole struct {
 	Email string `arg:"" help:"The operator's address."`
 	Role  string `arg:"" help:"viewer, operator or admin."`
-	operator
+	cli.Operator
 }
 
 // Run changes a role.
-func (c operatorRole) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c operatorRole) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := st.Access.Operators.SetRole(s.ctx, c.Email, c.Role, c.name()); err != nil {
+	if err := st.Access.Operators.SetRole(s.Context, c.Email, c.Role, c.Actor()); err != nil {
 		return adviseOperator(err)
 	}
-	say(s.stdout, "%s is now %s", colour.Strong.Render(printable(c.Email)), c.Role)
+	cli.Say(s.Stdout, "%s is now %s", colour.Strong.Render(cli.Printable(c.Email)), c.Role)
 	return nil
 }
 
 type operatorRemove struct {
 	Email string `arg:"" help:"The operator's address."`
-	operator
+	cli.Operator
 }
 
 // Run removes an operator.
-func (c operatorRemove) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c operatorRemove) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := st.Access.Operators.Remove(s.ctx, c.Email, c.name()); err != nil {
+	if err := st.Access.Operators.Remove(s.Context, c.Email, c.Actor()); err != nil {
 		return adviseOperator(err)
 	}
-	say(s.stdout, "removed %s", colour.Strong.Render(printable(c.Email)))
+	cli.Say(s.Stdout, "removed %s", colour.Strong.Render(cli.Printable(c.Email)))
 	return nil
 }

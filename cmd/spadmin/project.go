@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/projects"
@@ -60,38 +61,38 @@ func (p projectSettings) settings() projects.Settings {
 type projectCreate struct {
 	Name string `arg:"" help:"The name: 1 to 63 characters of a-z, 0-9, _ and -."`
 	projectSettings
-	operator
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run creates a project.
-func (c projectCreate) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c projectCreate) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	project, secret, err := st.Projects.Create(s.ctx, c.Name, c.settings(), s.allow, c.name())
+	project, secret, err := st.Projects.Create(s.Context, c.Name, c.settings(), s.Allow, c.Actor())
 	if err != nil {
 		return advise(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.ProjectWithSecret{Project: wire.NewProject(project), CallbackSecret: secret})
+		return cli.SayJSON(s.Stdout, wire.ProjectWithSecret{Project: wire.NewProject(project), CallbackSecret: secret})
 	}
-	say(s.stdout, "created %s (%s)", colour.Strong.Render(project.Name), project.ID)
+	cli.Say(s.Stdout, "created %s (%s)", colour.Strong.Render(project.Name), project.ID)
 	saySecret(s, secret)
 	sayAlertSecret(s, project)
 	return nil
 }
 
-func sayAlertSecret(s *session, project projects.Project) {
+func sayAlertSecret(s *cli.Session, project projects.Project) {
 	if project.AlertWebhookSecret != "" {
-		say(s.stdout, "secret of the alert webhook, shown once: %s", colour.Strong.Render(project.AlertWebhookSecret))
+		cli.Say(s.Stdout, "secret of the alert webhook, shown once: %s", colour.Strong.Render(project.AlertWebhookSecret))
 	}
 }
 
-func saySecret(s *session, secret string) {
-	say(s.stdout, "callback secret, shown once: %s", colour.Strong.Render(secret))
+func saySecret(s *cli.Session, secret string) {
+	cli.Say(s.Stdout, "callback secret, shown once: %s", colour.Strong.Render(secret))
 }
 
 type projectList struct {
@@ -99,18 +100,18 @@ type projectList struct {
 }
 
 // Run lists the projects.
-func (c projectList) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c projectList) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	projects, err := st.Projects.List(s.ctx)
+	projects, err := st.Projects.List(s.Context)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.Projects{Projects: wire.List(projects, wire.NewProject)})
+		return cli.SayJSON(s.Stdout, wire.Projects{Projects: wire.List(projects, wire.NewProject)})
 	}
 	var rows [][]string
 	for _, p := range projects {
@@ -120,15 +121,15 @@ func (c projectList) Run(s *session) error {
 				p.Name,
 				p.Mode,
 				p.Timeout.String(),
-				printable(p.RepairURL),
-				printable(p.PublicName),
-				printable(p.SupportContact),
+				cli.Printable(p.RepairURL),
+				cli.Printable(p.PublicName),
+				cli.Printable(p.SupportContact),
 				alertsOf(p),
 				suspended(p),
 			},
 		)
 	}
-	sayTable(s.stdout, []string{"NAME", "MODE", "TIMEOUT", "REPAIR URL", "PUBLIC NAME", "SUPPORT", "ALERTS", ""}, rows)
+	cli.SayTable(s.Stdout, []string{"NAME", "MODE", "TIMEOUT", "REPAIR URL", "PUBLIC NAME", "SUPPORT", "ALERTS", ""}, rows)
 	return nil
 }
 
@@ -159,30 +160,30 @@ type projectSet struct {
 	projectSettings
 	RotateCallbackSecret bool          `help:"Create a callback secret and print it once. Older secrets also sign during the overlap."`
 	Overlap              time.Duration `help:"How long older callback secrets also sign after a rotation." default:"24h"`
-	operator
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run changes a project.
-func (c projectSet) Run(s *session) error {
+func (c projectSet) Run(s *cli.Session) error {
 	if c.settings() == (projects.Settings{}) && !c.RotateCallbackSecret {
-		return hint{
+		return cli.WithHint(
 			&engine.FieldError{Field: "project set", Reason: "has nothing to change: pass at least one setting"},
 			"spadmin project set --help lists the settings",
-		}
+		)
 	}
-	st, _, done, err := s.store()
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	project, err := st.Projects.Set(s.ctx, c.Name, c.settings(), s.allow, c.name())
+	project, err := st.Projects.Set(s.Context, c.Name, c.settings(), s.Allow, c.Actor())
 	if err != nil {
 		return advise(err)
 	}
 	secret := ""
 	if c.RotateCallbackSecret {
-		if secret, err = st.Projects.RotateCallbackSecret(s.ctx, c.Name, c.Overlap, c.name()); err != nil {
+		if secret, err = st.Projects.RotateCallbackSecret(s.Context, c.Name, c.Overlap, c.Actor()); err != nil {
 			return err
 		}
 	}
@@ -190,12 +191,12 @@ func (c projectSet) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, struct {
+		return cli.SayJSON(s.Stdout, struct {
 			projects.Project
 			CallbackSecret string `json:"callback_secret,omitempty"`
 		}{wire.NewProject(project), secret})
 	}
-	say(s.stdout, "set %s", colour.Strong.Render(project.Name))
+	cli.Say(s.Stdout, "set %s", colour.Strong.Render(project.Name))
 	sayAlertSecret(s, project)
 	if secret != "" {
 		saySecret(s, secret)
@@ -204,14 +205,14 @@ func (c projectSet) Run(s *session) error {
 }
 
 // remind warns when a project has a repair URL but no callback secret.
-func (c projectSet) remind(s *session, st *rooms.Rooms) error {
+func (c projectSet) remind(s *cli.Session, st *rooms.Rooms) error {
 	if c.RepairURL == nil || *c.RepairURL == "" {
 		return nil
 	}
-	missing, err := st.Projects.CallbackSecretMissing(s.ctx, c.Name)
+	missing, err := st.Projects.CallbackSecretMissing(s.Context, c.Name)
 	if missing {
 		_, _ = fmt.Fprintf(
-			s.stderr,
+			s.Stderr,
 			"hint: this project has no callback secret, so it cannot send callbacks: "+
 				"create one with spadmin project set %s --rotate-callback-secret\n",
 			c.Name,
@@ -225,11 +226,11 @@ func advise(err error) error {
 	var field *engine.FieldError
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		return hint{err, "spadmin project list prints the names"}
+		return cli.WithHint(err, "spadmin project list prints the names")
 	case errors.As(err, &field) && slices.Contains([]string{"repair_url", "alert_slack", "alert_webhook"}, field.Field):
-		return hint{err, "for a test on this machine: --allow-networks 127.0.0.0/8"}
+		return cli.WithHint(err, "for a test on this machine: --allow-networks 127.0.0.0/8")
 	case errors.As(err, &field) && field.Field == "snapshots":
-		return hint{err, "create a key with openssl rand -base64 32; every engine needs the same key"}
+		return cli.WithHint(err, "create a key with openssl rand -base64 32; every engine needs the same key")
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/archive"
@@ -20,39 +21,39 @@ type retainCommand struct {
 }
 
 // Run removes old settled effects.
-func (c retainCommand) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c retainCommand) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
 	report, err := st.Archive.Retain(
-		s.ctx,
+		s.Context,
 		archive.RetainOptions{Project: c.Project, OlderThan: c.OlderThan, Archive: c.Archive, DryRun: c.DryRun, FullSpeed: c.FullSpeed},
 	)
 	var field *engine.FieldError
 	if errors.As(err, &field) && field.Field == "older_than" {
-		return hint{err, "pass --older-than 840h, or run spadmin project set NAME --retention 2160h"}
+		return cli.WithHint(err, "pass --older-than 840h, or run spadmin project set NAME --retention 2160h")
 	}
 	if err != nil {
 		return advise(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, report)
+		return cli.SayJSON(s.Stdout, report)
 	}
 	verb := "removed"
 	if c.DryRun {
 		verb = "would remove"
 	}
-	say(
-		s.stdout,
+	cli.Say(
+		s.Stdout,
 		"%s %s of %d candidate effects",
 		verb,
 		colour.Strong.Render(strconv.Itoa(report.Removed)),
 		report.Seen,
 	)
 	for _, m := range report.Archives {
-		say(s.stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, moment(m.AcceptedFrom), moment(m.AcceptedTo), m.SHA256)
+		cli.Say(s.Stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, cli.Moment(m.AcceptedFrom), cli.Moment(m.AcceptedTo), m.SHA256)
 	}
 	return nil
 }

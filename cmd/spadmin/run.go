@@ -3,37 +3,38 @@ package main
 import (
 	"fmt"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/internal/steps"
 )
 
 type sweepCommand struct{}
 
 // Run opens incidents for missed deadlines once.
-func (sweepCommand) Run(s *session) error {
-	e, done, err := s.engine("default")
+func (sweepCommand) Run(s *cli.Session) error {
+	e, done, err := s.Engine("default")
 	if err != nil {
 		return err
 	}
 	defer done()
-	opened, err := steps.Of(e).Sweep(s.ctx)
+	opened, err := steps.Of(e).Sweep(s.Context)
 	if err != nil {
 		return err
 	}
-	say(s.stdout, "opened %s", plural(opened, "incident"))
+	cli.Say(s.Stdout, "opened %s", plural(opened, "incident"))
 	return nil
 }
 
 type runCommand struct{}
 
 // Run runs the engine's steps for all projects until interrupted.
-func (runCommand) Run(s *session) error {
-	e, done, err := s.engine("default")
+func (runCommand) Run(s *cli.Session) error {
+	e, done, err := s.Engine("default")
 	if err != nil {
 		return err
 	}
 	defer done()
-	_, _ = fmt.Fprintln(s.stderr, "running; press Ctrl-C to stop")
-	return e.Run(s.ctx)
+	_, _ = fmt.Fprintln(s.Stderr, "running; press Ctrl-C to stop")
+	return e.Run(s.Context)
 }
 
 func plural(n int, what string) string {

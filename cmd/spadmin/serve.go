@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/engine"
 )
 
@@ -41,7 +42,7 @@ const (
 )
 
 // Run serves until interrupted.
-func (c serveCommand) Run(s *session) error {
+func (c serveCommand) Run(s *cli.Session) error {
 	cfg, err := c.config(s)
 	if err != nil {
 		return err
@@ -51,11 +52,11 @@ func (c serveCommand) Run(s *session) error {
 		return err
 	}
 	defer stop()
-	if cfg.Pool, err = s.pool(); err != nil {
+	if cfg.Pool, err = s.Pool(); err != nil {
 		return err
 	}
 	defer cfg.Pool.Close()
-	listener, err := c.listen(s.ctx)
+	listener, err := c.listen(s.Context)
 	if err != nil {
 		return err
 	}
@@ -63,13 +64,13 @@ func (c serveCommand) Run(s *session) error {
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = c.scheme() + listener.Addr().String()
 	}
-	server, err := adminserver.New(s.ctx, cfg)
+	server, err := adminserver.New(s.Context, cfg)
 	if err != nil {
 		return err
 	}
 	work := []func(context.Context) error{server.Run}
 	if !c.NoEngine {
-		e, err := engine.New(s.ctx, cfg.Pool, engine.Config{AllowNetworks: s.allow, Logger: cfg.Logger})
+		e, err := engine.New(s.Context, cfg.Pool, engine.Config{AllowNetworks: s.Allow, Logger: cfg.Logger})
 		if err != nil {
 			return err
 		}
@@ -78,8 +79,8 @@ func (c serveCommand) Run(s *session) error {
 	if err := welcome(s, cfg, listener.Addr()); err != nil {
 		return err
 	}
-	say(s.stdout, "serving %s", cfg.BaseURL)
-	return serve(s.ctx, listener, newHTTPServer(server, cfg.Logger), work)
+	cli.Say(s.Stdout, "serving %s", cfg.BaseURL)
+	return serve(s.Context, listener, newHTTPServer(server, cfg.Logger), work)
 }
 
 func newHTTPServer(handler http.Handler, logger *slog.Logger) *http.Server {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/sendpromptly/sendpromptly/adminserver"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/proof"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/guardedhttp"
 )
@@ -60,7 +62,7 @@ type ingestFlags struct {
 }
 
 // config converts the flags to a configuration, still without a pool.
-func (c serveCommand) config(s *session) (adminserver.Config, error) {
+func (c serveCommand) config(s *cli.Session) (adminserver.Config, error) {
 	proxies, err := guardedhttp.ParseAllow(c.TrustedProxies)
 	if err != nil {
 		return adminserver.Config{}, &engine.FieldError{Field: "--trusted-proxies", Reason: err.Error()}
@@ -72,13 +74,13 @@ func (c serveCommand) config(s *session) (adminserver.Config, error) {
 	if err != nil {
 		return adminserver.Config{}, err
 	}
-	keys, err := keyFolder{c.ProofKeys}.optional()
+	keys, err := proof.OptionalKeys(c.ProofKeys)
 	if err != nil {
 		return adminserver.Config{}, err
 	}
 	cfg := adminserver.Config{
-		BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.allow, OIDC: oidc,
-		SMTP: adminserver.SMTP(c.SMTP), IngestLimits: c.Ingest.limits(), Logger: slog.New(slog.NewTextHandler(s.stderr, nil)),
+		BaseURL: c.BaseURL, ProofKeySet: keys, TrustedProxies: proxies, AllowNetworks: s.Allow, OIDC: oidc,
+		SMTP: adminserver.SMTP(c.SMTP), IngestLimits: c.Ingest.limits(), Logger: slog.New(slog.NewTextHandler(s.Stderr, nil)),
 	}
 	for _, part := range c.Only {
 		cfg.Only = append(cfg.Only, adminserver.Part(part))

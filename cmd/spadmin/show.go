@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
@@ -22,13 +23,13 @@ type showCommand struct {
 }
 
 // Run prints an incident and its timeline.
-func (c showCommand) Run(s *session) error {
-	project, e, done, err := s.engineOf(c.ID)
+func (c showCommand) Run(s *cli.Session) error {
+	project, e, done, err := s.EngineOf(c.ID)
 	if err != nil {
 		return err
 	}
 	defer done()
-	incident, err := e.Incident(s.ctx, engine.IncidentID(c.ID))
+	incident, err := e.Incident(s.Context, engine.IncidentID(c.ID))
 	if err != nil {
 		return err
 	}
@@ -37,10 +38,10 @@ func (c showCommand) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, shownJSON{wire.NewIncident(project, incident), wire.List(entries, wire.NewEntry)})
+		return cli.SayJSON(s.Stdout, shownJSON{wire.NewIncident(project, incident), wire.List(entries, wire.NewEntry)})
 	}
 	event := strings.TrimSpace(incident.EventType + " " + incident.EventID)
-	say(s.stdout, "%s %s is %s", colour.Strong.Render("incident"), incident.ID, incidentState(incident))
+	cli.Say(s.Stdout, "%s %s is %s", colour.Strong.Render("incident"), incident.ID, cli.IncidentState(incident))
 	for _, line := range [][2]string{
 		{"owed", fmt.Sprintf("%s for %s (%s)", incident.Effect, event, incident.Provider)},
 		{"reference", incident.Subject},
@@ -52,25 +53,25 @@ func (c showCommand) Run(s *session) error {
 		{"version", incident.Acceptance.Version},
 		{"cause", string(incident.Cause)},
 		{"error", incident.ErrorMessage},
-		{"attempt due", moment(incident.DueAt)},
+		{"attempt due", cli.Moment(incident.DueAt)},
 		{"note", incident.Note},
 	} {
 		if line[1] != "" {
-			say(s.stdout, "  %-12s %s", line[0], printable(line[1]))
+			cli.Say(s.Stdout, "  %-12s %s", line[0], cli.Printable(line[1]))
 		}
 	}
-	say(s.stdout, "")
+	cli.Say(s.Stdout, "")
 	for _, entry := range entries {
-		say(s.stdout, "%s", entryLine(entry))
+		cli.Say(s.Stdout, "%s", entryLine(entry))
 	}
 	return nil
 }
 
 // timeline reads all pages.
-func timeline(s *session, e *engine.Engine, id engine.EffectID) ([]engine.Entry, error) {
+func timeline(s *cli.Session, e *engine.Engine, id engine.EffectID) ([]engine.Entry, error) {
 	var entries []engine.Entry
 	for from := int64(0); ; {
-		page, err := e.Timeline(s.ctx, id, from)
+		page, err := e.Timeline(s.Context, id, from)
 		if err != nil {
 			return nil, err
 		}
@@ -117,7 +118,7 @@ func entryLine(entry engine.Entry) string {
 		sentences[entry.Kind],
 	}
 	if entry.State != "" {
-		parts = append(parts, "→ "+stateStyle(entry.State))
+		parts = append(parts, "→ "+cli.StateStyle(entry.State))
 	}
 	if entry.Kind == engine.KindCallback {
 		status := "no answer"
@@ -128,11 +129,11 @@ func entryLine(entry engine.Entry) string {
 	}
 	for _, text := range []string{entry.Note, entry.ErrorCode, entry.ErrorMessage} {
 		if text != "" {
-			parts = append(parts, colour.Quiet.Render("("+printable(text)+")"))
+			parts = append(parts, colour.Quiet.Render("("+cli.Printable(text)+")"))
 		}
 	}
 	if entry.Actor != "" {
-		parts = append(parts, "by "+printable(string(entry.Actor)))
+		parts = append(parts, "by "+cli.Printable(string(entry.Actor)))
 	}
 	return strings.Join(parts, " ")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/internal/store/access"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
@@ -19,26 +20,26 @@ type tokenCreate struct {
 	Label   string        `help:"The name of the program that uses the token, for lists and timelines." required:"" placeholder:"LABEL"`
 	Project string        `help:"Limit the token to this project. Default: all projects." placeholder:"NAME"`
 	Expires time.Duration `help:"Time until the token expires, such as 720h. Default: never." placeholder:"DURATION"`
-	operator
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run creates a token.
-func (c tokenCreate) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c tokenCreate) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	token, secret, err := st.Access.Tokens.Create(s.ctx, c.Role, c.Label, c.Project, c.Expires, c.name())
+	token, secret, err := st.Access.Tokens.Create(s.Context, c.Role, c.Label, c.Project, c.Expires, c.Actor())
 	if err != nil {
 		return adviseProject(err)
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.TokenWithSecret{Token: token, Secret: secret})
+		return cli.SayJSON(s.Stdout, wire.TokenWithSecret{Token: token, Secret: secret})
 	}
-	say(s.stdout, "created %s (%s)", colour.Strong.Render(printable(token.Label)), token.ID)
-	say(s.stdout, "token, shown once: %s", colour.Strong.Render(secret))
+	cli.Say(s.Stdout, "created %s (%s)", colour.Strong.Render(cli.Printable(token.Label)), token.ID)
+	cli.Say(s.Stdout, "token, shown once: %s", colour.Strong.Render(secret))
 	return nil
 }
 
@@ -47,18 +48,18 @@ type tokenList struct {
 }
 
 // Run lists the tokens.
-func (c tokenList) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c tokenList) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	all, err := st.Access.Tokens.List(s.ctx)
+	all, err := st.Access.Tokens.List(s.Context)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.Tokens{Tokens: append([]access.Token{}, all...)})
+		return cli.SayJSON(s.Stdout, wire.Tokens{Tokens: append([]access.Token{}, all...)})
 	}
 	var rows [][]string
 	for _, t := range all {
@@ -66,35 +67,35 @@ func (c tokenList) Run(s *session) error {
 			rows,
 			[]string{
 				t.ID,
-				printable(t.Label),
+				cli.Printable(t.Label),
 				t.Role,
 				t.Project,
 				"spt_…" + t.Ending,
-				moment(t.ExpiresAt),
-				moment(t.LastUsedAt),
-				moment(t.RevokedAt),
+				cli.Moment(t.ExpiresAt),
+				cli.Moment(t.LastUsedAt),
+				cli.Moment(t.RevokedAt),
 			},
 		)
 	}
-	sayTable(s.stdout, []string{"ID", "LABEL", "ROLE", "PROJECT", "TOKEN", "EXPIRES", "LAST USED", "REVOKED"}, rows)
+	cli.SayTable(s.Stdout, []string{"ID", "LABEL", "ROLE", "PROJECT", "TOKEN", "EXPIRES", "LAST USED", "REVOKED"}, rows)
 	return nil
 }
 
 type tokenRevoke struct {
 	ID string `arg:"" help:"The token's id."`
-	operator
+	cli.Operator
 }
 
 // Run revokes a token.
-func (c tokenRevoke) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c tokenRevoke) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := st.Access.Tokens.Revoke(s.ctx, c.ID, c.name()); err != nil {
+	if err := st.Access.Tokens.Revoke(s.Context, c.ID, c.Actor()); err != nil {
 		return adviseList(err, "spadmin token list prints the valid tokens")
 	}
-	say(s.stdout, "revoked %s", c.ID)
+	cli.Say(s.Stdout, "revoked %s", c.ID)
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 )
 
@@ -12,32 +13,32 @@ type verifyCommand struct {
 }
 
 // Run checks the database against its invariants; a violation gives exit code 1.
-func (c verifyCommand) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c verifyCommand) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	report, err := st.Checks.Verify(s.ctx, c.Grace)
+	report, err := st.Checks.Verify(s.Context, c.Grace)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		err = sayJSON(s.stdout, report)
+		err = cli.SayJSON(s.Stdout, report)
 	} else {
 		for _, check := range report.Checks {
 			mark := colour.Good.Render("✓")
 			if !check.OK {
 				mark = colour.Bad.Render("✗")
 			}
-			say(s.stdout, "%s %-6s %s", mark, check.ID, check.Title)
+			cli.Say(s.Stdout, "%s %-6s %s", mark, check.ID, check.Title)
 			for _, row := range check.Rows {
-				say(s.stdout, "    %s", printable(row))
+				cli.Say(s.Stdout, "    %s", cli.Printable(row))
 			}
 		}
 	}
 	if err == nil && !report.OK {
-		return errFound
+		return cli.ErrFound
 	}
 	return err
 }

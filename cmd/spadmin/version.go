@@ -3,6 +3,8 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 )
 
 type versionCommand struct {
@@ -10,14 +12,14 @@ type versionCommand struct {
 }
 
 // Run prints the version that the Go linker recorded.
-func (c versionCommand) Run(s *session) error {
+func (c versionCommand) Run(s *cli.Session) error {
 	version := "unknown"
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		version = info.Main.Version
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]string{"version": version, "go": runtime.Version()})
+		return cli.SayJSON(s.Stdout, map[string]string{"version": version, "go": runtime.Version()})
 	}
-	say(s.stdout, "spadmin %s (%s)", version, runtime.Version())
+	cli.Say(s.Stdout, "spadmin %s (%s)", version, runtime.Version())
 	return nil
 }

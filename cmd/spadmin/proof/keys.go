@@ -1,8 +1,9 @@
-package main
+package proof
 
 import (
 	"errors"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
@@ -20,7 +21,7 @@ type keysNew struct {
 }
 
 // Run creates a key.
-func (c keysNew) Run(s *session) error {
+func (c keysNew) Run(s *cli.Session) error {
 	folder, err := c.folder()
 	if err != nil {
 		return err
@@ -30,9 +31,9 @@ func (c keysNew) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]string{"kid": id})
+		return cli.SayJSON(s.Stdout, map[string]string{"kid": id})
 	}
-	say(s.stdout, "key %s signs from now on; older keys verify until they are retired", colour.Strong.Render(id))
+	cli.Say(s.Stdout, "key %s signs from now on; older keys verify until they are retired", colour.Strong.Render(id))
 	return nil
 }
 
@@ -42,13 +43,13 @@ type keysList struct {
 }
 
 // Run lists the keys.
-func (c keysList) Run(s *session) error {
+func (c keysList) Run(s *cli.Session) error {
 	keys, err := c.load()
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, map[string]any{"keys": keys.List()})
+		return cli.SayJSON(s.Stdout, map[string]any{"keys": keys.List()})
 	}
 	rows, signs := [][]string{}, colour.Good.Render("signs")
 	if c.KeyFolder == "" {
@@ -67,13 +68,13 @@ func (c keysList) Run(s *session) error {
 		if !f.Retired {
 			state = keyState(!f.VerifyOnly, &signs)
 		}
-		rows = append(rows, []string{f.ID(), state, printable(f.Name)})
+		rows = append(rows, []string{f.ID(), state, cli.Printable(f.Name)})
 	}
 	if len(rows) == 0 {
-		say(s.stdout, "no proof keys: create one with spadmin proof keys new")
+		cli.Say(s.Stdout, "no proof keys: create one with spadmin proof keys new")
 		return nil
 	}
-	sayTable(s.stdout, []string{"THUMBPRINT", "STATE", "FILE"}, rows)
+	cli.SayTable(s.Stdout, []string{"THUMBPRINT", "STATE", "FILE"}, rows)
 	return nil
 }
 
@@ -92,7 +93,7 @@ type keysRetire struct {
 }
 
 // Run retires a key.
-func (c keysRetire) Run(s *session) error {
+func (c keysRetire) Run(s *cli.Session) error {
 	folder, err := c.folder()
 	if err != nil {
 		return err
@@ -100,13 +101,13 @@ func (c keysRetire) Run(s *session) error {
 	if err := folder.Retire(c.Thumbprint); err != nil {
 		return adviseKeys(err)
 	}
-	say(
-		s.stdout,
+	cli.Say(
+		s.Stdout,
 		"retired %s: its proofs become invalid within seconds, when every server has reloaded its keys",
 		colour.Strong.Render(c.Thumbprint),
 	)
 	if _, err := c.signing(); errors.Is(err, proofs.ErrNoKey) {
-		say(s.stdout, "%s", colour.Waiting.Render("no key can sign: create one with spadmin proof keys new"))
+		cli.Say(s.Stdout, "%s", colour.Waiting.Render("no key can sign: create one with spadmin proof keys new"))
 	}
 	return nil
 }
@@ -117,7 +118,7 @@ type keysRollback struct {
 }
 
 // Run undoes a step of a rotation.
-func (c keysRollback) Run(s *session) error {
+func (c keysRollback) Run(s *cli.Session) error {
 	folder, err := c.folder()
 	if err != nil {
 		return err
@@ -126,20 +127,20 @@ func (c keysRollback) Run(s *session) error {
 		if err := folder.Restore(c.Thumbprint); err != nil {
 			return adviseKeys(err)
 		}
-		say(s.stdout, "%s is restored", colour.Strong.Render(c.Thumbprint))
+		cli.Say(s.Stdout, "%s is restored", colour.Strong.Render(c.Thumbprint))
 		return nil
 	}
 	from, to, err := folder.Rollback()
 	if err != nil {
 		return adviseKeys(err)
 	}
-	say(s.stdout, "%s signs again; %s only verifies its own proofs", colour.Strong.Render(to), from)
+	cli.Say(s.Stdout, "%s signs again; %s only verifies its own proofs", colour.Strong.Render(to), from)
 	return nil
 }
 
 func adviseKeys(err error) error {
 	if errors.Is(err, proofs.ErrNoSuchKey) {
-		return hint{err, "spadmin proof keys list prints the keys"}
+		return cli.WithHint(err, "spadmin proof keys list prints the keys")
 	}
 	return err
 }

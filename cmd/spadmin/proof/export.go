@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
 	"github.com/sendpromptly/sendpromptly/internal/store/rooms"
@@ -21,7 +22,7 @@ type proofExport struct {
 }
 
 // Run writes a bundle.
-func (c proofExport) Run(s *session) error {
+func (c proofExport) Run(s *cli.Session) error {
 	for _, field := range c.Disclose {
 		if !slices.Contains(evidence.HiddenFields, field) {
 			return &engine.FieldError{
@@ -34,7 +35,7 @@ func (c proofExport) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	st, _, done, err := s.store()
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
@@ -46,24 +47,24 @@ func (c proofExport) Run(s *session) error {
 	if !proof.RevokedAt.IsZero() {
 		return errors.New("the proof was revoked: issue a new one")
 	}
-	entries, err := st.Evidence.Chains.Export(s.ctx, proof.Incident, proof.HeadSeq, c.Disclose...)
+	entries, err := st.Evidence.Chains.Export(s.Context, proof.Incident, proof.HeadSeq, c.Disclose...)
 	if err != nil {
 		return err
 	}
 	bundle, err := keys.Bundle(token, bundled(entries))
 	if err != nil {
-		return hint{err, "check the chains with spadmin audit verify"}
+		return cli.WithHint(err, "check the chains with spadmin audit verify")
 	}
 	if c.Out != "" {
 		return os.WriteFile(c.Out, bundle, 0o600)
 	}
-	_, err = s.stdout.Write(bundle)
+	_, err = s.Stdout.Write(bundle)
 	return err
 }
 
 // token finds the token to export, and the proof in the store.
-func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (string, evidence.Proof, error) {
-	if proof, err := st.Evidence.Proofs.Get(s.ctx, c.Of); err == nil {
+func (c proofExport) token(s *cli.Session, st *rooms.Rooms, keys *proofs.Keys) (string, evidence.Proof, error) {
+	if proof, err := st.Evidence.Proofs.Get(s.Context, c.Of); err == nil {
 		// The token is not stored. Signing the same claims recreates it.
 		token, err := keys.Signer().Sign(grant(evidence.ProofClaims{
 			Issuer: proof.Issuer, Incident: proof.Incident, JTI: proof.JTI, IssuedAt: proof.IssuedAt,
@@ -90,7 +91,7 @@ func (c proofExport) token(s *session, st *rooms.Rooms, keys *proofs.Keys) (stri
 		}
 		return token, proof, issueErr
 	}
-	proof, err := st.Evidence.Proofs.Get(s.ctx, g.ID)
+	proof, err := st.Evidence.Proofs.Get(s.Context, g.ID)
 	return token, proof, err
 }
 

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"encoding/json"
@@ -15,22 +15,22 @@ import (
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
-// say prints a line for people.
-func say(w io.Writer, format string, args ...any) {
+// Say prints a line for people.
+func Say(w io.Writer, format string, args ...any) {
 	_, _ = lipgloss.Fprintln(w, fmt.Sprintf(format, args...))
 }
 
-// sayJSON prints one JSON value, indented.
-func sayJSON(w io.Writer, v any) error {
+// SayJSON prints one JSON value, indented.
+func SayJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
 	e.SetEscapeHTML(false)
 	return e.Encode(v)
 }
 
-// sayTable prints rows under their headings, aligned and without borders, so that
+// SayTable prints rows under their headings, aligned and without borders, so that
 // it is easy to read and to cut.
-func sayTable(w io.Writer, headings []string, rows [][]string) {
+func SayTable(w io.Writer, headings []string, rows [][]string) {
 	t := table.New().Headers(headings...).Rows(rows...).
 		Border(lipgloss.HiddenBorder()).BorderTop(false).BorderBottom(false).BorderLeft(false).BorderRight(false).
 		BorderHeader(false).BorderColumn(false).BorderRow(false).
@@ -46,8 +46,8 @@ func sayTable(w io.Writer, headings []string, rows [][]string) {
 	}
 }
 
-// stateStyle colours a state.
-func stateStyle(s engine.State) string {
+// StateStyle colours a state.
+func StateStyle(s engine.State) string {
 	switch s {
 	case engine.StateApplied:
 		return colour.Good.Render(string(s))
@@ -59,25 +59,25 @@ func stateStyle(s engine.State) string {
 	return string(s)
 }
 
-// incidentState is stateStyle for an incident, which is resolved when its effect is applied.
-func incidentState(i engine.Incident) string {
+// IncidentState is StateStyle for an incident, which is resolved when its effect is applied.
+func IncidentState(i engine.Incident) string {
 	state, resolution := wire.IncidentState(i)
 	if resolution != "" {
 		return colour.Good.Render(state)
 	}
-	return stateStyle(i.State)
+	return StateStyle(i.State)
 }
 
-// moment formats a time for people, in UTC to the second.
-func moment(t time.Time) string {
+// Moment formats a time for people, in UTC to the second.
+func Moment(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// printable replaces control characters, so that untrusted text cannot control the terminal.
-func printable(s string) string {
+// Printable replaces control characters, so that untrusted text cannot control the terminal.
+func Printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
 			return '·'

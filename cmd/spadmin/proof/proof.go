@@ -1,14 +1,13 @@
-package main
+// Package proof is the subcommands of spadmin proof.
+package proof
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/qr"
@@ -18,7 +17,8 @@ import (
 	"github.com/sendpromptly/sendpromptly/proofs"
 )
 
-type proofCommand struct {
+// Command is spadmin proof: it issues, checks, exports and revokes proofs, and manages their keys.
+type Command struct {
 	Create proofCreate `cmd:"" help:"Issue a proof of an incident and print its link once."`
 	Export proofExport `cmd:"" help:"Write a proof and its timeline to one file for offline checks."`
 	Verify proofVerify `cmd:"" help:"Check a token, a link or a bundle."`
@@ -71,6 +71,10 @@ func (k keyFolder) optional() (*proofs.Keys, error) {
 	return k.load()
 }
 
+// OptionalKeys reads the keys of a folder, or of the environment where folder is
+// empty. It returns nil if none are configured.
+func OptionalKeys(folder string) (*proofs.Keys, error) { return keyFolder{folder}.optional() }
+
 // signing reads the keys and requires one that can sign.
 func (k keyFolder) signing() (*proofs.Keys, error) {
 	keys, err := k.load()
@@ -85,64 +89,29 @@ func (k keyFolder) signing() (*proofs.Keys, error) {
 	return nil, proofs.ErrNoKey
 }
 
-// issuer is the flag for the base URL of links.
-type issuer struct {
-	BaseURL string `name:"base-url" help:"The server's address for users. Default: http://127.0.0.1:8787." env:"SENDPROMPTLY_BASE_URL" placeholder:"URL"`
-}
-
-// defaultBaseURL is the base URL of serve with its default settings.
-const defaultBaseURL = "http://127.0.0.1:8787"
-
-// base returns the base URL without a trailing slash.
-func (i issuer) base() (string, error) {
-	return baseURL("--base-url", cmp.Or(i.BaseURL, defaultBaseURL))
-}
-
-// remind warns when a link uses the default base URL.
-func (i issuer) remind(s *session) {
-	if i.BaseURL == "" {
-		_, _ = fmt.Fprintf(
-			s.stderr,
-			"hint: the link uses the default address %s: "+
-				"set the server's address with --base-url URL or SENDPROMPTLY_BASE_URL\n",
-			defaultBaseURL,
-		)
-	}
-}
-
-func baseURL(field, raw string) (string, error) {
-	u, err := url.Parse(raw)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" ||
-		u.User != nil {
-		return "", &engine.FieldError{Field: field, Reason: "must be an absolute http or https URL without a query"}
-	}
-	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), ""
-	return u.String(), nil
-}
-
 // issuing are the flags of commands that issue a proof.
 type issuing struct {
 	For  time.Duration `help:"How long the proof is valid, at most 2160h." default:"168h"`
 	Note string        `help:"Who the proof is for. Only the team sees this." placeholder:"TEXT"`
 	keyFolder
-	issuer
-	operator
+	cli.IssuerFlag
+	cli.Operator
 }
 
 // issue issues a proof of an incident.
-func (i issuing) issue(s *session, st *rooms.Rooms, keys *proofs.Keys, incident string) (evidence.Proof, string, error) {
-	base, err := i.base()
+func (i issuing) issue(s *cli.Session, st *rooms.Rooms, keys *proofs.Keys, incident string) (evidence.Proof, string, error) {
+	base, err := i.Base()
 	if err != nil {
 		return evidence.Proof{}, "", err
 	}
-	request := evidence.ProofRequest{Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.name(), Issuer: base}
+	request := evidence.ProofRequest{Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.Actor(), Issuer: base}
 	proof, token, err := st.Evidence.Proofs.Issue(
-		s.ctx,
+		s.Context,
 		request,
 		func(c evidence.ProofClaims) (string, error) { return keys.Signer().Sign(grant(c)) },
 	)
 	if errors.Is(err, engine.ErrNotFound) {
-		return proof, "", hint{err, "spadmin incidents lists the ids"}
+		return proof, "", cli.WithHint(err, "spadmin incidents lists the ids")
 	}
 	return proof, token, err
 }
@@ -169,12 +138,12 @@ type proofCreate struct {
 }
 
 // Run issues a proof.
-func (c proofCreate) Run(s *session) error {
+func (c proofCreate) Run(s *cli.Session) error {
 	keys, err := c.signing()
 	if err != nil {
 		return err
 	}
-	st, _, done, err := s.store()
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
@@ -183,56 +152,56 @@ func (c proofCreate) Run(s *session) error {
 	if err != nil {
 		return err
 	}
-	c.remind(s)
+	c.Remind(s)
 	link := proofs.Link(proof.Issuer, token)
 	if c.JSON {
-		return sayJSON(s.stdout, struct {
+		return cli.SayJSON(s.Stdout, struct {
 			wire.ProofWithLink
 			Token string `json:"token"`
 		}{wire.ProofWithLink{Proof: proof, URL: link}, token})
 	}
-	_, _ = fmt.Fprintln(s.stdout, link)
+	_, _ = fmt.Fprintln(s.Stdout, link)
 	if c.QR {
 		picture, err := qr.Text(link)
 		if err != nil {
 			return err
 		}
-		_, _ = fmt.Fprint(s.stdout, picture)
+		_, _ = fmt.Fprint(s.Stdout, picture)
 	}
 	_, _ = fmt.Fprintf(
-		s.stderr,
+		s.Stderr,
 		"proof %s of incident %s is valid until %s; the link is not stored\n",
 		proof.JTI,
 		proof.Incident,
-		moment(proof.ExpiresAt),
+		cli.Moment(proof.ExpiresAt),
 	)
 	return nil
 }
 
 type proofRevoke struct {
 	JTI string `arg:"" help:"The proof's id."`
-	operator
+	cli.Operator
 	JSON bool `help:"Print JSON."`
 }
 
 // Run revokes a proof.
-func (c proofRevoke) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c proofRevoke) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
-	proof, err := st.Evidence.Proofs.Revoke(s.ctx, c.JTI, c.name())
+	proof, err := st.Evidence.Proofs.Revoke(s.Context, c.JTI, c.Actor())
 	if errors.Is(err, engine.ErrNotFound) {
-		return hint{err, "spadmin proof list prints the ids"}
+		return cli.WithHint(err, "spadmin proof list prints the ids")
 	}
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, proof)
+		return cli.SayJSON(s.Stdout, proof)
 	}
-	say(s.stdout, "revoked %s of incident %s at %s", colour.Strong.Render(proof.JTI), proof.Incident, moment(proof.RevokedAt))
+	cli.Say(s.Stdout, "revoked %s of incident %s at %s", colour.Strong.Render(proof.JTI), proof.Incident, cli.Moment(proof.RevokedAt))
 	return nil
 }
 
@@ -245,40 +214,40 @@ type proofList struct {
 }
 
 // Run lists proofs.
-func (c proofList) Run(s *session) error {
-	st, _, done, err := s.store()
+func (c proofList) Run(s *cli.Session) error {
+	st, _, done, err := s.Store()
 	if err != nil {
 		return err
 	}
 	defer done()
 	page, err := st.Evidence.Proofs.List(
-		s.ctx,
+		s.Context,
 		evidence.ProofFilter{Project: c.Project, Incident: engine.IncidentID(c.Incident), Before: c.Before, Limit: c.Limit},
 	)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
-		return sayJSON(s.stdout, wire.Proofs{Proofs: append([]evidence.Proof{}, page.Proofs...), NextCursor: page.Next})
+		return cli.SayJSON(s.Stdout, wire.Proofs{Proofs: append([]evidence.Proof{}, page.Proofs...), NextCursor: page.Next})
 	}
 	if len(page.Proofs) == 0 {
-		say(s.stdout, "no proofs")
+		cli.Say(s.Stdout, "no proofs")
 		return nil
 	}
-	now, err := st.Checks.Now(s.ctx)
+	now, err := st.Checks.Now(s.Context)
 	if err != nil {
 		return err
 	}
 	var rows [][]string
 	for _, p := range page.Proofs {
 		rows = append(rows, []string{
-			p.JTI, proofState(p, now), string(p.Incident), moment(p.IssuedAt), moment(p.ExpiresAt), printable(string(p.IssuedBy)),
-			fmt.Sprint(p.Views), moment(p.LastView), printable(p.Audience),
+			p.JTI, proofState(p, now), string(p.Incident), cli.Moment(p.IssuedAt), cli.Moment(p.ExpiresAt), cli.Printable(string(p.IssuedBy)),
+			fmt.Sprint(p.Views), cli.Moment(p.LastView), cli.Printable(p.Audience),
 		})
 	}
-	sayTable(s.stdout, []string{"PROOF", "STATE", "INCIDENT", "ISSUED", "EXPIRES", "BY", "VIEWS", "LAST VIEW", "FOR"}, rows)
+	cli.SayTable(s.Stdout, []string{"PROOF", "STATE", "INCIDENT", "ISSUED", "EXPIRES", "BY", "VIEWS", "LAST VIEW", "FOR"}, rows)
 	if page.Next != "" {
-		say(s.stdout, "%s", colour.Quiet.Render("more: --before "+page.Next))
+		cli.Say(s.Stdout, "%s", colour.Quiet.Render("more: --before "+page.Next))
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package main
+package proof
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sendpromptly/sendpromptly/cmd/spadmin/cli"
 	"github.com/sendpromptly/sendpromptly/cmd/spadmin/colour"
 	"github.com/sendpromptly/sendpromptly/engine"
 	"github.com/sendpromptly/sendpromptly/internal/store/evidence"
@@ -25,7 +26,7 @@ type proofVerify struct {
 	Incident string `help:"The incident that the proof must be for." placeholder:"ID"`
 	At       string `help:"The time of the check, in RFC 3339. Default: now." placeholder:"TIME"`
 	keyFolder
-	issuer
+	cli.IssuerFlag
 	JSON bool `help:"Print JSON."`
 }
 
@@ -39,7 +40,7 @@ type verdict struct {
 }
 
 // Run checks a proof; an invalid one gives exit code 1.
-func (c proofVerify) Run(s *session) error {
+func (c proofVerify) Run(s *cli.Session) error {
 	text, err := c.read()
 	if err != nil {
 		return err
@@ -49,12 +50,12 @@ func (c proofVerify) Run(s *session) error {
 		return err
 	}
 	if c.JSON {
-		err = sayJSON(s.stdout, v)
+		err = cli.SayJSON(s.Stdout, v)
 	} else {
 		v.say(s)
 	}
 	if err == nil && !v.Valid {
-		return errFound
+		return cli.ErrFound
 	}
 	return err
 }
@@ -88,7 +89,7 @@ func (c proofVerify) read() (string, error) {
 }
 
 // check chooses the trusted keys and checks the proof.
-func (c proofVerify) check(s *session, text string) (verdict, error) {
+func (c proofVerify) check(s *cli.Session, text string) (verdict, error) {
 	var at time.Time
 	var err error
 	if c.At != "" {
@@ -97,7 +98,7 @@ func (c proofVerify) check(s *session, text string) (verdict, error) {
 		}
 	}
 	if c.Issuer != "" {
-		if c.Issuer, err = baseURL("--issuer", c.Issuer); err != nil {
+		if c.Issuer, err = cli.BaseURL("--issuer", c.Issuer); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -151,21 +152,21 @@ func (c proofVerify) trusted(text string) (keys *proofs.Keys, ours bool, err err
 
 // checkWithStore checks a proof of our own. After the signature, it checks in the
 // store whether the proof was issued, revoked or altered.
-func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, at time.Time) (verdict, error) {
+func (c proofVerify) checkWithStore(s *cli.Session, keys *proofs.Keys, text string, at time.Time) (verdict, error) {
 	if c.Issuer == "" {
-		base, err := c.base()
+		base, err := c.Base()
 		if err != nil {
 			return verdict{}, err
 		}
 		c.Issuer = base
 	}
-	st, _, done, err := s.store()
+	st, _, done, err := s.Store()
 	if err != nil {
 		return verdict{}, err
 	}
 	defer done()
 	if at.IsZero() {
-		if at, err = st.Checks.Now(s.ctx); err != nil {
+		if at, err = st.Checks.Now(s.Context); err != nil {
 			return verdict{}, err
 		}
 	}
@@ -173,7 +174,7 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 	if v.grant == nil {
 		return v, nil
 	}
-	proof, err := st.Evidence.Proofs.Get(s.ctx, v.grant.ID)
+	proof, err := st.Evidence.Proofs.Get(s.Context, v.grant.ID)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return verdict{}, err
 	}
@@ -183,7 +184,7 @@ func (c proofVerify) checkWithStore(s *session, keys *proofs.Keys, text string, 
 	if !proof.RevokedAt.IsZero() {
 		v = v.and(proofs.Revoked, "")
 	}
-	entries, err := st.Evidence.Chains.Export(s.ctx, engine.IncidentID(v.grant.Incident), v.grant.Head.Seq)
+	entries, err := st.Evidence.Chains.Export(s.Context, engine.IncidentID(v.grant.Incident), v.grant.Head.Seq)
 	if err != nil && !errors.Is(err, engine.ErrNotFound) {
 		return verdict{}, err
 	}
@@ -230,27 +231,27 @@ func (v verdict) and(reason proofs.Reason, detail string) verdict {
 }
 
 // say prints the verdict for people.
-func (v verdict) say(s *session) {
+func (v verdict) say(s *cli.Session) {
 	if v.Valid {
 		g := v.grant
-		say(
-			s.stdout,
+		cli.Say(
+			s.Stdout,
 			"%s incident %s: its timeline up to entry %d is unchanged since %s issued this proof at %s",
 			colour.Good.Render("✓ valid"),
 			g.Incident,
 			g.Head.Seq,
-			printable(g.Issuer),
-			moment(g.IssuedAt),
+			cli.Printable(g.Issuer),
+			cli.Moment(g.IssuedAt),
 		)
-		say(s.stdout, "%s", colour.Quiet.Render("proof "+g.ID+", valid until "+moment(g.ExpiresAt)))
+		cli.Say(s.Stdout, "%s", colour.Quiet.Render("proof "+g.ID+", valid until "+cli.Moment(g.ExpiresAt)))
 		return
 	}
 	words := make([]string, len(v.Reasons))
 	for i, r := range v.Reasons {
 		words[i] = string(r)
 	}
-	say(s.stdout, "%s %s", colour.Bad.Render("✗ not valid:"), strings.Join(words, ", "))
+	cli.Say(s.Stdout, "%s %s", colour.Bad.Render("✗ not valid:"), strings.Join(words, ", "))
 	if v.detail != "" {
-		say(s.stdout, "  %s", printable(v.detail))
+		cli.Say(s.Stdout, "  %s", cli.Printable(v.detail))
 	}
 }
