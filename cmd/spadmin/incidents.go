@@ -62,7 +62,10 @@ func (c incidentsCommand) Run(s *cli.Session) error {
 	if len(rows) == 0 { // one page scans at most this many
 		cli.Say(s.Stdout, "none of the last 10,000 incidents matches")
 	} else {
-		cli.SayTable(s.Stdout, []string{"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "REFERENCE", "AMOUNT", "OPENED"}, rows)
+		cli.SayTable(s.Stdout, []string{
+			"INCIDENT", "STATE", "CAUSE", "PROVIDER", "EVENT", "EFFECT", "REFERENCE", "AMOUNT",
+			"OPENED",
+		}, rows)
 	}
 	if page.Next != "" {
 		cli.Say(s.Stdout, "%s", colour.Quiet.Render("more: --before "+string(page.Next)))

@@ -98,7 +98,10 @@ func (c operatorList) Run(s *cli.Session) error {
 	}
 	var rows [][]string
 	for _, o := range all {
-		rows = append(rows, []string{cli.Printable(o.Email), o.Role, cli.Moment(o.CreatedAt), cli.Printable(o.CreatedBy), cli.Moment(o.LastLoginAt)})
+		rows = append(rows, []string{
+			cli.Printable(o.Email), o.Role, cli.Moment(o.CreatedAt), cli.Printable(o.CreatedBy),
+			cli.Moment(o.LastLoginAt),
+		})
 	}
 	cli.SayTable(s.Stdout, []string{"EMAIL", "ROLE", "SINCE", "BY", "LAST LOGIN"}, rows)
 	return nil

@@ -53,7 +53,8 @@ func (c retainCommand) Run(s *cli.Session) error {
 		report.Seen,
 	)
 	for _, m := range report.Archives {
-		cli.Say(s.Stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, cli.Moment(m.AcceptedFrom), cli.Moment(m.AcceptedTo), m.SHA256)
+		cli.Say(s.Stdout, "%s: %d effects, %s to %s, SHA-256 %s", m.File, m.Effects, cli.Moment(m.AcceptedFrom),
+			cli.Moment(m.AcceptedTo), m.SHA256)
 	}
 	return nil
 }

@@ -104,7 +104,10 @@ func (i issuing) issue(s *cli.Session, st *rooms.Rooms, keys *proofs.Keys, incid
 	if err != nil {
 		return evidence.Proof{}, "", err
 	}
-	request := evidence.ProofRequest{Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.Actor(), Issuer: base}
+	request := evidence.ProofRequest{
+		Incident: engine.IncidentID(incident), For: i.For, Audience: i.Note, By: i.Actor(),
+		Issuer: base,
+	}
 	proof, token, err := st.Evidence.Proofs.Issue(
 		s.Context,
 		request,
@@ -201,7 +204,8 @@ func (c proofRevoke) Run(s *cli.Session) error {
 	if c.JSON {
 		return cli.SayJSON(s.Stdout, proof)
 	}
-	cli.Say(s.Stdout, "revoked %s of incident %s at %s", colour.Strong.Render(proof.JTI), proof.Incident, cli.Moment(proof.RevokedAt))
+	cli.Say(s.Stdout, "revoked %s of incident %s at %s", colour.Strong.Render(proof.JTI), proof.Incident,
+		cli.Moment(proof.RevokedAt))
 	return nil
 }
 
@@ -241,7 +245,8 @@ func (c proofList) Run(s *cli.Session) error {
 	var rows [][]string
 	for _, p := range page.Proofs {
 		rows = append(rows, []string{
-			p.JTI, proofState(p, now), string(p.Incident), cli.Moment(p.IssuedAt), cli.Moment(p.ExpiresAt), cli.Printable(string(p.IssuedBy)),
+			p.JTI, proofState(p, now), string(p.Incident), cli.Moment(p.IssuedAt), cli.Moment(p.ExpiresAt),
+			cli.Printable(string(p.IssuedBy)),
 			fmt.Sprint(p.Views), cli.Moment(p.LastView), cli.Printable(p.Audience),
 		})
 	}
