@@ -203,7 +203,7 @@ func TestACustomerOpensTheProofLink(t *testing.T) {
 		b.as(l)
 		b.open(link)
 		result, text := b.checked()
-		if result != "good" || !strings.Contains(text, "the signature is real, and entries 1 to") {
+		if result != "good" || !strings.Contains(text, "the signature is valid, and entries 1 to") {
 			t.Errorf("%s: the browser's check is %s: %s", name, result, text)
 		}
 		if title := eval[string](
@@ -290,16 +290,16 @@ func TestTheBrowserFindsLies(t *testing.T) {
 		`bundle.entries[0].at += 1000000`:                                 "Entry 1 was changed",
 		`bundle.entries[0].fields[0].commitment = bundle.entries[0].hash`: "Entry 1 was changed",
 		`bundle.entries.find((e) => e.fields.some((f) => f.salt))
-			.fields.find((f) => f.salt).value = "1"`: "was altered",
-		`bundle.entries.pop()`:                                                              "not those that were signed",
+			.fields.find((f) => f.salt).value = "1"`: "was changed",
+		`bundle.entries.pop()`:                                                              "entries do not match the signature",
 		`bundle.entries.splice(1, 1)`:                                                       "Entry 2 was changed",
 		`bundle.effect.type = "access_unlock"`:                                              "Entry 1 was changed",
-		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                             "signature of this link is false",
-		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                    "signature of this link is false",
-		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                  "not signed by a key that is published",
-		`history.replaceState(null, "", "/p/another")`:                                      "not that of this link",
-		`document.querySelector('li[data-seq="2"] time').dateTime = "2026-01-02T03:04:05Z"`: "not those that were signed",
-		`document.querySelector('li[data-seq="2"]').remove()`:                               "not those that were signed",
+		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                             "signature of this link is not valid",
+		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                    "signature of this link is not valid",
+		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                  "not signed with a key that this site publishes",
+		`history.replaceState(null, "", "/p/another")`:                                      "does not belong to this link",
+		`document.querySelector('li[data-seq="2"] time').dateTime = "2026-01-02T03:04:05Z"`: "entries do not match the signature",
+		`document.querySelector('li[data-seq="2"]').remove()`:                               "entries do not match the signature",
 	} {
 		script := `const honest = Response.prototype.json;
 			Response.prototype.json = async function () {
@@ -339,7 +339,7 @@ func TestABrowserThatCannotCheckSaysSo(t *testing.T) {
 	b := openBrowser(t, "")
 	link := s.link(s.lost("evt_1", "credit_grant", "invoice.paid"))
 	for script, want := range map[string]string{
-		`crypto.subtle.importKey = () => Promise.reject(new DOMException("", "NotSupportedError"))`: "does not know Ed25519",
+		`crypto.subtle.importKey = () => Promise.reject(new DOMException("", "NotSupportedError"))`: "does not support Ed25519",
 		`Object.defineProperty(Crypto.prototype, "subtle", { value: undefined })`:                   "without https",
 	} {
 		added, err := chromedp.Call(

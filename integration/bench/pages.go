@@ -191,7 +191,7 @@ func consolePages(ctx context.Context, e *engine.Engine, last int64) ([]page, er
 		{"incident", "/incidents/" + string(deep.ID), `class="timeline"`},
 		{"lookup", "/effects?q=" + customer, `class="timeline"`},
 		{"lookup_event", fmt.Sprintf("/effects?q=evt_1H%022x", last-7), `class="timeline"`},
-		{"lookup_unknown", "/effects?q=in_nobody", "Nothing was accepted"},
+		{"lookup_unknown", "/effects?q=in_nobody", "No receipt has this id"},
 		{"api_incidents", "/api/admin/v1/incidents?project=default&open=true", `"incidents":\[{`},
 		{"api_incidents_next", "/api/admin/v1/incidents?project=default&open=true&cursor=" + string(deep.ID), `"incidents":\[{`},
 	}, nil
