@@ -296,7 +296,7 @@ func TestTheBrowserFindsLies(t *testing.T) {
 		`bundle.effect.type = "access_unlock"`:                                              "Entry 1 was changed",
 		`bundle.token = bundle.token.slice(0, -8) + "AAAAAAAA"`:                             "signature of this link is not valid",
 		`keys.keys[0].x = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"`:                    "signature of this link is not valid",
-		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                  "not signed with a key that this site publishes",
+		`keys.keys[0].kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"`:                  "a key that this site publishes",
 		`history.replaceState(null, "", "/p/another")`:                                      "does not belong to this link",
 		`document.querySelector('li[data-seq="2"] time').dateTime = "2026-01-02T03:04:05Z"`: "entries do not match the signature",
 		`document.querySelector('li[data-seq="2"]').remove()`:                               "entries do not match the signature",
