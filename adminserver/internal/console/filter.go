@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sendpromptly/sendpromptly/engine"
+	"github.com/sendpromptly/sendpromptly/internal/input"
 	"github.com/sendpromptly/sendpromptly/internal/wire"
 )
 
@@ -50,9 +51,9 @@ func day(field, s string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	at, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		return at, &engine.FieldError{Field: field, Reason: "must be a day such as 2026-01-31"}
+	at, reason := input.ParseDay(s)
+	if reason != "" {
+		return at, &engine.FieldError{Field: field, Reason: reason}
 	}
 	return at, nil
 }
